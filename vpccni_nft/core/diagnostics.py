@@ -1,0 +1,121 @@
+"""Problems that are found in the input, and the one catalogue of their codes.
+
+A code's first letter tells where it comes from: P parsing, T translating. ``docs/codes`` has a
+page for each code; a test holds that catalogue and pages agree.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .span import Span
+
+
+class Kind(enum.Enum):
+    """What a code means for the translation."""
+
+    ERROR = "error"  #: refused, whatever the caller says
+    APPROXIMATION = "approximation"  #: refused unless the caller allows this code
+    NOTE = "note"  #: never refused; the packets see no difference
+
+
+@attrs.frozen
+class Code:
+    """One entry of the catalogue."""
+
+    name: str  #: such as ``T101``
+    kind: Kind
+    title: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+NOT_A_DUMP = Code("P001", Kind.ERROR, "the input is not the output of iptables-save")
+SYNTAX = Code("P002", Kind.ERROR, "the line cannot be read")
+BAD_VALUE = Code("P003", Kind.ERROR, "an option has a value that it cannot have")
+HOST_NAME = Code("P004", Kind.ERROR, "a host name stands where an address belongs")
+UNKNOWN_MATCH = Code("P005", Kind.ERROR, "the match is not known")
+UNKNOWN_TARGET = Code("P006", Kind.ERROR, "the target is not known")
+UNKNOWN_OPTION = Code("P007", Kind.ERROR, "the option is not known")
+BAD_OPTION = Code("P008", Kind.ERROR, "options are missing, doubled, or do not go together")
+INCOMPLETE_DUMP = Code("P009", Kind.ERROR, "the dump was incomplete when it was written")
+CUT_SHORT = Code("P010", Kind.ERROR, "the dump is cut short")
+BAD_STRUCTURE = Code("P011", Kind.ERROR, "the lines of the dump contradict each other")
+FAMILY_UNKNOWN = Code("P012", Kind.ERROR, "nothing tells IPv4 from IPv6")
+FAMILY_MIXED = Code("P013", Kind.ERROR, "IPv4 and IPv6 are mixed in one table")
+LEGACY_TABLES = Code("P014", Kind.NOTE, "the node also has iptables-legacy tables")
+
+NO_NFT_FORM = Code("T001", Kind.ERROR, "nftables cannot say this")
+BAD_PLACE = Code("T002", Kind.ERROR, "the kernel does not take this rule in this place")
+MISSING_CHAIN = Code("T003", Kind.ERROR, "the rule jumps to a chain that the table does not have")
+CHAIN_LOOP = Code("T004", Kind.ERROR, "chains jump in a circle")
+TOO_DEEP = Code("T005", Kind.ERROR, "jumps are nested deeper than nftables allows")
+UNKNOWN_TABLE = Code("T006", Kind.ERROR, "the table is not one of iptables' own")
+
+RECENT_LIST = Code("T101", Kind.APPROXIMATION, "a recent list becomes a dynamic set")
+NOT_BRIDGED = Code("T102", Kind.APPROXIMATION, "no packet is taken to cross a bridge")
+EMPTY_SET = Code("T103", Kind.APPROXIMATION, "an ipset is declared, but empty")
+REVERSE_PATH = Code("T104", Kind.APPROXIMATION, "reverse path checks differ for source 0.0.0.0/8")
+LOG_PREFIX = Code("T105", Kind.APPROXIMATION, "a log prefix has characters nft cannot hold")
+
+COMMENT_CHANGED = Code("T201", Kind.NOTE, "a comment is shortened or respelt")
+NAME_CHANGED = Code("T202", Kind.NOTE, "a name is respelt")
+ACCOUNTING_MOVED = Code("T203", Kind.NOTE, "an nfacct object becomes a named counter")
+CHAINS_MERGED = Code("T204", Kind.NOTE, "a cascade of chains is flattened")
+
+#: Every code, in the order of their names.
+CATALOGUE: tuple[Code, ...] = tuple(
+    sorted((value for value in globals().values() if isinstance(value, Code)), key=str)
+)
+
+
+@attrs.frozen
+class Diagnostic:
+    """One problem, at its place."""
+
+    code: Code
+    message: str  #: the reason, as a sentence without a full stop
+    span: Span | None = attrs.field(default=None, eq=False)  #: None where it is the whole input
+    hint: str = ""  #: what the user can do
+    allowed: bool = False  #: whether the caller allowed this approximation
+
+    @property
+    def refuses(self) -> bool:
+        """Whether there can be no translation because of it."""
+        return self.code.kind is Kind.ERROR or (
+            self.code.kind is Kind.APPROXIMATION and not self.allowed
+        )
+
+
+class Problem(Exception):  # noqa: N818 - not every problem is an error; the code decides
+    """Raised where a problem is found; whoever knows the place turns it into a diagnostic."""
+
+    def __init__(
+        self, code: Code, message: str, *, span: Span | None = None, hint: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.span = span
+        self.hint = hint
+
+    def at(self, span: Span | None) -> Diagnostic:
+        """The diagnostic, at the problem's own place or else at this one."""
+        return Diagnostic(self.code, self.message, self.span or span, self.hint)
+
+
+class Refused(Exception):  # noqa: N818 - the field's word
+    """The input cannot be translated; ``diagnostics`` has every reason."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        from .render import render
+
+        self.diagnostics: tuple[Diagnostic, ...] = tuple(diagnostics)
+        super().__init__("\n".join(render(found) for found in self.diagnostics if found.refuses))
