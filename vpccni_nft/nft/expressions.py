@@ -1,0 +1,162 @@
+"""nft expressions: what a rule reads, and the literals it compares with.
+
+A closed set; every pass over nft knows all of it. Names of keys, fields and flags are nft's own
+words (nft(8)). Integers are in host order.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from ..core.values import Address, Family
+
+
+class Expression:
+    """Anything that has a value."""
+
+    __slots__ = ()
+
+
+# --- what is read -------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Payload(Expression):
+    """A header field: ``ip saddr``, ``tcp dport``. Breaks the rule where the header is absent."""
+
+    protocol: str
+    field: str
+
+
+@attrs.frozen
+class Meta(Expression):
+    """What the kernel knows about a packet: ``mark``, ``iifname``, ``l4proto``, ``random``."""
+
+    key: str
+
+
+@attrs.frozen
+class Ct(Expression):
+    """The connection: ``ct mark``. All but ``state`` break the rule without a conntrack entry."""
+
+    key: str
+    direction: str = ""  #: ``original`` or ``reply`` where the key wants one
+
+
+@attrs.frozen
+class ExtensionHeader(Expression):
+    """A field of an IPv6 extension header, or without a field whether the header is there."""
+
+    name: str
+    field: str = ""
+
+
+@attrs.frozen
+class Fib(Expression):
+    """The answer of the routing table: ``fib daddr . iif type``."""
+
+    flags: tuple[str, ...]
+    result: str  #: ``type``, ``oif`` or ``oifname``
+
+
+@attrs.frozen
+class Numgen(Expression):
+    """A counter that runs from 0 to ``modulus`` - 1 and round again: ``numgen inc mod 3``."""
+
+    modulus: int
+
+
+@attrs.frozen
+class Binary(Expression):
+    """Bit by bit: ``left & right``."""
+
+    operator: str  #: ``&``, ``|`` or ``^``
+    left: Expression
+    right: Expression
+
+
+# --- literals -----------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Number(Expression):
+    """A number written in decimal."""
+
+    value: int
+
+
+@attrs.frozen
+class Hex(Expression):
+    """A number written in hexadecimal: marks and masks."""
+
+    value: int
+
+
+@attrs.frozen
+class Symbol(Expression):
+    """A constant that nft has a word for: ``established``, ``local``, ``missing``."""
+
+    name: str
+
+
+@attrs.frozen
+class Protocol(Expression):
+    """A transport protocol, by number."""
+
+    number: int
+
+
+@attrs.frozen
+class Host(Expression):
+    """One address."""
+
+    address: Address
+
+
+@attrs.frozen
+class Prefix(Expression):
+    """Addresses that begin alike."""
+
+    address: Address
+    length: int
+
+
+@attrs.frozen
+class Range(Expression):
+    """Values from low to high, both included."""
+
+    low: Expression
+    high: Expression
+
+
+@attrs.frozen
+class Interface(Expression):
+    """An interface's name, or with ``wildcard`` all names that begin so."""
+
+    name: str
+    wildcard: bool = False
+
+
+@attrs.frozen
+class Flags(Expression):
+    """Some bits of a bit mask, by name: ``established,related``."""
+
+    names: tuple[str, ...]
+
+
+@attrs.frozen
+class AnonymousSet(Expression):
+    """A set that is written in the rule: ``{ 80, 443 }``."""
+
+    elements: tuple[Expression, ...]
+
+
+@attrs.frozen
+class SetReference(Expression):
+    """A named set: ``@blocked``."""
+
+    name: str
+
+
+#: The header that holds the addresses of a family.
+NETWORK_HEADER = {Family.IP: "ip", Family.IP6: "ip6"}

@@ -1,0 +1,287 @@
+"""Write a ruleset as libnftables JSON (libnftables-json(5)), for ``nft -j -f``.
+
+The commands are those of the script that ``serializer`` writes, in the same order.
+"""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import TYPE_CHECKING, Any
+
+from . import expressions as x
+from . import statements as s
+from .serializer import interface_pattern
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .ast import Chain, Counter, Rule, Ruleset, Set, Table
+
+Json = dict[str, Any]
+
+
+def as_json(ruleset: Ruleset) -> Json:
+    """The commands, for ``json.dumps``."""
+    commands: list[Json] = [{"metainfo": {"json_schema_version": 1}}]
+    for table in ruleset.tables:
+        commands += _table_commands(table)
+    return {"nftables": commands}
+
+
+def _table_commands(table: Table) -> Iterator[Json]:
+    family, name = table.family.value, table.name
+    itself = {"table": {"family": family, "name": name}}
+    place = {"family": family, "table": name}
+    yield {"add": itself}
+    yield {"delete": itself}
+    yield {"add": itself}
+    for counter in table.counters:
+        yield {"add": {"counter": place | _counter(counter)}}
+    for set_ in table.sets:
+        yield {"add": {"set": place | _set(set_)}}
+    for chain in table.chains:
+        yield {"add": {"chain": place | _chain(chain)}}
+    for chain in table.chains:
+        for rule in chain.rules:
+            yield {"add": {"rule": place | {"chain": chain.name} | _rule(rule)}}
+
+
+def _counter(counter: Counter) -> Json:
+    return {"name": counter.name}
+
+
+def _set(set_: Set) -> Json:
+    fields: Json = {"name": set_.name, "type": set_.type}
+    # libnftables refuses the word "dynamic", and sets it by itself where a rule updates the set.
+    if flags := [flag for flag in set_.flags if flag != "dynamic"]:
+        fields["flags"] = flags
+    if set_.timeout is not None:
+        fields["timeout"] = set_.timeout
+    if set_.size is not None:
+        fields["size"] = set_.size
+    if set_.elements:
+        fields["elem"] = [expression_json(element) for element in set_.elements]
+    return fields
+
+
+def _chain(chain: Chain) -> Json:
+    if not chain.hook:
+        return {"name": chain.name}
+    return {
+        "name": chain.name,
+        "type": chain.hook.type,
+        "hook": chain.hook.name,
+        "prio": chain.hook.priority,
+        "policy": chain.hook.policy,
+    }
+
+
+def _rule(rule: Rule) -> Json:
+    fields: Json = {"expr": [statement_json(statement) for statement in rule.statements]}
+    if rule.comment:
+        fields["comment"] = rule.comment
+    return fields
+
+
+# --- expressions --------------------------------------------------------------------------------
+
+
+@singledispatch
+def expression_json(expression: x.Expression) -> Any:
+    """An expression, as libnftables reads it."""
+    raise TypeError(f"no JSON for {expression!r}")
+
+
+@expression_json.register
+def _(e: x.Payload) -> Json:
+    return {"payload": {"protocol": e.protocol, "field": e.field}}
+
+
+@expression_json.register
+def _(e: x.Meta) -> Json:
+    return {"meta": {"key": e.key}}
+
+
+@expression_json.register
+def _(e: x.Ct) -> Json:
+    return {"ct": {"key": e.key, "dir": e.direction} if e.direction else {"key": e.key}}
+
+
+@expression_json.register
+def _(e: x.ExtensionHeader) -> Json:
+    return {"exthdr": {"name": e.name, "field": e.field} if e.field else {"name": e.name}}
+
+
+@expression_json.register
+def _(e: x.Fib) -> Json:
+    return {"fib": {"result": e.result, "flags": list(e.flags)}}
+
+
+@expression_json.register
+def _(e: x.Numgen) -> Json:
+    return {"numgen": {"mode": "inc", "mod": e.modulus, "offset": 0}}
+
+
+@expression_json.register
+def _(e: x.Binary) -> Json:
+    return {e.operator: [expression_json(e.left), expression_json(e.right)]}
+
+
+@expression_json.register(x.Number)
+@expression_json.register(x.Hex)
+def _(e: x.Number | x.Hex) -> int:
+    return e.value
+
+
+@expression_json.register
+def _(e: x.Symbol) -> Any:
+    # The words for "there is an answer" and "there is none" are booleans in JSON.
+    return {"exists": True, "missing": False}.get(e.name, e.name)
+
+
+@expression_json.register
+def _(e: x.Protocol) -> int:
+    # A name would need /etc/protocols here, even the names that nft's own grammar has.
+    return e.number
+
+
+@expression_json.register
+def _(e: x.Host) -> str:
+    return str(e.address)
+
+
+@expression_json.register
+def _(e: x.Prefix) -> Json:
+    return {"prefix": {"addr": str(e.address), "len": e.length}}
+
+
+@expression_json.register
+def _(e: x.Range) -> Json:
+    return {"range": [expression_json(e.low), expression_json(e.high)]}
+
+
+@expression_json.register
+def _(e: x.Interface) -> str:
+    return interface_pattern(e)
+
+
+@expression_json.register
+def _(e: x.Flags) -> Any:
+    return list(e.names) if len(e.names) > 1 else e.names[0]
+
+
+@expression_json.register
+def _(e: x.AnonymousSet) -> Json:
+    return {"set": [expression_json(element) for element in e.elements]}
+
+
+@expression_json.register
+def _(e: x.SetReference) -> str:
+    return f"@{e.name}"
+
+
+# --- statements ---------------------------------------------------------------------------------
+
+
+@singledispatch
+def statement_json(statement: s.Statement) -> Json:
+    """A statement, as libnftables reads it."""
+    raise TypeError(f"no JSON for {statement!r}")
+
+
+@statement_json.register
+def _(match: s.Match) -> Json:
+    return {
+        "match": {
+            "op": match.operator,
+            "left": expression_json(match.left),
+            "right": expression_json(match.right),
+        }
+    }
+
+
+@statement_json.register
+def _(counter: s.Counter) -> Json:
+    return {"counter": {"packets": counter.packets, "bytes": counter.bytes}}
+
+
+@statement_json.register
+def _(counter: s.NamedCounter) -> Json:
+    return {"counter": counter.name}
+
+
+@statement_json.register
+def _(_accept: s.Accept) -> Json:
+    return {"accept": None}
+
+
+@statement_json.register
+def _(_drop: s.Drop) -> Json:
+    return {"drop": None}
+
+
+@statement_json.register
+def _(_return: s.Return) -> Json:
+    return {"return": None}
+
+
+@statement_json.register
+def _(jump: s.Jump) -> Json:
+    return {"jump": {"target": jump.chain}}
+
+
+@statement_json.register
+def _(goto: s.Goto) -> Json:
+    return {"goto": {"target": goto.chain}}
+
+
+@statement_json.register
+def _(statement: s.Set) -> Json:
+    return {
+        "mangle": {
+            "key": expression_json(statement.key),
+            "value": expression_json(statement.value),
+        }
+    }
+
+
+@statement_json.register
+def _(nat: s.Nat) -> Json:
+    fields: Json = {}
+    if nat.address:
+        fields["addr"] = expression_json(nat.address)
+    if nat.port:
+        fields["port"] = expression_json(nat.port)
+    if nat.flags:
+        fields["flags"] = list(nat.flags)
+    return {nat.kind: fields or None}
+
+
+@statement_json.register
+def _(reject: s.Reject) -> Json:
+    if reject.protocol == "tcp":
+        return {"reject": {"type": f"tcp {reject.reason}"}}
+    return {"reject": {"type": reject.protocol, "expr": reject.reason}}
+
+
+@statement_json.register
+def _(log: s.Log) -> Json:
+    fields: Json = {}
+    if log.prefix:
+        fields["prefix"] = log.prefix
+    if log.level:
+        fields["level"] = log.level
+    if log.flags:
+        fields["flags"] = list(log.flags)
+    return {"log": fields or None}
+
+
+@statement_json.register
+def _(_notrack: s.Notrack) -> Json:
+    return {"notrack": None}
+
+
+@statement_json.register
+def _(update: s.UpdateSet) -> Json:
+    key = expression_json(update.key)
+    return {"set": {"op": update.operation, "elem": key, "set": f"@{update.set}"}}

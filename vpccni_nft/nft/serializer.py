@@ -1,0 +1,323 @@
+"""Write a ruleset as a script for ``nft -f``.
+
+The script is one transaction: it adds and deletes each table before it fills it, so that loading
+it again gives the same ruleset, and it touches no other table. (``destroy table`` would be
+shorter but needs nft 1.0.8 and Linux 6.3.)
+
+Names, comments and prefixes are safe by construction: lowering makes them, and ``quoted`` refuses
+what a quoted nft string cannot hold (nft has no escape for a quote).
+"""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import TYPE_CHECKING
+
+from . import expressions as x
+from . import statements as s
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .ast import Chain, Rule, Ruleset, Set, Table
+
+#: The protocols that nft's own grammar names; others need /etc/protocols, so they are numbers.
+PROTOCOL_NAMES = {
+    1: "icmp", 6: "tcp", 17: "udp", 33: "dccp", 50: "esp", 51: "ah",
+    58: "icmpv6", 108: "comp", 132: "sctp", 136: "udplite",
+}  # fmt: skip
+
+
+def serialize(ruleset: Ruleset, header: str = "") -> str:
+    """The whole script; each line of ``header`` becomes a comment at its top."""
+    lines = [f"# {line}" for line in header.splitlines()]
+    for table in ruleset.tables:
+        lines += _table_lines(table)
+    return "\n".join(lines) + "\n"
+
+
+def rule_text(rule: Rule) -> str:
+    """A rule as it stands in its chain."""
+    words = [statement_text(statement) for statement in rule.statements]
+    if rule.comment:
+        words.append(f"comment {quoted(rule.comment)}")
+    return " ".join(words)
+
+
+def quoted(text: str) -> str:
+    """A quoted string, or ValueError where nft has no way to write it."""
+    if '"' in text or not text.isprintable():
+        raise ValueError(f"nft cannot write {text!r} as a string")
+    return f'"{text}"'
+
+
+def _table_lines(table: Table) -> Iterator[str]:
+    name = f"table {table.family.value} {table.name}"
+    yield f"add {name}"
+    yield f"delete {name}"
+    yield f"{name} {{"
+    for counter in table.counters:
+        yield f"\tcounter {counter.name} {{ }}"
+    for set_ in table.sets:
+        yield from _set_lines(set_)
+    for chain in table.chains:
+        yield from _chain_lines(chain)
+    yield "}"
+
+
+def _set_lines(set_: Set) -> Iterator[str]:
+    yield f"\tset {set_.name} {{"
+    yield f"\t\ttype {set_.type}"
+    if set_.size is not None:
+        yield f"\t\tsize {set_.size}"
+    if set_.flags:
+        yield f"\t\tflags {','.join(set_.flags)}"
+    if set_.timeout is not None:
+        yield f"\t\ttimeout {set_.timeout}s"
+    if set_.elements:
+        yield f"\t\telements = {{ {', '.join(map(expression_text, set_.elements))} }}"
+    yield "\t}"
+
+
+def _chain_lines(chain: Chain) -> Iterator[str]:
+    yield f"\tchain {chain.name} {{"
+    if hook := chain.hook:
+        yield (
+            f"\t\ttype {hook.type} hook {hook.name} priority {hook.priority}; policy {hook.policy};"
+        )
+    for rule in chain.rules:
+        yield f"\t\t{rule_text(rule)}"
+    yield "\t}"
+
+
+# --- expressions --------------------------------------------------------------------------------
+
+
+@singledispatch
+def expression_text(expression: x.Expression) -> str:
+    """An expression, as nft reads it."""
+    raise TypeError(f"no text for {expression!r}")
+
+
+@expression_text.register
+def _(e: x.Payload) -> str:
+    return f"{e.protocol} {e.field}"
+
+
+@expression_text.register
+def _(e: x.Meta) -> str:
+    # The interfaces' names are keywords of their own; other keys want the word before them.
+    return e.key if e.key in {"iifname", "oifname"} else f"meta {e.key}"
+
+
+@expression_text.register
+def _(e: x.Ct) -> str:
+    return f"ct {e.direction} {e.key}" if e.direction else f"ct {e.key}"
+
+
+@expression_text.register
+def _(e: x.ExtensionHeader) -> str:
+    return f"{e.name} {e.field}" if e.field else f"exthdr {e.name}"
+
+
+@expression_text.register
+def _(e: x.Fib) -> str:
+    return f"fib {' . '.join(e.flags)} {e.result}"
+
+
+@expression_text.register
+def _(e: x.Numgen) -> str:
+    return f"numgen inc mod {e.modulus}"
+
+
+@expression_text.register
+def _(e: x.Binary) -> str:
+    # nft binds & before ^ before |, from the left; that is how lowering nests them.
+    return f"{expression_text(e.left)} {e.operator} {_operand(e.right)}"
+
+
+def _operand(expression: x.Expression) -> str:
+    if isinstance(expression, x.Flags) and len(expression.names) > 1:
+        return f"({' | '.join(expression.names)})"
+    return expression_text(expression)
+
+
+@expression_text.register
+def _(e: x.Number) -> str:
+    return str(e.value)
+
+
+@expression_text.register
+def _(e: x.Hex) -> str:
+    return f"{e.value:#x}"
+
+
+@expression_text.register
+def _(e: x.Symbol) -> str:
+    return e.name
+
+
+@expression_text.register
+def _(e: x.Protocol) -> str:
+    return PROTOCOL_NAMES.get(e.number, str(e.number))
+
+
+@expression_text.register
+def _(e: x.Host) -> str:
+    return str(e.address)
+
+
+@expression_text.register
+def _(e: x.Prefix) -> str:
+    return f"{e.address}/{e.length}"
+
+
+@expression_text.register
+def _(e: x.Range) -> str:
+    return f"{expression_text(e.low)}-{expression_text(e.high)}"
+
+
+@expression_text.register
+def _(e: x.Interface) -> str:
+    return quoted(interface_pattern(e))
+
+
+def interface_pattern(interface: x.Interface) -> str:
+    """The name as nft matches it: a star at the end is a wildcard unless it is escaped."""
+    if interface.wildcard:
+        return f"{interface.name}*"
+    if interface.name.endswith("*"):
+        return f"{interface.name[:-1]}\\*"
+    return interface.name
+
+
+@expression_text.register
+def _(e: x.Flags) -> str:
+    return ",".join(e.names)
+
+
+@expression_text.register
+def _(e: x.AnonymousSet) -> str:
+    return f"{{ {', '.join(map(expression_text, e.elements))} }}"
+
+
+@expression_text.register
+def _(e: x.SetReference) -> str:
+    return f"@{e.name}"
+
+
+# --- statements ---------------------------------------------------------------------------------
+
+
+@singledispatch
+def statement_text(statement: s.Statement) -> str:
+    """A statement, as nft reads it."""
+    raise TypeError(f"no text for {statement!r}")
+
+
+@statement_text.register
+def _(match: s.Match) -> str:
+    # A comparison without a sign is an equality, or for a bit mask "some of these bits".
+    bare = match.operator == "in" or (
+        match.operator == "==" and not isinstance(match.left, x.Binary)
+    )
+    sign = "" if bare else f"{match.operator} "
+    return f"{expression_text(match.left)} {sign}{_compared(match)}"
+
+
+def _compared(match: s.Match) -> str:
+    if isinstance(match.right, x.Flags) and match.operator in {"==", "!="}:
+        return _operand(match.right)
+    return expression_text(match.right)
+
+
+@statement_text.register
+def _(counter: s.Counter) -> str:
+    if counter.packets or counter.bytes:
+        return f"counter packets {counter.packets} bytes {counter.bytes}"
+    return "counter"
+
+
+@statement_text.register
+def _(counter: s.NamedCounter) -> str:
+    return f"counter name {quoted(counter.name)}"
+
+
+@statement_text.register
+def _(_accept: s.Accept) -> str:
+    return "accept"
+
+
+@statement_text.register
+def _(_drop: s.Drop) -> str:
+    return "drop"
+
+
+@statement_text.register
+def _(_return: s.Return) -> str:
+    return "return"
+
+
+@statement_text.register
+def _(jump: s.Jump) -> str:
+    return f"jump {jump.chain}"
+
+
+@statement_text.register
+def _(goto: s.Goto) -> str:
+    return f"goto {goto.chain}"
+
+
+@statement_text.register
+def _(statement: s.Set) -> str:
+    return f"{expression_text(statement.key)} set {expression_text(statement.value)}"
+
+
+@statement_text.register
+def _(nat: s.Nat) -> str:
+    place = _nat_address(nat.address) if nat.address else ""
+    if nat.port:
+        place += f":{expression_text(nat.port)}"
+    words = [nat.kind]
+    if place:
+        words += ["to", place]
+    if nat.flags:
+        words.append(",".join(nat.flags))
+    return " ".join(words)
+
+
+def _nat_address(address: x.Expression) -> str:
+    """An address or a range; IPv6 needs brackets before a port and takes them without one."""
+    if isinstance(address, x.Range):
+        return f"{_nat_address(address.low)}-{_nat_address(address.high)}"
+    text = expression_text(address)
+    return f"[{text}]" if ":" in text else text
+
+
+@statement_text.register
+def _(reject: s.Reject) -> str:
+    if reject.protocol == "tcp":
+        return f"reject with tcp {reject.reason}"
+    return f"reject with {reject.protocol} type {reject.reason}"
+
+
+@statement_text.register
+def _(log: s.Log) -> str:
+    words = ["log"]
+    if log.prefix:
+        words += ["prefix", quoted(log.prefix)]
+    if log.level:
+        words += ["level", log.level]
+    for flag in log.flags:
+        words += ["flags", flag]
+    return " ".join(words)
+
+
+@statement_text.register
+def _(_notrack: s.Notrack) -> str:
+    return "notrack"
+
+
+@statement_text.register
+def _(update: s.UpdateSet) -> str:
+    return f"{update.operation} @{update.set} {{ {expression_text(update.key)} }}"
