@@ -1,0 +1,144 @@
+"""Where a rule stands while it is lowered, and what it may ask for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..core.diagnostics import BAD_PLACE, NAME_CHANGED, NO_NFT_FORM, Diagnostic, Kind, Problem
+from ..core.values import Family
+from ..nft import names
+from ..nft.ast import Rule, Set
+
+if TYPE_CHECKING:
+    from ..core.diagnostics import Code
+    from ..core.span import Span
+    from ..nft.statements import Statement
+
+#: nft's type for the addresses of a family.
+ADDRESS_TYPE = {Family.IP: "ipv4_addr", Family.IP6: "ipv6_addr"}
+
+#: Elements that a dynamic set may hold. xt_recent keeps 100 addresses of a list by default.
+DYNAMIC_SET_SIZE = 65535
+
+#: For ``Objects.ages``: a list whose addresses never grow too old.
+FOREVER = 0
+
+
+@attrs.define
+class Objects:
+    """What the rules of one table need beside them."""
+
+    helpers: dict[str, tuple[Rule, ...]] = attrs.Factory(dict)  #: chains, by nft name
+    counters: dict[str, None] = attrs.Factory(dict)  #: nft names, in order
+    sets: dict[str, Set] = attrs.Factory(dict)  #: by nft name
+    ages: dict[str, int] = attrs.Factory(dict)  #: seconds, by the nft name of a dynamic set
+
+
+@attrs.define
+class Report:
+    """The diagnostics so far, and the approximations that the caller allows."""
+
+    allowed: frozenset[Code]
+    diagnostics: list[Diagnostic] = attrs.Factory(list)
+
+    def add(self, code: Code, message: str, span: Span | None, hint: str = "") -> None:
+        """Keep a diagnostic, marked as allowed where the caller allows its code."""
+        self.diagnostics.append(Diagnostic(code, message, span, hint, code in self.allowed))
+
+
+@attrs.define(kw_only=True)
+class Context:
+    """One rule's place in its table; the span follows the match or target that is lowered."""
+
+    family: Family
+    table: str  #: iptables' name for it, such as ``nat``
+    protocol: int | None  #: the number after ``-p``, None where there is none or it is negated
+    leaves_chain: bool  #: whether the target is RETURN or ``-g``: it cannot move to a helper chain
+    objects: Objects
+    report: Report
+    #: Whether conntrack runs, which puts fragments together before any table sees them.
+    tracked: bool
+    homes: dict[str, str]  #: the table that each recent list of this family belongs to
+    span: Span | None
+
+    def approximate(self, code: Code, message: str) -> None:
+        """Go on where the caller allows the code; the rule is refused otherwise."""
+        self._say(code, message, f"allow it with --allow {code} where that holds on your nodes")
+
+    def note(self, code: Code, message: str) -> None:
+        """Tell of a change that no packet can see."""
+        self._say(code, message, "")
+
+    def need_table(self, name: str, *tables: str) -> None:
+        """Refuse a match or target that the kernel takes in some tables only."""
+        if self.table not in tables:
+            raise Problem(BAD_PLACE, f"{name} works in the tables {' and '.join(tables)} only")
+
+    def need_protocol(self, name: str, *protocols: int) -> None:
+        """Refuse a match or target that the kernel takes with some protocols only."""
+        if self.protocol not in protocols:
+            raise Problem(BAD_PLACE, f"{name} needs a protocol before it", hint="such as -p tcp")
+
+    def refuse(self, message: str, hint: str = "") -> Problem:
+        """The problem to raise where nft has no form for something."""
+        return Problem(NO_NFT_FORM, message, hint=hint)
+
+    def counter(self, name: str) -> str:
+        """A named counter of the table."""
+        spelt = self._spell(name)
+        self.objects.counters[spelt] = None
+        return spelt
+
+    def helper(self, name: str, *rules: tuple[Statement, ...]) -> str:
+        """A chain of these rules, shared by all who ask for the same name."""
+        chain = names.helper(name)
+        self.objects.helpers[chain] = tuple(Rule(statements) for statements in rules)
+        return chain
+
+    def address_set(self, name: str) -> str:
+        """An empty set of addresses and prefixes, to be filled by whoever owns it."""
+        spelt = self._spell(name)
+        self.objects.sets[spelt] = Set(spelt, ADDRESS_TYPE[self.family], ("interval",))
+        return spelt
+
+    def recent_set(self, name: str, seconds: int | None) -> str:
+        """A set of recent addresses; ``seconds`` is the age that this rule still takes.
+
+        Raises Problem where the set cannot serve all the rules that use the list.
+        """
+        if self.homes.setdefault(name, self.table) != self.table:
+            raise self.refuse(
+                f"the list {name} is used in the tables {self.homes[name]} and {self.table}",
+                "an nft set belongs to one table",
+            )
+        spelt = self._spell(f"recent-{name}")
+        ages = self.objects.ages
+        if seconds is not None and ages.setdefault(spelt, seconds) != seconds:
+            raise self.refuse(
+                f"the list {name} is checked for different ages in different rules",
+                "the elements of an nft set have one timeout",
+            )
+        age = ages.get(spelt, FOREVER)
+        self.objects.sets[spelt] = Set(
+            spelt,
+            ADDRESS_TYPE[self.family],
+            ("dynamic", "timeout") if age else ("dynamic",),
+            timeout=age or None,
+            size=DYNAMIC_SET_SIZE,
+        )
+        return spelt
+
+    def _spell(self, name: str) -> str:
+        spelt = names.spell(name)
+        if len(spelt) > names.NAME_LENGTH:
+            raise self.refuse(f"nft's names have at most {names.NAME_LENGTH} characters")
+        if spelt != name:
+            self.note(NAME_CHANGED, f"nft knows “{name}” as {spelt}")
+        return spelt
+
+    def _say(self, code: Code, message: str, hint: str) -> None:
+        if code.kind is Kind.APPROXIMATION and code not in self.report.allowed:
+            raise Problem(code, message, hint=hint)
+        self.report.add(code, message, self.span, "" if code in self.report.allowed else hint)

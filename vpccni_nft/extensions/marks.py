@@ -1,0 +1,86 @@
+"""Changes of marks, which the targets ``MARK`` and ``CONNMARK`` share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..nft import expressions as x
+from ..nft import statements as s
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..core.values import MaskedMark
+    from .context import Context
+
+FULL = 0xFFFFFFFF
+
+#: True wherever the packet has a conntrack entry; breaks the rule elsewhere.
+HAS_ENTRY = s.Match(x.Ct("mark"), ">=", x.Hex(0))
+
+
+def set_bits(key: x.Expression, mark: MaskedMark) -> tuple[s.Statement, ...]:
+    """``key = (key & ~mask) ^ value``, written as the shortest form that nft has."""
+    value, mask = mark.value, mark.mask
+    if mask == FULL:
+        return (s.Set(key, x.Hex(value)),)
+    if value == mask == 0:
+        return ()
+    if value == mask:
+        return (s.Set(key, x.Binary("|", key, x.Hex(value))),)
+    if mask == 0:
+        return (s.Set(key, x.Binary("^", key, x.Hex(value))),)
+    cleared = x.Binary("&", key, x.Hex(FULL ^ mask))
+    if value == 0:
+        return (s.Set(key, cleared),)
+    return (s.Set(key, x.Binary("^", cleared, x.Hex(value))),)
+
+
+@attrs.frozen(kw_only=True)
+class Copy:
+    """``target = (target & ~clear) ^ (source & take)``; one of the two keys is ``ct mark``.
+
+    nft before 1.1.3 takes no second key in an expression. So the mark is copied at once only
+    where all of it is replaced; else each bit is asked for and then set, cleared or flipped, in
+    rules that run one after another. Without a conntrack entry none of them does anything.
+    """
+
+    target: x.Expression
+    source: x.Expression
+    clear: int
+    take: int
+
+    def lower(self, name: str, context: Context) -> tuple[s.Statement, ...]:
+        """One statement, or a jump to a helper chain that all copies of these bits share."""
+        if self.clear == FULL:
+            value = x.Binary("&", self.source, x.Hex(self.take))
+            return (s.Set(self.target, self.source if self.take == FULL else value),)
+        rules = tuple(self._rules())
+        if not rules:
+            return ()
+        masks = f"{self.clear:#x}" + f"-{self.take:#x}" * (self.clear != self.take)
+        return (s.Jump(context.helper(f"{name}-{masks}", *rules)),)
+
+    def _rules(self) -> Iterator[tuple[s.Statement, ...]]:
+        for bit in _bits(self.clear & self.take):
+            yield (self._source_has(bit), self._change("|", bit))
+            yield (self._source_lacks(bit), self._change("&", FULL ^ bit))
+        for bit in _bits(self.take & ~self.clear):
+            yield (self._source_has(bit), self._change("^", bit))
+        if only_cleared := self.clear & ~self.take:
+            yield (HAS_ENTRY, self._change("&", FULL ^ only_cleared))
+
+    def _source_has(self, bit: int) -> s.Match:
+        return s.Match(x.Binary("&", self.source, x.Hex(bit)), "==", x.Hex(bit))
+
+    def _source_lacks(self, bit: int) -> s.Match:
+        return s.Match(x.Binary("&", self.source, x.Hex(bit)), "==", x.Hex(0))
+
+    def _change(self, operator: str, bits: int) -> s.Set:
+        return s.Set(self.target, x.Binary(operator, self.target, x.Hex(bits)))
+
+
+def _bits(mask: int) -> Iterator[int]:
+    return (1 << place for place in range(32) if mask >> place & 1)

@@ -1,0 +1,54 @@
+"""comment: words for the reader; every packet fits.
+
+Kernel: net/netfilter/xt_comment.c, comment_mt.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import COMMENT_CHANGED
+from ...iptables.ast import Match
+from ..extension import Extension
+from ..words import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..context import Context
+    from ..options import Options
+
+
+@attrs.frozen
+class Comment(Match):
+    """``-m comment --comment TEXT``."""
+
+    text: str
+
+
+def build(options: Options) -> Comment:
+    """Read the options."""
+    return Comment(options.required("--comment", str))
+
+
+def save(node: Comment) -> Iterator[str]:
+    """Write the options."""
+    yield from ("--comment", quote(node.text))
+
+
+def lower(_node: Comment, _context: Context) -> tuple[()]:
+    """No condition: the rule's comments become the nft rule's comment."""
+    return ()
+
+
+EXTENSION = Extension(
+    name="comment",
+    node=Comment,
+    build=build,
+    save=save,
+    lower=lower,
+    nft='comment "TEXT", at the end of the rule',
+    codes=(COMMENT_CHANGED,),
+)

@@ -1,0 +1,211 @@
+"""conntrack: what connection tracking knows of the packet's connection.
+
+Kernel: net/netfilter/xt_conntrack.c, conntrack_mt. The states come first. Without a conntrack
+entry nothing else is looked at: the packet matches where the rule asks for a state and has it.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import NO_NFT_FORM, Problem
+from ...core.values import Negatable, Network, PortRange, parse_integer
+from ...iptables.ast import Match
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...nft.expressions import NETWORK_HEADER
+from ..compare import always_or_never, compare_network, compare_ports, equality
+from ..extension import Extension, Piece
+from ..states import NAT_BITS, STATES, WITHOUT_ENTRY, lower_states, parse_list
+from ..words import negatable_option, negation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..context import Context
+    from ..options import Options
+
+STATUSES = ("NONE", "EXPECTED", "SEEN_REPLY", "ASSURED", "CONFIRMED")
+DIRECTIONS = ("ORIGINAL", "REPLY")
+
+Names = tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Conntrack(Match):
+    """``-m conntrack`` with any of its options, each of which may be negated."""
+
+    states: Negatable[Names] | None = None
+    protocol: Negatable[int] | None = None
+    original_source: Negatable[Network] | None = None
+    original_destination: Negatable[Network] | None = None
+    reply_source: Negatable[Network] | None = None
+    reply_destination: Negatable[Network] | None = None
+    original_source_port: Negatable[PortRange] | None = None
+    original_destination_port: Negatable[PortRange] | None = None
+    reply_source_port: Negatable[PortRange] | None = None
+    reply_destination_port: Negatable[PortRange] | None = None
+    status: Negatable[Names] | None = None
+    expire: Negatable[tuple[int, int]] | None = None  #: seconds, first and last
+    direction: str = ""  #: ``ORIGINAL``, ``REPLY``, or empty: both
+
+
+def build(options: Options) -> Conntrack:
+    """Read the options."""
+    ports = functools.partial(PortRange.parse, separator=":")
+    return Conntrack(
+        states=options.negatable("--ctstate", _parse_states),
+        protocol=options.negatable("--ctproto", lambda text: parse_integer(text, 255)),
+        original_source=options.negatable("--ctorigsrc", Network.parse),
+        original_destination=options.negatable("--ctorigdst", Network.parse),
+        reply_source=options.negatable("--ctreplsrc", Network.parse),
+        reply_destination=options.negatable("--ctrepldst", Network.parse),
+        original_source_port=options.negatable("--ctorigsrcport", ports),
+        original_destination_port=options.negatable("--ctorigdstport", ports),
+        reply_source_port=options.negatable("--ctreplsrcport", ports),
+        reply_destination_port=options.negatable("--ctrepldstport", ports),
+        status=options.negatable("--ctstatus", lambda text: parse_list(text, STATUSES)),
+        expire=options.negatable("--ctexpire", _parse_seconds),
+        direction=_direction(options.negatable("--ctdir", _parse_direction)),
+    )
+
+
+def _parse_states(text: str) -> Names:
+    return parse_list(text, (*STATES, *NAT_BITS))
+
+
+def _parse_seconds(text: str) -> tuple[int, int]:
+    first, colon, last = text.partition(":")
+    low = parse_integer(first) if first else 0
+    return (low, parse_integer(last) if last else 0xFFFFFFFF) if colon else (low, low)
+
+
+def _parse_direction(text: str) -> str:
+    if text.upper() not in DIRECTIONS:
+        raise ValueError(f"“{text}” is not one of {', '.join(DIRECTIONS)}")
+    return text.upper()
+
+
+def _direction(test: Negatable[str] | None) -> str:
+    """iptables keeps "not this one" as "the other one"."""
+    if not test:
+        return ""
+    return DIRECTIONS[DIRECTIONS.index(test.value) ^ test.negated]
+
+
+def save(node: Conntrack) -> Iterator[str]:
+    """Write the options in libxt_conntrack's order."""
+    yield from _save_list("--ctstate", node.states)
+    yield from negatable_option("--ctproto", node.protocol)
+    yield from _save_network("--ctorigsrc", node.original_source)
+    yield from _save_network("--ctorigdst", node.original_destination)
+    yield from _save_network("--ctreplsrc", node.reply_source)
+    yield from _save_network("--ctrepldst", node.reply_destination)
+    yield from _save_ports("--ctorigsrcport", node.original_source_port)
+    yield from _save_ports("--ctorigdstport", node.original_destination_port)
+    yield from _save_ports("--ctreplsrcport", node.reply_source_port)
+    yield from _save_ports("--ctrepldstport", node.reply_destination_port)
+    yield from _save_list("--ctstatus", node.status)
+    if node.expire:
+        first, last = node.expire.value
+        yield from negation(node.expire)
+        yield from ("--ctexpire", str(first) if first == last else f"{first}:{last}")
+    if node.direction:
+        yield from ("--ctdir", node.direction)
+
+
+def _save_list(name: str, test: Negatable[Names] | None) -> Iterator[str]:
+    if test:
+        yield from negation(test)
+        yield from (name, ",".join(test.value))
+
+
+def _save_network(name: str, test: Negatable[Network] | None) -> Iterator[str]:
+    """A single address is printed without its length."""
+    if test:
+        yield from negation(test)
+        yield from (name, str(test.value).removesuffix(f"/{test.value.family.bits}"))
+
+
+def _save_ports(name: str, test: Negatable[PortRange] | None) -> Iterator[str]:
+    if test:
+        yield from negation(test)
+        yield from (name, test.value.format(":"))
+
+
+def lower(node: Conntrack, context: Context) -> tuple[Piece, ...]:
+    """The states, then the rest, which has no value without an entry and so never matches."""
+    rest = tuple(_of_the_entry(node, context))
+    if not node.states:
+        return rest
+    if rest and _may_lack_entry(node.states):
+        raise Problem(
+            NO_NFT_FORM,
+            "a state that packets without a connection have stands beside other options",
+            hint="split the rule in two: one for INVALID and UNTRACKED, one for the rest",
+        )
+    return (*lower_states(node.states, leaves_chain=context.leaves_chain), *rest)
+
+
+def _may_lack_entry(states: Negatable[Names]) -> bool:
+    """Whether a packet without a conntrack entry passes the test of the states."""
+    return any((name in states.value) is not states.negated for name in WITHOUT_ENTRY)
+
+
+def _of_the_entry(node: Conntrack, context: Context) -> Iterator[s.Match]:
+    header = NETWORK_HEADER[context.family]
+    if node.protocol:
+        protocol = x.Protocol(node.protocol.value)
+        yield _compare(x.Ct("protocol", "original"), protocol, negated=node.protocol.negated)
+    for direction, end, network in (
+        ("original", "saddr", node.original_source),
+        ("original", "daddr", node.original_destination),
+        ("reply", "saddr", node.reply_source),
+        ("reply", "daddr", node.reply_destination),
+    ):
+        if network:
+            yield from compare_network(x.Ct(f"{header} {end}", direction), network)
+    for direction, end, ports in (
+        ("original", "src", node.original_source_port),
+        ("original", "dst", node.original_destination_port),
+        ("reply", "src", node.reply_source_port),
+        ("reply", "dst", node.reply_destination_port),
+    ):
+        if ports:
+            if context.protocol is None and (not node.protocol or node.protocol.negated):
+                raise context.refuse("nft compares ports of a connection of one protocol only")
+            left = x.Ct(f"proto-{end}", direction)
+            yield from compare_ports(left, (ports.value,), negated=ports.negated)
+    if node.status:
+        yield from _lower_status(node.status)
+    if node.expire:
+        raise context.refuse("iptables rounds a connection's time to seconds, nft does not")
+    if node.direction:
+        yield _compare(x.Ct("direction"), x.Symbol(node.direction.lower()), negated=False)
+
+
+def _lower_status(test: Negatable[Names]) -> tuple[s.Match, ...]:
+    """NONE is no bit: alone it matches nothing."""
+    names = tuple(name.lower().replace("_", "-") for name in test.value if name != "NONE")
+    if not names:
+        return (s.Match(x.Ct("mark"), ">=", x.Hex(0)), *always_or_never(holds=test.negated))
+    return (s.Match(x.Ct("status"), "!" if test.negated else "in", x.Flags(names)),)
+
+
+def _compare(left: x.Expression, right: x.Expression, *, negated: bool) -> s.Match:
+    return s.Match(left, equality(negated=negated), right)
+
+
+EXTENSION = Extension(
+    name="conntrack",
+    node=Conntrack,
+    build=build,
+    save=save,
+    lower=lower,
+    nft="ct state LIST; ct status; ct original|reply ADDRESS, PORT; ct direction",
+    codes=(NO_NFT_FORM,),
+    uses_conntrack=True,
+)

@@ -1,0 +1,100 @@
+"""multiport: a list of ports and port ranges.
+
+Kernel: net/netfilter/xt_multiport.c, multiport_mt. ``--ports`` asks whether the source or the
+destination is in the list. A fragment without a header does not match.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE
+from ...core.values import Negatable, PortRange
+from ...iptables.ast import Match
+from ...nft import expressions as x
+from ..compare import compare_ports
+from ..extension import AnyOf, Extension
+from ..fragments import with_transport_header
+from ..ports import HEADERS, disjoint, parse_port_range
+from ..words import negation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...nft import statements as s
+    from ..context import Context
+    from ..extension import Piece
+    from ..options import Options
+
+SOURCE, DESTINATION, EITHER = "--sports", "--dports", "--ports"
+
+#: XT_MULTI_PORTS. A range takes two places.
+MOST_PORTS = 15
+
+
+@attrs.frozen
+class Multiport(Match):
+    """``-m multiport`` with one of its lists."""
+
+    option: str  #: ``--sports``, ``--dports`` or ``--ports``
+    ports: Negatable[tuple[PortRange, ...]]
+
+
+def build(options: Options) -> Multiport:
+    """Read the options."""
+    option = options.exclusive(SOURCE, DESTINATION, EITHER)
+    return Multiport(option, options.required_negatable(option, _parse_ports))
+
+
+def _parse_ports(text: str) -> tuple[PortRange, ...]:
+    ports = tuple(map(parse_port_range, text.split(",")))
+    if len(ports) + text.count(":") > MOST_PORTS:
+        raise ValueError(f"the list has at most {MOST_PORTS} ports, a range counts as two")
+    return ports
+
+
+def save(node: Multiport) -> Iterator[str]:
+    """Write the options."""
+    yield from negation(node.ports)
+    yield from (node.option, ",".join(ports.format(":") for ports in node.ports.value))
+
+
+def lower(node: Multiport, context: Context) -> tuple[Piece, ...]:
+    """Compare one port, or both: none of them is in the list, or either is."""
+    context.need_protocol("multiport", *HEADERS)
+    assert context.protocol is not None
+    header = HEADERS[context.protocol]
+    negated = node.ports.negated
+    ports = disjoint(node.ports.value)
+    source, other_source = _compare(header, "sport", ports)
+    destination, other_destination = _compare(header, "dport", ports)
+    pieces: tuple[Piece, ...]
+    match node.option, negated:
+        case "--sports", _:
+            pieces = (other_source if negated else source,)
+        case "--dports", _:
+            pieces = (other_destination if negated else destination,)
+        case _, True:
+            pieces = (other_source, other_destination)
+        case _:
+            pieces = (AnyOf(((source,), (other_source, destination))),)
+    return (*with_transport_header(context), *pieces)
+
+
+def _compare(header: str, field: str, ports: tuple[PortRange, ...]) -> tuple[s.Match, s.Match]:
+    """Whether the port is in the list, and whether it is not."""
+    (inside,) = compare_ports(x.Payload(header, field), ports, negated=False)
+    return inside, attrs.evolve(inside, operator="!=")
+
+
+EXTENSION = Extension(
+    name="multiport",
+    node=Multiport,
+    build=build,
+    save=save,
+    lower=lower,
+    nft="tcp dport { LIST }; --ports: two rules in a helper chain",
+    codes=(BAD_PLACE,),
+)

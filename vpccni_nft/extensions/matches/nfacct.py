@@ -1,0 +1,72 @@
+"""nfacct: every packet fits, and is counted by a named object.
+
+Kernel: net/netfilter/xt_nfacct.c, nfacct_mt. An object with a quota matches only beyond it; the
+objects are not in the dump, and those of kube-proxy have none. One object counts for all tables and
+both families, a counter of nft for one table.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import ACCOUNTING_MOVED, NAME_CHANGED
+from ...iptables.ast import Match
+from ...nft import statements as s
+from ..extension import Extension
+from ..words import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..context import Context
+    from ..options import Options
+
+#: NFACCT_NAME_MAX, without the zero at the end.
+NAME_LENGTH = 31
+
+
+@attrs.frozen
+class Nfacct(Match):
+    """``-m nfacct --nfacct-name NAME``."""
+
+    object: str
+
+
+def build(options: Options) -> Nfacct:
+    """Read the options."""
+    return Nfacct(options.required("--nfacct-name", _parse_name))
+
+
+def _parse_name(text: str) -> str:
+    if not 0 < len(text.encode("utf-8", "surrogateescape")) <= NAME_LENGTH:
+        raise ValueError(f"an nfacct object's name has 1 to {NAME_LENGTH} characters")
+    return text
+
+
+def save(node: Nfacct) -> Iterator[str]:
+    """Write the options; libxt_nfacct prints two blanks before the name."""
+    yield from ("--nfacct-name", "", quote(node.object))
+
+
+def lower(node: Nfacct, context: Context) -> tuple[s.Statement, ...]:
+    """Count, in this place among the conditions."""
+    counter = context.counter(node.object)
+    context.note(
+        ACCOUNTING_MOVED,
+        f"nft's counter {counter} of this table counts instead of the nfacct object"
+        f" {node.object}, which is taken to have no quota",
+    )
+    return (s.NamedCounter(counter),)
+
+
+EXTENSION = Extension(
+    name="nfacct",
+    node=Nfacct,
+    build=build,
+    save=save,
+    lower=lower,
+    nft='counter name "NAME", and counter NAME { } in the table',
+    codes=(ACCOUNTING_MOVED, NAME_CHANGED),
+)

@@ -1,0 +1,178 @@
+"""recent: addresses that were seen lately, in named lists that rules fill and look up.
+
+Kernel: net/netfilter/xt_recent.c, recent_mt.
+
+- ``--set`` enters the address, or notes that it was seen again, and always fits.
+- ``--rcheck`` fits where the address is in the list, seen at most ``--seconds`` ago.
+- ``--update`` does the same, and where it fits (after its negation) notes that it was seen again.
+- ``--remove`` fits where the address is in the list, however old, and takes it out.
+
+``--reap`` only makes room. A list belongs to all tables and is the same for all its rules, so its
+addresses can expire in nft only where every rule asks for the same age.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_OPTION, NAME_CHANGED, NO_NFT_FORM, RECENT_LIST, Problem
+from ...core.values import Address, parse_integer
+from ...iptables.ast import Match
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...nft.expressions import NETWORK_HEADER
+from ..compare import always_or_never, equality
+from ..context import DYNAMIC_SET_SIZE, FOREVER
+from ..extension import Extension
+from ..words import flags
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..context import Context
+    from ..options import Options
+
+#: XT_RECENT_NAME_LEN, without the zero at the end.
+NAME_LENGTH = 199
+
+
+class Operation(enum.Enum):
+    """What is done with the list, by the option that says so."""
+
+    SET = "--set"
+    CHECK = "--rcheck"
+    UPDATE = "--update"
+    REMOVE = "--remove"
+
+
+@attrs.frozen(kw_only=True)
+class Recent(Match):
+    """``-m recent`` with one operation."""
+
+    operation: Operation
+    negated: bool = False
+    seconds: int | None = None  #: check and update only: how old an address may be
+    reap: bool = False
+    hit_count: int | None = None  #: check and update only: how often it must have been seen
+    same_ttl: bool = False  #: ``--rttl``: seen with this TTL
+    name: str = "DEFAULT"
+    mask: Address | None = None  #: None where an old iptables wrote none: all ones
+    destination: bool = False  #: ``--rdest``: the destination's address instead of the source's
+
+
+def build(options: Options) -> Recent:
+    """Read the options."""
+    operation = Operation(options.exclusive(*(operation.value for operation in Operation)))
+    given = options.negatable_flag(operation.value)
+    destination = options.flag("--rdest")
+    if options.flag("--rsource") and destination:
+        raise Problem(BAD_OPTION, "recent takes one of --rsource, --rdest", span=options.span)
+    node = Recent(
+        operation=operation,
+        negated=given is not None and given.negated,
+        seconds=options.value("--seconds", _parse_seconds),
+        reap=options.flag("--reap"),
+        hit_count=options.value("--hitcount", parse_integer) or None,
+        same_ttl=options.flag("--rttl"),
+        name=options.value("--name", _parse_name) or "DEFAULT",
+        mask=options.value("--mask", Address.parse),
+        destination=destination,
+    )
+    if node.reap and not node.seconds:
+        raise Problem(BAD_OPTION, "--reap needs --seconds", span=options.span)
+    extra = node.seconds or node.hit_count or node.same_ttl
+    if extra and operation in (Operation.SET, Operation.REMOVE):
+        raise Problem(BAD_OPTION, f"{operation.value} takes no age and no count", span=options.span)
+    return node
+
+
+def _parse_seconds(text: str) -> int:
+    seconds = parse_integer(text)
+    if seconds == 0:
+        raise ValueError("--seconds must be at least 1")
+    return seconds
+
+
+def _parse_name(text: str) -> str:
+    if not 0 < len(text.encode("utf-8", "surrogateescape")) <= NAME_LENGTH:
+        raise ValueError(f"a list's name has 1 to {NAME_LENGTH} characters")
+    return text
+
+
+def save(node: Recent) -> Iterator[str]:
+    """Write the options in libxt_recent's order."""
+    if node.negated:
+        yield "!"
+    yield node.operation.value
+    if node.seconds is not None:
+        yield from ("--seconds", str(node.seconds))
+    yield from flags(("--reap", node.reap))
+    if node.hit_count is not None:
+        yield from ("--hitcount", str(node.hit_count))
+    yield from flags(("--rttl", node.same_ttl))
+    yield from ("--name", node.name)
+    if node.mask:
+        yield from ("--mask", str(node.mask))
+    yield "--rdest" if node.destination else "--rsource"
+
+
+def lower(node: Recent, context: Context) -> tuple[s.Statement, ...]:
+    """Look the address up in a dynamic set, and change the set where the kernel does."""
+    _refuse_what_sets_do_not_keep(node, context)
+    context.approximate(
+        RECENT_LIST,
+        f"the list {node.name} becomes a set that starts empty: where xt_recent forgets the oldest"
+        f" of 100 addresses, it takes {DYNAMIC_SET_SIZE} and then no more",
+    )
+    name = context.recent_set(node.name, _age(node))
+    key = _key(node, context)
+    found = s.Match(key, equality(negated=node.negated), x.SetReference(name))
+    match node.operation:
+        case Operation.SET:
+            return (s.UpdateSet("update", name, key), *always_or_never(holds=not node.negated))
+        case Operation.UPDATE if not node.negated:
+            return (found, s.UpdateSet("update", name, key))
+        case Operation.REMOVE:
+            return (found, s.UpdateSet("delete", name, key))
+        case _:
+            return (found,)
+
+
+def _refuse_what_sets_do_not_keep(node: Recent, context: Context) -> None:
+    if node.hit_count is not None and node.hit_count > 1:
+        raise context.refuse("a set of nft does not keep how often an address was seen")
+    if node.same_ttl:
+        raise context.refuse("a set of nft does not keep the TTL that an address was seen with")
+    if node.negated and node.operation is Operation.REMOVE:
+        raise context.refuse("nft cannot take an address out of a set and not match")
+    if node.negated and node.operation is Operation.UPDATE and node.seconds:
+        raise context.refuse("nft has forgotten the old address that this would renew")
+
+
+def _age(node: Recent) -> int | None:
+    """How old the addresses may be that this rule finds; None where it looks for none."""
+    if node.operation is Operation.SET:
+        return None
+    return node.seconds or FOREVER
+
+
+def _key(node: Recent, context: Context) -> x.Expression:
+    field = "daddr" if node.destination else "saddr"
+    address = x.Payload(NETWORK_HEADER[context.family], field)
+    if node.mask is None or node.mask.value == context.family.all_ones:
+        return address
+    return x.Binary("&", address, x.Host(node.mask))
+
+
+EXTENSION = Extension(
+    name="recent",
+    node=Recent,
+    build=build,
+    save=save,
+    lower=lower,
+    nft="ip saddr|daddr @recent-NAME; update or delete @recent-NAME { ip saddr|daddr }",
+    codes=(RECENT_LIST, NAME_CHANGED, NO_NFT_FORM),
+)

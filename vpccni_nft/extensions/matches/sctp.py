@@ -1,0 +1,89 @@
+"""sctp: ports and chunk types.
+
+Kernel: net/netfilter/xt_sctp.c, sctp_mt. A fragment without a header does not match.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
+from ...iptables.ast import Match
+from ...iptables.protocols import SCTP
+from ..extension import Extension
+from ..fragments import with_transport_header
+from ..ports import build_port, lower_ports, save_port
+from ..words import negation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...core.values import Negatable, PortRange
+    from ..context import Context
+    from ..extension import Piece
+    from ..options import Options
+
+SCOPES = ("any", "all", "only")
+
+
+@attrs.frozen
+class ChunkTypes:
+    """Which chunks a packet must have; kept as it is written, for nothing is made of it."""
+
+    scope: str  #: ``any``, ``all`` or ``only``
+    types: str
+
+
+@attrs.frozen(kw_only=True)
+class Sctp(Match):
+    """``-m sctp``, with ports and chunk types or without."""
+
+    source_port: Negatable[PortRange] | None = None
+    destination_port: Negatable[PortRange] | None = None
+    chunk_types: Negatable[ChunkTypes] | None = None
+
+
+def build(options: Options) -> Sctp:
+    """Read the options."""
+    return Sctp(
+        source_port=build_port(options, "--sport"),
+        destination_port=build_port(options, "--dport"),
+        chunk_types=options.pair("--chunk-types", _parse_chunk_types),
+    )
+
+
+def _parse_chunk_types(scope: str, types: str) -> ChunkTypes:
+    if scope.lower() not in SCOPES:
+        raise ValueError(f"“{scope}” is not one of {', '.join(SCOPES)}")
+    return ChunkTypes(scope.lower(), types)
+
+
+def save(node: Sctp) -> Iterator[str]:
+    """Write the options."""
+    yield from save_port("--sport", node.source_port)
+    yield from save_port("--dport", node.destination_port)
+    if node.chunk_types:
+        yield from negation(node.chunk_types)
+        yield from ("--chunk-types", node.chunk_types.value.scope, node.chunk_types.value.types)
+
+
+def lower(node: Sctp, context: Context) -> tuple[Piece, ...]:
+    """The same comparisons of ports, where there is a header."""
+    context.need_protocol("sctp", SCTP)
+    if node.chunk_types:
+        raise context.refuse("nft reads chunks from Linux 5.14 on, and cannot ask for all of them")
+    ports = lower_ports("sctp", node.source_port, node.destination_port)
+    return (*with_transport_header(context), *ports)
+
+
+EXTENSION = Extension(
+    name="sctp",
+    node=Sctp,
+    build=build,
+    save=save,
+    lower=lower,
+    nft="sctp sport, sctp dport",
+    codes=(BAD_PLACE, NO_NFT_FORM),
+)

@@ -1,0 +1,162 @@
+"""set: whether addresses of the packet are in an ipset.
+
+Kernel: net/netfilter/xt_set.c, set_match_v4. The dump does not say what is in the set, and not even
+what the set is of: with one direction it is taken to be of addresses and prefixes. The set of nft
+is declared empty, and whoever fills the ipset has to fill it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_OPTION, EMPTY_SET, NAME_CHANGED, NO_NFT_FORM, Problem
+from ...core.values import Negatable, parse_integer
+from ...iptables.ast import Match
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...nft.expressions import NETWORK_HEADER
+from ..compare import equality
+from ..extension import Extension
+from ..words import flags, negation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..context import Context
+    from ..options import Options
+
+#: What each direction reads.
+FIELDS = {"src": "saddr", "dst": "daddr"}
+
+#: IPSET_DIM_MAX and IPSET_MAXNAMELEN, as libxt_set counts them.
+MOST_DIRECTIONS = 6
+NAME_LENGTH = 31
+
+LARGEST_COUNT = 2**64 - 1
+
+
+@attrs.frozen
+class Members:
+    """A set, and what is looked up in it, one direction for each of its dimensions."""
+
+    name: str
+    directions: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, name: str, directions: str) -> Members:
+        """Read NAME and a list of ``src`` and ``dst``."""
+        listed = tuple(directions.split(","))
+        if not set(listed).issubset(FIELDS) or len(listed) > MOST_DIRECTIONS:
+            raise ValueError(f"“{directions}” is not a list of src and dst")
+        if not 0 < len(name.encode("utf-8", "surrogateescape")) <= NAME_LENGTH:
+            raise ValueError(f"a set's name has 1 to {NAME_LENGTH} characters")
+        return cls(name, listed)
+
+
+@attrs.frozen
+class CountTest:
+    """A comparison of an element's counter."""
+
+    operator: str  #: ``eq``, ``lt`` or ``gt``
+    value: Negatable[int]
+
+
+@attrs.frozen(kw_only=True)
+class MatchSet(Match):
+    """``-m set --match-set NAME DIRECTIONS``, and what it asks of the element."""
+
+    members: Negatable[Members]
+    return_nomatch: bool = False
+    keep_counters: bool = False  #: ``! --update-counters``
+    keep_subcounters: bool = False  #: ``! --update-subcounters``
+    packets: CountTest | None = None
+    bytes: CountTest | None = None
+
+
+def build(options: Options) -> MatchSet:
+    """Read the options."""
+    members = options.pair("--match-set", Members.parse)
+    if not members:
+        raise Problem(BAD_OPTION, "set needs --match-set", span=options.span)
+    return MatchSet(
+        members=members,
+        return_nomatch=options.flag("--return-nomatch"),
+        keep_counters=_is_negated(options.negatable_flag("--update-counters")),
+        keep_subcounters=_is_negated(options.negatable_flag("--update-subcounters")),
+        packets=_build_count(options, "--packets"),
+        bytes=_build_count(options, "--bytes"),
+    )
+
+
+def _is_negated(test: Negatable[bool] | None) -> bool:
+    """Only the negation says something: updating is what happens anyhow."""
+    return test is not None and test.negated
+
+
+def _build_count(options: Options, name: str) -> CountTest | None:
+    tests = [
+        CountTest(operator, value)
+        for operator in ("eq", "lt", "gt")
+        if (value := options.negatable(f"{name}-{operator}", _parse_count))
+    ]
+    if len(tests) > 1 or any(test.value.negated and test.operator != "eq" for test in tests):
+        raise Problem(BAD_OPTION, f"set takes one of {name}-eq, -lt, -gt", span=options.span)
+    return tests[0] if tests else None
+
+
+def _parse_count(text: str) -> int:
+    return parse_integer(text, LARGEST_COUNT)
+
+
+def save(node: MatchSet) -> Iterator[str]:
+    """Write the options in libxt_set's order."""
+    members = node.members.value
+    yield from negation(node.members)
+    yield from ("--match-set", members.name, ",".join(members.directions))
+    yield from flags(("--return-nomatch", node.return_nomatch))
+    if node.keep_counters:
+        yield from ("!", "--update-counters")
+    if node.keep_subcounters:
+        yield from ("!", "--update-subcounters")
+    yield from _save_count("--packets", node.packets)
+    yield from _save_count("--bytes", node.bytes)
+
+
+def _save_count(name: str, test: CountTest | None) -> Iterator[str]:
+    if test:
+        yield from negation(test.value)
+        yield from (f"{name}-{test.operator}", str(test.value.value))
+
+
+def lower(node: MatchSet, context: Context) -> tuple[s.Match, ...]:
+    """Look the address up in a set of the same name."""
+    members = node.members.value
+    if len(members.directions) > 1:
+        raise context.refuse(
+            f"the dump does not say which fields of a packet the ipset {members.name} holds"
+        )
+    if node.packets or node.bytes or node.return_nomatch:
+        raise context.refuse("the sets of nft have no counters and no nomatch to ask for")
+    if node.keep_counters or node.keep_subcounters:
+        raise context.refuse("the counters of an ipset stay behind")
+    context.approximate(
+        EMPTY_SET,
+        f"the contents of the ipset {members.name} are not in the dump:"
+        " a set of addresses is declared, and empty",
+    )
+    address = x.Payload(NETWORK_HEADER[context.family], FIELDS[members.directions[0]])
+    found = x.SetReference(context.address_set(members.name))
+    return (s.Match(address, equality(negated=node.members.negated), found),)
+
+
+EXTENSION = Extension(
+    name="set",
+    node=MatchSet,
+    build=build,
+    save=save,
+    lower=lower,
+    nft="ip saddr|daddr @NAME",
+    codes=(EMPTY_SET, NAME_CHANGED, NO_NFT_FORM),
+)

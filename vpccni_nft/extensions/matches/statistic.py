@@ -1,0 +1,127 @@
+"""statistic: some of the packets, at random or every nth.
+
+Kernel: net/netfilter/xt_statistic.c, statistic_mt.
+
+- random: 31 random bits are less than the probability, which is kept as a multiple of 2**-31.
+- nth: a counter that runs from 0 to E - 1 and round again stands at P. It starts anew when the
+  rules are loaded, here and there.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_VALUE, Problem
+from ...core.values import Negatable, parse_integer
+from ...iptables.ast import Match
+from ...nft import expressions as x
+from ...nft import statements as s
+from ..compare import always_or_never, equality
+from ..extension import Extension
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..context import Context
+    from ..options import Options
+
+#: A probability of 1.
+CERTAIN = 1 << 31
+
+
+class Mode(enum.Enum):
+    """How packets are chosen, by the word after ``--mode``."""
+
+    RANDOM = "random"
+    NTH = "nth"
+
+
+@attrs.frozen(kw_only=True)
+class Statistic(Match):
+    """``-m statistic`` in one of its modes."""
+
+    mode: Mode
+    negated: bool = False
+    probability: int = 0  #: random only, times 2**31
+    every: int = 1  #: nth only
+    packet: int = 0  #: nth only: which one of them, counted from 0
+
+
+def build(options: Options) -> Statistic:
+    """Read the options."""
+    mode = options.required("--mode", Mode)
+    if mode is Mode.RANDOM:
+        chance = options.required_negatable("--probability", parse_probability)
+        return Statistic(mode=mode, negated=chance.negated, probability=chance.value)
+    every = options.required_negatable("--every", _parse_every)
+    packet = options.value("--packet", parse_integer) or 0
+    if packet >= every.value:
+        raise Problem(
+            BAD_VALUE, f"--packet goes from 0 to {every.value - 1} here", span=options.span
+        )
+    return Statistic(mode=mode, negated=every.negated, every=every.value, packet=packet)
+
+
+def parse_probability(text: str) -> int:
+    """Read a decimal as libxt_statistic does: ``lround(2**31 * strtod(text))``.
+
+    >>> parse_probability("0.33333333349") / 2**31
+    0.3333333334885538
+    """
+    try:
+        scaled = float(text) * CERTAIN
+    except ValueError:
+        raise ValueError(f"“{text}” is not a number") from None
+    if not 0 <= scaled <= CERTAIN:
+        raise ValueError("a probability is a number from 0 to 1")
+    whole = int(scaled)
+    return whole + (scaled - whole >= 0.5)
+
+
+def _parse_every(text: str) -> int:
+    every = parse_integer(text)
+    if every == 0:
+        raise ValueError("--every must be at least 1")
+    return every
+
+
+def save(node: Statistic) -> Iterator[str]:
+    """Write the options."""
+    yield from ("--mode", node.mode.value)
+    if node.negated:
+        yield "!"
+    match node.mode:
+        case Mode.RANDOM:
+            yield from ("--probability", f"{node.probability / CERTAIN:.11f}")
+        case Mode.NTH:
+            yield from ("--every", str(node.every), "--packet", str(node.packet))
+
+
+def lower(node: Statistic, _context: Context) -> tuple[s.Match, ...]:
+    """The same draw, or the same counter."""
+    if node.mode is Mode.RANDOM:
+        return _lower_random(Negatable(node.probability, node.negated))
+    if node.every == 1:
+        return always_or_never(holds=not node.negated)
+    counter = x.Numgen(node.every)
+    return (s.Match(counter, equality(negated=node.negated), x.Number(node.packet)),)
+
+
+def _lower_random(test: Negatable[int]) -> tuple[s.Match, ...]:
+    if test.value in (0, CERTAIN):
+        return always_or_never(holds=(test.value == CERTAIN) is not test.negated)
+    draw = x.Binary("&", x.Meta("random"), x.Number(CERTAIN - 1))
+    return (s.Match(draw, ">=" if test.negated else "<", x.Number(test.value)),)
+
+
+EXTENSION = Extension(
+    name="statistic",
+    node=Statistic,
+    build=build,
+    save=save,
+    lower=lower,
+    nft="meta random & 2147483647 < N; numgen inc mod EVERY == PACKET",
+)

@@ -1,0 +1,137 @@
+"""tcp: ports, flags and options.
+
+Kernel: net/netfilter/xt_tcpudp.c, tcp_mt. A fragment without a header does not match.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
+from ...core.values import Negatable, PortRange, parse_integer
+from ...iptables.ast import Match
+from ...iptables.protocols import TCP
+from ...nft import expressions as x
+from ...nft import statements as s
+from ..compare import always_or_never, equality
+from ..extension import Extension
+from ..fragments import with_transport_header
+from ..ports import build_port, lower_ports, save_port
+from ..words import negatable_option, negation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..context import Context
+    from ..extension import Piece
+    from ..options import Options
+
+#: In the order in which iptables prints them. nft has the same words in small letters.
+FLAGS = ("FIN", "SYN", "RST", "PSH", "ACK", "URG")
+
+Names = tuple[str, ...]
+
+
+@attrs.frozen
+class FlagTest:
+    """Of the flags in the mask, exactly these are set."""
+
+    mask: Names
+    flags: Names
+
+    @classmethod
+    def parse(cls, mask: str, flags: str) -> FlagTest:
+        """Read two lists with commas; ``ALL`` and ``NONE`` may stand for a list.
+
+        >>> FlagTest.parse("SYN,FIN", "NONE")
+        FlagTest(mask=('FIN', 'SYN'), flags=())
+        """
+        return cls(_parse_flags(mask), _parse_flags(flags))
+
+
+def _parse_flags(text: str) -> Names:
+    given = {word.upper() for word in text.split(",")}
+    if unknown := given.difference(FLAGS, ("ALL", "NONE")):
+        raise ValueError(f"“{min(unknown)}” is not one of {', '.join(FLAGS)}, ALL, NONE")
+    return tuple(name for name in FLAGS if name in given or "ALL" in given)
+
+
+@attrs.frozen(kw_only=True)
+class Tcp(Match):
+    """``-m tcp`` with any of its options, or with none."""
+
+    source_port: Negatable[PortRange] | None = None
+    destination_port: Negatable[PortRange] | None = None
+    option: Negatable[int] | None = None  #: the number of a TCP option that must be there
+    flags: Negatable[FlagTest] | None = None
+
+
+def build(options: Options) -> Tcp:
+    """Read the options."""
+    return Tcp(
+        source_port=build_port(options, "--sport"),
+        destination_port=build_port(options, "--dport"),
+        option=options.negatable("--tcp-option", _parse_option),
+        flags=options.pair("--tcp-flags", FlagTest.parse),
+    )
+
+
+def _parse_option(text: str) -> int:
+    number = parse_integer(text, 255)
+    if number == 0:
+        raise ValueError("a TCP option has a number from 1 to 255")
+    return number
+
+
+def save(node: Tcp) -> Iterator[str]:
+    """Write the options."""
+    yield from save_port("--sport", node.source_port)
+    yield from save_port("--dport", node.destination_port)
+    yield from negatable_option("--tcp-option", node.option)
+    if node.flags:
+        yield from negation(node.flags)
+        test = node.flags.value
+        yield from ("--tcp-flags", _save_flags(test.mask), _save_flags(test.flags))
+
+
+def _save_flags(names: Names) -> str:
+    return ",".join(names) or "NONE"
+
+
+def lower(node: Tcp, context: Context) -> tuple[Piece, ...]:
+    """The same comparisons, where there is a header."""
+    context.need_protocol("tcp", TCP)
+    if node.option:
+        raise context.refuse("nft overlooks a TCP option whose length is wrong, iptables does not")
+    ports = lower_ports("tcp", node.source_port, node.destination_port)
+    return (*with_transport_header(context), *ports, *_lower_flags(node.flags))
+
+
+def _lower_flags(test: Negatable[FlagTest] | None) -> tuple[s.Match, ...]:
+    if not test:
+        return ()
+    mask, flags = test.value.mask, test.value.flags
+    if not set(flags).issubset(mask):
+        return always_or_never(holds=test.negated)
+    if not mask:
+        return always_or_never(holds=not test.negated)
+    masked = x.Binary("&", x.Payload("tcp", "flags"), _flags(mask))
+    right = _flags(flags) if flags else x.Hex(0)
+    return (s.Match(masked, equality(negated=test.negated), right),)
+
+
+def _flags(names: Names) -> x.Flags:
+    return x.Flags(tuple(name.lower() for name in names))
+
+
+EXTENSION = Extension(
+    name="tcp",
+    node=Tcp,
+    build=build,
+    save=save,
+    lower=lower,
+    nft="tcp sport, tcp dport, tcp flags & MASK == FLAGS",
+    codes=(BAD_PLACE, NO_NFT_FORM),
+)

@@ -1,0 +1,65 @@
+"""udp: ports.
+
+Kernel: net/netfilter/xt_tcpudp.c, udp_mt. A fragment without a header does not match.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE
+from ...iptables.ast import Match
+from ...iptables.protocols import UDP
+from ..extension import Extension
+from ..fragments import with_transport_header
+from ..ports import build_port, lower_ports, save_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...core.values import Negatable, PortRange
+    from ..context import Context
+    from ..extension import Piece
+    from ..options import Options
+
+
+@attrs.frozen(kw_only=True)
+class Udp(Match):
+    """``-m udp``, with ports or without."""
+
+    source_port: Negatable[PortRange] | None = None
+    destination_port: Negatable[PortRange] | None = None
+
+
+def build(options: Options) -> Udp:
+    """Read the options."""
+    return Udp(
+        source_port=build_port(options, "--sport"),
+        destination_port=build_port(options, "--dport"),
+    )
+
+
+def save(node: Udp) -> Iterator[str]:
+    """Write the options."""
+    yield from save_port("--sport", node.source_port)
+    yield from save_port("--dport", node.destination_port)
+
+
+def lower(node: Udp, context: Context) -> tuple[Piece, ...]:
+    """The same comparisons, where there is a header."""
+    context.need_protocol("udp", UDP)
+    ports = lower_ports("udp", node.source_port, node.destination_port)
+    return (*with_transport_header(context), *ports)
+
+
+EXTENSION = Extension(
+    name="udp",
+    node=Udp,
+    build=build,
+    save=save,
+    lower=lower,
+    nft="udp sport, udp dport",
+    codes=(BAD_PLACE,),
+)

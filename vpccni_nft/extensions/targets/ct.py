@@ -1,0 +1,119 @@
+"""CT: how a packet is going to be tracked, decided before conntrack sees it.
+
+Kernel: net/netfilter/xt_CT.c. With ``--notrack`` nothing else counts (xt_ct_tg_check). All else
+hangs a template on the packet, in zone 0 where no zone is named. Only the first of several such
+targets works: a packet that has a connection or a template or is notracked is left alone
+(xt_ct_target).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_OPTION, BAD_PLACE, NO_NFT_FORM, Problem
+from ...core.values import parse_integer
+from ...iptables.ast import Target
+from ...nft import expressions as x
+from ...nft import statements as s
+from ..extension import Extension
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..context import Context
+    from ..options import Options
+
+#: The option for a zone, and the direction of the packets that it is for: nft's word.
+ZONE_OPTIONS = {"--zone": "", "--zone-orig": "original", "--zone-reply": "reply"}
+
+#: In place of a zone's number: the packet's mark when conntrack sees the packet.
+MARK = "mark"
+
+#: nft's ``ct zone set`` passes over packets with a connection or a template, as xt_ct_target does,
+#: but would track a packet that was notracked (measured on Linux 6.18).
+NOT_UNTRACKED = s.Match(x.Ct("state"), "!", x.Flags(("untracked",)))
+
+
+@attrs.frozen(kw_only=True)
+class Ct(Target):
+    """``-j CT`` with its options."""
+
+    notrack: bool = False
+    helper: str = ""
+    timeout: str = ""  #: the name of a policy
+    events: str = ""  #: a list with commas
+    expectation_events: str = ""  #: a list with commas
+    zone: int | None = 0  #: None: the packet's mark
+    direction: str = ""  #: ``original`` or ``reply``; always empty for zone 0
+
+
+def build(options: Options) -> Ct:
+    """Read the options."""
+    zones = {
+        direction: zone
+        for name, direction in ZONE_OPTIONS.items()
+        if (zone := options.value(name, _parse_zone)) is not None
+    }
+    if len(zones) > 1:
+        raise Problem(BAD_OPTION, "CT takes one zone", span=options.span)
+    direction, zone = next(iter(zones.items()), ("", 0))
+    return Ct(
+        notrack=options.flag("--notrack"),
+        helper=options.value("--helper", str) or "",
+        timeout=options.value("--timeout", str) or "",
+        events=options.value("--ctevents", str) or "",
+        expectation_events=options.value("--expevents", str) or "",
+        zone=None if zone == MARK else int(zone),
+        # iptables-save does not print zone 0, and it is everyone's zone in both directions.
+        direction=direction if zone else "",
+    )
+
+
+def _parse_zone(text: str) -> int | str:
+    return text if text == MARK else parse_integer(text, 0xFFFF)
+
+
+def save(node: Ct) -> Iterator[str]:
+    """Write the options in libxt_CT's order."""
+    if node.notrack:
+        yield "--notrack"
+    for name, value in (
+        ("--helper", node.helper),
+        ("--timeout", node.timeout),
+        ("--ctevents", node.events),
+        ("--expevents", node.expectation_events),
+    ):
+        if value:
+            yield from (name, value)
+    if node.zone != 0:
+        option = next(name for name, way in ZONE_OPTIONS.items() if way == node.direction)
+        yield from (option, MARK if node.zone is None else str(node.zone))
+
+
+def lower(node: Ct, context: Context) -> tuple[s.Statement, ...]:
+    """Notrack, or a zone for packets that still are to be tracked."""
+    context.need_table("CT", "raw")
+    if node.notrack:
+        return (s.Notrack(),)
+    if node.helper:
+        raise context.refuse("nft cannot choose a helper before a connection is tracked")
+    if node.timeout:
+        raise context.refuse("a dump does not hold the timeouts of a policy, and nft needs them")
+    if node.events or node.expectation_events:
+        raise context.refuse("nft cannot choose events before a connection is tracked")
+    if node.zone is None:
+        raise context.refuse("nft cannot take a zone from the mark")
+    return (NOT_UNTRACKED, s.Set(x.Ct("zone", node.direction), x.Number(node.zone)))
+
+
+EXTENSION = Extension(
+    name="CT",
+    node=Ct,
+    build=build,
+    save=save,
+    lower=lower,
+    nft="notrack; ct zone set N; ct original|reply zone set N",
+    codes=(BAD_PLACE, NO_NFT_FORM),
+)

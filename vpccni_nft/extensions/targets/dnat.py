@@ -1,0 +1,59 @@
+"""DNAT: the destination of a connection becomes another address or port.
+
+Kernel: net/netfilter/xt_nat.c, xt_dnat_target_v2, in chains of the nat table that only
+PREROUTING and OUTPUT lead to. It ends the table for the packet, as accept does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
+from ...iptables.ast import Target
+from ..extension import Extension
+from ..nat import NO_FLAGS, NatFlags, NatRange, lower_nat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...nft import statements as s
+    from ..context import Context
+    from ..options import Options
+
+
+@attrs.frozen
+class Dnat(Target):
+    """``-j DNAT --to-destination RANGE`` with its flags."""
+
+    to: NatRange
+    flags: NatFlags = NO_FLAGS
+
+
+def build(options: Options) -> Dnat:
+    """Read the options."""
+    return Dnat(options.required("--to-destination", NatRange.parse), NatFlags.build(options))
+
+
+def save(node: Dnat) -> Iterator[str]:
+    """Write the options."""
+    yield from ("--to-destination", str(node.to))
+    yield from node.flags.save()
+
+
+def lower(node: Dnat, context: Context) -> tuple[s.Statement, ...]:
+    """The statement of the same name."""
+    return lower_nat("dnat", node.to, node.flags, context)
+
+
+EXTENSION = Extension(
+    name="DNAT",
+    node=Dnat,
+    build=build,
+    save=save,
+    lower=lower,
+    nft="dnat to ADDRESSES:PORTS FLAGS",
+    codes=(BAD_PLACE, NO_NFT_FORM),
+    uses_conntrack=True,
+)

@@ -1,0 +1,52 @@
+"""DROP: the end of the packet.
+
+Kernel: net/ipv4/netfilter/ip_tables.c, ipt_do_table, the standard target. iptables refuses it in
+the nat table, which sees only the first packet of a connection.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE
+from ...iptables.ast import Target
+from ...nft import statements as s
+from ..extension import Extension
+
+if TYPE_CHECKING:
+    from ..context import Context
+    from ..options import Options
+
+
+@attrs.frozen
+class Drop(Target):
+    """``-j DROP``."""
+
+
+def build(_options: Options) -> Drop:
+    """There are no options."""
+    return Drop()
+
+
+def save(_node: Drop) -> tuple[str, ...]:
+    """There are no options."""
+    return ()
+
+
+def lower(_node: Drop, context: Context) -> tuple[s.Statement, ...]:
+    """The same verdict."""
+    context.need_table("DROP", "filter", "mangle", "raw", "security")
+    return (s.Drop(),)
+
+
+EXTENSION = Extension(
+    name="DROP",
+    node=Drop,
+    build=build,
+    save=save,
+    lower=lower,
+    nft="drop",
+    codes=(BAD_PLACE,),
+)

@@ -1,0 +1,113 @@
+"""LOG: a line in the kernel's log, and on with the next rule.
+
+Kernel: net/netfilter/xt_LOG.c. It calls nf_log_packet with a level, flags and a prefix, as
+nft_log.c does; neither puts a blank after the prefix.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import LOG_PREFIX
+from ...core.values import parse_integer
+from ...iptables.ast import Target
+from ...nft import statements as s
+from ..extension import Extension
+from ..words import flags, quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..context import Context
+    from ..options import Options
+
+#: Bytes of a prefix (struct xt_log_info).
+PREFIX_LENGTH = 29
+
+#: nft's words for the levels of syslog; it leaves out that of warnings.
+LEVELS = ("emerg", "alert", "crit", "err", "", "notice", "info", "debug")
+WARNING = 4
+
+
+@attrs.frozen(kw_only=True)
+class Log(Target):
+    """``-j LOG`` with its options."""
+
+    prefix: str = ""
+    level: int = WARNING
+    tcp_sequence: bool = False
+    tcp_options: bool = False
+    ip_options: bool = False
+    uid: bool = False
+    macdecode: bool = False
+
+
+def build(options: Options) -> Log:
+    """Read the options."""
+    level = options.value("--log-level", lambda text: parse_integer(text, len(LEVELS) - 1))
+    return Log(
+        prefix=options.value("--log-prefix", _parse_prefix) or "",
+        level=WARNING if level is None else level,
+        tcp_sequence=options.flag("--log-tcp-sequence"),
+        tcp_options=options.flag("--log-tcp-options"),
+        ip_options=options.flag("--log-ip-options"),
+        uid=options.flag("--log-uid"),
+        macdecode=options.flag("--log-macdecode"),
+    )
+
+
+def _parse_prefix(text: str) -> str:
+    if len(text.encode("utf-8", "surrogateescape")) > PREFIX_LENGTH:
+        raise ValueError(f"a log prefix has at most {PREFIX_LENGTH} bytes")
+    return text
+
+
+def save(node: Log) -> Iterator[str]:
+    """Write the options in libxt_LOG's order; the usual level is not printed."""
+    if node.prefix:
+        yield from ("--log-prefix", quote(node.prefix))
+    if node.level != WARNING:
+        yield from ("--log-level", str(node.level))
+    yield from flags(
+        ("--log-tcp-sequence", node.tcp_sequence),
+        ("--log-tcp-options", node.tcp_options),
+        ("--log-ip-options", node.ip_options),
+        ("--log-uid", node.uid),
+        ("--log-macdecode", node.macdecode),
+    )
+
+
+def lower(node: Log, context: Context) -> tuple[s.Statement, ...]:
+    """The statement of the same name."""
+    prefix = "".join(char if _is_writable(char) else "?" for char in node.prefix)
+    if prefix != node.prefix:
+        context.approximate(LOG_PREFIX, f"nft cannot write the prefix; it becomes “{prefix}”")
+    words = flags(
+        ("tcp sequence", node.tcp_sequence),
+        ("tcp options", node.tcp_options),
+        ("ip options", node.ip_options),
+        ("skuid", node.uid),
+        ("ether", node.macdecode),
+    )
+    return (s.Log(prefix, LEVELS[node.level], tuple(words)),)
+
+
+def _is_writable(char: str) -> bool:
+    """A quote would end the string, a dollar begins a variable; nft escapes neither.
+
+    Bytes that are not UTF-8 are in the text as lone surrogates, which are not printable.
+    """
+    return char.isprintable() and char not in '"$'
+
+
+EXTENSION = Extension(
+    name="LOG",
+    node=Log,
+    build=build,
+    save=save,
+    lower=lower,
+    nft='log prefix "..." level LEVEL flags FLAGS',
+    codes=(LOG_PREFIX,),
+)

@@ -1,0 +1,104 @@
+"""REJECT: drop the packet and tell its sender.
+
+Kernel: net/ipv4/netfilter/ipt_REJECT.c and net/ipv6/netfilter/ip6t_REJECT.c, in the filter table
+only; nf_reject_ipv4.c and nf_reject_ipv6.c build the answers, for nft too. A TCP reset needs
+``-p tcp``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE
+from ...core.values import Family
+from ...iptables.ast import Target
+from ...iptables.protocols import TCP
+from ...nft import statements as s
+from ..extension import Extension
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..context import Context
+    from ..options import Options
+
+
+@attrs.frozen
+class Kind:
+    """One kind of answer."""
+
+    name: str  #: as iptables-save prints it
+    family: Family | None  #: None: both
+    reason: str  #: nft's word
+
+
+#: The answers by iptables' names. What the kernel has besides, iptables cannot ask for.
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("icmp-net-unreachable", Family.IP, "net-unreachable"),
+        Kind("icmp-host-unreachable", Family.IP, "host-unreachable"),
+        Kind("icmp-proto-unreachable", Family.IP, "prot-unreachable"),
+        Kind("icmp-port-unreachable", Family.IP, "port-unreachable"),
+        Kind("icmp-net-prohibited", Family.IP, "net-prohibited"),
+        Kind("icmp-host-prohibited", Family.IP, "host-prohibited"),
+        Kind("icmp-admin-prohibited", Family.IP, "admin-prohibited"),
+        Kind("icmp6-no-route", Family.IP6, "no-route"),
+        Kind("icmp6-adm-prohibited", Family.IP6, "admin-prohibited"),
+        Kind("icmp6-addr-unreachable", Family.IP6, "addr-unreachable"),
+        Kind("icmp6-port-unreachable", Family.IP6, "port-unreachable"),
+        Kind("icmp6-policy-fail", Family.IP6, "policy-fail"),
+        Kind("icmp6-reject-route", Family.IP6, "reject-route"),
+        Kind("tcp-reset", None, "reset"),
+    )
+}
+
+_ICMP = {Family.IP: "icmp", Family.IP6: "icmpv6"}
+
+
+@attrs.frozen
+class Reject(Target):
+    """``-j REJECT [--reject-with KIND]``."""
+
+    kind: Kind | None = None  #: None: port unreachable, of the table's family
+
+
+def build(options: Options) -> Reject:
+    """Read the options; like an address, a kind of one family must be of the table's family."""
+    return Reject(options.value("--reject-with", _parse_kind))
+
+
+def _parse_kind(text: str) -> Kind:
+    if text not in KINDS:
+        raise ValueError(f"“{text}” is not one of {', '.join(KINDS)}")
+    return KINDS[text]
+
+
+def save(node: Reject) -> Iterator[str]:
+    """Write the options; the kernel's dump always has the kind."""
+    if node.kind:
+        yield from ("--reject-with", node.kind.name)
+
+
+def lower(node: Reject, context: Context) -> tuple[s.Statement, ...]:
+    """The statement of the same name."""
+    context.need_table("REJECT", "filter")
+    if not node.kind:
+        return (s.Reject(_ICMP[context.family], "port-unreachable"),)
+    if node.kind.family:
+        return (s.Reject(_ICMP[node.kind.family], node.kind.reason),)
+    context.need_protocol(f"REJECT with {node.kind.name}", TCP)
+    return (s.Reject("tcp", node.kind.reason),)
+
+
+EXTENSION = Extension(
+    name="REJECT",
+    node=Reject,
+    build=build,
+    save=save,
+    lower=lower,
+    nft="reject with icmp|icmpv6 type KIND; reject with tcp reset",
+    codes=(BAD_PLACE,),
+)

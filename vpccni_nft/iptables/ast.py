@@ -1,0 +1,144 @@
+"""What iptables-save says: tables with their chains and rules.
+
+The nodes of matches and targets live with the rest of what is known of them, in ``extensions``;
+here is only what every rule can have. Equality is about meaning: places, the dump's remarks and
+counters that are only copies of it do not take part.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..core.values import Family, Negatable, Network
+
+if TYPE_CHECKING:
+    from ..core.span import Span
+
+
+class Match:
+    """A condition that ``-m`` adds to a rule."""
+
+    __slots__ = ()
+
+
+class Target:
+    """What a rule does with the packets that fit it."""
+
+    __slots__ = ()
+
+
+class Policy(enum.Enum):
+    """What becomes of a packet that reaches the end of a built-in chain."""
+
+    ACCEPT = "ACCEPT"
+    DROP = "DROP"
+
+
+@attrs.frozen
+class Counters:
+    """What has passed so far."""
+
+    packets: int
+    bytes: int
+
+
+@attrs.frozen
+class Interface:
+    """An interface's name; with ``wildcard`` (a ``+`` at its end) all names that begin so."""
+
+    name: str
+    wildcard: bool = False
+
+    @property
+    def is_any(self) -> bool:
+        """Whether it is the lone ``+`` that every interface fits, even none."""
+        return self.wildcard and not self.name
+
+    def __str__(self) -> str:
+        return self.name + "+" * self.wildcard
+
+
+@attrs.frozen
+class Jump(Target):
+    """``-j CHAIN``: go through a chain of this table, and on with the next rule."""
+
+    chain: str
+
+
+@attrs.frozen
+class Goto(Target):
+    """``-g CHAIN``: go through a chain, then on where this chain was called from."""
+
+    chain: str
+
+
+@attrs.frozen
+class UnknownMatch(Match):
+    """A match that has no room here, as it was written."""
+
+    name: str
+    words: tuple[str, ...]
+
+
+@attrs.frozen
+class UnknownTarget(Target):
+    """A target that has no room here, as it was written."""
+
+    name: str
+    words: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Rule:
+    """One ``-A`` line: packets that fit all of it are counted and given to the target.
+
+    The kernel tests the fields first, then the matches in their order (ip_tables.c, ipt_do_table).
+    """
+
+    source: Negatable[Network] | None = None
+    destination: Negatable[Network] | None = None
+    in_interface: Negatable[Interface] | None = None
+    out_interface: Negatable[Interface] | None = None
+    protocol: Negatable[int] | None = None
+    fragment: Negatable[bool] | None = None  #: ``-f``: second and further fragments; IPv4 only
+    matches: tuple[Match, ...] = ()
+    target: Target | None = None  #: None: only count
+    counters: Counters | None = None
+    span: Span | None = attrs.field(default=None, eq=False, repr=False)
+    match_spans: tuple[Span, ...] = attrs.field(default=(), eq=False, repr=False)
+    target_span: Span | None = attrs.field(default=None, eq=False, repr=False)
+    #: The spelling of the protocol, which depends on the dumping host's /etc/protocols.
+    protocol_name: str = attrs.field(default="", eq=False, repr=False)
+
+
+@attrs.frozen
+class Chain:
+    """A chain and its rules."""
+
+    name: str
+    policy: Policy | None = None  #: None for a chain that is not built in
+    rules: tuple[Rule, ...] = ()
+    counters: Counters | None = None  #: what the policy has decided so far
+    span: Span | None = attrs.field(default=None, eq=False, repr=False)
+
+
+@attrs.frozen
+class Table:
+    """One ``*table`` section of a dump."""
+
+    family: Family
+    name: str
+    chains: tuple[Chain, ...] = ()
+    span: Span | None = attrs.field(default=None, eq=False, repr=False)
+    generated: str = attrs.field(default="", eq=False, repr=False)  #: the remark before it
+    completed: str = attrs.field(default="", eq=False, repr=False)  #: the remark after it
+
+
+@attrs.frozen
+class Ruleset:
+    """All tables of the dumps that were read together."""
+
+    tables: tuple[Table, ...] = ()

@@ -1,0 +1,39 @@
+"""Say what is wrong with a line that the grammar does not take."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lark import UnexpectedToken
+
+from ..core.diagnostics import SYNTAX, Diagnostic
+from ..core.span import Source, Span
+
+if TYPE_CHECKING:
+    from lark import UnexpectedInput
+
+
+def explain(error: UnexpectedInput, source: Source, number: int) -> Diagnostic:
+    """A diagnostic at the place where reading stopped."""
+    line = source.lines[number - 1]
+    at_end = isinstance(error, UnexpectedToken) and error.token.type == "$END"
+    start = len(line) + 1 if at_end else error.column
+    word = line[start - 1 :].split(maxsplit=1)[0] if line[start - 1 :].strip() else ""
+    span = Span(source, number, start, start + max(1, len(word)))
+    if _quote_is_open(line):
+        return Diagnostic(SYNTAX, "a quote is opened here and never closed", span)
+    if at_end:
+        return Diagnostic(SYNTAX, "the line ends where a value is missing", span)
+    return Diagnostic(SYNTAX, f"“{word[:40]}” is not expected here", span, _hint(line))
+
+
+def _quote_is_open(line: str) -> bool:
+    """Whether a quote that a backslash does not escape is left open."""
+    return line.replace("\\\\", "").replace('\\"', "").count('"') % 2 == 1
+
+
+def _hint(line: str) -> str:
+    words = line.split()
+    if words[0].endswith("tables") or words[0] in {"-I", "-D", "-F", "-X", "-t", "sudo"}:
+        return "this is a command: give the output of iptables-save instead"
+    return ""
