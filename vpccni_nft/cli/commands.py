@@ -1,0 +1,178 @@
+"""The commands, one function each."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from .. import __version__
+from ..core.diagnostics import NOT_A_DUMP
+from ..core.render import as_dict
+from ..core.values import Family
+from ..lowering import CounterMode, Options
+from ..translation import APPROXIMATIONS, translate_sources
+from .files import read_sources, write_output
+from .report import show
+from .target import TARGET
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from ..core.span import Source
+    from ..translation import Translation
+
+DONE, REFUSED, UNREADABLE = 0, 1, 2
+
+FAMILY = click.option(
+    "--family",
+    type=click.Choice([family.value for family in Family]),
+    help="The family of tables that have neither a remark nor an address to tell it.",
+)
+ALLOW = click.option(
+    "--allow",
+    "allowed",
+    multiple=True,
+    metavar="CODE",
+    type=click.Choice(sorted(APPROXIMATIONS)),
+    help="Take this approximation instead of refusing it. May be given several times.",
+)
+
+
+@click.group(
+    epilog="\b\nExit codes:\n  0  done\n  1  refused: something has no exact translation\n"
+    "  2  wrong usage, or unreadable input",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, prog_name="vpccni-nft")
+def cli() -> None:
+    """Move Amazon EKS nodes from iptables to nftables, exactly or not at all."""
+
+
+@cli.command(
+    epilog="\b\nExamples:\n"
+    "  iptables-save | vpccni-nft translate | nft -f -\n"
+    "  iptables-save -c | vpccni-nft translate --counters keep -o node.nft\n"
+    "  vpccni-nft translate node.v4.save node.v6.save -o node.nft\n"
+    "  vpccni-nft translate node.save --allow T101\n"
+    "  vpccni-nft translate node.save --format json -o node.json && nft -j -f node.json"
+)
+@click.argument("files", nargs=-1, metavar="[FILE...|-]")
+@click.option(
+    "-o", "--output", default="-", metavar="FILE", help="Where to write; - is standard output."
+)
+@FAMILY
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["nft", "json"]),
+    default="nft",
+    show_default=True,
+    help="A script for nft -f, or commands for nft -j -f.",
+)
+@click.option(
+    "--counters",
+    type=click.Choice([mode.value for mode in CounterMode]),
+    default=CounterMode.KEEP.value,
+    show_default=True,
+    help="Count on from the dump (iptables-save -c), from zero, or not at all.",
+)
+@ALLOW
+@click.option(
+    "--target",
+    type=TARGET,
+    default="nft=1.0.1",
+    show_default=True,
+    help="The oldest nft that must take the script.",
+)
+def translate(
+    files: tuple[str, ...],
+    output: str,
+    family: str | None,
+    form: Literal["nft", "json"],
+    counters: str,
+    allowed: tuple[str, ...],
+    target: object,  # noqa: ARG001 - every form that is written so far is as old as the floor
+) -> None:
+    """Translate the output of iptables-save to an nft script.
+
+    Reads standard input where no FILE is given. Several files become one script. Nothing is
+    written unless all of the input has a translation.
+    """
+    translation = _run(read_sources(files), family, allowed, counters)
+    show(translation.diagnostics, notes=False)
+    if translation.refused:
+        sys.exit(_exit_code(translation))
+    write_output(translation.script(form), output)
+
+
+@cli.command(
+    epilog="\b\nExamples:\n"
+    "  iptables-save | vpccni-nft check\n"
+    "  vpccni-nft check node.save --json | jq '.diagnostics[].code'"
+)
+@click.argument("files", nargs=-1, metavar="[FILE...|-]")
+@FAMILY
+@ALLOW
+@click.option("--json", "as_json", is_flag=True, help="Write the diagnostics as JSON.")
+def check(
+    files: tuple[str, ...], family: str | None, allowed: tuple[str, ...], *, as_json: bool
+) -> None:
+    """Tell everything that a translation would refuse, approximate or change.
+
+    Reads standard input where no FILE is given. Exits with 0 where translate would write a script.
+    """
+    translation = _run(read_sources(files), family, allowed, CounterMode.KEEP.value)
+    if as_json:
+        report = {
+            "refused": translation.refused,
+            "diagnostics": [as_dict(found) for found in translation.diagnostics],
+        }
+        click.echo(json.dumps(report, indent=2))
+    else:
+        show(translation.diagnostics, notes=True)
+        if not translation.diagnostics:
+            click.echo("exact: nothing is refused, approximated or changed", err=True)
+    sys.exit(_exit_code(translation))
+
+
+@cli.command(epilog="\b\nExamples:\n  vpccni-nft extensions\n  vpccni-nft extensions --json")
+@click.option("--json", "as_json", is_flag=True, help="Write the table as JSON.")
+def extensions(*, as_json: bool) -> None:
+    """List the matches and targets that are known, and what nft does for each."""
+    from .table import extension_rows, print_table
+
+    rows = extension_rows()
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+    else:
+        print_table(rows)
+
+
+def _run(
+    sources: tuple[Source, ...], family: str | None, allowed: tuple[str, ...], counters: str
+) -> Translation:
+    options = Options(
+        counters=CounterMode(counters),
+        allowed=frozenset(APPROXIMATIONS[name] for name in allowed),
+    )
+    with _progress(sum(len(source.lines) for source in sources)):
+        return translate_sources(sources, options, Family(family) if family else None)
+
+
+def _progress(lines: int) -> AbstractContextManager[Any]:
+    """A sign of life on a terminal, where the work takes longer than a blink."""
+    if lines < 5000 or not sys.stderr.isatty():
+        return nullcontext()
+    from rich.console import Console
+
+    return Console(stderr=True).status(f"translating {lines:,} lines")
+
+
+def _exit_code(translation: Translation) -> int:
+    if any(found.code is NOT_A_DUMP for found in translation.diagnostics):
+        return UNREADABLE
+    return REFUSED if translation.refused else DONE

@@ -1,0 +1,77 @@
+"""Read inputs and write outputs: whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..core.span import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Larger input is no dump: 110,000 rules are 20 MB.
+MOST_BYTES = 1 << 30
+
+
+def read_sources(files: Sequence[str]) -> tuple[Source, ...]:
+    """Read the files, ``-`` being standard input; exit 2 where one cannot be read."""
+    if not files and sys.stdin.isatty():
+        raise click.UsageError("give a FILE, or pipe the output of iptables-save in")
+    return tuple(_read(name) for name in files or ("-",))
+
+
+def _read(name: str) -> Source:
+    if name == "-":
+        return Source.of(sys.stdin.buffer.read(MOST_BYTES), "<stdin>")
+    try:
+        with Path(name).open("rb") as file:
+            return Source.of(file.read(MOST_BYTES), name)
+    except OSError as error:
+        raise click.UsageError(f"cannot read {name}: {error.strerror}") from None
+
+
+def write_output(text: str, output: str) -> None:
+    """Write to a file, which is replaced at once when all is written, or to standard output."""
+    if output == "-":
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    target = Path(output)
+    try:
+        _replace(target, text.encode())
+    except OSError as error:
+        raise click.UsageError(f"cannot write {output}: {error.strerror}") from None
+
+
+def _replace(target: Path, content: bytes) -> None:
+    if target.exists() and not target.is_file():  # a device or a pipe cannot be replaced
+        target.write_bytes(content)
+        return
+    mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(mode)
+        temporary.replace(target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _umask() -> int:
+    """The mask can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,54 @@
+"""Show diagnostics on standard error."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import click
+
+from ..core.diagnostics import Kind
+from ..core.render import render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ..core.diagnostics import Diagnostic
+
+#: The most diagnostics that are written out.
+SHOWN = 50
+
+_COLOURS = {"error": "red", "approximation": "yellow", "note": "cyan", "gutter": "blue"}
+
+
+def show(diagnostics: Iterable[Diagnostic], *, notes: bool) -> None:
+    """Write the diagnostics and a summary; in colour where standard error is a terminal."""
+    found = tuple(diagnostics)
+    chosen = [one for one in found if notes or one.code.kind is not Kind.NOTE]
+    for one in chosen[:SHOWN]:
+        click.echo(render(one, _paint), err=True)
+    if len(chosen) > SHOWN:
+        click.echo(f"... and {len(chosen) - SHOWN} more", err=True)
+    if found:
+        click.echo(_summary(found, notes_shown=notes), err=True)
+
+
+def _paint(text: str, role: str) -> str:
+    return click.style(text, fg=_COLOURS.get(role), bold=role in {"error", "approximation", "hint"})
+
+
+def _summary(found: Sequence[Diagnostic], *, notes_shown: bool) -> str:
+    count = Counter("allowed" if one.allowed else one.code.kind.value for one in found)
+    parts = [
+        f"{count[name]} {name}{'s' if count[name] != 1 and name != 'allowed' else ''}"
+        for name in ("error", "approximation", "allowed", "note")
+        if count[name]
+    ]
+    hint = " (vpccni-nft check shows them)" if count["note"] and not notes_shown else ""
+    to_allow = sorted(
+        {one.code.name for one in found if one.refuses and one.code.kind is not Kind.ERROR}
+    )
+    allow = f"; to take the approximations: {' '.join(f'--allow {c}' for c in to_allow)}" * bool(
+        to_allow
+    )
+    return f"{', '.join(parts)}{hint}{allow}"

@@ -1,0 +1,55 @@
+"""The table of extensions, as the command line and the documentation show it."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ..extensions import MATCHES, TARGETS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..extensions.extension import Extension
+
+Row = dict[str, Any]
+
+
+def extension_rows() -> list[Row]:
+    """One row for each extension; the keys are stable."""
+    return [*_rows("match", MATCHES), *_rows("target", TARGETS)]
+
+
+def _rows(kind: str, registry: Mapping[str, Extension[Any]]) -> list[Row]:
+    return [
+        {
+            "kind": kind,
+            "name": extension.name,
+            "what": _summary(extension),
+            "nft": extension.nft,
+            "codes": [code.name for code in extension.codes],
+        }
+        for extension in sorted(registry.values(), key=lambda known: known.name.lower())
+    ]
+
+
+def _summary(extension: Extension[Any]) -> str:
+    """The first line of the room, without the name that it begins with."""
+    room = inspect.getmodule(extension.node)
+    first_line = (inspect.getdoc(room) or "").splitlines()[0]
+    return first_line.partition(": ")[2]
+
+
+def print_table(rows: list[Row]) -> None:
+    """Print rows as a table, as wide as the terminal or the pipe needs."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    table = Table("", "name", "what", "nft", "codes", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(
+            row["kind"], row["name"], row["what"], row["nft"], " ".join(row["codes"]) or "exact"
+        )
+    console.print(table, markup=False)

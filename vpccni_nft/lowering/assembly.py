@@ -1,0 +1,100 @@
+"""Put a rule together from its pieces.
+
+Most rules become one nft rule: conditions, counter, verdict. A condition that nft cannot say in
+one line (``AnyOf``, ``NoneOf``) moves the rest of the rule to a helper chain, so that what stands
+before it is tested once and the counter counts once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..extensions.extension import AnyOf, NoneOf, Piece
+from ..nft import expressions as x
+from ..nft import names
+from ..nft import statements as s
+from ..nft.ast import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..core.span import Span
+    from ..extensions.context import Context
+    from ..extensions.extension import Statements
+
+
+@attrs.frozen
+class Assembly:
+    """What all rules have in common that stand for one iptables rule."""
+
+    context: Context
+    place: str  #: names the rule among the helper chains
+    comment: str
+    origin: Span | None
+
+    def assemble(
+        self, conditions: tuple[Piece, ...], action: Statements, depth: int = 0
+    ) -> tuple[Rule, ...]:
+        """The rules for these conditions; what cannot stand in them goes to helper chains."""
+        at = next((i for i, piece in enumerate(conditions) if not _is_plain(piece)), None)
+        if at is None:
+            return (self._rule((*_plain(conditions), *action)),)
+        before, special, after = _plain(conditions[:at]), conditions[at], conditions[at + 1 :]
+        if self.context.leaves_chain:
+            return self._in_place(before, special, after, action)
+        name = names.helper(self.place + "-next" * depth)
+        helpers = self.context.objects.helpers
+        helpers[name] = ()  # takes its place before those of the rest
+        rest = self.assemble((*self._protocol_test(), *after), action, depth + 1)
+        if isinstance(special, NoneOf):
+            helpers[name] = (*self._all(special.alternatives, s.Return()), *rest)
+        elif isinstance(special, AnyOf):
+            then = f"{name}-then"
+            helpers[name] = self._all(special.alternatives, s.Goto(then))
+            helpers[then] = rest
+        return (self._rule((*before, s.Jump(name))),)
+
+    def _in_place(
+        self, before: Statements, special: Piece, after: tuple[Piece, ...], action: Statements
+    ) -> tuple[Rule, ...]:
+        """RETURN and goto act on their own chain: one rule for each alternative, all here."""
+        if not isinstance(special, AnyOf) or any(map(s.has_side_effect, (*before, *_plain(after)))):
+            raise self.context.refuse(
+                "nft needs a helper chain for this condition, and from there the target would "
+                "not act on this chain"
+            )
+        return tuple(
+            rule
+            for index, parts in enumerate(special.alternatives)
+            for rule in self.assemble(
+                (*before, *parts, *after), action if index == 0 else _from_zero(action)
+            )
+        )
+
+    def _protocol_test(self) -> Statements:
+        """The rule's protocol once more: nft wants it in the rule that names ports or resets."""
+        if self.context.protocol is None:
+            return ()
+        return (s.Match(x.Meta("l4proto"), "==", x.Protocol(self.context.protocol)),)
+
+    def _rule(self, statements: Statements) -> Rule:
+        return Rule(statements, self.comment, self.origin)
+
+    def _all(self, alternatives: tuple[Statements, ...], verdict: s.Verdict) -> tuple[Rule, ...]:
+        """One rule for each alternative, to the same end."""
+        return tuple(Rule((*parts, verdict), origin=self.origin) for parts in alternatives)
+
+
+def _from_zero(action: Statements) -> Statements:
+    """The same action, its counter without what was counted before."""
+    return tuple(s.Counter() if isinstance(step, s.Counter) else step for step in action)
+
+
+def _is_plain(piece: Piece) -> bool:
+    return isinstance(piece, s.Statement)
+
+
+def _plain(pieces: Sequence[Piece]) -> Statements:
+    return tuple(piece for piece in pieces if isinstance(piece, s.Statement))

@@ -1,0 +1,54 @@
+"""Lower the base specification of a rule: addresses, interfaces, protocol, fragments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..core.diagnostics import NO_NFT_FORM, Problem
+from ..core.values import Family
+from ..extensions.compare import always_or_never, compare_network, equality
+from ..extensions.fragments import OFFSET_BITS
+from ..nft import expressions as x
+from ..nft import statements as s
+from ..nft.expressions import NETWORK_HEADER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..core.values import Negatable
+    from ..iptables.ast import Interface, Rule
+
+
+def lower_base(rule: Rule, family: Family) -> Iterator[s.Match]:
+    """The tests of ip_packet_match (ip_tables.c), in the order in which they are saved."""
+    header = NETWORK_HEADER[family]
+    if rule.source:
+        yield from compare_network(x.Payload(header, "saddr"), rule.source)
+    if rule.destination:
+        yield from compare_network(x.Payload(header, "daddr"), rule.destination)
+    if rule.in_interface:
+        yield from _compare_interface("iifname", rule.in_interface)
+    if rule.out_interface:
+        yield from _compare_interface("oifname", rule.out_interface)
+    if rule.protocol:
+        sign = equality(negated=rule.protocol.negated)
+        yield s.Match(x.Meta("l4proto"), sign, x.Protocol(rule.protocol.value))
+    if rule.fragment:
+        yield _compare_fragment(rule.fragment, family)
+
+
+def _compare_interface(key: str, test: Negatable[Interface]) -> tuple[s.Match, ...]:
+    if test.value.is_any:
+        return always_or_never(holds=not test.negated)
+    name = test.value.name
+    if not name.isprintable() or '"' in name or "\\" in name:
+        raise Problem(NO_NFT_FORM, f"nft cannot write the interface name {name!r}")
+    interface = x.Interface(name, test.value.wildcard)
+    return (s.Match(x.Meta(key), equality(negated=test.negated), interface),)
+
+
+def _compare_fragment(test: Negatable[bool], family: Family) -> s.Match:
+    if family is Family.IP6:
+        raise Problem(NO_NFT_FORM, "ip6tables has no -f")
+    offset = x.Binary("&", x.Payload("ip", "frag-off"), x.Hex(OFFSET_BITS))
+    return s.Match(offset, equality(negated=not test.negated), x.Number(0))

@@ -1,0 +1,136 @@
+"""Keep the path of jumps as short as nf_tables wants it.
+
+The kernel takes 16 chains on a path, the base chain and helpers included, and counts ``goto`` like
+``jump`` (nf_tables_api.c, NFT_JUMP_STACK_SIZE; measured). The CNI's old cascades AWS-SNAT-CHAIN-0,
+-1, -2, ... are longer on a VPC with many CIDRs. A cascade is a chain whose last rule jumps on: its
+conditions are turned round to return, and the next chain's rules take the jump's place.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..nft import expressions as x
+from ..nft import statements as s
+from ..nft.ast import Chain, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: The most chains on a path of jumps.
+MOST_CHAINS = 16
+
+_OPPOSITE = {"==": "!=", "!=": "=="}
+
+
+@attrs.frozen
+class Flattened:
+    """The chains, and what was done to them."""
+
+    chains: tuple[Chain, ...]
+    merged: tuple[str, ...] = ()  #: chains whose rules now stand in their caller
+    too_deep: tuple[str, ...] = ()  #: a path that is still too long
+
+
+def flatten(chains: tuple[Chain, ...]) -> Flattened:
+    """Merge cascades into their callers where a path is too long; chains must not loop."""
+    by_name = {chain.name: chain for chain in chains}
+    if len(_longest_path(by_name)) <= MOST_CHAINS:
+        return Flattened(chains)
+    callers = Counter(target for chain in chains for target in called(chain))
+    merged: list[str] = []
+    # Innermost first, so that a cascade of any length ends up in its first chain.
+    for name in _callees_first(by_name):
+        chain = by_name[name]
+        callee = _cascade(chain, by_name)
+        if callee and callers[callee.name] == 1:
+            by_name[name] = _merge(chain, callee)
+            del by_name[callee.name]
+            merged.append(callee.name)
+    path = _longest_path(by_name)
+    kept = tuple(by_name[chain.name] for chain in chains if chain.name in by_name)
+    return Flattened(kept, tuple(reversed(merged)), path if len(path) > MOST_CHAINS else ())
+
+
+def called(chain: Chain) -> list[str]:
+    """The chains that a chain jumps or goes to, in order."""
+    return [
+        step.chain
+        for rule in chain.rules
+        for step in rule.statements
+        if isinstance(step, s.Jump | s.Goto)
+    ]
+
+
+def _cascade(chain: Chain, chains: dict[str, Chain]) -> Chain | None:
+    """The chain that the last rule jumps to, where every condition of that rule can be turned."""
+    if not chain.rules:
+        return None
+    *before, verdict = chain.rules[-1].statements or (None,)
+    if not isinstance(verdict, s.Jump | s.Goto):
+        return None
+    if not all(isinstance(step, s.Counter) or _can_be_turned(step) for step in before if step):
+        return None
+    return chains.get(verdict.chain)
+
+
+def _can_be_turned(step: s.Statement) -> bool:
+    """Whether a match is false exactly where its opposite is true: its value is always there."""
+    if not isinstance(step, s.Match) or step.operator not in _OPPOSITE:
+        return False
+    left = step.left.left if isinstance(step.left, x.Binary) else step.left
+    always_there = isinstance(left, x.Payload) and left.protocol in {"ip", "ip6"}
+    return always_there or left in {x.Meta("mark"), x.Meta("iifname"), x.Meta("oifname")}
+
+
+def _merge(chain: Chain, callee: Chain) -> Chain:
+    """The rules of both: what does not go on returns, the rest is counted and goes on."""
+    last = chain.rules[-1]
+    conditions = [step for step in last.statements if isinstance(step, s.Match)]
+    counters = tuple(step for step in last.statements if isinstance(step, s.Counter))
+    returns = (
+        Rule(
+            (attrs.evolve(match, operator=_OPPOSITE[match.operator]), s.Return()),
+            origin=last.origin,
+        )
+        for match in conditions
+    )
+    counted = (Rule(counters, last.comment, last.origin),) if counters else ()
+    rules = (*chain.rules[:-1], *returns, *counted, *callee.rules)
+    return attrs.evolve(chain, rules=rules)
+
+
+def _longest_path(chains: dict[str, Chain]) -> tuple[str, ...]:
+    """The longest path of jumps that starts in a base chain."""
+    length: dict[str, int] = {}
+    follow: dict[str, str] = {}
+    for name in _callees_first(chains):
+        length[name] = 1
+        for target in called(chains[name]):
+            if length[target] + 1 > length[name]:
+                length[name] = length[target] + 1
+                follow[name] = target
+    starts = [name for name, chain in chains.items() if chain.hook]
+    path = [max(starts, key=length.__getitem__)] if starts else []
+    while path and path[-1] in follow:
+        path.append(follow[path[-1]])
+    return tuple(path)
+
+
+def _callees_first(chains: dict[str, Chain]) -> Iterable[str]:
+    """The chains in an order in which each comes after all that it calls; no recursion."""
+    done: set[str] = set()
+    order: list[str] = []
+    stack = [(name, False) for name in reversed(chains)]
+    while stack:
+        name, all_called = stack.pop()
+        if all_called:
+            order.append(name)
+        elif name not in done:
+            done.add(name)
+            stack.append((name, True))
+            stack += ((target, False) for target in called(chains[name]))
+    return order

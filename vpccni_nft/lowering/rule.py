@@ -1,0 +1,121 @@
+"""Lower one rule: its conditions, its counter and what it does, in the order of ipt_do_table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..core.diagnostics import COMMENT_CHANGED, UNKNOWN_MATCH, UNKNOWN_TARGET, Problem
+from ..extensions import extension_of
+from ..extensions.matches.comment import Comment
+from ..extensions.targets.return_ import Return
+from ..iptables import ast as iptables
+from ..nft import expressions as x
+from ..nft import names
+from ..nft import statements as s
+from ..nft.serializer import PROTOCOL_NAMES
+from .assembly import Assembly
+from .base import lower_base
+from .options import CounterMode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..extensions.context import Context
+    from ..extensions.extension import Piece
+    from ..nft.ast import Rule
+
+
+def lower_rule(
+    rule: iptables.Rule, context: Context, place: str, counters: CounterMode
+) -> tuple[Rule, ...]:
+    """The rules that stand for this one in its chain; further ones go to helper chains.
+
+    ``place`` names the rule among the helpers: its chain and number. Raises Problem.
+    """
+    conditions = _conditions(rule, context)
+    action = (*_counter(rule, counters), *_action(rule, context))
+    comment = _comment(rule, context)
+    return Assembly(context, place, comment, rule.span).assemble(conditions, action)
+
+
+def _conditions(rule: iptables.Rule, context: Context) -> tuple[Piece, ...]:
+    context.span = rule.span
+    pieces: list[Piece] = [*lower_base(rule, context.family)]
+    for match, span in zip(rule.matches, rule.match_spans, strict=True):
+        context.span = span
+        if isinstance(match, iptables.UnknownMatch):
+            raise Problem(UNKNOWN_MATCH, f"the match {match.name} is not known")
+        pieces += extension_of(match).lower(match, context)
+    return _without_implied_protocol(pieces)
+
+
+def _without_implied_protocol(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
+    """Leave out ``meta l4proto tcp`` before ``tcp dport``, where nft adds it by itself.
+
+    Not across a statement with a side effect: it would see packets of other protocols.
+    """
+    return tuple(
+        piece
+        for index, piece in enumerate(pieces)
+        if not (_is_protocol_test(piece) and _implied_later(piece, pieces[index + 1 :]))
+    )
+
+
+def _is_protocol_test(piece: Piece) -> bool:
+    return (
+        isinstance(piece, s.Match)
+        and piece.operator == "=="
+        and piece.left == x.Meta("l4proto")
+        and isinstance(piece.right, x.Protocol)
+    )
+
+
+def _implied_later(piece: Piece, later: Sequence[Piece]) -> bool:
+    assert isinstance(piece, s.Match)
+    assert isinstance(piece.right, x.Protocol)
+    name = PROTOCOL_NAMES.get(piece.right.number)
+    for other in later:
+        if not isinstance(other, s.Match) or s.has_side_effect(other):
+            return False
+        left = other.left.left if isinstance(other.left, x.Binary) else other.left
+        if isinstance(left, x.Payload) and left.protocol == name:
+            return True
+    return False
+
+
+def _counter(rule: iptables.Rule, mode: CounterMode) -> tuple[s.Statement, ...]:
+    if mode is CounterMode.NONE:
+        return ()
+    if mode is CounterMode.KEEP and rule.counters:
+        return (s.Counter(rule.counters.packets, rule.counters.bytes),)
+    return (s.Counter(),)
+
+
+def _action(rule: iptables.Rule, context: Context) -> tuple[s.Statement, ...]:
+    context.span = rule.target_span or rule.span
+    match rule.target:
+        case None:
+            return ()
+        case iptables.Jump(chain):
+            return (s.Jump(names.spell(chain)),)
+        case iptables.Goto(chain):
+            return (s.Goto(names.spell(chain)),)
+        case iptables.UnknownTarget(name):
+            raise Problem(UNKNOWN_TARGET, f"the target {name} is not known")
+        case target:
+            return extension_of(target).lower(target, context)
+
+
+def leaves_chain(rule: iptables.Rule) -> bool:
+    """Whether the target acts on the chain that the rule stands in, so that it cannot move."""
+    return isinstance(rule.target, Return | iptables.Goto)
+
+
+def _comment(rule: iptables.Rule, context: Context) -> str:
+    """All comments of the rule, as far as nft can hold them."""
+    whole = " | ".join(match.text for match in rule.matches if isinstance(match, Comment))
+    shown = names.comment(whole)
+    if shown != whole:
+        context.span = rule.span
+        context.note(COMMENT_CHANGED, f"the comment becomes “{shown}”")
+    return shown

@@ -1,0 +1,164 @@
+"""Lower tables: chains, their hooks, and the objects that their rules need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..core.diagnostics import (
+    BAD_STRUCTURE,
+    CHAINS_MERGED,
+    NAME_CHANGED,
+    TOO_DEEP,
+    UNKNOWN_TABLE,
+    Diagnostic,
+    Problem,
+)
+from ..extensions import extension_of
+from ..extensions.context import Context, Objects, Report
+from ..iptables import ast as iptables
+from ..nft import ast as nft
+from ..nft import names
+from . import layout
+from .depth import flatten
+from .jumps import check_jumps
+from .rule import leaves_chain, lower_rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..core.values import Family
+    from .options import Options
+
+
+def lower(
+    ruleset: iptables.Ruleset, options: Options
+) -> tuple[nft.Ruleset, tuple[Diagnostic, ...]]:
+    """The nft ruleset that means the same, and every problem on the way.
+
+    Rules that are refused are missing from the result: use it only where no diagnostic refuses.
+    """
+    report = Report(options.allowed)
+    families = {
+        family: _FamilyFacts(tracked=_uses_conntrack(ruleset, family))
+        for family in {table.family for table in ruleset.tables}
+    }
+    tables = tuple(
+        _TableLowering(table, options, report, families[table.family]).lower()
+        for table in ruleset.tables
+    )
+    return nft.Ruleset(tables), tuple(report.diagnostics)
+
+
+@attrs.define
+class _FamilyFacts:
+    """What the tables of one family share."""
+
+    tracked: bool
+    homes: dict[str, str] = attrs.Factory(dict)
+
+
+def _uses_conntrack(ruleset: iptables.Ruleset, family: Family) -> bool:
+    """Whether loading these rules makes the kernel track connections."""
+    return any(
+        table.name == "nat" or any(map(_rule_uses_conntrack, _rules(table)))
+        for table in ruleset.tables
+        if table.family is family
+    )
+
+
+def _rules(table: iptables.Table) -> Iterable[iptables.Rule]:
+    return (rule for chain in table.chains for rule in chain.rules)
+
+
+def _rule_uses_conntrack(rule: iptables.Rule) -> bool:
+    nodes = (*rule.matches, *((rule.target,) if rule.target else ()))
+    return any(
+        extension_of(node).uses_conntrack for node in nodes if not isinstance(node, _NOT_EXTENSIONS)
+    )
+
+
+_NOT_EXTENSIONS = (iptables.Jump, iptables.Goto, iptables.UnknownMatch, iptables.UnknownTarget)
+
+
+@attrs.define
+class _TableLowering:
+    table: iptables.Table
+    options: Options
+    report: Report
+    facts: _FamilyFacts
+    objects: Objects = attrs.Factory(Objects)
+
+    def lower(self) -> nft.Table:
+        self.report.diagnostics += check_jumps(self.table)
+        chains = [self._chain(chain) for chain in self.table.chains]
+        chains += (nft.Chain(name, rules) for name, rules in self.objects.helpers.items())
+        return nft.Table(
+            family=self.table.family,
+            name=layout.table_name(self.table.name),
+            chains=self._flatten(tuple(chains)),
+            sets=tuple(self.objects.sets.values()),
+            counters=tuple(map(nft.Counter, self.objects.counters)),
+        )
+
+    def _chain(self, chain: iptables.Chain) -> nft.Chain:
+        name = names.spell(chain.name)
+        if name != chain.name:
+            self.report.add(NAME_CHANGED, f"nft knows the chain as {name}", chain.span)
+        rules = [
+            lowered
+            for number, rule in enumerate(chain.rules, start=1)
+            for lowered in self._rule(rule, f"{name}-{number}")
+        ]
+        return nft.Chain(name, tuple(rules), self._hook(chain))
+
+    def _hook(self, chain: iptables.Chain) -> nft.Hook | None:
+        built_in = layout.PRIORITIES.get(self.table.name)
+        if built_in is None:
+            self.report.add(UNKNOWN_TABLE, f"there is no table {self.table.name}", chain.span)
+            return None
+        if (chain.policy is None) is (chain.name in built_in):
+            message = (
+                "is built in and needs a policy" if chain.name in built_in else "has no policy"
+            )
+            self.report.add(BAD_STRUCTURE, f"the chain {chain.name} {message}", chain.span)
+            return None
+        if chain.policy is None:
+            return None
+        return layout.hook(self.table.name, chain.name, chain.policy.value.lower())
+
+    def _rule(self, rule: iptables.Rule, place: str) -> tuple[nft.Rule, ...]:
+        protocol = rule.protocol
+        context = Context(
+            family=self.table.family,
+            table=self.table.name,
+            protocol=protocol.value if protocol and not protocol.negated else None,
+            leaves_chain=leaves_chain(rule),
+            tracked=self.facts.tracked,
+            objects=self.objects,
+            report=self.report,
+            homes=self.facts.homes,
+            span=rule.span,
+        )
+        try:
+            return lower_rule(rule, context, place, self.options.counters)
+        except Problem as problem:
+            self.report.add(
+                problem.code, problem.message, problem.span or context.span, problem.hint
+            )
+            return ()
+
+    def _flatten(self, chains: tuple[nft.Chain, ...]) -> tuple[nft.Chain, ...]:
+        if any(found.refuses for found in self.report.diagnostics):
+            return chains  # jumps may lead nowhere
+        flattened = flatten(chains)
+        if flattened.merged:
+            listed = ", ".join(flattened.merged)
+            self.report.add(CHAINS_MERGED, f"merged into their callers: {listed}", self.table.span)
+        if flattened.too_deep:
+            path = " → ".join(flattened.too_deep)
+            self.report.add(
+                TOO_DEEP, f"nftables allows 16 chains on a path: {path}", self.table.span
+            )
+        return flattened.chains

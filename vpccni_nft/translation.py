@@ -1,0 +1,141 @@
+"""The whole way: text in, ruleset and script out."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Literal
+
+import attrs
+
+from . import nft
+from .core.diagnostics import (
+    CATALOGUE,
+    UNKNOWN_MATCH,
+    UNKNOWN_OPTION,
+    UNKNOWN_TARGET,
+    Kind,
+    Refused,
+)
+from .core.span import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from . import iptables
+    from .core.diagnostics import Code, Diagnostic
+    from .core.values import Family
+    from .lowering import Options
+
+#: The approximations that a caller may allow, by name.
+APPROXIMATIONS: dict[str, Code] = {
+    code.name: code for code in CATALOGUE if code.kind is Kind.APPROXIMATION
+}
+
+#: Parsing tells of these; lowering finds them again in the rules.
+_UNKNOWN = (UNKNOWN_MATCH, UNKNOWN_TARGET, UNKNOWN_OPTION)
+
+
+@attrs.frozen
+class Translation:
+    """What came of a translation."""
+
+    diagnostics: tuple[Diagnostic, ...]  #: every problem, in the order of the input
+    _ruleset: nft.Ruleset = attrs.field(repr=False)
+
+    @property
+    def refused(self) -> bool:
+        """Whether something in the input has no translation."""
+        return any(found.refuses for found in self.diagnostics)
+
+    @property
+    def ruleset(self) -> nft.Ruleset:
+        """The nft objects. Raises Refused rather than give a part of the rules."""
+        if self.refused:
+            raise Refused(self.diagnostics)
+        return self._ruleset
+
+    def script(self, format: Literal["nft", "json"] = "nft") -> str:  # noqa: A002 - as the option
+        """The text for ``nft -f`` or, with ``json``, for ``nft -j -f``. Raises Refused."""
+        from . import __version__
+
+        if format == "json":
+            return json.dumps(nft.as_json(self.ruleset)) + "\n"
+        return nft.serialize(self.ruleset, header=f"Written by vpccni-nft {__version__}.")
+
+
+def parse(
+    text: str | bytes, *, name: str = "<string>", family: Family | None = None
+) -> iptables.Ruleset:
+    r"""Read the output of iptables-save, ip6tables-save or iptables -S, or several in one text.
+
+    ``family`` is used for tables whose family the text does not tell. Matches and targets that are
+    not known stay in the result as ``UnknownMatch`` and ``UnknownTarget``. Raises Refused where a
+    line cannot be read or the text contradicts itself.
+
+    >>> ruleset = parse("*raw\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -d 10.0.0.0/8\nCOMMIT\n")
+    >>> str(ruleset.tables[0].chains[0].rules[0].destination.value)
+    '10.0.0.0/8'
+    """
+    from .parser import parse_sources
+
+    ruleset, diagnostics = parse_sources((Source.of(text, name),), family)
+    if any(found.refuses and found.code not in _UNKNOWN for found in diagnostics):
+        raise Refused(diagnostics)
+    return ruleset
+
+
+def translate(
+    text: str | bytes,
+    *,
+    name: str = "<string>",
+    family: Family | None = None,
+    allow: Iterable[str] = (),
+    counters: Literal["keep", "zero", "none"] = "keep",
+) -> Translation:
+    r"""Translate the output of iptables-save to nftables.
+
+    ``allow`` names codes of approximations (``docs/codes``) that are taken rather than refused.
+    ``counters`` says whether rules count on from the dump, from zero, or not at all. Problems do
+    not raise: they are in the result, whose ``ruleset`` and ``script()`` raise Refused.
+
+    >>> text = "*raw\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -d 10.0.0.0/8 -j DROP\nCOMMIT\n"
+    >>> print(translate(text).script(), end="")  # doctest: +ELLIPSIS
+    # Written by vpccni-nft ...
+    add table ip vpccni-raw
+    delete table ip vpccni-raw
+    table ip vpccni-raw {
+        chain OUTPUT {
+                type filter hook output priority -300; policy accept;
+                ip daddr 10.0.0.0/8 counter drop
+        }
+    }
+    """
+    from .lowering import CounterMode, Options
+
+    codes = frozenset(APPROXIMATIONS[code] for code in allow)
+    options = Options(counters=CounterMode(counters), allowed=codes)
+    return translate_sources((Source.of(text, name),), options, family)
+
+
+def translate_sources(
+    sources: Sequence[Source], options: Options, family: Family | None = None
+) -> Translation:
+    """Translate several texts as one ruleset."""
+    from .lowering import lower
+    from .parser import parse_sources
+
+    dump, diagnostics = parse_sources(sources, family)
+    ruleset, more = lower(dump, options)
+    diagnostics += (found for found in more if found.code not in _UNKNOWN)
+    return Translation(tuple(_in_order(diagnostics, sources)), ruleset)
+
+
+def _in_order(diagnostics: Iterable[Diagnostic], sources: Sequence[Source]) -> list[Diagnostic]:
+    """By file, then by line; what has no place comes first."""
+    place = {id(source): index for index, source in enumerate(sources)}
+
+    def key(found: Diagnostic) -> tuple[int, int, int]:
+        span = found.span
+        return (place[id(span.source)], span.line, span.start) if span else (-1, 0, 0)
+
+    return sorted(diagnostics, key=key)
