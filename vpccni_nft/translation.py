@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
-from . import nft
 from .core.diagnostics import (
     CATALOGUE,
     UNKNOWN_MATCH,
@@ -21,7 +20,7 @@ from .core.span import Source
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from . import iptables
+    from . import iptables, nft
     from .core.diagnostics import Code, Diagnostic
     from .core.values import Family
     from .lowering import Options
@@ -56,7 +55,7 @@ class Translation:
 
     def script(self, format: Literal["nft", "json"] = "nft") -> str:  # noqa: A002 - as the option
         """The text for ``nft -f`` or, with ``json``, for ``nft -j -f``. Raises Refused."""
-        from . import __version__
+        from . import __version__, nft
 
         if format == "json":
             return json.dumps(nft.as_json(self.ruleset)) + "\n"

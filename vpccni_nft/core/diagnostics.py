@@ -62,8 +62,10 @@ UNKNOWN_TABLE = Code("T006", Kind.ERROR, "the table is not one of iptables' own"
 RECENT_LIST = Code("T101", Kind.APPROXIMATION, "a recent list becomes a dynamic set")
 NOT_BRIDGED = Code("T102", Kind.APPROXIMATION, "no packet is taken to cross a bridge")
 EMPTY_SET = Code("T103", Kind.APPROXIMATION, "an ipset is declared, but empty")
-REVERSE_PATH = Code("T104", Kind.APPROXIMATION, "reverse path checks differ for source 0.0.0.0/8")
+REVERSE_PATH = Code("T104", Kind.APPROXIMATION, "reverse path checks differ for some sources")
 LOG_PREFIX = Code("T105", Kind.APPROXIMATION, "a log prefix has characters nft cannot hold")
+IPV6_LOCAL = Code("T106", Kind.APPROXIMATION, "local IPv6 addresses differ at the edges")
+NO_QUOTA = Code("T107", Kind.APPROXIMATION, "an nfacct object is taken to have no quota")
 
 COMMENT_CHANGED = Code("T201", Kind.NOTE, "a comment is shortened or respelt")
 NAME_CHANGED = Code("T202", Kind.NOTE, "a name is respelt")

@@ -46,7 +46,7 @@ class Span:
 
     def to(self, other: Span) -> Span:
         """From the start of this stretch to the end of another one on the same line."""
-        return attrs.evolve(self, end=other.end)
+        return Span(self.source, self.line, self.start, other.end)
 
     def __str__(self) -> str:
         return f"{self.source.name}:{self.line}:{self.start}"

@@ -103,8 +103,10 @@ class Context:
         self.objects.sets[spelt] = Set(spelt, ADDRESS_TYPE[self.family], ("interval",))
         return spelt
 
-    def recent_set(self, name: str, seconds: int | None) -> str:
+    def recent_set(self, name: str, seconds: int | None, *, changes: bool) -> str:
         """A set of recent addresses; ``seconds`` is the age that this rule still takes.
+
+        ``changes`` says whether this rule changes the set; one that no rule changes is not dynamic.
 
         Raises Problem where the set cannot serve all the rules that use the list.
         """
@@ -121,10 +123,12 @@ class Context:
                 "the elements of an nft set have one timeout",
             )
         age = ages.get(spelt, FOREVER)
+        known = self.objects.sets.get(spelt)
+        dynamic = changes or (known is not None and "dynamic" in known.flags)
         self.objects.sets[spelt] = Set(
             spelt,
             ADDRESS_TYPE[self.family],
-            ("dynamic", "timeout") if age else ("dynamic",),
+            ("dynamic",) * dynamic + ("timeout",) * bool(age),
             timeout=age or None,
             size=DYNAMIC_SET_SIZE,
         )

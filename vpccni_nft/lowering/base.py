@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ..core.values import Negatable
     from ..iptables.ast import Interface, Rule
 
+#: Bytes of an interface's name; nft counts a backslash before a star as one of them.
+LONGEST_NAME = 15
+
 
 def lower_base(rule: Rule, family: Family) -> Iterator[s.Match]:
     """The tests of ip_packet_match (ip_tables.c), in the order in which they are saved."""
@@ -43,6 +46,8 @@ def _compare_interface(key: str, test: Negatable[Interface]) -> tuple[s.Match, .
     name = test.value.name
     if not name.isprintable() or '"' in name or "\\" in name:
         raise Problem(NO_NFT_FORM, f"nft cannot write the interface name {name!r}")
+    if name.endswith("*") and len(name.encode()) == LONGEST_NAME and not test.value.wildcard:
+        raise Problem(NO_NFT_FORM, "nft has no room to escape the star at the end of this name")
     interface = x.Interface(name, test.value.wildcard)
     return (s.Match(x.Meta(key), equality(negated=test.negated), interface),)
 

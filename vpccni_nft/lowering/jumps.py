@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..core.diagnostics import CHAIN_LOOP, MISSING_CHAIN, Diagnostic
+from ..core.diagnostics import BAD_PLACE, CHAIN_LOOP, MISSING_CHAIN, Diagnostic
 from ..iptables.ast import Goto, Jump
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class _Call:
 
 def check_jumps(table: Table) -> Iterator[Diagnostic]:
     """What iptables-restore would refuse as well (iptables: No chain; Too many levels)."""
+    built_in = {chain.name for chain in table.chains if chain.policy}
     calls = {
         chain.name: [
             _Call(rule.target.chain, rule.target_span)
@@ -34,7 +35,11 @@ def check_jumps(table: Table) -> Iterator[Diagnostic]:
     }
     for found in calls.values():
         for call in found:
-            if call.chain not in calls:
+            if call.chain in built_in:
+                yield Diagnostic(
+                    BAD_PLACE, f"{call.chain} is built in: the kernel alone calls it", call.span
+                )
+            elif call.chain not in calls:
                 yield Diagnostic(
                     MISSING_CHAIN,
                     f"the table {table.name} has no chain {call.chain}, and no target of that name "

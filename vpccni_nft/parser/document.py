@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 import attrs
+from lark import Token, UnexpectedInput
 
 from ..core.diagnostics import (
     BAD_STRUCTURE,
@@ -26,13 +27,13 @@ from ..extensions.options import Evidence
 from ..extensions.words import unquote
 from ..iptables import ast
 from .grammar import line_parser
-from .line import LineBuilder, parse_counters
+from .line import LineBuilder
 from .syntax import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lark import Token, Tree
+    from lark import Tree
 
     from ..core.diagnostics import Code
 
@@ -108,8 +109,6 @@ class _Reader:
 
     def read(self, number: int, line: str) -> None:
         """Take one line that is not blank."""
-        from lark import UnexpectedInput
-
         builder = LineBuilder(self.source, number, self.diagnostics)
         whole = builder.whole()
         if len(line) > LINE_LENGTH:
@@ -151,7 +150,8 @@ class _Reader:
                 LEGACY_TABLES,
                 "the node has rules in iptables-legacy too, and this dump does not show them",
                 span=whole,
-                hint="translate the output of iptables-legacy-save as well",
+                hint="iptables-legacy-save shows them: translate one back end at a time, "
+                "and remove the rules that no agent writes any more",
             )
 
     def _table(self, _builder: LineBuilder, tree: Tree[Token], whole: Span) -> None:
@@ -173,7 +173,7 @@ class _Reader:
         self.current.committed = True
         self.current = None
 
-    def _chain(self, _builder: LineBuilder, tree: Tree[Token], whole: Span) -> None:
+    def _chain(self, builder: LineBuilder, tree: Tree[Token], whole: Span) -> None:
         name, policy, counters = tree.children
         if not self.current or self.current.is_listing:
             raise Problem(BAD_STRUCTURE, "a chain without a table before it", span=whole)
@@ -182,14 +182,14 @@ class _Reader:
             str(name)[1:],
             _ChainDraft(
                 _parse_policy(str(policy), whole),
-                parse_counters(str(counters)) if counters else None,
+                builder.bracketed_counters(counters) if isinstance(counters, Token) else None,
                 whole,
             ),
         )
 
-    def _policy(self, _builder: LineBuilder, tree: Tree[Token], whole: Span) -> None:
-        name, policy, packets, numbers = map(str, tree.children)
-        counters = ast.Counters(int(packets), int(numbers)) if packets != "None" else None
+    def _policy(self, builder: LineBuilder, tree: Tree[Token], whole: Span) -> None:
+        name, policy = map(str, tree.children[:2])
+        counters = builder.counters(tree.children[2:]) if tree.children[2] else None
         draft = self._listing(whole)
         if any(chain.rules or not chain.policy for chain in draft.chains.values()):
             draft = self._open("", whole)  # the next table's listing

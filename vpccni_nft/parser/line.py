@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+LARGEST_COUNT = 2**64 - 1
+
 Branch = Tree[Token]
 
 
@@ -58,7 +60,9 @@ class LineBuilder:
     def rule(self, tree: Branch) -> tuple[str, ast.Rule]:
         """The name of the chain that an ``-A`` line names, and its rule."""
         bracketed, chain, *items = tree.children
-        rule = _Draft(counters=_bracketed(bracketed))
+        rule = _Draft()
+        if isinstance(bracketed, Token):
+            rule.counters = self.bracketed_counters(bracketed)
         for item in items:
             assert isinstance(item, Tree)
             try:
@@ -66,6 +70,19 @@ class LineBuilder:
             except Problem as problem:
                 self.diagnostics.append(problem.at(self.whole()))
         return unquote(str(chain)), rule.finish(self.whole())
+
+    def counters(self, tokens: Sequence[object]) -> ast.Counters:
+        """Read the numbers of packets and of bytes."""
+        packets, numbers = (
+            convert_word(Word(str(token), self.span(token)), _parse_count)
+            for token in tokens
+            if isinstance(token, Token)
+        )
+        return ast.Counters(packets, numbers)
+
+    def bracketed_counters(self, token: Token) -> ast.Counters:
+        """Read ``[packets:bytes]``."""
+        return convert_word(Word(str(token), self.span(token)), _parse_bracketed)
 
     def _item(self, rule: _Draft, tree: Branch) -> None:
         kind = tree.data.split("__")[-1]
@@ -85,7 +102,7 @@ class LineBuilder:
                 hint="iptables-save prints the match before its options, as in -m tcp --dport 80",
             )
         elif kind == "counters":
-            rule.counters = ast.Counters(*(parse_integer(str(t), 2**64 - 1) for t in tree.children))
+            rule.counters = self.counters(tree.children)
         else:
             self._base(rule, kind, tree)
 
@@ -183,14 +200,13 @@ class _Draft:
         )
 
 
-def parse_counters(token: str) -> ast.Counters:
-    """Read ``[packets:bytes]``."""
-    packets, numbers = token.strip("[]").split(":")
-    return ast.Counters(int(packets), int(numbers))
+def _parse_bracketed(text: str) -> ast.Counters:
+    return ast.Counters(*map(_parse_count, text.strip("[]").split(":")))
 
 
-def _bracketed(token: object) -> ast.Counters | None:
-    return parse_counters(token) if isinstance(token, Token) else None
+def _parse_count(text: str) -> int:
+    """A decimal number, whatever it begins with; the kernel counts in 64 bits."""
+    return parse_integer(text.lstrip("0") or "0", LARGEST_COUNT)
 
 
 def _parse_interface(text: str) -> ast.Interface:

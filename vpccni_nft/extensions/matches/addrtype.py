@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_OPTION, NO_NFT_FORM, Problem
+from ...core.diagnostics import BAD_OPTION, IPV6_LOCAL, NO_NFT_FORM, Problem
 from ...core.values import Address, Family, Negatable
 from ...iptables.ast import Match
 from ...nft import expressions as x
@@ -108,6 +108,12 @@ def _compare(fib: x.Fib, field: str, test: Negatable[Names], context: Context) -
         return s.Match(x.Payload("ip6", field), sign, literal)
     if unknown := [name for name in test.value if name not in SHARED]:
         raise context.refuse(f"nft has no type {unknown[0].lower()}")
+    if context.family is Family.IP6:
+        context.approximate(
+            IPV6_LOCAL,
+            "nft does not take for local a link-local address of another interface than the"
+            " packet's, nor the first address of a prefix that is all routed to the node",
+        )
     symbols = tuple(x.Symbol(name.lower()) for name in test.value)
     return s.Match(fib, sign, symbols[0] if len(symbols) == 1 else x.AnonymousSet(symbols))
 
@@ -119,5 +125,5 @@ EXTENSION = Extension(
     save=save,
     lower=lower,
     nft="fib saddr|daddr [. iif|oif] type TYPE",
-    codes=(NO_NFT_FORM,),
+    codes=(IPV6_LOCAL, NO_NFT_FORM),
 )

@@ -19,6 +19,7 @@ from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
 from ..compare import always_or_never, compare_network, compare_ports, equality
 from ..extension import Extension, Piece
+from ..marks import HAS_ENTRY
 from ..states import NAT_BITS, STATES, WITHOUT_ENTRY, lower_states, parse_list
 from ..words import negatable_option, negation
 
@@ -167,7 +168,8 @@ def _of_the_entry(node: Conntrack, context: Context) -> Iterator[s.Match]:
         ("reply", "daddr", node.reply_destination),
     ):
         if network:
-            yield from compare_network(x.Ct(f"{header} {end}", direction), network)
+            # Every address is in 0.0.0.0/0, but only an entry has an address.
+            yield from compare_network(x.Ct(f"{header} {end}", direction), network) or (HAS_ENTRY,)
     for direction, end, ports in (
         ("original", "src", node.original_source_port),
         ("original", "dst", node.original_destination_port),
@@ -191,7 +193,7 @@ def _lower_status(test: Negatable[Names]) -> tuple[s.Match, ...]:
     """NONE is no bit: alone it matches nothing."""
     names = tuple(name.lower().replace("_", "-") for name in test.value if name != "NONE")
     if not names:
-        return (s.Match(x.Ct("mark"), ">=", x.Hex(0)), *always_or_never(holds=test.negated))
+        return (HAS_ENTRY, *always_or_never(holds=test.negated))
     return (s.Match(x.Ct("status"), "!" if test.negated else "in", x.Flags(names)),)
 
 

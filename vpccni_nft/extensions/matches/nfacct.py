@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import ACCOUNTING_MOVED, NAME_CHANGED
+from ...core.diagnostics import ACCOUNTING_MOVED, NAME_CHANGED, NO_QUOTA
 from ...iptables.ast import Match
 from ...nft import statements as s
 from ..extension import Extension
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from ..context import Context
     from ..options import Options
+
+#: The objects that kube-proxy makes; none has a quota (pkg/proxy/metrics of Kubernetes).
+WITHOUT_QUOTA = frozenset({"ct_state_invalid_dropped_pkts", "localhost_nps_accepted_pkts"})
 
 #: NFACCT_NAME_MAX, without the zero at the end.
 NAME_LENGTH = 31
@@ -53,10 +56,13 @@ def save(node: Nfacct) -> Iterator[str]:
 def lower(node: Nfacct, context: Context) -> tuple[s.Statement, ...]:
     """Count, in this place among the conditions."""
     counter = context.counter(node.object)
+    if node.object not in WITHOUT_QUOTA:
+        context.approximate(
+            NO_QUOTA, f"the dump does not tell whether the nfacct object {node.object} has a quota"
+        )
     context.note(
         ACCOUNTING_MOVED,
-        f"nft's counter {counter} of this table counts instead of the nfacct object"
-        f" {node.object}, which is taken to have no quota",
+        f"nft's counter {counter} of this table counts instead of the nfacct object {node.object}",
     )
     return (s.NamedCounter(counter),)
 
@@ -68,5 +74,5 @@ EXTENSION = Extension(
     save=save,
     lower=lower,
     nft='counter name "NAME", and counter NAME { } in the table',
-    codes=(ACCOUNTING_MOVED, NAME_CHANGED),
+    codes=(NO_QUOTA, ACCOUNTING_MOVED, NAME_CHANGED),
 )

@@ -125,9 +125,10 @@ def lower(node: Recent, context: Context) -> tuple[s.Statement, ...]:
     context.approximate(
         RECENT_LIST,
         f"the list {node.name} becomes a set that starts empty: where xt_recent forgets the oldest"
-        f" of 100 addresses, it takes {DYNAMIC_SET_SIZE} and then no more",
+        f" of 100 addresses, it takes {DYNAMIC_SET_SIZE}, and then rules that add one do not match",
     )
-    name = context.recent_set(node.name, _age(node))
+    changes = node.operation is not Operation.CHECK
+    name = context.recent_set(node.name, _age(node), changes=changes)
     key = _key(node, context)
     found = s.Match(key, equality(negated=node.negated), x.SetReference(name))
     match node.operation:

@@ -1,0 +1,32 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+from .kernel import Namespace, why_not
+
+settings.register_profile("quick", max_examples=60, deadline=None)
+settings.register_profile("ci", max_examples=200, deadline=None)
+settings.register_profile("nightly", max_examples=5000, deadline=None)
+settings.load_profile(
+    os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "quick")
+)
+
+_why_not = functools.cache(why_not)
+
+
+@pytest.fixture
+def namespace() -> Iterator[Namespace]:
+    """A fresh namespace; where there can be none the test says why, and in CI it fails."""
+    if reason := _why_not():
+        if os.environ.get("CI"):
+            pytest.fail(f"kernel tests must run in CI: {reason}")
+        pytest.skip(reason)
+    with Namespace() as fresh:
+        yield fresh

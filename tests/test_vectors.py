@@ -1,0 +1,53 @@
+"""Every room against its vectors, and every vector against the kernel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import vpccni_nft
+from vpccni_nft.extensions import MATCHES, TARGETS
+
+from .kernel import Namespace
+from .vectors import FOLDER, Vector, read_vectors
+
+VECTORS = [*read_vectors(FOLDER / "matches"), *read_vectors(FOLDER / "targets")]
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=str)
+def test_a_rule_becomes_what_its_vector_says(vector: Vector) -> None:
+    assert vector.found() == vector.expected
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=str)
+def test_a_rule_is_saved_as_it_was_read(vector: Vector) -> None:
+    try:
+        ruleset = vpccni_nft.parse(vector.dump)
+    except vpccni_nft.Refused:
+        assert any(line.startswith("refused P") for line in vector.expected)
+    else:
+        assert vector.rule in vpccni_nft.iptables.save(ruleset).splitlines()
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("vector", VECTORS, ids=str)
+def test_the_kernel_takes_what_a_vector_gives(vector: Vector, namespace: Namespace) -> None:
+    translation = vector.translate()
+    if translation.refused:
+        assert vector.expected[0].startswith("refused ")
+        return
+    namespace.load(translation.script())
+    as_text = namespace.list_ruleset()
+    namespace.load(translation.script())
+    assert namespace.list_ruleset() == as_text
+    namespace.load(translation.script("json"), form="json")
+    assert namespace.list_ruleset() == as_text
+
+
+@pytest.mark.parametrize(("kind", "registry"), [("matches", MATCHES), ("targets", TARGETS)])
+def test_every_room_has_vectors_and_every_vector_a_room(
+    kind: str, registry: dict[str, object]
+) -> None:
+    files = {path.stem for path in Path(FOLDER / kind).glob("*.txlate")}
+    assert files == {name.lower() for name in registry}
