@@ -51,6 +51,7 @@ BAD_STRUCTURE = Code("P011", Kind.ERROR, "the lines of the dump contradict each 
 FAMILY_UNKNOWN = Code("P012", Kind.ERROR, "nothing tells IPv4 from IPv6")
 FAMILY_MIXED = Code("P013", Kind.ERROR, "IPv4 and IPv6 are mixed in one table")
 LEGACY_TABLES = Code("P014", Kind.NOTE, "the node also has iptables-legacy tables")
+TAKEN_FOR_FILTER = Code("P015", Kind.NOTE, "a listing is taken for the filter table")
 
 NO_NFT_FORM = Code("T001", Kind.ERROR, "nftables cannot say this")
 BAD_PLACE = Code("T002", Kind.ERROR, "the kernel does not take this rule in this place")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import attrs
@@ -12,6 +13,8 @@ from ..nft import names
 from ..nft.ast import Rule, Set
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..core.diagnostics import Code
     from ..core.span import Span
     from ..nft.statements import Statement
@@ -50,7 +53,7 @@ class Report:
 
 @attrs.define(kw_only=True)
 class Context:
-    """One rule's place in its table; the span follows the match or target that is lowered."""
+    """One rule's place in its table."""
 
     family: Family
     table: str  #: iptables' name for it, such as ``nat``
@@ -61,7 +64,19 @@ class Context:
     #: Whether conntrack runs, which puts fragments together before any table sees them.
     tracked: bool
     homes: dict[str, str]  #: the table that each recent list of this family belongs to
-    span: Span | None
+    span: Span | None = None
+    refused: bool = False  #: whether some part of the rule has no translation
+
+    @contextmanager
+    def at(self, span: Span | None) -> Iterator[None]:
+        """Lower one part of the rule: a problem is reported at its place, and the rule refused."""
+        self.span = span
+        try:
+            yield
+        except Problem as problem:
+            place = problem.span or span
+            self.report.add(problem.code, problem.message, place, problem.hint)
+            self.refused = True
 
     def approximate(self, code: Code, message: str) -> None:
         """Go on where the caller allows the code; the rule is refused otherwise."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from ..core.diagnostics import COMMENT_CHANGED, UNKNOWN_MATCH, UNKNOWN_TARGET, Problem
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..extensions.context import Context
-    from ..extensions.extension import Piece
+    from ..extensions.extension import Piece, Statements
     from ..nft.ast import Rule
 
 
@@ -30,23 +31,33 @@ def lower_rule(
 ) -> tuple[Rule, ...]:
     """The rules that stand for this one in its chain; further ones go to helper chains.
 
-    ``place`` names the rule among the helpers: its chain and number. Raises Problem.
+    ``place`` names the rule among the helpers: its chain and number. Nothing stands for a rule
+    that is refused; the context has the reasons, one for each part that has no translation.
     """
     conditions = _conditions(rule, context)
     action = (*_counter(rule, counters), *_action(rule, context))
-    comment = _comment(rule, context)
-    return Assembly(context, place, comment, rule.span).assemble(conditions, action)
+    if context.refused:
+        return ()
+    with context.at(rule.span):
+        comment = _comment(rule, context)
+        return Assembly(context, place, comment, rule.span).assemble(conditions, action)
+    return ()
 
 
 def _conditions(rule: iptables.Rule, context: Context) -> tuple[Piece, ...]:
-    context.span = rule.span
-    pieces: list[Piece] = [*lower_base(rule, context.family)]
-    for match, span in zip(rule.matches, rule.match_spans, strict=True):
-        context.span = span
-        if isinstance(match, iptables.UnknownMatch):
-            raise Problem(UNKNOWN_MATCH, f"the match {match.name} is not known")
-        pieces += extension_of(match).lower(match, context)
+    pieces: list[Piece] = []
+    with context.at(rule.span):
+        pieces += lower_base(rule, context.family)
+    for match, span in zip_longest(rule.matches, rule.match_spans):
+        with context.at(span):
+            pieces += _lower_match(match, context)
     return _without_implied_protocol(pieces)
+
+
+def _lower_match(match: iptables.Match, context: Context) -> tuple[Piece, ...]:
+    if isinstance(match, iptables.UnknownMatch):
+        raise Problem(UNKNOWN_MATCH, f"the match {match.name} is not known")
+    return extension_of(match).lower(match, context)
 
 
 def _without_implied_protocol(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
@@ -83,7 +94,7 @@ def _implied_later(piece: Piece, later: Sequence[Piece]) -> bool:
     return False
 
 
-def _counter(rule: iptables.Rule, mode: CounterMode) -> tuple[s.Statement, ...]:
+def _counter(rule: iptables.Rule, mode: CounterMode) -> Statements:
     if mode is CounterMode.NONE:
         return ()
     if mode is CounterMode.KEEP and rule.counters:
@@ -91,18 +102,23 @@ def _counter(rule: iptables.Rule, mode: CounterMode) -> tuple[s.Statement, ...]:
     return (s.Counter(),)
 
 
-def _action(rule: iptables.Rule, context: Context) -> tuple[s.Statement, ...]:
-    context.span = rule.target_span or rule.span
-    match rule.target:
-        case None:
-            return ()
+def _action(rule: iptables.Rule, context: Context) -> Statements:
+    if not rule.target:
+        return ()
+    with context.at(rule.target_span):
+        return _lower_target(rule.target, context)
+    return ()
+
+
+def _lower_target(target: iptables.Target, context: Context) -> Statements:
+    match target:
         case iptables.Jump(chain):
             return (s.Jump(names.spell(chain)),)
         case iptables.Goto(chain):
             return (s.Goto(names.spell(chain)),)
         case iptables.UnknownTarget(name):
             raise Problem(UNKNOWN_TARGET, f"the target {name} is not known")
-        case target:
+        case _:
             return extension_of(target).lower(target, context)
 
 
@@ -116,6 +132,5 @@ def _comment(rule: iptables.Rule, context: Context) -> str:
     whole = " | ".join(match.text for match in rule.matches if isinstance(match, Comment))
     shown = names.comment(whole)
     if shown != whole:
-        context.span = rule.span
         context.note(COMMENT_CHANGED, f"the comment becomes “{shown}”")
     return shown

@@ -13,7 +13,6 @@ from ..core.diagnostics import (
     TOO_DEEP,
     UNKNOWN_TABLE,
     Diagnostic,
-    Problem,
 )
 from ..extensions import extension_of
 from ..extensions.context import Context, Objects, Report
@@ -139,15 +138,8 @@ class _TableLowering:
             objects=self.objects,
             report=self.report,
             homes=self.facts.homes,
-            span=rule.span,
         )
-        try:
-            return lower_rule(rule, context, place, self.options.counters)
-        except Problem as problem:
-            self.report.add(
-                problem.code, problem.message, problem.span or context.span, problem.hint
-            )
-            return ()
+        return lower_rule(rule, context, place, self.options.counters)
 
     def _flatten(self, chains: tuple[nft.Chain, ...]) -> tuple[nft.Chain, ...]:
         if any(found.refuses for found in self.report.diagnostics):

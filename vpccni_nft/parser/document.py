@@ -18,6 +18,7 @@ from ..core.diagnostics import (
     LEGACY_TABLES,
     NOT_A_DUMP,
     SYNTAX,
+    TAKEN_FOR_FILTER,
     Diagnostic,
     Problem,
 )
@@ -280,6 +281,13 @@ class _Reader:
     def _name_of_listing(self, draft: _TableDraft) -> str:
         built_in = frozenset(name for name, chain in draft.chains.items() if chain.policy)
         name = _TABLE_OF_CHAINS.get(built_in, "")
+        if name == "filter":
+            self._add(
+                TAKEN_FOR_FILTER,
+                "iptables -S does not tell filter from security; it lists filter unless told to",
+                draft.span,
+                "",
+            )
         if not name:
             self._add(
                 BAD_STRUCTURE,

@@ -8,8 +8,6 @@ agree but for these, where nft
 - for IPv6 looks, of several routes to one prefix, only at the best one, where the match takes any
   that leaves through the interface (not with ``--loose``), and looks for a route to ``::``, where
   the match needs none.
-
-Kernels before 4.19 take sources in 0.0.0.0/8 otherwise, too.
 """
 
 from __future__ import annotations

@@ -1,0 +1,70 @@
+"""Write docs/extensions.md, the table of matches and targets.
+
+With ``--check`` nothing is written, and the exit code is 1 where the page is out of date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+DOCS = Path(__file__).resolve().parent
+PAGE = DOCS / "extensions.md"
+
+HEAD = """\
+# Matches and targets
+
+This page is written by `docs/generate_extensions.py`. `vpccni-nft extensions` prints the same
+table.
+
+A row without a code is exact. A [code](codes/README.md) is what a translation may answer instead,
+depending on the options and the place of the rule: T0 is refused, T1 is an approximation that
+`--allow` takes, T2 is a note.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n".join([HEAD, *_table()]) + "\n"
+
+
+def _table() -> Iterator[str]:
+    from vpccni_nft.cli.table import extension_rows
+
+    yield _row(("kind", "name", "what it does", "nft", "exact, or codes"))
+    yield _row(["---"] * 5)
+    for row in extension_rows():
+        codes = ", ".join(f"[{code}](codes/{code}.md)" for code in row["codes"])
+        cells = (row["kind"], f"`{row['name']}`", row["what"], row["nft"])
+        yield _row((*map(_escaped, cells), codes or "exact"))
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _escaped(cell: str) -> str:
+    """A bar would end the cell."""
+    return cell.replace("|", "\\|")
+
+
+def main() -> None:
+    """Write the page, or tell whether it is up to date."""
+    parser = argparse.ArgumentParser(description="Write docs/extensions.md.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if out of date")
+    check: bool = parser.parse_args().check
+    text = page()
+    if not check:
+        PAGE.write_text(text, encoding="utf-8")
+    elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
+        sys.exit("docs/extensions.md is out of date: run python docs/generate_extensions.py")
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(DOCS.parent))  # from a bare checkout too
+    main()

@@ -1,0 +1,95 @@
+"""The documentation against the code that it speaks of."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import vpccni_nft
+from vpccni_nft.core.diagnostics import CATALOGUE, Code
+from vpccni_nft.core.render import render
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+CODES = DOCS / "codes"
+
+PAGES = [path for path in [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))] if path.exists()]
+
+_FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"!?\[[^]]*\]\((?P<place>[^)\s]+)(?: \"[^\"]*\")?\)")
+_HEADING = re.compile(r"^#+ +(?P<text>.+)$", re.MULTILINE)
+_EXAMPLE = re.compile(
+    r"^## Example\n\n```text\n(?P<dump>.*?)^```\n\n```text\n(?P<messages>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+def read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate_extensions.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_code_has_a_page_and_every_page_a_code() -> None:
+    pages = {path.stem for path in CODES.glob("*.md")} - {"README"}
+    assert pages == {code.name for code in CATALOGUE}
+
+
+@pytest.mark.parametrize("code", CATALOGUE, ids=str)
+def test_the_page_of_a_code_has_its_title_and_kind(code: Code) -> None:
+    title, blank, kind = read(CODES / f"{code}.md").splitlines()[:3]
+    assert title == f"# {code}: {code.title}"
+    assert not blank
+    assert kind.startswith(f"Kind: {code.kind.value}")
+
+
+@pytest.mark.parametrize("code", CATALOGUE, ids=str)
+def test_the_example_of_a_code_prints_what_its_page_says(code: Code) -> None:
+    example = _EXAMPLE.search(read(CODES / f"{code}.md"))
+    assert example
+    found = vpccni_nft.translate(example["dump"], name="node.save").diagnostics
+    assert code in {one.code for one in found}
+    printed = [line.rstrip() for one in found for line in render(one).splitlines()]
+    assert example["messages"].splitlines() == printed
+
+
+def test_the_index_lists_all_codes_in_order_with_kind_and_title() -> None:
+    rows = [line for line in read(CODES / "README.md").splitlines() if line.startswith("| [")]
+    assert rows == [
+        f"| [{code}]({code}.md) | {code.kind.value} | {code.title} |" for code in CATALOGUE
+    ]
+
+
+def test_the_table_of_extensions_is_up_to_date() -> None:
+    assert read(DOCS / "extensions.md") == generator().page()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_relative_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+    for link in _LINK.finditer(_FENCE.sub("", read(page))):
+        if re.match(r"[a-z]+:", link["place"]):
+            continue
+        place, _, heading = link["place"].partition("#")
+        target = page.parent / place if place else page
+        assert target.exists(), link["place"]
+        if heading:
+            assert heading in anchors(target), link["place"]
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings of a page as a link names them."""
+    return {
+        re.sub(r"[^\w\- ]", "", match["text"].lower()).replace(" ", "-")
+        for match in _HEADING.finditer(_FENCE.sub("", read(page)))
+    }
