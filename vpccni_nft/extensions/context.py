@@ -39,6 +39,14 @@ class Objects:
     ages: dict[str, int] = attrs.Factory(dict)  #: seconds, by the nft name of a dynamic set
 
 
+@attrs.frozen
+class RecentList:
+    """What all rules that use a recent list must agree on."""
+
+    table: str  #: iptables' name for it
+    mask: int
+
+
 @attrs.define
 class Report:
     """The diagnostics so far, and the approximations that the caller allows."""
@@ -63,7 +71,7 @@ class Context:
     report: Report
     #: Whether conntrack runs, which puts fragments together before any table sees them.
     tracked: bool
-    homes: dict[str, str]  #: the table that each recent list of this family belongs to
+    recent_lists: dict[str, RecentList]  #: those of this family so far, by name
     span: Span | None = None
     refused: bool = False  #: whether some part of the rule has no translation
 
@@ -118,17 +126,23 @@ class Context:
         self.objects.sets[spelt] = Set(spelt, ADDRESS_TYPE[self.family], ("interval",))
         return spelt
 
-    def recent_set(self, name: str, seconds: int | None, *, changes: bool) -> str:
+    def recent_set(self, name: str, mask: int, seconds: int | None, *, changes: bool) -> str:
         """A set of recent addresses; ``seconds`` is the age that this rule still takes.
 
         ``changes`` says whether this rule changes the set; one that no rule changes is not dynamic.
 
         Raises Problem where the set cannot serve all the rules that use the list.
         """
-        if self.homes.setdefault(name, self.table) != self.table:
+        first = self.recent_lists.setdefault(name, RecentList(self.table, mask))
+        if first.table != self.table:
             raise self.refuse(
-                f"the list {name} is used in the tables {self.homes[name]} and {self.table}",
+                f"the list {name} is used in the tables {first.table} and {self.table}",
                 "an nft set belongs to one table",
+            )
+        if first.mask != mask:
+            raise self.refuse(
+                f"the list {name} is used with different masks",
+                "the kernel takes the mask of whichever rule it loaded first",
             )
         spelt = self._spell(f"recent-{name}")
         ages = self.objects.ages

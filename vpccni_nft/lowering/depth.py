@@ -66,8 +66,11 @@ def called(chain: Chain) -> list[str]:
 
 
 def _cascade(chain: Chain, chains: dict[str, Chain]) -> Chain | None:
-    """The chain that the last rule jumps to, where every condition of that rule can be turned."""
-    if not chain.rules:
+    """The chain that the last rule jumps to, where every condition of that rule can be turned.
+
+    A base chain keeps its rules, so that the first chain of a cascade keeps its name.
+    """
+    if chain.hook or not chain.rules:
         return None
     *before, verdict = chain.rules[-1].statements or (None,)
     if not isinstance(verdict, s.Jump | s.Goto):

@@ -15,7 +15,7 @@ from ..core.diagnostics import (
     Diagnostic,
 )
 from ..extensions import extension_of
-from ..extensions.context import Context, Objects, Report
+from ..extensions.context import Context, Objects, RecentList, Report
 from ..iptables import ast as iptables
 from ..nft import ast as nft
 from ..nft import names
@@ -55,13 +55,13 @@ class _FamilyFacts:
     """What the tables of one family share."""
 
     tracked: bool
-    homes: dict[str, str] = attrs.Factory(dict)
+    recent_lists: dict[str, RecentList] = attrs.Factory(dict)
 
 
 def _uses_conntrack(ruleset: iptables.Ruleset, family: Family) -> bool:
-    """Whether loading these rules makes the kernel track connections."""
+    """Whether these rules make the kernel track connections; a nat chain alone does not."""
     return any(
-        table.name == "nat" or any(map(_rule_uses_conntrack, _rules(table)))
+        any(map(_rule_uses_conntrack, _rules(table)))
         for table in ruleset.tables
         if table.family is family
     )
@@ -134,10 +134,11 @@ class _TableLowering:
             table=self.table.name,
             protocol=protocol.value if protocol and not protocol.negated else None,
             leaves_chain=leaves_chain(rule),
-            tracked=self.facts.tracked,
+            # Without conntrack the kernel passes over nat chains (nf_nat_core.c, nf_nat_inet_fn).
+            tracked=self.facts.tracked or self.table.name == "nat",
             objects=self.objects,
             report=self.report,
-            homes=self.facts.homes,
+            recent_lists=self.facts.recent_lists,
         )
         return lower_rule(rule, context, place, self.options.counters)
 

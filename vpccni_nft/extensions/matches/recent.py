@@ -128,7 +128,8 @@ def lower(node: Recent, context: Context) -> tuple[s.Statement, ...]:
         f" of 100 addresses, it takes {DYNAMIC_SET_SIZE}, and then rules that add one do not match",
     )
     changes = node.operation is not Operation.CHECK
-    name = context.recent_set(node.name, _age(node), changes=changes)
+    mask = node.mask.value if node.mask else context.family.all_ones
+    name = context.recent_set(node.name, mask, _age(node), changes=changes)
     key = _key(node, context)
     found = s.Match(key, equality(negated=node.negated), x.SetReference(name))
     match node.operation:

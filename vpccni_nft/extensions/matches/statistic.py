@@ -68,8 +68,8 @@ def build(options: Options) -> Statistic:
 def parse_probability(text: str) -> int:
     """Read a decimal as libxt_statistic does: ``lround(2**31 * strtod(text))``.
 
-    >>> parse_probability("0.33333333349") / 2**31
-    0.3333333334885538
+    >>> parse_probability("0.33333333349")
+    715827883
     """
     try:
         scaled = float(text) * CERTAIN
