@@ -18,7 +18,7 @@ from .core.diagnostics import (
 from .core.span import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from . import iptables, nft
     from .core.diagnostics import Code, Diagnostic
@@ -88,14 +88,15 @@ def translate(
     *,
     name: str = "<string>",
     family: Family | None = None,
-    allow: Iterable[str] = (),
+    allow: Collection[str] = (),
     counters: Literal["keep", "zero", "none"] = "keep",
 ) -> Translation:
     r"""Translate the output of iptables-save to nftables.
 
     ``allow`` names codes of approximations (``docs/codes``) that are taken rather than refused.
     ``counters`` says whether rules count on from the dump, from zero, or not at all. Problems do
-    not raise: they are in the result, whose ``ruleset`` and ``script()`` raise Refused.
+    not raise: they are in the result, whose ``ruleset`` and ``script()`` raise Refused. Raises
+    ValueError where ``allow`` or ``counters`` is something else.
 
     >>> text = "*raw\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -d 10.0.0.0/8 -j DROP\nCOMMIT\n"
     >>> print(translate(text).script(), end="")  # doctest: +ELLIPSIS
@@ -111,8 +112,12 @@ def translate(
     """
     from .lowering import CounterMode, Options
 
-    codes = frozenset(APPROXIMATIONS[code] for code in allow)
-    options = Options(counters=CounterMode(counters), allowed=codes)
+    if unknown := set(allow).difference(APPROXIMATIONS):
+        raise ValueError(f"{min(unknown)} is not one of {', '.join(APPROXIMATIONS)}")
+    options = Options(
+        counters=CounterMode(counters),
+        allowed=frozenset(APPROXIMATIONS[code] for code in allow),
+    )
     return translate_sources((Source.of(text, name),), options, family)
 
 

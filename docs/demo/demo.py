@@ -18,8 +18,10 @@ from rich.table import Table
 from rich.text import Text
 
 import vpccni_nft
+from vpccni_nft import nft
 from vpccni_nft.core.render import render
 from vpccni_nft.nft.serializer import rule_text
+from vpccni_nft.nft.statements import Jump
 
 NODE = Path(__file__).parent / "node.save"
 NAMESPACE = f"vpccni-demo-{os.getpid()}"
@@ -47,11 +49,13 @@ def show_rules(console: Console, lines: list[str], translation: vpccni_nft.Trans
     """The first rule of each shape, and what stands for it in nftables."""
     by_line: dict[int, list[str]] = {}
     for table in translation.ruleset.tables:
+        helpers = {chain.name: chain for chain in table.chains if chain.name.startswith(".")}
         for chain in table.chains:
             for rule in chain.rules:
                 if rule.origin:
-                    text = re.sub(r' comment ".*"', "", rule_text(rule))
-                    by_line.setdefault(rule.origin.line, []).append(f"{chain.name}: {text}")
+                    texts = by_line.setdefault(rule.origin.line, [])
+                    texts.append(f"{chain.name}: {plain(rule)}")
+                    texts += shared_helper(rule, helpers)
     grid = Table("line", "iptables", "nftables", show_lines=True)
     seen: set[str] = set()
     for number, texts in sorted(by_line.items()):
@@ -62,6 +66,24 @@ def show_rules(console: Console, lines: list[str], translation: vpccni_nft.Trans
             grid.add_row(str(number), Text(without), Text("\n".join(texts)))
     console.print(Rule(f"one rule of each shape; {len(by_line)} rules in all (comments left out)"))
     console.print(grid)
+
+
+def plain(rule: nft.Rule) -> str:
+    """A rule without its comment."""
+    return re.sub(r' comment ".*"', "", rule_text(rule))
+
+
+def shared_helper(rule: nft.Rule, helpers: dict[str, nft.Chain]) -> list[str]:
+    """The rules of a helper chain that no single line of the dump has for itself."""
+    names = [
+        step.chain for step in rule.statements if isinstance(step, Jump) and step.chain in helpers
+    ]
+    return [
+        f"{name}: {plain(helping)}"
+        for name in names
+        for helping in helpers[name].rules
+        if not helping.origin
+    ]
 
 
 def load(console: Console, script: str) -> int:

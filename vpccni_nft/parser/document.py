@@ -214,7 +214,14 @@ class _Reader:
         draft.chains[name].rules.append(rule)
 
     def _listing(self, span: Span) -> _TableDraft:
-        """The open table, which for iptables -S has no line of its own."""
+        """The table of iptables -S lines, which have no line for it."""
+        if self.current and not self.current.is_listing:
+            raise Problem(
+                BAD_STRUCTURE,
+                "a line of iptables -S stands in a table of iptables-save",
+                span=span,
+                hint="iptables-save declares a chain with a colon: give its output as it is",
+            )
         return self.current or self._open("", span)
 
     def _declare(self, draft: _TableDraft, name: str, chain: _ChainDraft) -> None:
@@ -241,7 +248,7 @@ class _Reader:
         """Name the tables, find their families, and put all problems in the order of lines."""
         if self.current and not self.current.is_listing:
             self._cut_short(self.current)
-        if not any(draft.chains for draft in self.drafts):
+        if not any(draft.chains or not draft.is_listing for draft in self.drafts):
             others = (found for found in self.diagnostics if found.code is not BAD_STRUCTURE)
             return (), [self._not_a_dump(), *others]
         self.diagnostics += self.unreadable
@@ -252,7 +259,7 @@ class _Reader:
     def _not_a_dump(self) -> Diagnostic:
         return Diagnostic(
             NOT_A_DUMP,
-            "there is no table in it",
+            "there is no table in it" if self.source.lines else "it is empty",
             self.unreadable[0].span if self.unreadable else None,
             "give the output of iptables-save, ip6tables-save or iptables -S",
         )
