@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from ..core.diagnostics import Code
+    from ..semantics.effects import View
     from .context import Context
     from .options import Options
 
@@ -49,6 +50,8 @@ class Extension(Generic[Node]):
     node: type[Node]  #: declared in the same room
     build: Callable[[Options], Node]  #: raises Problem where the options make no sense
     save: Callable[[Node], Iterable[str]]  #: the words that iptables-save prints after the name
+    #: What the kernel does for it: a Test for a match, an Effect for a target.
+    meaning: Callable[[Node, View], Any]
     #: What nft does for it; raises Problem where that cannot be exact. A target's pieces are
     #: statements only, and the last one ends the rule.
     lower: Callable[[Node, Context], tuple[Any, ...]]

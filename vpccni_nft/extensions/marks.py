@@ -13,9 +13,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..core.values import MaskedMark
+    from ..semantics.algebra import Word
+    from ..semantics.packet import State
     from .context import Context
 
 FULL = 0xFFFFFFFF
+
+
+def xor_masked(state: State, old: Word, mask: int, value: Word) -> Word:
+    """``(old & ~mask) ^ value``: what the kernel makes of a mark."""
+    algebra = state.algebra
+    return algebra.differing(algebra.both(old, state.word("mark", FULL ^ mask)), value)
+
 
 #: True wherever the packet has a conntrack entry; breaks the rule elsewhere.
 HAS_ENTRY = s.Match(x.Ct("mark"), ">=", x.Hex(0))

@@ -18,6 +18,8 @@ from .extension import AnyOf
 
 if TYPE_CHECKING:
     from ..core.values import Negatable
+    from ..semantics.algebra import Bool
+    from ..semantics.packet import State
     from .extension import Piece
 
 
@@ -41,6 +43,14 @@ class MessageType:
 
     def __str__(self) -> str:
         return str(self.type) if self.code is None else f"{self.type}/{self.code}"
+
+
+def is_message(state: State, wanted: MessageType) -> Bool:
+    """Whether the message has the type, and the code where only that one is meant."""
+    has_type = state.is_("icmp_type", wanted.type)
+    if wanted.code is None:
+        return has_type
+    return state.algebra.all(has_type, state.is_("icmp_code", wanted.code))
 
 
 def lower_message_type(header: str, test: Negatable[MessageType]) -> tuple[Piece, ...]:

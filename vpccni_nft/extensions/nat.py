@@ -14,6 +14,8 @@ import attrs
 from ..core.values import AddressRange, Family, PortRange, parse_integer
 from ..iptables.protocols import PROTOCOLS
 from ..nft import statements as s
+from ..semantics.effects import Effect
+from ..semantics.packet import Binding
 from .compare import address_literal, port_literal
 from .words import flags
 
@@ -130,6 +132,25 @@ def save_ports(ports: PortRange | None) -> Iterator[str]:
     """The option ``--to-ports``."""
     if ports:
         yield from ("--to-ports", ports.format("-"))
+
+
+def binding(kind: str, to: NatRange, nat_flags: NatFlags) -> Effect:
+    """Bind the connection to what struct nf_nat_range2 holds: two ends of each kind, and flags."""
+    addresses, ports = to.addresses, to.ports
+    chosen = {
+        "random": nat_flags.random,
+        "fully-random": nat_flags.fully_random,
+        "persistent": nat_flags.persistent,
+        f"base {to.base}": to.base is not None,
+    }
+    return Effect(
+        binding=Binding(
+            kind,
+            addresses=(addresses.first.value, addresses.last.value) if addresses else None,
+            ports=(ports.first, ports.last) if ports else None,
+            flags=frozenset(flag for flag, is_set in chosen.items() if is_set),
+        )
+    )
 
 
 def lower_nat(

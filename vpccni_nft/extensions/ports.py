@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from ..core.values import Negatable
     from ..nft import statements as s
+    from ..semantics.algebra import Bool
+    from ..semantics.effects import View
     from .options import Options
 
 #: nft's words for the protocols whose headers begin with two ports.
@@ -39,6 +41,25 @@ def save_port(name: str, test: Negatable[PortRange] | None) -> Iterator[str]:
         if test.negated:
             yield "!"
         yield from (name, test.value.format(":"))
+
+
+def port_fits(view: View, field: str, test: Negatable[PortRange] | None) -> Bool:
+    """Whether a port is in the range, or outside it after a ``!``; any port where there is none."""
+    if not test:
+        return view.state.algebra.true
+    inside = view.state.between(field, test.value.first, test.value.last)
+    return view.negate(inside, negated=test.negated)
+
+
+def ports_fit(
+    view: View, source: Negatable[PortRange] | None, destination: Negatable[PortRange] | None
+) -> Bool:
+    """Whether there are ports at all, and both fit."""
+    return view.state.algebra.all(
+        view.state.is_("fragment", 0),
+        port_fits(view, "sport", source),
+        port_fits(view, "dport", destination),
+    )
 
 
 def lower_ports(

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 
 from ..nft import expressions as x
 from ..nft import statements as s
+from ..semantics.packet import STATE_BITS, STATUS_BITS
 from .extension import AnyOf, NoneOf, Piece
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..core.values import Negatable
+    from ..semantics.algebra import Bool
+    from ..semantics.effects import View
 
 #: The states of a packet, as iptables-save orders them. nft has the same words in small letters.
 STATES = ("INVALID", "NEW", "RELATED", "ESTABLISHED", "UNTRACKED")
@@ -33,6 +36,16 @@ def parse_list(text: str, names: tuple[str, ...]) -> tuple[str, ...]:
     if unknown := given.difference(names):
         raise ValueError(f"“{min(unknown)}” is not one of {', '.join(names)}")
     return tuple(name for name in names if name in given)
+
+
+def has_state(view: View, test: Negatable[tuple[str, ...]]) -> Bool:
+    """Whether the packet's state, or the NAT of its entry, is in the list; only then the ``!``."""
+    state = view.state
+    state_mask = sum(STATE_BITS[name.lower()] for name in test.value if name in STATES)
+    status_mask = sum(STATUS_BITS[name.lower()] for name in test.value if name in NAT_BITS)
+    with_nat = state.algebra.all(state.has_entry, state.has_bits("ct_status", status_mask))
+    in_list = state.algebra.any(state.has_bits("ct_state", state_mask), with_nat)
+    return view.negate(in_list, negated=test.negated)
 
 
 def lower_states(test: Negatable[tuple[str, ...]], *, leaves_chain: bool) -> tuple[Piece, ...]:

@@ -23,6 +23,11 @@ class Match:
 
     __slots__ = ()
 
+    @property
+    def draws(self) -> bool:
+        """Whether it answers anew each time it is asked: by chance, or by counting."""
+        return False
+
 
 class Target:
     """What a rule does with the packets that fit it."""

@@ -69,6 +69,21 @@ def spell(name: str) -> str:
     )
 
 
+def unspell(spelt: str) -> str:
+    """The name that ``spell`` spelt so.
+
+    >>> unspell("_1st.2bchain"), unspell("KUBE-SERVICES")
+    ('1st+chain', 'KUBE-SERVICES')
+    """
+    if not spelt.startswith("_"):
+        return spelt
+    parts = re.split(r"\.([0-9a-f]{2})", spelt[1:])
+    encoded = b"".join(
+        bytes.fromhex(part) if index % 2 else part.encode() for index, part in enumerate(parts)
+    )
+    return encoded.decode("utf-8", "surrogateescape")
+
+
 def helper(name: str) -> str:
     """The name of a chain that no chain of the dump can have.
 

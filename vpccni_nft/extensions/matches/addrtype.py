@@ -21,6 +21,8 @@ from ...core.values import Address, Family, Negatable
 from ...iptables.ast import Match
 from ...nft import expressions as x
 from ...nft import statements as s
+from ...semantics.effects import Test
+from ...semantics.packet import ADDRESS_TYPES
 from ..compare import equality
 from ..extension import Extension
 from ..states import parse_list
@@ -29,6 +31,8 @@ from ..words import flags, negation
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...semantics.algebra import Bool, Word
+    from ...semantics.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -90,6 +94,62 @@ def _save_types(name: str, test: Negatable[Names] | None) -> Iterator[str]:
         yield from (name, ",".join(test.value))
 
 
+def meaning(node: AddrType, view: View) -> Test:
+    """Each address that is named is of one of the types; for IPv6 as match_type6 has it."""
+    fits = _has_type6 if view.state.family is Family.IP6 else _has_type
+    return Test(
+        view.state.algebra.all(
+            *(
+                view.negate(fits(field, test.value, _limit(node, view), view), negated=test.negated)
+                for field, test in (("saddr", node.source), ("daddr", node.destination))
+                if test
+            )
+        )
+    )
+
+
+def _limit(node: AddrType, view: View) -> Word:
+    """The interface whose addresses alone are local; no name where all of them are."""
+    if node.limit_in:
+        return view.state.fields["iif"]
+    return view.state.fields["oif"] if node.limit_out else view.state.word("oif", 0)
+
+
+def _has_type(field: str, names: Names, interface: Word, view: View) -> Bool:
+    """Whether the routing table takes the address for one of these (match_type)."""
+    algebra = view.state.algebra
+    found = view.ask("fib type", view.state.fields[field], interface, width=8)
+    return algebra.any(
+        *(algebra.equal(found, algebra.word(ADDRESS_TYPES[name.lower()], 8)) for name in names)
+    )
+
+
+def _has_type6(field: str, names: Names, interface: Word, view: View) -> Bool:
+    """Whether the address looks like all of these, and is routed like one of those (match_type6).
+
+    What an address looks like, ipv6_addr_type says: unicast is all but ``::``, ``ff00::/8`` and
+    ``::ffff:0:0/96``. No other type is asked of a route, and the kernel takes no others.
+    """
+    state, algebra = view.state, view.state.algebra
+    unspecified = state.is_(field, 0)
+    multicast = state.is_(field, 0xFF << 120, 0xFF << 120)
+    mapped = state.is_(field, 0xFFFF << 32, state.family.all_ones ^ 0xFFFFFFFF)
+    looks = {
+        "UNSPEC": unspecified,
+        "UNICAST": algebra.no(algebra.any(unspecified, multicast, mapped)),
+        "MULTICAST": multicast,
+    }
+    routes = tuple(
+        _has_type(field, (name,), interface, view)
+        if name == "LOCAL"
+        else view.says(f"route is {name.lower()}", state.fields[field], interface)
+        for name in names
+        if name in ("LOCAL", "ANYCAST", "UNREACHABLE")
+    )
+    routed = algebra.any(*routes) if routes else algebra.true
+    return algebra.all(*(looks[name] for name in names if name in looks), routed)
+
+
 def lower(node: AddrType, context: Context) -> tuple[s.Match, ...]:
     """Ask for the type of each address that the match names."""
     limit = ("iif",) * node.limit_in + ("oif",) * node.limit_out
@@ -125,6 +185,7 @@ EXTENSION = Extension(
     node=AddrType,
     build=build,
     save=save,
+    meaning=meaning,
     lower=lower,
     nft="fib saddr|daddr [. iif|oif] type TYPE",
     codes=(IPV6_LOCAL, NO_NFT_FORM),

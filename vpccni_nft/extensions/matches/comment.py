@@ -11,12 +11,14 @@ import attrs
 
 from ...core.diagnostics import COMMENT_CHANGED
 from ...iptables.ast import Match
+from ...semantics.effects import Test
 from ..extension import Extension
 from ..words import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...semantics.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -38,6 +40,11 @@ def save(node: Comment) -> Iterator[str]:
     yield from ("--comment", quote(node.text))
 
 
+def meaning(_node: Comment, view: View) -> Test:
+    """Always."""
+    return Test(view.state.algebra.true)
+
+
 def lower(_node: Comment, _context: Context) -> tuple[()]:
     """No condition: the rule's comments become the nft rule's comment."""
     return ()
@@ -48,6 +55,7 @@ EXTENSION = Extension(
     node=Comment,
     build=build,
     save=save,
+    meaning=meaning,
     lower=lower,
     nft='comment "TEXT", at the end of the rule',
     codes=(COMMENT_CHANGED,),

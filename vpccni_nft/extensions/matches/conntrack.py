@@ -17,15 +17,20 @@ from ...iptables.ast import Match
 from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
+from ...semantics.effects import Test
+from ...semantics.packet import STATUS_BITS
 from ..compare import always_or_never, compare_network, compare_ports, equality
 from ..extension import Extension, Piece
 from ..marks import HAS_ENTRY
-from ..states import NAT_BITS, STATES, WITHOUT_ENTRY, lower_states, parse_list
+from ..ports import port_fits
+from ..states import NAT_BITS, STATES, WITHOUT_ENTRY, has_state, lower_states, parse_list
 from ..words import negatable_option, negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...semantics.algebra import Bool
+    from ...semantics.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -137,6 +142,52 @@ def _save_ports(name: str, test: Negatable[PortRange] | None) -> Iterator[str]:
         yield from (name, test.value.format(":"))
 
 
+def meaning(node: Conntrack, view: View) -> Test:
+    """The states; then, without an entry, whether any were asked for, and with one all the rest."""
+    state, algebra = view.state, view.state.algebra
+    rest = algebra.all(state.has_entry, *_tests_of_the_entry(node, view))
+    if not node.states:
+        return Test(rest)
+    return Test(
+        algebra.all(has_state(view, node.states), algebra.any(algebra.no(state.has_entry), rest))
+    )
+
+
+def _tests_of_the_entry(node: Conntrack, view: View) -> Iterator[Bool]:
+    state, algebra = view.state, view.state.algebra
+    if node.protocol:
+        same = state.is_("ct_protocol", node.protocol.value)
+        yield view.negate(same, negated=node.protocol.negated)
+    for field, network in (
+        ("ct_original_saddr", node.original_source),
+        ("ct_original_daddr", node.original_destination),
+        ("ct_reply_saddr", node.reply_source),
+        ("ct_reply_daddr", node.reply_destination),
+    ):
+        if network:
+            inside = state.is_(field, network.value.address, network.value.mask)
+            yield view.negate(inside, negated=network.negated)
+    yield port_fits(view, "ct_original_sport", node.original_source_port)
+    yield port_fits(view, "ct_original_dport", node.original_destination_port)
+    yield port_fits(view, "ct_reply_sport", node.reply_source_port)
+    yield port_fits(view, "ct_reply_dport", node.reply_destination_port)
+    if node.status:
+        found = state.has_bits("ct_status", sum(map(_status_bit, node.status.value)))
+        yield view.negate(found, negated=node.status.negated)
+    if node.expire:
+        first, last = (algebra.word(seconds, 32) for seconds in node.expire.value)
+        left = view.ask("seconds left", width=32)
+        inside = algebra.all(algebra.at_most(first, left), algebra.at_most(left, last))
+        yield view.negate(inside, negated=node.expire.negated)
+    if node.direction:
+        yield state.is_("ct_reply", DIRECTIONS.index(node.direction))
+
+
+def _status_bit(name: str) -> int:
+    """The bit of a status; NONE is none."""
+    return 0 if name == "NONE" else STATUS_BITS[name.lower().replace("_", "-")]
+
+
 def lower(node: Conntrack, context: Context) -> tuple[Piece, ...]:
     """The states, then the rest, which has no value without an entry and so never matches."""
     rest = tuple(_of_the_entry(node, context))
@@ -206,6 +257,7 @@ EXTENSION = Extension(
     node=Conntrack,
     build=build,
     save=save,
+    meaning=meaning,
     lower=lower,
     nft="ct state LIST; ct status; ct original|reply ADDRESS, PORT; ct direction",
     codes=(NO_NFT_FORM,),

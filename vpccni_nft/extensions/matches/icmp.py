@@ -14,15 +14,17 @@ from ...core.diagnostics import BAD_PLACE
 from ...core.values import Negatable
 from ...iptables.ast import Match
 from ...iptables.protocols import ICMP
+from ...semantics.effects import Test
 from ..compare import always_or_never
 from ..extension import Extension
 from ..fragments import with_transport_header
-from ..message_types import MessageType, lower_message_type
+from ..message_types import MessageType, is_message, lower_message_type
 from ..words import negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...semantics.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -56,6 +58,14 @@ def save(node: Icmp) -> Iterator[str]:
     yield from ("--icmp-type", str(node.message.value or "any"))
 
 
+def meaning(node: Icmp, view: View) -> Test:
+    """There is a header, and its message is the one, or is not after a ``!``."""
+    state, wanted = view.state, node.message.value
+    same = state.algebra.true if wanted is None else is_message(state, wanted)
+    has_header = state.is_("fragment", 0)
+    return Test(state.algebra.all(has_header, view.negate(same, negated=node.message.negated)))
+
+
 def lower(node: Icmp, context: Context) -> tuple[Piece, ...]:
     """The same comparison, where there is a header."""
     context.need_protocol("icmp", ICMP)
@@ -71,6 +81,7 @@ EXTENSION = Extension(
     node=Icmp,
     build=build,
     save=save,
+    meaning=meaning,
     lower=lower,
     nft="icmp type, icmp code",
     codes=(BAD_PLACE,),

@@ -13,14 +13,16 @@ from ...core.diagnostics import BAD_PLACE
 from ...core.values import Negatable
 from ...iptables.ast import Match
 from ...iptables.protocols import ICMPV6
+from ...semantics.effects import Test
 from ..extension import Extension
 from ..fragments import with_transport_header
-from ..message_types import MessageType, lower_message_type
+from ..message_types import MessageType, is_message, lower_message_type
 from ..words import negatable_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...semantics.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -43,6 +45,14 @@ def save(node: Icmp6) -> Iterator[str]:
     yield from negatable_option("--icmpv6-type", node.message)
 
 
+def meaning(node: Icmp6, view: View) -> Test:
+    """There is a header, and its message is the one, or is not after a ``!``."""
+    state = view.state
+    same = is_message(state, node.message.value)
+    has_header = state.is_("fragment", 0)
+    return Test(state.algebra.all(has_header, view.negate(same, negated=node.message.negated)))
+
+
 def lower(node: Icmp6, context: Context) -> tuple[Piece, ...]:
     """The same comparison, where there is a header."""
     context.need_protocol("icmp6", ICMPV6)
@@ -54,6 +64,7 @@ EXTENSION = Extension(
     node=Icmp6,
     build=build,
     save=save,
+    meaning=meaning,
     lower=lower,
     nft="icmpv6 type, icmpv6 code",
     codes=(BAD_PLACE,),

@@ -12,6 +12,7 @@ import attrs
 from ...core.values import MaskedMark, Negatable
 from ...iptables.ast import Match
 from ...nft import expressions as x
+from ...semantics.effects import Test
 from ..compare import compare_mark
 from ..extension import Extension
 from ..words import negation
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...nft import statements as s
+    from ...semantics.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -44,11 +46,24 @@ def save(node: Mark) -> Iterator[str]:
     yield f"{mark.value:#x}" if mark.mask == 0xFFFFFFFF else f"{mark.value:#x}/{mark.mask:#x}"
 
 
+def meaning(node: Mark, view: View) -> Test:
+    """``(mark & mask) == value``."""
+    mark = node.mark.value
+    same = view.state.is_("mark", mark.value, mark.mask)
+    return Test(view.negate(same, negated=node.mark.negated))
+
+
 def lower(node: Mark, _context: Context) -> tuple[s.Statement, ...]:
     """The same comparison."""
     return compare_mark(x.Meta("mark"), node.mark)
 
 
 EXTENSION = Extension(
-    name="mark", node=Mark, build=build, save=save, lower=lower, nft="meta mark & MASK == VALUE"
+    name="mark",
+    node=Mark,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="meta mark & MASK == VALUE",
 )

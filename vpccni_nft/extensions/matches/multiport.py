@@ -14,6 +14,7 @@ from ...core.diagnostics import BAD_PLACE
 from ...core.values import Negatable, PortRange
 from ...iptables.ast import Match
 from ...nft import expressions as x
+from ...semantics.effects import Test
 from ..compare import compare_ports
 from ..extension import AnyOf, Extension
 from ..fragments import with_transport_header
@@ -24,11 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...nft import statements as s
+    from ...semantics.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
 
 SOURCE, DESTINATION, EITHER = "--sports", "--dports", "--ports"
+
+_FIELDS = {SOURCE: ("sport",), DESTINATION: ("dport",), EITHER: ("sport", "dport")}
 
 #: XT_MULTI_PORTS. A range takes two places.
 MOST_PORTS = 15
@@ -59,6 +63,20 @@ def save(node: Multiport) -> Iterator[str]:
     """Write the options."""
     yield from negation(node.ports)
     yield from (node.option, ",".join(ports.format(":") for ports in node.ports.value))
+
+
+def meaning(node: Multiport, view: View) -> Test:
+    """There are ports, and one of those asked for is in the list, or none after a ``!``."""
+    state, algebra = view.state, view.state.algebra
+    found = algebra.any(
+        *(
+            state.between(field, ports.first, ports.last)
+            for field in _FIELDS[node.option]
+            for ports in node.ports.value
+        )
+    )
+    has_header = state.is_("fragment", 0)
+    return Test(algebra.all(has_header, view.negate(found, negated=node.ports.negated)))
 
 
 def lower(node: Multiport, context: Context) -> tuple[Piece, ...]:
@@ -94,6 +112,7 @@ EXTENSION = Extension(
     node=Multiport,
     build=build,
     save=save,
+    meaning=meaning,
     lower=lower,
     nft="tcp dport { LIST }; --ports: two rules in a helper chain",
     codes=(BAD_PLACE,),

@@ -14,12 +14,15 @@ import attrs
 from ...core.diagnostics import ACCOUNTING_MOVED, NAME_CHANGED, NO_QUOTA
 from ...iptables.ast import Match
 from ...nft import statements as s
+from ...semantics.effects import Test
+from ...semantics.packet import Event
 from ..extension import Extension
 from ..words import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...semantics.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -53,6 +56,12 @@ def save(node: Nfacct) -> Iterator[str]:
     yield from ("--nfacct-name", "", quote(node.object))
 
 
+def meaning(node: Nfacct, view: View) -> Test:
+    """Always, for an object without a quota; it counts."""
+    true = view.state.algebra.true
+    return Test(true, ((true, Event("count", (node.object,))),))
+
+
 def lower(node: Nfacct, context: Context) -> tuple[s.Statement, ...]:
     """Count, in this place among the conditions."""
     counter = context.counter(node.object)
@@ -72,6 +81,7 @@ EXTENSION = Extension(
     node=Nfacct,
     build=build,
     save=save,
+    meaning=meaning,
     lower=lower,
     nft='counter name "NAME", and counter NAME { } in the table',
     codes=(NO_QUOTA, ACCOUNTING_MOVED, NAME_CHANGED),

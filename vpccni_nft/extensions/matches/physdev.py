@@ -14,6 +14,7 @@ import attrs
 from ...core.diagnostics import BAD_OPTION, NOT_BRIDGED, Problem
 from ...core.values import Negatable
 from ...iptables.ast import Match
+from ...semantics.effects import Test
 from ..compare import always_or_never
 from ..extension import Extension
 from ..words import negatable_option, negation
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...nft import statements as s
+    from ...semantics.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -72,6 +74,12 @@ def _save_flag(name: str, test: Negatable[bool] | None) -> Iterator[str]:
         yield name
 
 
+def meaning(node: Physdev, view: View) -> Test:
+    """Every option is negated: what is true of a packet that crosses no bridge."""
+    algebra = view.state.algebra
+    return Test(algebra.true if all(test.negated for test in node.tests) else algebra.false)
+
+
 def lower(node: Physdev, context: Context) -> tuple[s.Match, ...]:
     """What the kernel says of a packet without a bridge."""
     context.approximate(
@@ -87,6 +95,7 @@ EXTENSION = Extension(
     node=Physdev,
     build=build,
     save=save,
+    meaning=meaning,
     lower=lower,
     nft="nothing where all options are negated, else a condition that never holds",
     codes=(NOT_BRIDGED,),

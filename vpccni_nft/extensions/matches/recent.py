@@ -24,6 +24,8 @@ from ...iptables.ast import Match
 from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
+from ...semantics.effects import Test
+from ...semantics.packet import Event
 from ..compare import always_or_never, equality
 from ..context import DYNAMIC_SET_SIZE, FOREVER
 from ..extension import Extension
@@ -32,6 +34,7 @@ from ..words import flags
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...semantics.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -119,6 +122,40 @@ def save(node: Recent) -> Iterator[str]:
     yield "--rdest" if node.destination else "--rsource"
 
 
+def meaning(node: Recent, view: View) -> Test:
+    """The address, masked, is in the list, young and often enough; what changes in the list.
+
+    The world's list has the addresses that are young enough for its rules. What else the kernel
+    keeps of an address (how often it was seen, its TTL, that it is old) the world tells anew in
+    each place.
+    """
+    state, algebra = view.state, view.state.algebra
+    field = "daddr" if node.destination else "saddr"
+    mask = node.mask.value if node.mask else state.family.all_ones
+    key = algebra.both(state.fields[field], state.word(field, mask))
+    name = f"recent-{node.name}"
+    update, delete = (Event(kind, (name,), (key,)) for kind in ("update", "delete"))
+    if node.operation is Operation.SET:
+        return Test(view.negate(algebra.true, negated=node.negated), ((algebra.true, update),))
+    found = state.member(name, key)
+    if node.operation is Operation.REMOVE:
+        return Test(view.negate(found, negated=node.negated), ((found, delete),))
+    often = node.hit_count is not None and node.hit_count > 1
+    if often or node.same_ttl:
+        wanted = f"{node.hit_count or 1} times{' with this TTL' * node.same_ttl}"
+        counts = view.says(f"seen {wanted} in {name} at {view.place}", key)
+        found = algebra.all(found, counts)
+    holds = view.negate(found, negated=node.negated)
+    if node.operation is Operation.CHECK:
+        return Test(holds)
+    if not node.negated:
+        return Test(holds, ((holds, update),))
+    if not (often or node.seconds):
+        return Test(holds)  # whatever is in the list does not fit, and so is not renewed
+    listed = view.says(f"listed all the same in {name} at {view.place}", key)
+    return Test(holds, ((algebra.all(holds, listed), update),))
+
+
 def lower(node: Recent, context: Context) -> tuple[s.Statement, ...]:
     """Look the address up in a dynamic set, and change the set where the kernel does."""
     _refuse_what_sets_do_not_keep(node, context)
@@ -174,6 +211,7 @@ EXTENSION = Extension(
     node=Recent,
     build=build,
     save=save,
+    meaning=meaning,
     lower=lower,
     nft="ip saddr|daddr @recent-NAME; update or delete @recent-NAME { ip saddr|daddr }",
     codes=(RECENT_LIST, NAME_CHANGED, NO_NFT_FORM),

@@ -21,6 +21,8 @@ from ...core.values import Family
 from ...iptables.ast import Match
 from ...nft import expressions as x
 from ...nft import statements as s
+from ...semantics.effects import Test
+from ...semantics.packet import ADDRESS_TYPES
 from ..compare import equality
 from ..extension import AnyOf, Extension
 from ..words import flags
@@ -28,6 +30,7 @@ from ..words import flags
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...semantics.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -68,6 +71,22 @@ def save(node: RpFilter) -> Iterator[str]:
     )
 
 
+def meaning(node: RpFilter, view: View) -> Test:
+    """There is a route back, through the interface that it came by unless loose, or to itself."""
+    state, algebra = view.state, view.state.algebra
+    source = state.fields["saddr"]
+    mark = state.fields["mark"] if node.validmark else state.word("mark", 0)
+    interface = state.word("iif", 0) if node.loose else state.fields["iif"]
+    found = view.says("route back", source, mark, interface)
+    if node.accept_local and state.family is Family.IP:
+        type_ = view.ask("fib type", source, interface, width=8)
+        local = algebra.equal(type_, algebra.word(ADDRESS_TYPES["local"], 8))
+        found = algebra.any(found, local)
+    elif node.accept_local:
+        found = algebra.any(found, view.says("route back to itself", source, mark, interface))
+    return Test(view.negate(found, negated=node.invert))
+
+
 def lower(node: RpFilter, context: Context) -> tuple[Piece, ...]:
     """Look for the route back, and for the source among the node's own addresses."""
     context.need_table("rpfilter", "raw", "mangle")
@@ -94,6 +113,7 @@ EXTENSION = Extension(
     node=RpFilter,
     build=build,
     save=save,
+    meaning=meaning,
     lower=lower,
     nft="fib saddr [. mark] [. iif] oif exists|missing",
     codes=(REVERSE_PATH, BAD_PLACE, NO_NFT_FORM),

@@ -12,15 +12,17 @@ import attrs
 from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...iptables.ast import Match
 from ...iptables.protocols import SCTP
+from ...semantics.effects import Test
 from ..extension import Extension
 from ..fragments import with_transport_header
-from ..ports import build_port, lower_ports, save_port
+from ..ports import build_port, lower_ports, ports_fit, save_port
 from ..words import negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...core.values import Negatable, PortRange
+    from ...semantics.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -69,6 +71,15 @@ def save(node: Sctp) -> Iterator[str]:
         yield from ("--chunk-types", node.chunk_types.value.scope, node.chunk_types.value.types)
 
 
+def meaning(node: Sctp, view: View) -> Test:
+    """There is a header, and ports and chunks are as asked."""
+    fits = ports_fit(view, node.source_port, node.destination_port)
+    if test := node.chunk_types:
+        found = view.says(f"sctp chunks {test.value.scope} {test.value.types}")
+        fits = view.state.algebra.all(fits, view.negate(found, negated=test.negated))
+    return Test(fits)
+
+
 def lower(node: Sctp, context: Context) -> tuple[Piece, ...]:
     """The same comparisons of ports, where there is a header."""
     context.need_protocol("sctp", SCTP)
@@ -83,6 +94,7 @@ EXTENSION = Extension(
     node=Sctp,
     build=build,
     save=save,
+    meaning=meaning,
     lower=lower,
     nft="sctp sport, sctp dport",
     codes=(BAD_PLACE, NO_NFT_FORM),

@@ -17,6 +17,7 @@ from ...iptables.ast import Match
 from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
+from ...semantics.effects import Test
 from ..compare import equality
 from ..extension import Extension
 from ..words import flags, negation
@@ -24,6 +25,7 @@ from ..words import flags, negation
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...semantics.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -130,6 +132,18 @@ def _save_count(name: str, test: CountTest | None) -> Iterator[str]:
         yield from (f"{name}-{test.operator}", str(test.value.value))
 
 
+def meaning(node: MatchSet, view: View) -> Test:
+    """The addresses are in the set, with the counters that are asked for."""
+    members = node.members.value
+    key = tuple(view.state.fields[FIELDS[direction]] for direction in members.directions)
+    if node.packets or node.bytes or node.return_nomatch:
+        wanted = " ".join(save(attrs.evolve(node, members=Negatable(members))))
+        found = view.says(wanted, *key)
+    else:
+        found = view.state.member(members.name, *key)
+    return Test(view.negate(found, negated=node.members.negated))
+
+
 def lower(node: MatchSet, context: Context) -> tuple[s.Match, ...]:
     """Look the address up in a set of the same name."""
     members = node.members.value
@@ -156,6 +170,7 @@ EXTENSION = Extension(
     node=MatchSet,
     build=build,
     save=save,
+    meaning=meaning,
     lower=lower,
     nft="ip saddr|daddr @NAME",
     codes=(EMPTY_SET, NAME_CHANGED, NO_NFT_FORM),

@@ -12,13 +12,15 @@ import attrs
 
 from ...core.values import Negatable
 from ...iptables.ast import Match
+from ...semantics.effects import Test
 from ..extension import Extension
-from ..states import STATES, lower_states, parse_list
+from ..states import STATES, has_state, lower_states, parse_list
 from ..words import negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...semantics.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -46,6 +48,11 @@ def save(node: State) -> Iterator[str]:
     yield from ("--state", ",".join(node.states.value))
 
 
+def meaning(node: State, view: View) -> Test:
+    """The packet's state is in the list."""
+    return Test(has_state(view, node.states))
+
+
 def lower(node: State, context: Context) -> tuple[Piece, ...]:
     """The same list."""
     return lower_states(node.states, leaves_chain=context.leaves_chain)
@@ -56,6 +63,7 @@ EXTENSION = Extension(
     node=State,
     build=build,
     save=save,
+    meaning=meaning,
     lower=lower,
     nft="ct state LIST",
     uses_conntrack=True,

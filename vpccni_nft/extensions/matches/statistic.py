@@ -19,12 +19,14 @@ from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
 from ...nft import expressions as x
 from ...nft import statements as s
+from ...semantics.effects import Test
 from ..compare import always_or_never, equality
 from ..extension import Extension
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...semantics.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -48,6 +50,11 @@ class Statistic(Match):
     probability: int = 0  #: random only, times 2**31
     every: int = 1  #: nth only
     packet: int = 0  #: nth only: which one of them, counted from 0
+
+    @property
+    def draws(self) -> bool:
+        """All do but those that always hold or never."""
+        return self.every > 1 or 0 < self.probability < CERTAIN
 
 
 def build(options: Options) -> Statistic:
@@ -100,6 +107,21 @@ def save(node: Statistic) -> Iterator[str]:
             yield from ("--every", str(node.every), "--packet", str(node.packet))
 
 
+def meaning(node: Statistic, view: View) -> Test:
+    """31 random bits are less than the probability, or the counter stands at the packet."""
+    algebra = view.state.algebra
+    if node.mode is Mode.RANDOM:
+        draw = view.ask_here("random", 31)
+        largest = algebra.word(node.probability - 1, 31)
+        chosen = algebra.at_most(draw, largest) if node.probability else algebra.false
+    elif node.every == 1:
+        chosen = algebra.true
+    else:
+        counter = view.ask_here(f"counter of {node.every}", 32)
+        chosen = algebra.equal(counter, algebra.word(node.packet, 32))
+    return Test(view.negate(chosen, negated=node.negated))
+
+
 def lower(node: Statistic, _context: Context) -> tuple[s.Match, ...]:
     """The same draw, or the same counter."""
     if node.mode is Mode.RANDOM:
@@ -122,6 +144,7 @@ EXTENSION = Extension(
     node=Statistic,
     build=build,
     save=save,
+    meaning=meaning,
     lower=lower,
     nft="meta random & 2147483647 < N; numgen inc mod EVERY == PACKET",
 )

@@ -15,15 +15,18 @@ from ...iptables.ast import Match
 from ...iptables.protocols import TCP
 from ...nft import expressions as x
 from ...nft import statements as s
+from ...semantics.effects import Test
+from ...semantics.packet import TCP_FLAGS
 from ..compare import always_or_never, equality
 from ..extension import Extension
 from ..fragments import with_transport_header
-from ..ports import build_port, lower_ports, save_port
+from ..ports import build_port, lower_ports, ports_fit, save_port
 from ..words import negatable_option, negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...semantics.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -100,6 +103,24 @@ def _save_flags(names: Names) -> str:
     return ",".join(names) or "NONE"
 
 
+def meaning(node: Tcp, view: View) -> Test:
+    """There is a header, and ports, flags under their mask, and options are as asked."""
+    state, algebra = view.state, view.state.algebra
+    fits = ports_fit(view, node.source_port, node.destination_port)
+    if flags := node.flags:
+        mask, wanted = _flag_bits(flags.value.mask), _flag_bits(flags.value.flags)
+        same = state.is_("tcp_flags", wanted, mask)
+        fits = algebra.all(fits, view.negate(same, negated=flags.negated))
+    if option := node.option:
+        found = view.says(f"tcp option {option.value}")
+        fits = algebra.all(fits, view.negate(found, negated=option.negated))
+    return Test(fits)
+
+
+def _flag_bits(names: Names) -> int:
+    return sum(TCP_FLAGS[name.lower()] for name in names)
+
+
 def lower(node: Tcp, context: Context) -> tuple[Piece, ...]:
     """The same comparisons, where there is a header."""
     context.need_protocol("tcp", TCP)
@@ -131,6 +152,7 @@ EXTENSION = Extension(
     node=Tcp,
     build=build,
     save=save,
+    meaning=meaning,
     lower=lower,
     nft="tcp sport, tcp dport, tcp flags & MASK == FLAGS",
     codes=(BAD_PLACE, NO_NFT_FORM),

@@ -12,14 +12,16 @@ import attrs
 from ...core.diagnostics import BAD_PLACE
 from ...iptables.ast import Match
 from ...iptables.protocols import UDP
+from ...semantics.effects import Test
 from ..extension import Extension
 from ..fragments import with_transport_header
-from ..ports import build_port, lower_ports, save_port
+from ..ports import build_port, lower_ports, ports_fit, save_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...core.values import Negatable, PortRange
+    from ...semantics.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -47,6 +49,11 @@ def save(node: Udp) -> Iterator[str]:
     yield from save_port("--dport", node.destination_port)
 
 
+def meaning(node: Udp, view: View) -> Test:
+    """There is a header, and both ports are as asked."""
+    return Test(ports_fit(view, node.source_port, node.destination_port))
+
+
 def lower(node: Udp, context: Context) -> tuple[Piece, ...]:
     """The same comparisons, where there is a header."""
     context.need_protocol("udp", UDP)
@@ -59,6 +66,7 @@ EXTENSION = Extension(
     node=Udp,
     build=build,
     save=save,
+    meaning=meaning,
     lower=lower,
     nft="udp sport, udp dport",
     codes=(BAD_PLACE,),

@@ -12,9 +12,12 @@ import attrs
 
 from ...iptables.ast import Target
 from ...nft import statements as s
+from ...semantics.effects import Effect
+from ...semantics.packet import ACCEPT
 from ..extension import Extension
 
 if TYPE_CHECKING:
+    from ...semantics.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -34,9 +37,22 @@ def save(_node: Accept) -> tuple[str, ...]:
     return ()
 
 
+def meaning(_node: Accept, _view: View) -> Effect:
+    """NF_ACCEPT: the end of this table."""
+    return Effect(verdict=ACCEPT)
+
+
 def lower(_node: Accept, _context: Context) -> tuple[s.Statement, ...]:
     """The same verdict."""
     return (s.Accept(),)
 
 
-EXTENSION = Extension(name="ACCEPT", node=Accept, build=build, save=save, lower=lower, nft="accept")
+EXTENSION = Extension(
+    name="ACCEPT",
+    node=Accept,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="accept",
+)

@@ -18,13 +18,15 @@ from ...core.diagnostics import NO_NFT_FORM
 from ...core.values import MaskedMark, parse_integer
 from ...iptables.ast import Target
 from ...nft import expressions as x
+from ...semantics.effects import Effect
 from ..extension import Extension
-from ..marks import FULL, Copy, set_bits
+from ..marks import FULL, Copy, set_bits, xor_masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...nft import statements as s
+    from ...semantics.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -81,6 +83,23 @@ def save(node: Connmark) -> Iterator[str]:
         yield str(abs(node.shift))
 
 
+def meaning(node: Connmark, view: View) -> Effect:
+    """One of the three equations, where there is an entry."""
+    state = view.state
+    mark, ctmark = state.fields["mark"], state.fields["ct_mark"]
+    match node.mode:
+        case Mode.SET:
+            value = xor_masked(state, ctmark, node.ctmask, state.word("mark", node.value))
+            field = "ct_mark"
+        case Mode.SAVE:
+            taken = state.algebra.both(mark, state.word("mark", node.nfmask))
+            field, value = "ct_mark", xor_masked(state, ctmark, node.ctmask, taken)
+        case Mode.RESTORE:
+            taken = state.algebra.both(ctmark, state.word("mark", node.ctmask))
+            field, value = "mark", xor_masked(state, mark, node.nfmask, taken)
+    return Effect(assignments=((state.has_entry, field, value),))
+
+
 def lower(node: Connmark, context: Context) -> tuple[s.Statement, ...]:
     """Set at once; copy at once where the whole mark is replaced, else bit by bit in a helper."""
     if node.shift:
@@ -102,6 +121,7 @@ EXTENSION = Extension(
     node=Connmark,
     build=build,
     save=save,
+    meaning=meaning,
     lower=lower,
     nft="ct mark set ...; partial masks: two rules a bit in a helper chain",
     codes=(NO_NFT_FORM,),

@@ -17,11 +17,17 @@ from ...core.values import parse_integer
 from ...iptables.ast import Target
 from ...nft import expressions as x
 from ...nft import statements as s
+from ...semantics.effects import Effect
+from ...semantics.packet import STATE_BITS, Event
 from ..extension import Extension
+from ..tracking import is_unseen, untrack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...semantics.algebra import Word
+    from ...semantics.effects import View
+    from ...semantics.packet import State
     from ..context import Context
     from ..options import Options
 
@@ -34,6 +40,9 @@ MARK = "mark"
 #: nft's ``ct zone set`` passes over packets with a connection or a template, as xt_ct_target does,
 #: but would track a packet that was notracked (measured on Linux 6.18).
 NOT_UNTRACKED = s.Match(x.Ct("state"), "!", x.Flags(("untracked",)))
+
+#: The numbers of ``ct_zone_direction``.
+_DIRECTIONS = {"": 0, "original": 1, "reply": 2}
 
 
 @attrs.frozen(kw_only=True)
@@ -92,6 +101,40 @@ def save(node: Ct) -> Iterator[str]:
         yield from (option, MARK if node.zone is None else str(node.zone))
 
 
+def meaning(node: Ct, view: View) -> Effect:
+    """Where conntrack has not seen the packet: IP_CT_UNTRACKED, or a template in state new."""
+    state = view.state
+    if node.notrack:
+        return untrack(state)
+    algebra, unseen = state.algebra, is_unseen(view.state)
+    values = {
+        "ct_template": state.word("ct_template", 1),
+        "ct_zone": _zone(node, state),
+        "ct_zone_direction": state.word("ct_zone_direction", _DIRECTIONS[node.direction]),
+        "ct_state": state.word("ct_state", STATE_BITS["new"]),
+    }
+    rest = (node.helper, node.timeout, node.events, node.expectation_events)
+    # An effect's events have no condition of their own, so it goes in with them.
+    works = algebra.choose(unseen, algebra.word(1, 1), algebra.word(0, 1))
+    return Effect(
+        events=(Event("ct", rest, (works,)),) if any(rest) else (),
+        assignments=tuple((unseen, field, value) for field, value in values.items()),
+    )
+
+
+def _zone(node: Ct, state: State) -> Word:
+    """A number, or the low half of the mark: bit by bit, since a zone is not as wide as a mark."""
+    if node.zone is not None:
+        return state.word("ct_zone", node.zone)
+    algebra, none = state.algebra, state.word("ct_zone", 0)
+    zone = none
+    for place in range(16):
+        bit = state.word("ct_zone", 1 << place)
+        is_set = state.has_bits("mark", 1 << place)
+        zone = algebra.either(zone, algebra.choose(is_set, bit, none))
+    return zone
+
+
 def lower(node: Ct, context: Context) -> tuple[s.Statement, ...]:
     """Notrack, or a zone for packets that still are to be tracked."""
     context.need_table("CT", "raw")
@@ -113,6 +156,7 @@ EXTENSION = Extension(
     node=Ct,
     build=build,
     save=save,
+    meaning=meaning,
     lower=lower,
     nft="notrack; ct zone set N; ct original|reply zone set N",
     codes=(BAD_PLACE, NO_NFT_FORM),

@@ -13,12 +13,13 @@ import attrs
 from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...iptables.ast import Target
 from ..extension import Extension
-from ..nat import NO_FLAGS, NatFlags, NatRange, lower_nat
+from ..nat import NO_FLAGS, NatFlags, NatRange, binding, lower_nat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...nft import statements as s
+    from ...semantics.effects import Effect, View
     from ..context import Context
     from ..options import Options
 
@@ -42,6 +43,11 @@ def save(node: Dnat) -> Iterator[str]:
     yield from node.flags.save()
 
 
+def meaning(node: Dnat, _view: View) -> Effect:
+    """nf_nat_setup_info for the destination, with the range as it stands."""
+    return binding("dnat", node.to, node.flags)
+
+
 def lower(node: Dnat, context: Context) -> tuple[s.Statement, ...]:
     """The statement of the same name."""
     return lower_nat("dnat", node.to, node.flags, context)
@@ -52,6 +58,7 @@ EXTENSION = Extension(
     node=Dnat,
     build=build,
     save=save,
+    meaning=meaning,
     lower=lower,
     nft="dnat to ADDRESSES:PORTS FLAGS",
     codes=(BAD_PLACE, NO_NFT_FORM),

@@ -13,9 +13,12 @@ import attrs
 from ...core.diagnostics import BAD_PLACE
 from ...iptables.ast import Target
 from ...nft import statements as s
+from ...semantics.effects import Effect
+from ...semantics.packet import DROP
 from ..extension import Extension
 
 if TYPE_CHECKING:
+    from ...semantics.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -35,6 +38,11 @@ def save(_node: Drop) -> tuple[str, ...]:
     return ()
 
 
+def meaning(_node: Drop, _view: View) -> Effect:
+    """NF_DROP: the end of the hook."""
+    return Effect(verdict=DROP)
+
+
 def lower(_node: Drop, context: Context) -> tuple[s.Statement, ...]:
     """The same verdict."""
     context.need_table("DROP", "filter", "mangle", "raw", "security")
@@ -46,6 +54,7 @@ EXTENSION = Extension(
     node=Drop,
     build=build,
     save=save,
+    meaning=meaning,
     lower=lower,
     nft="drop",
     codes=(BAD_PLACE,),

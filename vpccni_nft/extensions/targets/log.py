@@ -14,12 +14,15 @@ from ...core.diagnostics import LOG_PREFIX
 from ...core.values import parse_integer
 from ...iptables.ast import Target
 from ...nft import statements as s
+from ...semantics.effects import Effect
+from ...semantics.packet import Event
 from ..extension import Extension
 from ..words import flags, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...semantics.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -29,6 +32,9 @@ PREFIX_LENGTH = 29
 #: nft's words for the levels of syslog; it leaves out that of warnings.
 LEVELS = ("emerg", "alert", "crit", "err", "", "notice", "info", "debug")
 WARNING = 4
+
+#: The kernel's levels (kern_levels.h) in the words of events, where that of warnings is empty.
+_KERN = {0: "emerg", 1: "alert", 2: "crit", 3: "err", 4: "", 5: "notice", 6: "info", 7: "debug"}
 
 
 @attrs.frozen(kw_only=True)
@@ -79,6 +85,19 @@ def save(node: Log) -> Iterator[str]:
     )
 
 
+def meaning(node: Log, _view: View) -> Effect:
+    """nf_log_packet with the level, the NF_LOG flags and the prefix."""
+    logged = {
+        "tcp sequence": node.tcp_sequence,
+        "tcp options": node.tcp_options,
+        "ip options": node.ip_options,
+        "skuid": node.uid,
+        "ether": node.macdecode,
+    }
+    words = tuple(sorted(word for word, is_set in logged.items() if is_set))
+    return Effect(events=(Event("log", (node.prefix, _KERN[node.level], words)),))
+
+
 def lower(node: Log, context: Context) -> tuple[s.Statement, ...]:
     """The statement of the same name."""
     prefix = "".join(char if _is_writable(char) else "?" for char in node.prefix)
@@ -107,6 +126,7 @@ EXTENSION = Extension(
     node=Log,
     build=build,
     save=save,
+    meaning=meaning,
     lower=lower,
     nft='log prefix "..." level LEVEL flags FLAGS',
     codes=(LOG_PREFIX,),

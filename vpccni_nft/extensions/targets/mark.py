@@ -13,13 +13,15 @@ import attrs
 from ...core.values import MaskedMark
 from ...iptables.ast import Target
 from ...nft import expressions as x
+from ...semantics.effects import Effect
 from ..extension import Extension
-from ..marks import set_bits
+from ..marks import set_bits, xor_masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...nft import statements as s
+    from ...semantics.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -41,6 +43,14 @@ def save(node: SetMark) -> Iterator[str]:
     yield from ("--set-xmark", f"{node.mark.value:#x}/{node.mark.mask:#x}")
 
 
+def meaning(node: SetMark, view: View) -> Effect:
+    """``mark = (mark & ~mask) ^ value``."""
+    state = view.state
+    value = state.word("mark", node.mark.value)
+    mark = xor_masked(state, state.fields["mark"], node.mark.mask, value)
+    return Effect(assignments=((state.algebra.true, "mark", mark),))
+
+
 def lower(node: SetMark, _context: Context) -> tuple[s.Statement, ...]:
     """The same arithmetic."""
     return set_bits(x.Meta("mark"), node.mark)
@@ -51,6 +61,7 @@ EXTENSION = Extension(
     node=SetMark,
     build=build,
     save=save,
+    meaning=meaning,
     lower=lower,
     nft="meta mark set VALUE, or meta mark & ~MASK ^ VALUE",
 )

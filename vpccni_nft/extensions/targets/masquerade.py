@@ -14,13 +14,14 @@ import attrs
 from ...core.diagnostics import BAD_PLACE
 from ...iptables.ast import Target
 from ..extension import Extension
-from ..nat import NO_FLAGS, NatFlags, NatRange, lower_nat, parse_ports, save_ports
+from ..nat import NO_FLAGS, NatFlags, NatRange, binding, lower_nat, parse_ports, save_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...core.values import PortRange
     from ...nft import statements as s
+    from ...semantics.effects import Effect, View
     from ..context import Context
     from ..options import Options
 
@@ -44,6 +45,11 @@ def save(node: Masquerade) -> Iterator[str]:
     yield from node.flags.save()
 
 
+def meaning(node: Masquerade, _view: View) -> Effect:
+    """nf_nat_masquerade_ipv4: SNAT to the first address of the outgoing interface."""
+    return binding("masquerade", NatRange(ports=node.ports), node.flags)
+
+
 def lower(node: Masquerade, context: Context) -> tuple[s.Statement, ...]:
     """The statement of the same name."""
     return lower_nat("masquerade", NatRange(ports=node.ports), node.flags, context)
@@ -54,6 +60,7 @@ EXTENSION = Extension(
     node=Masquerade,
     build=build,
     save=save,
+    meaning=meaning,
     lower=lower,
     nft="masquerade to :PORTS FLAGS",
     codes=(BAD_PLACE,),

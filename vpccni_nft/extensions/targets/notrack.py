@@ -14,8 +14,10 @@ from ...core.diagnostics import BAD_PLACE
 from ...iptables.ast import Target
 from ...nft import statements as s
 from ..extension import Extension
+from ..tracking import untrack
 
 if TYPE_CHECKING:
+    from ...semantics.effects import Effect, View
     from ..context import Context
     from ..options import Options
 
@@ -35,6 +37,11 @@ def save(_node: Notrack) -> tuple[str, ...]:
     return ()
 
 
+def meaning(_node: Notrack, view: View) -> Effect:
+    """IP_CT_UNTRACKED where conntrack has not seen the packet."""
+    return untrack(view.state)
+
+
 def lower(_node: Notrack, context: Context) -> tuple[s.Statement, ...]:
     """The statement of the same name."""
     context.need_table("NOTRACK", "raw")
@@ -46,6 +53,7 @@ EXTENSION = Extension(
     node=Notrack,
     build=build,
     save=save,
+    meaning=meaning,
     lower=lower,
     nft="notrack",
     codes=(BAD_PLACE,),

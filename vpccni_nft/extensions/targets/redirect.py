@@ -13,13 +13,14 @@ import attrs
 from ...core.diagnostics import BAD_PLACE
 from ...iptables.ast import Target
 from ..extension import Extension
-from ..nat import NO_FLAGS, NatFlags, NatRange, lower_nat, parse_ports, save_ports
+from ..nat import NO_FLAGS, NatFlags, NatRange, binding, lower_nat, parse_ports, save_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...core.values import PortRange
     from ...nft import statements as s
+    from ...semantics.effects import Effect, View
     from ..context import Context
     from ..options import Options
 
@@ -43,6 +44,11 @@ def save(node: Redirect) -> Iterator[str]:
     yield from node.flags.save()
 
 
+def meaning(node: Redirect, _view: View) -> Effect:
+    """nf_nat_redirect: DNAT to the incoming interface's address, or to loopback in OUTPUT."""
+    return binding("redirect", NatRange(ports=node.ports), node.flags)
+
+
 def lower(node: Redirect, context: Context) -> tuple[s.Statement, ...]:
     """The statement of the same name."""
     return lower_nat("redirect", NatRange(ports=node.ports), node.flags, context)
@@ -53,6 +59,7 @@ EXTENSION = Extension(
     node=Redirect,
     build=build,
     save=save,
+    meaning=meaning,
     lower=lower,
     nft="redirect to :PORTS FLAGS",
     codes=(BAD_PLACE,),

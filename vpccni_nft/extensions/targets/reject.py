@@ -16,11 +16,14 @@ from ...core.values import Family
 from ...iptables.ast import Target
 from ...iptables.protocols import TCP
 from ...nft import statements as s
+from ...semantics.effects import Effect
+from ...semantics.packet import Verdict
 from ..extension import Extension
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...semantics.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -57,6 +60,26 @@ KINDS = {
 
 _ICMP = {Family.IP: "icmp", Family.IP6: "icmpv6"}
 
+#: What the kernel sends for each kind, in the words of verdicts: ICMP_NET_UNREACH, ICMP_HOST_ANO,
+#: ICMP_PKT_FILTERED, ICMPV6_NOROUTE and so on. Not taken from ``KINDS``, which lowering uses.
+_ANSWERS = {
+    "icmp-net-unreachable": "icmp net-unreachable",
+    "icmp-host-unreachable": "icmp host-unreachable",
+    "icmp-proto-unreachable": "icmp prot-unreachable",
+    "icmp-port-unreachable": "icmp port-unreachable",
+    "icmp-net-prohibited": "icmp net-prohibited",
+    "icmp-host-prohibited": "icmp host-prohibited",
+    "icmp-admin-prohibited": "icmp admin-prohibited",
+    "icmp6-no-route": "icmpv6 no-route",
+    "icmp6-adm-prohibited": "icmpv6 admin-prohibited",
+    "icmp6-addr-unreachable": "icmpv6 addr-unreachable",
+    "icmp6-port-unreachable": "icmpv6 port-unreachable",
+    "icmp6-policy-fail": "icmpv6 policy-fail",
+    "icmp6-reject-route": "icmpv6 reject-route",
+    "tcp-reset": "tcp reset",
+}
+_USUAL_ANSWERS = {Family.IP: "icmp port-unreachable", Family.IP6: "icmpv6 port-unreachable"}
+
 
 @attrs.frozen
 class Reject(Target):
@@ -82,6 +105,12 @@ def save(node: Reject) -> Iterator[str]:
         yield from ("--reject-with", node.kind.name)
 
 
+def meaning(node: Reject, view: View) -> Effect:
+    """The answer that goes with the kind, then NF_DROP."""
+    answer = _ANSWERS[node.kind.name] if node.kind else _USUAL_ANSWERS[view.state.family]
+    return Effect(verdict=Verdict("reject", answer))
+
+
 def lower(node: Reject, context: Context) -> tuple[s.Statement, ...]:
     """The statement of the same name."""
     context.need_table("REJECT", "filter")
@@ -98,6 +127,7 @@ EXTENSION = Extension(
     node=Reject,
     build=build,
     save=save,
+    meaning=meaning,
     lower=lower,
     nft="reject with icmp|icmpv6 type KIND; reject with tcp reset",
     codes=(BAD_PLACE,),

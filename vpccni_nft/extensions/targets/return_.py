@@ -11,9 +11,11 @@ import attrs
 
 from ...iptables.ast import Target
 from ...nft import statements as s
+from ...semantics.effects import Effect
 from ..extension import Extension
 
 if TYPE_CHECKING:
+    from ...semantics.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -33,9 +35,22 @@ def save(_node: Return) -> tuple[str, ...]:
     return ()
 
 
+def meaning(_node: Return, _view: View) -> Effect:
+    """XT_RETURN: back to the caller, or to the policy where there is none."""
+    return Effect(returns=True)
+
+
 def lower(_node: Return, _context: Context) -> tuple[s.Statement, ...]:
     """The same verdict: nft, too, gives a base chain's policy to a packet that returns from it."""
     return (s.Return(),)
 
 
-EXTENSION = Extension(name="RETURN", node=Return, build=build, save=save, lower=lower, nft="return")
+EXTENSION = Extension(
+    name="RETURN",
+    node=Return,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="return",
+)

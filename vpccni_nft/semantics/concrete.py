@@ -1,0 +1,92 @@
+"""The algebra of plain numbers: meanings as an interpreter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import blake2b
+
+import attrs
+
+#: A question to the world: an oracle's name and its arguments.
+Question = tuple[str, tuple[int, ...]]
+
+
+@attrs.define
+class Concrete:
+    """Booleans are bool and words are int.
+
+    The world answers what ``answers`` says; what it does not say is drawn from the seed, the same
+    each time it is asked. ``asked`` keeps every question with its answer.
+    """
+
+    seed: int = 0
+    answers: Mapping[Question, int] = attrs.Factory(dict)
+    asked: dict[Question, int] = attrs.Factory(dict)
+    true: bool = attrs.field(default=True, init=False)
+    false: bool = attrs.field(default=False, init=False)
+
+    def word(self, value: int, width: int) -> int:
+        """The number itself."""
+        return value & ((1 << width) - 1)
+
+    def all(self, *conditions: bool) -> bool:
+        """Conjunction."""
+        return all(conditions)
+
+    def any(self, *conditions: bool) -> bool:
+        """Disjunction."""
+        return any(conditions)
+
+    def no(self, condition: bool) -> bool:
+        """Negation."""
+        return not condition
+
+    def same(self, left: bool, right: bool) -> bool:
+        """Equivalence."""
+        return left is right
+
+    def equal(self, left: int, right: int) -> bool:
+        """Equality."""
+        return left == right
+
+    def at_most(self, left: int, right: int) -> bool:
+        """Order."""
+        return left <= right
+
+    def both(self, left: int, right: int) -> int:
+        """Bitwise and."""
+        return left & right
+
+    def either(self, left: int, right: int) -> int:
+        """Bitwise or."""
+        return left | right
+
+    def differing(self, left: int, right: int) -> int:
+        """Bitwise exclusive or."""
+        return left ^ right
+
+    def choose(self, condition: bool, then: int, otherwise: int) -> int:
+        """One of the two."""
+        return then if condition else otherwise
+
+    def ask(self, oracle: str, arguments: tuple[int, ...], width: int) -> int:
+        """The answer that is given, or else one drawn from the seed."""
+        question = (oracle, arguments)
+        answer = self.asked.get(question)
+        if answer is None:
+            answer = self.answers.get(question)
+            if answer is None:
+                answer = self._draw(question, width)
+            self.asked[question] = answer
+        return answer
+
+    def impossible(self, condition: bool) -> bool:
+        """Every condition is known."""
+        return not condition
+
+    def _draw(self, question: Question, width: int) -> int:
+        # Half of all answers are small: verdicts often hang on one bit or on a small number.
+        digest = blake2b(repr((self.seed, question)).encode(), digest_size=16).digest()
+        number = int.from_bytes(digest, "big")
+        small, value = number & 1, number >> 8
+        return value % min(4, 1 << width) if small else value & ((1 << width) - 1)

@@ -1,0 +1,137 @@
+"""A hook: all its base chains, in the order in which the kernel calls them.
+
+Chains of both languages stand side by side here, as they do on a node.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from .packet import ACCEPT, CONNTRACK_PRIORITY, DROP, STATE_BITS, Binding, Event, State, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from ..core.values import Family
+    from .algebra import Algebra, Bool, Word
+
+#: Where the kernel's NAT core runs. Nat chains run inside it, whatever their own priorities, which
+#: only order them among themselves (nf_nat_core.c; measured on Linux 6.18).
+NAT_PRIORITIES = {"prerouting": -100, "output": -100, "input": 100, "postrouting": 100}
+
+#: Hooks that bind a connection's source; the other two with nat chains bind its destination.
+SOURCE_HOOKS = {"input", "postrouting"}
+
+
+@attrs.frozen
+class BaseChain:
+    """A chain that the kernel calls."""
+
+    hook: str
+    priority: int
+    type: str  #: ``filter``, ``nat`` or ``route``
+    policy_drops: bool
+    #: Go through its rules where a condition holds; the answer is where no rule decided.
+    run: Callable[[State, Bool], Bool]
+
+
+@attrs.frozen
+class Outcome:
+    """What happened to a packet at a hook."""
+
+    verdict: Verdict
+    bindings: tuple[Binding, ...]
+    fields: Mapping[str, int]
+    events: tuple[Event, ...]
+
+
+def run_hook(
+    algebra: Algebra,
+    family: Family,
+    hook: str,
+    chains: Iterable[BaseChain],
+    fields: Mapping[str, Word],
+    watch: Callable[[object, Bool, Bool], None] | None = None,
+) -> State:
+    """Send a packet through the base chains of a hook.
+
+    ``fields`` holds what conntrack finds; chains that run before conntrack do not see it. Chains of
+    equal priority run in the order in which they are given: the kernel promises none.
+    """
+    state = State.start(algebra, family, hook, fields)
+    state.watch = watch
+    tracked_later = hook in {"prerouting", "output"}
+    if tracked_later:
+        state.fields["ct_state"] = state.word("ct_state", STATE_BITS["invalid"])
+    for chain in sorted((chain for chain in chains if chain.hook == hook), key=_place):
+        if tracked_later and _place(chain)[0] >= CONNTRACK_PRIORITY:
+            _track(state, fields)
+            tracked_later = False
+        _run_chain(state, chain)
+    if tracked_later:
+        _track(state, fields)
+    return state
+
+
+def _place(chain: BaseChain) -> tuple[int, int]:
+    """Where a chain runs among the others of its hook."""
+    if chain.type == "nat":
+        return NAT_PRIORITIES[chain.hook], chain.priority
+    return chain.priority, 0
+
+
+def outcome(state: State) -> Outcome:
+    """What happened to a packet of plain numbers."""
+    verdicts = [verdict for when, verdict in state.verdicts if when]
+    return Outcome(
+        verdicts[0] if verdicts else ACCEPT,
+        tuple(binding for when, binding in state.bindings if when),
+        state.fields,
+        tuple(event for when, event in state.events if when),
+    )
+
+
+def _track(state: State, found: Mapping[str, Word]) -> None:
+    """Conntrack finds the packet's connection, unless a rule keeps it out.
+
+    Whatever a rule did to the mark before was done to a template.
+    """
+    tracked = state.algebra.no(state.is_("ct_state", STATE_BITS["untracked"]))
+    for field in ("ct_state", "ct_mark"):
+        state.assign(tracked, field, found[field])
+
+
+def _run_chain(state: State, chain: BaseChain) -> None:
+    algebra = state.algebra
+    before = dict(state.fields)
+    where = algebra.all(state.live, _may_bind(state)) if chain.type == "nat" else state.live
+    undecided = chain.run(state, where)
+    if chain.policy_drops:
+        state.decide(algebra.all(state.live, undecided), DROP)
+    if chain.type == "route":
+        state.happen(algebra.all(state.live, _changed(state, before)), Event("reroute"))
+
+
+def _may_bind(state: State) -> Bool:
+    """Nat chains see the first packet of a connection that is not bound yet.
+
+    Kernel: nf_nat_core.c, nf_nat_inet_fn.
+    """
+    done = "snat_done" if state.hook in SOURCE_HOOKS else "dnat_done"
+    first = state.has_bits("ct_state", STATE_BITS["new"] | STATE_BITS["related"])
+    return state.algebra.all(first, state.is_(done, 0))
+
+
+def _changed(state: State, before: Mapping[str, Word]) -> Bool:
+    """Whether a locally made packet has to be routed anew (iptable_mangle.c, nft_chain_route.c)."""
+    algebra = state.algebra
+    return algebra.no(
+        algebra.all(
+            *(
+                algebra.equal(before[field], state.fields[field])
+                for field in ("mark", "saddr", "daddr")
+            )
+        )
+    )

@@ -1,0 +1,151 @@
+"""What iptables rules mean. Kernel: net/ipv4/netfilter/ip_tables.c, ipt_do_table."""
+
+from __future__ import annotations
+
+import itertools
+from functools import partial
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..extensions import extension_of
+from ..iptables import ast
+from .effects import Effect, View
+from .hook import BaseChain
+from .packet import Event, State, interface_word, prefix_mask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from ..core.values import Negatable, Network
+    from .algebra import Bool
+
+#: The tables' built-in chains: hook and priority (linux/netfilter_ipv4.h, nf_ip_hook_priorities).
+#: Written out here once more, so that the translation's own table is held against it.
+PLACES = {
+    ("raw", "PREROUTING"): ("prerouting", -300), ("raw", "OUTPUT"): ("output", -300),
+    ("mangle", "PREROUTING"): ("prerouting", -150), ("mangle", "INPUT"): ("input", -150),
+    ("mangle", "FORWARD"): ("forward", -150), ("mangle", "OUTPUT"): ("output", -150),
+    ("mangle", "POSTROUTING"): ("postrouting", -150),
+    ("nat", "PREROUTING"): ("prerouting", -100), ("nat", "OUTPUT"): ("output", -100),
+    ("nat", "INPUT"): ("input", 100), ("nat", "POSTROUTING"): ("postrouting", 100),
+    ("filter", "INPUT"): ("input", 0), ("filter", "FORWARD"): ("forward", 0),
+    ("filter", "OUTPUT"): ("output", 0),
+    ("security", "INPUT"): ("input", 50), ("security", "FORWARD"): ("forward", 50),
+    ("security", "OUTPUT"): ("output", 50),
+}  # fmt: skip
+
+
+def base_chains(table: ast.Table) -> Iterator[BaseChain]:
+    """The chains of a table that the kernel calls."""
+    meaning = _Meaning({chain.name: chain for chain in table.chains}, dict(_places(table.chains)))
+    for chain in table.chains:
+        if chain.policy:
+            hook, priority = PLACES[table.name, chain.name]
+            kind = "nat" if table.name == "nat" else "filter"
+            if (table.name, chain.name) == ("mangle", "OUTPUT"):
+                kind = "route"
+            drops = chain.policy is ast.Policy.DROP
+            yield BaseChain(hook, priority, kind, drops, partial(meaning.run, chain))
+
+
+def _places(chains: Iterable[ast.Chain]) -> Iterator[tuple[tuple[str, int, int], str]]:
+    """A name for each match's place; those that draw are counted, as in ``semantics.nft``."""
+    for chain in chains:
+        seen = itertools.count()
+        for number, rule in enumerate(chain.rules):
+            for index, match in enumerate(rule.matches):
+                place = f"draw {next(seen)}" if match.draws else f"rule {number} match {index}"
+                yield (chain.name, number, index), f"{chain.name} {place}"
+
+
+@attrs.frozen
+class _Meaning:
+    chains: Mapping[str, ast.Chain]
+    places: Mapping[tuple[str, int, int], str]
+
+    def run(self, chain: ast.Chain, state: State, where: Bool) -> Bool:
+        """Go through a chain; the answer is where it comes back to its caller."""
+        algebra = state.algebra
+        live, back = where, algebra.false
+        for number, rule in enumerate(chain.rules):
+            if algebra.impossible(live):
+                break
+            fits = self._fits(chain.name, number, rule, state, live)
+            if state.watch:
+                state.watch(rule, live, fits)
+            if algebra.impossible(fits):
+                continue
+            state.happen(fits, Event("count"))
+            match rule.target:
+                case None:
+                    pass
+                case ast.Jump(name):
+                    returned = self.run(self.chains[name], state, fits)
+                    live = algebra.any(algebra.all(live, algebra.no(fits)), returned)
+                case ast.Goto(name):
+                    back = algebra.any(back, self.run(self.chains[name], state, fits))
+                    live = algebra.all(live, algebra.no(fits))
+                case target:
+                    effect = extension_of(target).meaning(target, View(state, chain.name))
+                    _apply(effect, state, fits)
+                    if effect.verdict or effect.binding or effect.returns:
+                        live = algebra.all(live, algebra.no(fits))
+                    if effect.returns:
+                        back = algebra.any(back, fits)
+        return algebra.any(live, back)
+
+    def _fits(self, chain: str, number: int, rule: ast.Rule, state: State, live: Bool) -> Bool:
+        """Test the base specification, then the matches in their order."""
+        algebra = state.algebra
+        fits = algebra.all(live, *_base(rule, state))
+        for index, match in enumerate(rule.matches):
+            if algebra.impossible(fits):
+                break
+            view = View(state, self.places[chain, number, index])
+            test = extension_of(match).meaning(match, view)
+            for when, event in test.events:
+                state.happen(algebra.all(fits, when), event)
+            fits = algebra.all(fits, test.holds)
+        return fits
+
+
+def _apply(effect: Effect, state: State, fits: Bool) -> None:
+    for event in effect.events:
+        state.happen(fits, event)
+    for when, field, value in effect.assignments:
+        state.assign(state.algebra.all(fits, when), field, value)
+    if effect.binding:
+        state.bind(fits, effect.binding)
+    if effect.verdict and effect.verdict.kind != "accept":
+        state.decide(fits, effect.verdict)
+
+
+def _base(rule: ast.Rule, state: State) -> Iterator[Bool]:
+    """ip_packet_match."""
+    if rule.source:
+        yield _network(state, "saddr", rule.source)
+    if rule.destination:
+        yield _network(state, "daddr", rule.destination)
+    if rule.in_interface:
+        yield _interface(state, "iif", rule.in_interface)
+    if rule.out_interface:
+        yield _interface(state, "oif", rule.out_interface)
+    if rule.protocol:
+        same = state.is_("protocol", rule.protocol.value)
+        yield state.algebra.no(same) if rule.protocol.negated else same
+    if rule.fragment:
+        whole = state.is_("fragment", 0)
+        yield whole if rule.fragment.negated else state.algebra.no(whole)
+
+
+def _network(state: State, field: str, test: Negatable[Network]) -> Bool:
+    inside = state.is_(field, test.value.address, test.value.mask)
+    return state.algebra.no(inside) if test.negated else inside
+
+
+def _interface(state: State, field: str, test: Negatable[ast.Interface]) -> Bool:
+    name = test.value.name
+    mask = prefix_mask(name) if test.value.wildcard else None
+    same = state.is_(field, interface_word(name), mask)
+    return state.algebra.no(same) if test.negated else same

@@ -1,0 +1,260 @@
+"""What nft expressions are worth, and how they compare with literals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..core.values import mask_of_length
+from ..nft import expressions as x
+from ..nft import names
+from ..nft import statements as s
+from .packet import (
+    ADDRESS_TYPES,
+    STATE_BITS,
+    STATUS_BITS,
+    TCP_FLAGS,
+    interface_word,
+    prefix_mask,
+    width,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..nft.ast import Set
+    from .algebra import Bool, Word
+    from .effects import View
+    from .packet import State
+
+
+@attrs.frozen
+class Value:
+    """A word, and where there is one at all."""
+
+    word: Word
+    width: int
+    there: Bool
+
+
+#: Fields of transport headers: the protocol that has them, and the packet's field.
+TRANSPORT = {
+    ("tcp", "sport"): (6, "sport"), ("tcp", "dport"): (6, "dport"),
+    ("tcp", "flags"): (6, "tcp_flags"),
+    ("udp", "sport"): (17, "sport"), ("udp", "dport"): (17, "dport"),
+    ("dccp", "sport"): (33, "sport"), ("dccp", "dport"): (33, "dport"),
+    ("sctp", "sport"): (132, "sport"), ("sctp", "dport"): (132, "dport"),
+    ("udplite", "sport"): (136, "sport"), ("udplite", "dport"): (136, "dport"),
+    ("icmp", "type"): (1, "icmp_type"), ("icmp", "code"): (1, "icmp_code"),
+    ("icmpv6", "type"): (58, "icmp_type"), ("icmpv6", "code"): (58, "icmp_code"),
+}  # fmt: skip
+
+META = {"mark": "mark", "iifname": "iif", "oifname": "oif", "l4proto": "protocol",
+        "length": "length"}  # fmt: skip
+
+#: What of a connection has a field here, by key and direction.
+CONNECTION = {
+    ("mark", ""): "ct_mark", ("status", ""): "ct_status", ("direction", ""): "ct_reply",
+    ("protocol", "original"): "ct_protocol", ("protocol", "reply"): "ct_protocol",
+    ("protocol", ""): "ct_protocol",
+    ("proto-src", "original"): "ct_original_sport", ("proto-dst", "original"): "ct_original_dport",
+    ("proto-src", "reply"): "ct_reply_sport", ("proto-dst", "reply"): "ct_reply_dport",
+    **{
+        (f"{header} {end}", direction): f"ct_{direction}_{end}"
+        for header in ("ip", "ip6")
+        for end in ("saddr", "daddr")
+        for direction in ("original", "reply")
+    },
+}  # fmt: skip
+
+#: What the words of a key stand for.
+SYMBOLS = {
+    **{f"ct state {name}": bit for name, bit in STATE_BITS.items()},
+    **{f"ct status {name}": bit for name, bit in STATUS_BITS.items()},
+    **{f"tcp flags {name}": bit for name, bit in TCP_FLAGS.items()},
+    **{f"fib type {name}": number for name, number in ADDRESS_TYPES.items()},
+    "fib oif missing": 0, "fib oif exists": 1,
+    "exthdr missing": 0, "exthdr exists": 1,
+    "ct direction original": 0, "ct direction reply": 1,
+}  # fmt: skip
+
+RANDOM_BITS = 31
+
+
+def evaluate(expression: x.Expression, view: View) -> Value:
+    """An expression's value."""
+    state = view.state
+    match expression:
+        case x.Number(value) | x.Hex(value):
+            return Value(state.algebra.word(value, 32), 32, state.algebra.true)
+        case x.Binary("&", x.Meta("random"), x.Number(2147483647)):
+            draw = view.ask_here("random", RANDOM_BITS)
+            return Value(draw, RANDOM_BITS, state.algebra.true)
+        case x.Binary():
+            return _binary(expression, view)
+        case x.Payload():
+            return _payload(expression, state)
+        case x.Meta(key) if key in META:
+            return _field(state, META[key], state.algebra.true)
+        case x.Ct("state"):
+            return _field(state, "ct_state", state.algebra.true)
+        case x.Ct(key, direction) if (key, direction) in CONNECTION:
+            return _field(state, CONNECTION[key, direction], state.has_entry)
+        case x.ExtensionHeader("frag", ""):
+            return _field(state, "fragmented", state.algebra.true)
+        case x.ExtensionHeader("frag", "frag-off"):
+            return _field(state, "fragment", state.is_("fragmented", 1))
+        case x.Fib():
+            return _fib(expression, view)
+        case x.Numgen(modulus):
+            return Value(view.ask_here(f"counter of {modulus}", 32), 32, state.algebra.true)
+        case _:
+            raise TypeError(f"no meaning for {expression!r}")
+
+
+def _field(state: State, field: str, there: Bool) -> Value:
+    return Value(state.fields[field], width(field, state.family), there)
+
+
+def _payload(payload: x.Payload, state: State) -> Value:
+    """A header's field.
+
+    Of a further fragment nft reads whatever bytes stand there (measured on Linux 6.18).
+    """
+    match payload.protocol, payload.field:
+        case (("ip" | "ip6"), ("saddr" | "daddr")):
+            return _field(state, payload.field, state.algebra.true)
+        case "ip", "frag-off":
+            return _field(state, "fragment", state.algebra.true)
+    number, field = TRANSPORT[payload.protocol, payload.field]
+    bits = width(field, state.family)
+    algebra = state.algebra
+    bytes_there = algebra.ask(f"bytes of a fragment for {field}", (), bits)
+    word = algebra.choose(state.is_("fragment", 0), state.fields[field], bytes_there)
+    return Value(word, bits, state.is_("protocol", number))
+
+
+def _binary(binary: x.Binary, view: View) -> Value:
+    algebra = view.state.algebra
+    left = evaluate(binary.left, view)
+    right = algebra.word(_constant(binary.right, binary.left), left.width)
+    operation = {"&": algebra.both, "|": algebra.either, "^": algebra.differing}[binary.operator]
+    return Value(operation(left.word, right), left.width, left.there)
+
+
+def _fib(fib: x.Fib, view: View) -> Value:
+    """What the routing table says of an address."""
+    state = view.state
+    address = state.fields["saddr" if "saddr" in fib.flags else "daddr"]
+    interface = state.word("iif", 0)
+    for flag in ("iif", "oif"):
+        if flag in fib.flags:
+            interface = state.fields[flag]
+    if fib.result == "type":
+        return Value(view.ask("fib type", address, interface, width=8), 8, state.algebra.true)
+    mark = state.fields["mark"] if "mark" in fib.flags else state.word("mark", 0)
+    answer = view.ask("route back", address, mark, interface, width=1)
+    return Value(answer, 1, state.algebra.true)
+
+
+def compare(match: s.Match, view: View, sets: Mapping[str, Set]) -> Bool:
+    """Whether a match holds."""
+    algebra = view.state.algebra
+    value = evaluate(match.left, view)
+    match match.operator:
+        case "==":
+            holds = _equals(value, match.left, match.right, view, sets)
+        case "!=":
+            holds = algebra.no(_equals(value, match.left, match.right, view, sets))
+        case "in":
+            holds = algebra.no(_has_none(value, match, view))
+        case "!":
+            holds = _has_none(value, match, view)
+        case "<":
+            holds = algebra.no(algebra.at_most(_word(match, value, view), value.word))
+        case ">=":
+            holds = algebra.at_most(_word(match, value, view), value.word)
+        case _:
+            raise TypeError(f"no meaning for {match!r}")
+    return algebra.all(value.there, holds)
+
+
+def _word(match: s.Match, value: Value, view: View) -> Word:
+    return view.state.algebra.word(_constant(match.right, match.left), value.width)
+
+
+def _has_none(value: Value, match: s.Match, view: View) -> Bool:
+    algebra = view.state.algebra
+    found = algebra.both(value.word, _word(match, value, view))
+    return algebra.equal(found, algebra.word(0, value.width))
+
+
+def _equals(
+    value: Value, left: x.Expression, right: x.Expression, view: View, sets: Mapping[str, Set]
+) -> Bool:
+    """Whether a value is a literal, or one of several."""
+    algebra = view.state.algebra
+    match right:
+        case x.AnonymousSet(elements):
+            return algebra.any(*(_equals(value, left, one, view, sets) for one in elements))
+        case x.SetReference(name) if sets[name].elements:
+            elements = sets[name].elements
+            return algebra.any(*(_equals(value, left, one, view, sets) for one in elements))
+        case x.SetReference(name):
+            return view.state.member(names.unspell(name), value.word)
+        case x.Range(low, high):
+            first = algebra.word(_constant(low, left), value.width)
+            last = algebra.word(_constant(high, left), value.width)
+            return algebra.all(
+                algebra.at_most(first, value.word), algebra.at_most(value.word, last)
+            )
+        case x.Prefix(address, length):
+            mask = mask_of_length(address.family, length)
+            return _equals_masked(value, address.value, mask, view)
+        case x.Interface(name, True):
+            return _equals_masked(value, interface_word(name), prefix_mask(name), view)
+        case _:
+            return algebra.equal(value.word, algebra.word(_constant(right, left), value.width))
+
+
+def _equals_masked(value: Value, wanted: int, mask: int, view: View) -> Bool:
+    algebra = view.state.algebra
+    masked = algebra.both(value.word, algebra.word(mask, value.width))
+    return algebra.equal(masked, algebra.word(wanted, value.width))
+
+
+def _constant(literal: x.Expression, left: x.Expression) -> int:
+    """A literal's number, by what it is compared with."""
+    match literal:
+        case x.Number(value) | x.Hex(value):
+            return value
+        case x.Protocol(number):
+            return number
+        case x.Host(address):
+            return address.value
+        case x.Interface(name):
+            return interface_word(name)
+        case x.Symbol(name):
+            return SYMBOLS[f"{_key(left)} {name}"]
+        case x.Flags(flags):
+            return sum(SYMBOLS[f"{_key(left)} {name}"] for name in flags)
+        case _:
+            raise TypeError(f"not a constant: {literal!r}")
+
+
+def _key(expression: x.Expression) -> str:
+    """The words that a symbol's meaning depends on."""
+    match expression:
+        case x.Binary(_, inner, _):
+            return _key(inner)
+        case x.Ct(key):
+            return f"ct {key}"
+        case x.Fib(_, result):
+            return f"fib {result}"
+        case x.Payload(protocol, field):
+            return f"{protocol} {field}"
+        case x.ExtensionHeader():
+            return "exthdr"
+        case _:
+            raise TypeError(f"{expression!r} has no symbols")
