@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 import uuid
 from typing import Any, Literal, Self
 
@@ -51,7 +52,10 @@ class Namespace:
         By a file: nft 1.0.6 takes malformed JSON on standard input for an empty one.
         """
         json_flag = ("-j",) if form == "json" else ()
-        self._nft(*json_flag, "-f", "/dev/fd/0", script=script)
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(script.encode("utf-8", "surrogateescape"))
+            file.flush()
+            self._nft(*json_flag, "-f", file.name)
 
     def list_ruleset(self) -> str:
         """What the kernel holds now, as text."""

@@ -10,7 +10,8 @@ from types import ModuleType
 import pytest
 
 import vpccni_nft
-from vpccni_nft.core.diagnostics import CATALOGUE, Code
+from vpccni_nft import nft
+from vpccni_nft.core.diagnostics import CATALOGUE, NFT_SYNTAX, Code, Diagnostic
 from vpccni_nft.core.render import render
 
 ROOT = Path(__file__).parent.parent
@@ -58,10 +59,19 @@ def test_the_page_of_a_code_has_its_title_and_kind(code: Code) -> None:
 def test_the_example_of_a_code_prints_what_its_page_says(code: Code) -> None:
     example = _EXAMPLE.search(read(CODES / f"{code}.md"))
     assert example
-    found = vpccni_nft.translate(example["dump"], name="node.save").diagnostics
+    found = diagnostics_of(code, example["dump"])
     assert code in {one.code for one in found}
     printed = [line.rstrip() for one in found for line in render(one).splitlines()]
     assert example["messages"].splitlines() == printed
+
+
+def diagnostics_of(code: Code, text: str) -> tuple[Diagnostic, ...]:
+    """What is found in an example: one page speaks of nft rulesets, all others of dumps."""
+    if code is not NFT_SYNTAX:
+        return vpccni_nft.translate(text, name="node.save").diagnostics
+    with pytest.raises(vpccni_nft.Refused) as refused:
+        nft.parse(text, name="node.nft")
+    return refused.value.diagnostics
 
 
 def test_the_index_lists_all_codes_in_order_with_kind_and_title() -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from ..core.render import printable
 from ..core.span import Source
 
 if TYPE_CHECKING:
@@ -22,38 +24,49 @@ MOST_BYTES = 1 << 30
 
 def read_sources(files: Sequence[str]) -> tuple[Source, ...]:
     """Read the files, ``-`` being standard input; exit 2 where one cannot be read."""
-    if not files and sys.stdin.isatty():
+    if not files and (sys.stdin is None or sys.stdin.isatty()):
         raise click.UsageError("give a FILE, or pipe the output of iptables-save in")
     return tuple(_read(name) for name in files or ("-",))
 
 
 def _read(name: str) -> Source:
-    if name == "-":
-        return Source.of(sys.stdin.buffer.read(MOST_BYTES), "<stdin>")
     try:
+        if name == "-":
+            return Source.of(_standard(sys.stdin).buffer.read(MOST_BYTES), "<stdin>")
         with Path(name).open("rb") as file:
             return Source.of(file.read(MOST_BYTES), name)
     except OSError as error:
-        raise click.UsageError(f"cannot read {name}: {error.strerror}") from None
+        raise click.UsageError(f"cannot read {printable(name)}: {error.strerror}") from None
+
+
+def _standard(stream: TextIO | None) -> TextIO:
+    """A standard stream, which the caller of the program may have closed."""
+    if stream is None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    return stream
 
 
 def write_output(text: str, output: str) -> None:
     """Write to a file, which is replaced at once when all is written, or to standard output."""
-    if output == "-":
-        sys.stdout.write(text)
-        sys.stdout.flush()
-        return
-    target = Path(output)
     try:
-        _replace(target, text.encode())
+        if output == "-":
+            # As bytes: a script is UTF-8, whatever the locale is.
+            stream = _standard(sys.stdout).buffer
+            stream.write(text.encode())
+            stream.flush()
+        else:
+            _replace(Path(output), text.encode())
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        raise click.UsageError(f"cannot write {output}: {error.strerror}") from None
+        raise click.UsageError(f"cannot write {printable(output)}: {error.strerror}") from None
 
 
 def _replace(target: Path, content: bytes) -> None:
     if target.exists() and not target.is_file():  # a device or a pipe cannot be replaced
         target.write_bytes(content)
         return
+    target = target.resolve()  # a link stays a link
     mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     temporary = Path(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import io
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from ..extensions.extension import Extension
 
 Row = dict[str, Any]
+
+#: Characters of a line that no terminal limits.
+WIDTH = 160
 
 
 def extension_rows() -> list[Row]:
@@ -41,15 +45,19 @@ def _summary(extension: Extension[Any]) -> str:
     return first_line.partition(": ")[2]
 
 
-def print_table(rows: list[Row]) -> None:
-    """Print rows as a table, as wide as the terminal or the pipe needs."""
+def table_text(rows: list[Row]) -> str:
+    """Rows as a table, as wide as the terminal is or a pipe needs."""
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    terminal = sys.stdout is not None and sys.stdout.isatty()
+    text = io.StringIO()
+    width = None if terminal else WIDTH
+    console = Console(file=text, width=width, force_terminal=terminal, markup=False)
     table = Table("", "name", "what", "nft", "codes", box=None, pad_edge=False)
     for row in rows:
         table.add_row(
             row["kind"], row["name"], row["what"], row["nft"], " ".join(row["codes"]) or "exact"
         )
-    console.print(table, markup=False)
+    console.print(table)
+    return text.getvalue()

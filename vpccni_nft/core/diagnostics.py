@@ -52,6 +52,7 @@ FAMILY_UNKNOWN = Code("P012", Kind.ERROR, "nothing tells IPv4 from IPv6")
 FAMILY_MIXED = Code("P013", Kind.ERROR, "IPv4 and IPv6 are mixed in one table")
 LEGACY_TABLES = Code("P014", Kind.NOTE, "the node also has iptables-legacy tables")
 TAKEN_FOR_FILTER = Code("P015", Kind.NOTE, "a listing is taken for the filter table")
+NFT_SYNTAX = Code("P016", Kind.ERROR, "the nft ruleset cannot be read")
 
 NO_NFT_FORM = Code("T001", Kind.ERROR, "nftables cannot say this")
 BAD_PLACE = Code("T002", Kind.ERROR, "the kernel does not take this rule in this place")
@@ -79,12 +80,22 @@ CATALOGUE: tuple[Code, ...] = tuple(
 )
 
 
+#: The most characters of a message: it may quote the input, which may be of any length.
+MESSAGE_LENGTH = 400
+
+
+def shortened(text: str) -> str:
+    """A text that fits a message."""
+    return text if len(text) <= MESSAGE_LENGTH else f"{text[: MESSAGE_LENGTH - 1]}…"
+
+
 @attrs.frozen
 class Diagnostic:
     """One problem, at its place."""
 
     code: Code
-    message: str  #: the reason, as a sentence without a full stop
+    #: The reason, as a sentence without a full stop.
+    message: str = attrs.field(converter=shortened)
     span: Span | None = attrs.field(default=None, eq=False)  #: None where it is the whole input
     hint: str = ""  #: what the user can do
     allowed: bool = False  #: whether the caller allowed this approximation

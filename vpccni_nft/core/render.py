@@ -72,7 +72,8 @@ def _excerpt(span: Span) -> tuple[str, str]:
     start = 0
     if len(line) > WIDTH:
         start = max(0, min(span.start - 1 - WIDTH // 4, len(line) - WIDTH))
-    shown = printable(line[start : start + WIDTH])
+    # A tab would move the caret; nft indents with tabs.
+    shown = printable(line[start : start + WIDTH].replace("\t", " "))
     before, after = "…" * (start > 0), "…" * (start + WIDTH < len(line))
     column = span.start - 1 - start
     length = max(1, min(span.end, start + WIDTH + 1) - span.start)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import attrs
+
+#: Surrogates that stand for no byte: no text of a file has them.
+_NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -21,6 +26,8 @@ class Source:
         """
         if isinstance(text, bytes):
             text = text.decode("utf-8", "surrogateescape")
+        else:
+            text = _NO_BYTE.sub("\N{REPLACEMENT CHARACTER}", text)
         lines = text.split("\n")
         if lines[-1] == "":
             lines.pop()

@@ -36,6 +36,7 @@ class Objects:
     helpers: dict[str, tuple[Rule, ...]] = attrs.Factory(dict)  #: chains, by nft name
     counters: dict[str, None] = attrs.Factory(dict)  #: nft names, in order
     sets: dict[str, Set] = attrs.Factory(dict)  #: by nft name
+    owners: dict[str, str] = attrs.Factory(dict)  #: what a set stands for, by its nft name
     ages: dict[str, int] = attrs.Factory(dict)  #: seconds, by the nft name of a dynamic set
 
 
@@ -122,7 +123,7 @@ class Context:
 
     def address_set(self, name: str) -> str:
         """An empty set of addresses and prefixes, to be filled by whoever owns it."""
-        spelt = self._spell(name)
+        spelt = self._own_set(name, "ipset")
         self.objects.sets[spelt] = Set(spelt, ADDRESS_TYPE[self.family], ("interval",))
         return spelt
 
@@ -144,7 +145,7 @@ class Context:
                 f"the list {name} is used with different masks",
                 "the kernel takes the mask of whichever rule it loaded first",
             )
-        spelt = self._spell(f"recent-{name}")
+        spelt = self._own_set(f"recent-{name}", "recent list")
         ages = self.objects.ages
         if seconds is not None and ages.setdefault(spelt, seconds) != seconds:
             raise self.refuse(
@@ -161,6 +162,14 @@ class Context:
             timeout=age or None,
             size=DYNAMIC_SET_SIZE,
         )
+        return spelt
+
+    def _own_set(self, name: str, kind: str) -> str:
+        """The nft name of a set that things of one kind alone use."""
+        spelt = self._spell(name)
+        other = self.objects.owners.setdefault(spelt, kind)
+        if other != kind:
+            raise self.refuse(f"a {kind} and a {other} would both be the set {spelt}")
         return spelt
 
     def _spell(self, name: str) -> str:

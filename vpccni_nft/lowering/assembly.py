@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from ..extensions.extension import Statements
 
 
+#: Conditions with alternatives that one RETURN or goto may have: each doubles the rules.
+MOST_DOUBLINGS = 4
+
+
 @attrs.frozen
 class Assembly:
     """What all rules have in common that stand for one iptables rule."""
@@ -60,7 +64,11 @@ class Assembly:
         self, before: Statements, special: Piece, after: tuple[Piece, ...], action: Statements
     ) -> tuple[Rule, ...]:
         """RETURN and goto act on their own chain: one rule for each alternative, all here."""
-        if not isinstance(special, AnyOf) or any(map(s.has_side_effect, (*before, *_plain(after)))):
+        if (
+            not isinstance(special, AnyOf)
+            or any(map(s.has_side_effect, (*before, *_plain(after))))
+            or sum(isinstance(piece, AnyOf) for piece in after) >= MOST_DOUBLINGS
+        ):
             raise self.context.refuse(
                 "nft needs a helper chain for this condition, and from there the target would "
                 "not act on this chain"

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 #: Bytes of an interface's name; nft counts a backslash before a star as one of them.
 LONGEST_NAME = 15
 
+#: Names that libnftables does not take for strings in JSON (measured on nft 1.0.6).
+JSON_WORDS = frozenset("ah comp dccp esp icmp icmpv6 redirect sctp tcp udp udplite".split())
+
 
 def lower_base(rule: Rule, family: Family) -> Iterator[s.Match]:
     """The tests of ip_packet_match (ip_tables.c), in the order in which they are saved."""
@@ -46,6 +49,8 @@ def _compare_interface(key: str, test: Negatable[Interface]) -> tuple[s.Match, .
     name = test.value.name
     if not name.isprintable() or '"' in name or "\\" in name:
         raise Problem(NO_NFT_FORM, f"nft cannot write the interface name {name!r}")
+    if name.startswith("@") or (name in JSON_WORDS and not test.value.wildcard):
+        raise Problem(NO_NFT_FORM, f"libnftables takes the interface name {name} for another word")
     if name.endswith("*") and len(name.encode()) == LONGEST_NAME and not test.value.wildcard:
         raise Problem(NO_NFT_FORM, "nft has no room to escape the star at the end of this name")
     interface = x.Interface(name, test.value.wildcard)

@@ -18,7 +18,7 @@ from ..nft import statements as s
 from ..nft.ast import Chain, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 #: The most chains on a path of jumps.
 MOST_CHAINS = 16
@@ -40,19 +40,16 @@ def flatten(chains: tuple[Chain, ...]) -> Flattened:
     by_name = {chain.name: chain for chain in chains}
     if len(_longest_path(by_name)) <= MOST_CHAINS:
         return Flattened(chains)
-    callers = Counter(target for chain in chains for target in called(chain))
-    merged: list[str] = []
-    # Innermost first, so that a cascade of any length ends up in its first chain.
-    for name in _callees_first(by_name):
-        chain = by_name[name]
-        callee = _cascade(chain, by_name)
-        if callee and callers[callee.name] == 1:
-            by_name[name] = _merge(chain, callee)
-            del by_name[callee.name]
-            merged.append(callee.name)
+    following = _cascades(chains, by_name)
+    followers = set(following.values())
+    for head in following.keys() - followers:
+        by_name[head] = _merge(head, following, by_name)
+    merged = [chain.name for chain in chains if chain.name in followers]
+    for name in merged:
+        del by_name[name]
     path = _longest_path(by_name)
     kept = tuple(by_name[chain.name] for chain in chains if chain.name in by_name)
-    return Flattened(kept, tuple(reversed(merged)), path if len(path) > MOST_CHAINS else ())
+    return Flattened(kept, tuple(merged), path if len(path) > MOST_CHAINS else ())
 
 
 def called(chain: Chain) -> list[str]:
@@ -65,19 +62,28 @@ def called(chain: Chain) -> list[str]:
     ]
 
 
-def _cascade(chain: Chain, chains: dict[str, Chain]) -> Chain | None:
+def _cascades(chains: tuple[Chain, ...], by_name: dict[str, Chain]) -> dict[str, str]:
+    """For each chain whose last rule jumps on, the chain that can be merged into it."""
+    callers = Counter(target for chain in chains for target in called(chain))
+    return {
+        chain.name: target
+        for chain in chains
+        if (target := _jumped_on_to(chain)) in by_name and callers[target] == 1
+    }
+
+
+def _jumped_on_to(chain: Chain) -> str:
     """The chain that the last rule jumps to, where every condition of that rule can be turned.
 
     A base chain keeps its rules, so that the first chain of a cascade keeps its name.
     """
-    if chain.hook or not chain.rules:
-        return None
-    *before, verdict = chain.rules[-1].statements or (None,)
+    if chain.hook or not chain.rules or not chain.rules[-1].statements:
+        return ""
+    *before, verdict = chain.rules[-1].statements
     if not isinstance(verdict, s.Jump | s.Goto):
-        return None
-    if not all(isinstance(step, s.Counter) or _can_be_turned(step) for step in before if step):
-        return None
-    return chains.get(verdict.chain)
+        return ""
+    turnable = all(isinstance(step, s.Counter) or _can_be_turned(step) for step in before)
+    return verdict.chain if turnable else ""
 
 
 def _can_be_turned(step: s.Statement) -> bool:
@@ -89,21 +95,27 @@ def _can_be_turned(step: s.Statement) -> bool:
     return always_there or left in {x.Meta("mark"), x.Meta("iifname"), x.Meta("oifname")}
 
 
-def _merge(chain: Chain, callee: Chain) -> Chain:
-    """The rules of both: what does not go on returns, the rest is counted and goes on."""
-    last = chain.rules[-1]
-    conditions = [step for step in last.statements if isinstance(step, s.Match)]
-    counters = tuple(step for step in last.statements if isinstance(step, s.Counter))
-    returns = (
-        Rule(
-            (attrs.evolve(match, operator=_OPPOSITE[match.operator]), s.Return()),
-            origin=last.origin,
-        )
-        for match in conditions
-    )
-    counted = (Rule(counters, last.comment, last.origin),) if counters else ()
-    rules = (*chain.rules[:-1], *returns, *counted, *callee.rules)
-    return attrs.evolve(chain, rules=rules)
+def _merge(head: str, following: dict[str, str], chains: dict[str, Chain]) -> Chain:
+    """The rules of a whole cascade, in its first chain."""
+    rules: list[Rule] = []
+    name = head
+    while name in following:
+        *others, last = chains[name].rules
+        rules += others
+        rules += _turned(last)
+        name = following[name]
+    rules += chains[name].rules
+    return attrs.evolve(chains[head], rules=tuple(rules))
+
+
+def _turned(rule: Rule) -> Iterator[Rule]:
+    """In place of a jump: what does not go on returns, the rest is counted and goes on."""
+    for step in rule.statements:
+        if isinstance(step, s.Match):
+            opposite = attrs.evolve(step, operator=_OPPOSITE[step.operator])
+            yield Rule((opposite, s.Return()), origin=rule.origin)
+    if counters := tuple(step for step in rule.statements if isinstance(step, s.Counter)):
+        yield Rule(counters, rule.comment, rule.origin)
 
 
 def _longest_path(chains: dict[str, Chain]) -> tuple[str, ...]:

@@ -89,6 +89,8 @@ def _implied_later(piece: Piece, later: Sequence[Piece]) -> bool:
         if not isinstance(other, s.Match) or s.has_side_effect(other):
             return False
         left = other.left.left if isinstance(other.left, x.Binary) else other.left
+        if isinstance(left, x.Ct) and left.key.startswith("proto-"):
+            return False  # nft asks which protocol's ports these are
         if isinstance(left, x.Payload) and left.protocol == name:
             return True
     return False

@@ -90,6 +90,10 @@ class _TableLowering:
     objects: Objects = attrs.Factory(Objects)
 
     def lower(self) -> nft.Table:
+        if self.table.name not in layout.PRIORITIES:
+            message = f"there is no table {self.table.name}"
+            self.report.add(UNKNOWN_TABLE, message, self.table.span)
+            return nft.Table(self.table.family, layout.table_name("unknown"))
         self.report.diagnostics += check_jumps(self.table)
         chains = [self._chain(chain) for chain in self.table.chains]
         chains += (nft.Chain(name, rules) for name, rules in self.objects.helpers.items())
@@ -113,10 +117,7 @@ class _TableLowering:
         return nft.Chain(name, tuple(rules), self._hook(chain))
 
     def _hook(self, chain: iptables.Chain) -> nft.Hook | None:
-        built_in = layout.PRIORITIES.get(self.table.name)
-        if built_in is None:
-            self.report.add(UNKNOWN_TABLE, f"there is no table {self.table.name}", chain.span)
-            return None
+        built_in = layout.PRIORITIES[self.table.name]
         if (chain.policy is None) is (chain.name in built_in):
             message = (
                 "is built in and needs a policy" if chain.name in built_in else "has no policy"

@@ -20,7 +20,7 @@ class Rule:
 
     statements: tuple[Statement, ...]
     comment: str = ""
-    #: The iptables rule it comes from.
+    #: The iptables rule it comes from, or its own place where it was read from nft.
     origin: Span | None = attrs.field(default=None, eq=False, repr=False)
 
 
@@ -41,6 +41,7 @@ class Chain:
     name: str
     rules: tuple[Rule, ...] = ()
     hook: Hook | None = None
+    comment: str = ""
 
 
 @attrs.frozen
@@ -48,11 +49,21 @@ class Set:
     """A named set of keys."""
 
     name: str
-    type: str  #: the key's data type: ``ipv4_addr``, ``ipv6_addr``, ...
+    type: str  #: the key's data type: ``ipv4_addr``, ``ipv4_addr . inet_service``, ...
     flags: tuple[str, ...] = ()  #: ``dynamic``, ``timeout``, ``interval``
     timeout: int | None = None  #: seconds an element stays
     size: int | None = None  #: the most elements
     elements: tuple[Expression, ...] = ()
+    counts: bool = False  #: whether each element has a counter
+    auto_merge: bool = False  #: whether intervals that touch become one
+    comment: str = ""
+
+
+@attrs.frozen
+class Map(Set):
+    """A named set whose elements are pairs of a key and a value."""
+
+    data: str = "verdict"  #: the value's data type
 
 
 @attrs.frozen
@@ -60,6 +71,9 @@ class Counter:
     """A named counter."""
 
     name: str
+    packets: int = 0
+    bytes: int = 0
+    comment: str = ""
 
 
 @attrs.frozen
@@ -69,8 +83,9 @@ class Table:
     family: Family
     name: str
     chains: tuple[Chain, ...] = ()
-    sets: tuple[Set, ...] = ()
+    sets: tuple[Set, ...] = ()  #: and maps; the kernel keeps them in one list
     counters: tuple[Counter, ...] = ()
+    comment: str = ""
 
 
 @attrs.frozen

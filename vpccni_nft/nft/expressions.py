@@ -6,9 +6,14 @@ words (nft(8)). Integers are in host order.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import attrs
 
 from ..core.values import Address, Family
+
+if TYPE_CHECKING:
+    from .statements import Verdict
 
 
 class Expression:
@@ -64,6 +69,8 @@ class Numgen(Expression):
     """A counter that runs from 0 to ``modulus`` - 1 and round again: ``numgen inc mod 3``."""
 
     modulus: int
+    mode: str = "inc"  #: or ``random``: a new draw for each packet
+    offset: int = 0  #: what is added to the number
 
 
 @attrs.frozen
@@ -73,6 +80,21 @@ class Binary(Expression):
     operator: str  #: ``&``, ``|`` or ``^``
     left: Expression
     right: Expression
+
+
+@attrs.frozen
+class Concat(Expression):
+    """Several values as one key: ``ip daddr . meta l4proto . th dport``, or literals of these."""
+
+    parts: tuple[Expression, ...]
+
+
+@attrs.frozen
+class Lookup(Expression):
+    """What a map holds for a key: ``ip saddr map @pools``. Breaks the rule where it has nothing."""
+
+    key: Expression
+    map: AnonymousSet | SetReference
 
 
 # --- literals -----------------------------------------------------------------------------------
@@ -156,6 +178,33 @@ class SetReference(Expression):
     """A named set: ``@blocked``."""
 
     name: str
+
+
+# --- elements of sets and maps ------------------------------------------------------------------
+
+
+@attrs.frozen
+class CatchAll(Expression):
+    """The key of an element that stands for all that no other element has: ``*``."""
+
+
+@attrs.frozen
+class Element(Expression):
+    """A key with what a set can keep beside it."""
+
+    key: Expression
+    counter: tuple[int, int] | None = None  #: packets and bytes
+    timeout: int | None = None  #: seconds it stays
+    expires: int | None = None  #: milliseconds that are left of them
+    comment: str = ""
+
+
+@attrs.frozen
+class Pair(Expression):
+    """An element of a map: ``80 : accept``."""
+
+    key: Expression
+    value: Expression | Verdict
 
 
 #: The header that holds the addresses of a family.

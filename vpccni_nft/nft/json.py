@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import expressions as x
 from . import statements as s
+from .ast import Map
 from .serializer import interface_pattern
 
 if TYPE_CHECKING:
@@ -30,28 +31,46 @@ def as_json(ruleset: Ruleset) -> Json:
 
 def _table_commands(table: Table) -> Iterator[Json]:
     family, name = table.family.value, table.name
-    itself = {"table": {"family": family, "name": name}}
+    itself: Json = {"table": {"family": family, "name": name}}
+    filled: Json = {"table": itself["table"] | _comment(table)}
     place = {"family": family, "table": name}
     yield {"add": itself}
     yield {"delete": itself}
-    yield {"add": itself}
+    yield {"add": filled}
     for counter in table.counters:
         yield {"add": {"counter": place | _counter(counter)}}
-    for set_ in table.sets:
-        yield {"add": {"set": place | _set(set_)}}
+    # Elements of verdict maps name chains, and JSON takes no name that is not there yet.
     for chain in table.chains:
         yield {"add": {"chain": place | _chain(chain)}}
+    for set_ in table.sets:
+        yield {"add": {"map" if isinstance(set_, Map) else "set": place | _set(set_)}}
     for chain in table.chains:
         for rule in chain.rules:
             yield {"add": {"rule": place | {"chain": chain.name} | _rule(rule)}}
 
 
+def _comment(commented: Table | Chain | Set | Counter) -> Json:
+    # nft 1.0.6 takes that of a counter only, and passes over the others.
+    return {"comment": commented.comment} if commented.comment else {}
+
+
 def _counter(counter: Counter) -> Json:
-    return {"name": counter.name}
+    fields: Json = {"name": counter.name} | _comment(counter)
+    if counter.packets or counter.bytes:
+        fields |= {"packets": counter.packets, "bytes": counter.bytes}
+    return fields
+
+
+def _type(name: str) -> str | list[str]:
+    parts = name.split(" . ")
+    return parts if len(parts) > 1 else name
 
 
 def _set(set_: Set) -> Json:
-    fields: Json = {"name": set_.name, "type": set_.type}
+    fields: Json = {"name": set_.name, "type": _type(set_.type)} | _comment(set_)
+    if isinstance(set_, Map):
+        # nft 1.0.6 takes one type only here; it cannot read what it lists for several.
+        fields["map"] = _type(set_.data)
     # libnftables refuses the word "dynamic", and sets it by itself where a rule updates the set.
     if flags := [flag for flag in set_.flags if flag != "dynamic"]:
         fields["flags"] = flags
@@ -59,21 +78,25 @@ def _set(set_: Set) -> Json:
         fields["timeout"] = set_.timeout
     if set_.size is not None:
         fields["size"] = set_.size
+    if set_.auto_merge:
+        fields["auto-merge"] = True
+    if set_.counts:
+        fields["stmt"] = [{"counter": None}]
     if set_.elements:
-        fields["elem"] = [expression_json(element) for element in set_.elements]
+        fields["elem"] = [element_json(element) for element in set_.elements]
     return fields
 
 
 def _chain(chain: Chain) -> Json:
-    if not chain.hook:
-        return {"name": chain.name}
-    return {
-        "name": chain.name,
-        "type": chain.hook.type,
-        "hook": chain.hook.name,
-        "prio": chain.hook.priority,
-        "policy": chain.hook.policy,
-    }
+    fields: Json = {"name": chain.name} | _comment(chain)
+    if chain.hook:
+        fields |= {
+            "type": chain.hook.type,
+            "hook": chain.hook.name,
+            "prio": chain.hook.priority,
+            "policy": chain.hook.policy,
+        }
+    return fields
 
 
 def _rule(rule: Rule) -> Json:
@@ -119,12 +142,22 @@ def _(e: x.Fib) -> Json:
 
 @expression_json.register
 def _(e: x.Numgen) -> Json:
-    return {"numgen": {"mode": "inc", "mod": e.modulus, "offset": 0}}
+    return {"numgen": {"mode": e.mode, "mod": e.modulus, "offset": e.offset}}
 
 
 @expression_json.register
 def _(e: x.Binary) -> Json:
     return {e.operator: [expression_json(e.left), expression_json(e.right)]}
+
+
+@expression_json.register
+def _(e: x.Concat) -> Json:
+    return {"concat": [element_json(part) for part in e.parts]}
+
+
+@expression_json.register
+def _(e: x.Lookup) -> Json:
+    return {"map": {"key": expression_json(e.key), "data": expression_json(e.map)}}
 
 
 @expression_json.register(x.Number)
@@ -172,7 +205,40 @@ def _(e: x.Flags) -> Any:
 
 @expression_json.register
 def _(e: x.AnonymousSet) -> Json:
-    return {"set": [expression_json(element) for element in e.elements]}
+    return {"set": [element_json(element) for element in e.elements]}
+
+
+def element_json(element: x.Expression) -> Any:
+    """An element of a set, where an array would be several elements or a pair."""
+    if isinstance(element, x.Flags) and len(element.names) > 1:
+        return {"|": list(element.names)}
+    return expression_json(element)
+
+
+@expression_json.register
+def _(_catch_all: x.CatchAll) -> str:
+    return "*"
+
+
+@expression_json.register
+def _(e: x.Element) -> Json:
+    fields: Json = {"val": element_json(e.key)}
+    if e.counter is not None:
+        fields["counter"] = dict(zip(("packets", "bytes"), e.counter, strict=True))
+    if e.timeout is not None:
+        fields["timeout"] = e.timeout
+    if e.expires is not None:
+        fields["expires"] = e.expires // 1000  # JSON has whole seconds only
+    if e.comment:
+        fields["comment"] = e.comment
+    return {"elem": fields}
+
+
+@expression_json.register
+def _(e: x.Pair) -> list[Any]:
+    value = e.value
+    as_value = statement_json(value) if isinstance(value, s.Verdict) else element_json(value)
+    return [element_json(e.key), as_value]
 
 
 @expression_json.register
@@ -226,6 +292,11 @@ def _(_return: s.Return) -> Json:
 
 
 @statement_json.register
+def _(_continue: s.Continue) -> Json:
+    return {"continue": None}
+
+
+@statement_json.register
 def _(jump: s.Jump) -> Json:
     return {"jump": {"target": jump.chain}}
 
@@ -233,6 +304,17 @@ def _(jump: s.Jump) -> Json:
 @statement_json.register
 def _(goto: s.Goto) -> Json:
     return {"goto": {"target": goto.chain}}
+
+
+@statement_json.register
+def _(statement: s.VerdictMap) -> Json:
+    return {"vmap": {"key": expression_json(statement.key), "data": expression_json(statement.map)}}
+
+
+@statement_json.register
+def _(limit: s.Limit) -> Json:
+    fields: Json = {"rate": limit.rate, "burst": limit.burst, "per": limit.per}
+    return {"limit": fields | ({"inv": True} if limit.over else {})}
 
 
 @statement_json.register
@@ -284,4 +366,6 @@ def _(_notrack: s.Notrack) -> Json:
 @statement_json.register
 def _(update: s.UpdateSet) -> Json:
     key = expression_json(update.key)
+    if update.timeout is not None:
+        key = {"elem": {"val": key, "timeout": update.timeout}}
     return {"set": {"op": update.operation, "elem": key, "set": f"@{update.set}"}}

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 
 from . import expressions as x
 from . import statements as s
+from .ast import Map
+from .names import checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .ast import Chain, Rule, Ruleset, Set, Table
+    from .ast import Chain, Counter, Rule, Ruleset, Set, Table
 
 #: The protocols that nft's own grammar names; others need /etc/protocols, so they are numbers.
 PROTOCOL_NAMES = {
@@ -51,13 +53,29 @@ def quoted(text: str) -> str:
     return f'"{text}"'
 
 
+def duration(seconds: int) -> str:
+    """A time; nft takes no large number of seconds alone.
+
+    >>> duration(10800), duration(100000000)
+    ('10800s', '1157d9h46m40s')
+    """
+    if seconds < 1_000_000:
+        return f"{seconds}s"
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    return f"{days}d{hours}h{minutes}m{seconds}s"
+
+
 def _table_lines(table: Table) -> Iterator[str]:
-    name = f"table {table.family.value} {table.name}"
+    name = f"table {table.family.value} {checked(table.name)}"
     yield f"add {name}"
     yield f"delete {name}"
     yield f"{name} {{"
+    if table.comment:
+        yield f"\tcomment {quoted(table.comment)}"
     for counter in table.counters:
-        yield f"\tcounter {counter.name} {{ }}"
+        yield from _counter_lines(counter)
     for set_ in table.sets:
         yield from _set_lines(set_)
     for chain in table.chains:
@@ -65,22 +83,47 @@ def _table_lines(table: Table) -> Iterator[str]:
     yield "}"
 
 
+def _counter_lines(counter: Counter) -> Iterator[str]:
+    name = checked(counter.name)
+    if not (counter.packets or counter.bytes or counter.comment):
+        yield f"\tcounter {name} {{ }}"
+        return
+    yield f"\tcounter {name} {{"
+    if counter.comment:
+        yield f"\t\tcomment {quoted(counter.comment)}"
+    yield f"\t\tpackets {counter.packets} bytes {counter.bytes}"
+    yield "\t}"
+
+
 def _set_lines(set_: Set) -> Iterator[str]:
-    yield f"\tset {set_.name} {{"
-    yield f"\t\ttype {set_.type}"
+    name = checked(set_.name)
+    if isinstance(set_, Map):
+        yield f"\tmap {name} {{"
+        yield f"\t\ttype {set_.type} : {set_.data}"
+    else:
+        yield f"\tset {name} {{"
+        yield f"\t\ttype {set_.type}"
     if set_.size is not None:
         yield f"\t\tsize {set_.size}"
     if set_.flags:
         yield f"\t\tflags {','.join(set_.flags)}"
     if set_.timeout is not None:
-        yield f"\t\ttimeout {set_.timeout}s"
+        yield f"\t\ttimeout {duration(set_.timeout)}"
+    if set_.auto_merge:
+        yield "\t\tauto-merge"
+    if set_.counts:
+        yield "\t\tcounter"
+    if set_.comment:
+        yield f"\t\tcomment {quoted(set_.comment)}"
     if set_.elements:
-        yield f"\t\telements = {{ {', '.join(map(expression_text, set_.elements))} }}"
+        yield f"\t\telements = {{ {', '.join(map(element_text, set_.elements))} }}"
     yield "\t}"
 
 
 def _chain_lines(chain: Chain) -> Iterator[str]:
-    yield f"\tchain {chain.name} {{"
+    yield f"\tchain {checked(chain.name)} {{"
+    if chain.comment:
+        yield f"\t\tcomment {quoted(chain.comment)}"
     if hook := chain.hook:
         yield (
             f"\t\ttype {hook.type} hook {hook.name} priority {hook.priority}; policy {hook.policy};"
@@ -127,7 +170,8 @@ def _(e: x.Fib) -> str:
 
 @expression_text.register
 def _(e: x.Numgen) -> str:
-    return f"numgen inc mod {e.modulus}"
+    offset = f" offset {e.offset}" if e.offset else ""
+    return f"numgen {e.mode} mod {e.modulus}{offset}"
 
 
 @expression_text.register
@@ -140,6 +184,16 @@ def _operand(expression: x.Expression) -> str:
     if isinstance(expression, x.Flags) and len(expression.names) > 1:
         return f"({' | '.join(expression.names)})"
     return expression_text(expression)
+
+
+@expression_text.register
+def _(e: x.Concat) -> str:
+    return " . ".join(map(element_text, e.parts))
+
+
+@expression_text.register
+def _(e: x.Lookup) -> str:
+    return f"{expression_text(e.key)} map {expression_text(e.map)}"
 
 
 @expression_text.register
@@ -174,6 +228,9 @@ def _(e: x.Prefix) -> str:
 
 @expression_text.register
 def _(e: x.Range) -> str:
+    if isinstance(e.low, x.Protocol) and isinstance(e.high, x.Protocol):
+        # A name swallows the dash.
+        return f"{e.low.number}-{e.high.number}"
     return f"{expression_text(e.low)}-{expression_text(e.high)}"
 
 
@@ -198,7 +255,41 @@ def _(e: x.Flags) -> str:
 
 @expression_text.register
 def _(e: x.AnonymousSet) -> str:
-    return f"{{ {', '.join(map(expression_text, e.elements))} }}"
+    return f"{{ {', '.join(map(element_text, e.elements))} }}"
+
+
+def element_text(element: x.Expression) -> str:
+    """An element of a set, where a comma would end it."""
+    if isinstance(element, x.Flags):
+        return " | ".join(element.names)
+    return expression_text(element)
+
+
+@expression_text.register
+def _(_catch_all: x.CatchAll) -> str:
+    return "*"
+
+
+@expression_text.register
+def _(e: x.Element) -> str:
+    words = [element_text(e.key)]
+    if e.counter is not None:
+        words.append("counter packets {} bytes {}".format(*e.counter))
+    if e.timeout is not None:
+        words.append(f"timeout {duration(e.timeout)}")
+    if e.expires is not None:
+        seconds, milliseconds = divmod(e.expires, 1000)
+        words.append(f"expires {seconds}s{milliseconds}ms")
+    if e.comment:
+        words.append(f"comment {quoted(e.comment)}")
+    return " ".join(words)
+
+
+@expression_text.register
+def _(e: x.Pair) -> str:
+    value = e.value
+    text = statement_text(value) if isinstance(value, s.Verdict) else element_text(value)
+    return f"{element_text(e.key)} : {text}"
 
 
 @expression_text.register
@@ -219,10 +310,17 @@ def statement_text(statement: s.Statement) -> str:
 def _(match: s.Match) -> str:
     # A comparison without a sign is an equality, or for a bit mask "some of these bits".
     bare = match.operator == "in" or (
-        match.operator == "==" and not isinstance(match.left, x.Binary)
+        match.operator == "=="
+        and not isinstance(match.left, x.Binary)
+        and (match.left not in MASKS or isinstance(match.right, _SETS))
     )
     sign = "" if bare else f"{match.operator} "
     return f"{expression_text(match.left)} {sign}{_compared(match)}"
+
+
+#: Expressions whose values are bit masks.
+MASKS = frozenset({x.Ct("state"), x.Ct("status"), x.Payload("tcp", "flags")})
+_SETS = (x.AnonymousSet, x.SetReference)
 
 
 def _compared(match: s.Match) -> str:
@@ -259,6 +357,11 @@ def _(_return: s.Return) -> str:
 
 
 @statement_text.register
+def _(_continue: s.Continue) -> str:
+    return "continue"
+
+
+@statement_text.register
 def _(jump: s.Jump) -> str:
     return f"jump {jump.chain}"
 
@@ -266,6 +369,17 @@ def _(jump: s.Jump) -> str:
 @statement_text.register
 def _(goto: s.Goto) -> str:
     return f"goto {goto.chain}"
+
+
+@statement_text.register
+def _(statement: s.VerdictMap) -> str:
+    return f"{expression_text(statement.key)} vmap {expression_text(statement.map)}"
+
+
+@statement_text.register
+def _(limit: s.Limit) -> str:
+    over = "over " if limit.over else ""
+    return f"limit rate {over}{limit.rate}/{limit.per} burst {limit.burst} packets"
 
 
 @statement_text.register
@@ -291,7 +405,7 @@ def _nat_address(address: x.Expression) -> str:
     if isinstance(address, x.Range):
         return f"{_nat_address(address.low)}-{_nat_address(address.high)}"
     text = expression_text(address)
-    return f"[{text}]" if ":" in text else text
+    return f"[{text}]" if isinstance(address, x.Host) and ":" in text else text
 
 
 @statement_text.register
@@ -320,4 +434,5 @@ def _(_notrack: s.Notrack) -> str:
 
 @statement_text.register
 def _(update: s.UpdateSet) -> str:
-    return f"{update.operation} @{update.set} {{ {expression_text(update.key)} }}"
+    timeout = "" if update.timeout is None else f" timeout {duration(update.timeout)}"
+    return f"{update.operation} @{update.set} {{ {expression_text(update.key)}{timeout} }}"

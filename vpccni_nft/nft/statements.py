@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import attrs
 
-from .expressions import Expression, Numgen
+from .expressions import AnonymousSet, Binary, Concat, Expression, Numgen, SetReference
 
 
 class Statement:
@@ -21,7 +21,8 @@ class Match(Statement):
     """Go on only where the comparison holds."""
 
     left: Expression
-    operator: str  #: ``==``, ``!=``, ``<``, ``>=``; ``in`` and ``!``: some or none of these bits
+    #: ``==``, ``!=``, ``<``, ``>``, ``<=``, ``>=``; ``in`` and ``!``: some or none of these bits
+    operator: str
     right: Expression
 
 
@@ -62,6 +63,11 @@ class Return(Verdict):
 
 
 @attrs.frozen
+class Continue(Verdict):
+    """On with the next rule; of use in verdict maps only."""
+
+
+@attrs.frozen
 class Jump(Verdict):
     """Into a chain, and back here at its end."""
 
@@ -73,6 +79,27 @@ class Goto(Verdict):
     """Into a chain, and back to the caller of this one at its end."""
 
     chain: str
+
+
+@attrs.frozen
+class VerdictMap(Statement):
+    """The verdict that a map holds for a key: ``tcp dport vmap { 80 : accept }``.
+
+    Where it holds none, the rule ends as after a match that fails.
+    """
+
+    key: Expression
+    map: AnonymousSet | SetReference
+
+
+@attrs.frozen
+class Limit(Statement):
+    """Go on only while packets are no more than a rate, or only beyond it: ``limit rate over``."""
+
+    rate: int
+    per: str  #: ``second``, ``minute``, ``hour``, ``day`` or ``week``
+    burst: int = 5  #: packets that may come at once
+    over: bool = False
 
 
 @attrs.frozen
@@ -88,7 +115,7 @@ class Nat(Statement):
     """Bind the connection to new addresses or ports; ends the base chain as accept does."""
 
     kind: str  #: ``snat``, ``dnat``, ``masquerade`` or ``redirect``
-    address: Expression | None = None  #: a Host or a Range of them
+    address: Expression | None = None  #: a Host or a Range of them, or a Lookup
     port: Expression | None = None  #: a Number or a Range of them
     flags: tuple[str, ...] = ()  #: ``random``, ``fully-random``, ``persistent``
 
@@ -122,10 +149,22 @@ class UpdateSet(Statement):
     operation: str  #: ``add``, ``update`` (refreshes the timeout) or ``delete``
     set: str
     key: Expression
+    timeout: int | None = None  #: seconds that the element stays; None: the set's own
 
 
 def has_side_effect(statement: Statement) -> bool:
     """Whether to run it twice differs from running it once."""
     if isinstance(statement, Match):
-        return isinstance(statement.left, Numgen)
+        return _draws(statement.left)
+    if isinstance(statement, VerdictMap):
+        return _draws(statement.key)
     return not isinstance(statement, Verdict)
+
+
+def _draws(expression: Expression) -> bool:
+    """Whether each evaluation gives another number."""
+    if isinstance(expression, Binary):
+        return _draws(expression.left)
+    if isinstance(expression, Concat):
+        return any(map(_draws, expression.parts))
+    return isinstance(expression, Numgen)

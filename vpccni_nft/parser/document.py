@@ -265,12 +265,13 @@ class _Reader:
         )
 
     def _tables(self, fallback: Family | None) -> Iterator[ast.Table]:
+        told = self._families_of_groups()
         for draft in self.drafts:
             if draft.is_listing:
                 draft.name = self._name_of_listing(draft)
                 if not draft.name:
                     continue
-            family = draft.family or self._family_of_group(draft) or fallback
+            family = draft.family or told.get(draft.group) or fallback
             if family:
                 self._check_family(draft, family)
                 yield _table(draft, family)
@@ -304,12 +305,13 @@ class _Reader:
             )
         return name
 
-    def _family_of_group(self, draft: _TableDraft) -> Family | None:
+    def _families_of_groups(self) -> dict[int, Family]:
         """Tables without a remark that follow one another are of one family."""
-        for other in self.drafts:
-            if other.group == draft.group and not other.family and other.evidence.families:
-                return other.evidence.families[0][0]
-        return None
+        told: dict[int, Family] = {}
+        for draft in self.drafts:
+            if not draft.family and draft.evidence.families:
+                told.setdefault(draft.group, draft.evidence.families[0][0])
+        return told
 
     def _check_family(self, draft: _TableDraft, family: Family) -> None:
         for found, span in draft.evidence.families:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lark import Lark
+    from collections.abc import Iterator
+
+    from lark import Lark, Token
 
 _PACKAGE = Path(__file__).parent.parent
 
@@ -30,4 +32,27 @@ def line_parser() -> Lark:
         parser="lalr",
         lexer="contextual",
         maybe_placeholders=True,
+    )
+
+
+class _WholeWords:
+    """Lets the lexer see words everywhere: else it would find ``accept`` in ``accepted``."""
+
+    always_accept = ("WORD",)
+
+    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
+        return stream
+
+
+@cache
+def ruleset_parser() -> Lark:
+    """The parser of an nft ruleset."""
+    from lark import Lark
+
+    return Lark.open(
+        str(grammar_folder() / "nft_ruleset.lark"),
+        parser="lalr",
+        lexer="contextual",
+        postlex=_WholeWords(),
+        maybe_placeholders=False,
     )

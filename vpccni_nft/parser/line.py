@@ -10,6 +10,7 @@ from lark import Token, Tree
 
 from ..core.diagnostics import (
     BAD_OPTION,
+    BAD_VALUE,
     UNKNOWN_MATCH,
     UNKNOWN_OPTION,
     UNKNOWN_TARGET,
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LARGEST_COUNT = 2**64 - 1
+#: JSON's readers take no larger number; no counter of a kernel comes near.
+LARGEST_COUNT = 2**63 - 1
 
 Branch = Tree[Token]
 
@@ -121,6 +123,8 @@ class LineBuilder:
             value = convert_word(option.words[0], parse_protocol)
             rule.protocol_name = option.words[0].text
             if value == 0:  # "all": iptables tests nothing and prints nothing
+                if option.negated:
+                    raise Problem(BAD_VALUE, "no packet is of no protocol", span=option.span)
                 return
         rule.base[kind] = Negatable(value, option.negated)
 
@@ -205,7 +209,7 @@ def _parse_bracketed(text: str) -> ast.Counters:
 
 
 def _parse_count(text: str) -> int:
-    """A decimal number, whatever it begins with; the kernel counts in 64 bits."""
+    """A decimal number, whatever it begins with."""
     return parse_integer(text.lstrip("0") or "0", LARGEST_COUNT)
 
 

@@ -17,7 +17,7 @@ from ..nft import expressions as x
 from ..nft import statements as s
 from .effects import View
 from .hook import BaseChain
-from .nft_values import compare, evaluate
+from .nft_values import compare, evaluate, evaluate_key, pairs
 from .packet import DROP, STATE_BITS, Binding, Event, State, Verdict
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ def _name_places(
         for index, step in enumerate(rule.statements):
             if isinstance(step, s.Match) and _draws(step.left):
                 places[chain.name, number, index] = f"{home} draw {next(seen)}"
+            elif isinstance(step, s.VerdictMap | s.Limit):
+                places[chain.name, number, index] = f"{chain.name} rule {number} step {index}"
             elif isinstance(step, s.Jump | s.Goto) and _HELPER.fullmatch(step.chain):
                 _name_places(chains[step.chain], chains, home, seen, places)
 
@@ -88,41 +90,83 @@ class _Meaning:
         for number, rule in enumerate(chain.rules):
             if algebra.impossible(live):
                 break
-            fits, verdict = self._run_steps(chain.name, number, rule, state, live)
+            fits, verdicts = self._run_steps(chain.name, number, rule, state, live)
             if state.watch:
                 state.watch(rule, live, fits)
-            if algebra.impossible(fits):
-                continue
-            match verdict:
-                case None:
-                    pass
-                case s.Jump(name):
-                    returned = self.run(self.chains[name], state, fits)
-                    live = algebra.any(algebra.all(live, algebra.no(fits)), returned)
-                case s.Goto(name):
-                    back = algebra.any(back, self.run(self.chains[name], state, fits))
-                    live = algebra.all(live, algebra.no(fits))
-                case s.Return():
-                    back = algebra.any(back, fits)
-                    live = algebra.all(live, algebra.no(fits))
-                case _:
-                    _decide(state, fits, verdict)
-                    live = algebra.all(live, algebra.no(fits))
+            for when, verdict in verdicts:
+                if not algebra.impossible(when):
+                    live, back = self._follow(verdict, state, when, live, back)
         return algebra.any(live, back)
+
+    def _follow(
+        self, verdict: s.Statement, state: State, when: Bool, live: Bool, back: Bool
+    ) -> tuple[Bool, Bool]:
+        """Where the chain goes on, and where it comes back, after a verdict."""
+        algebra = state.algebra
+        gone = algebra.all(live, algebra.no(when))
+        match verdict:
+            case s.Continue():
+                return live, back
+            case s.Jump(name):
+                return algebra.any(gone, self.run(self.chains[name], state, when)), back
+            case s.Goto(name):
+                return gone, algebra.any(back, self.run(self.chains[name], state, when))
+            case s.Return():
+                return gone, algebra.any(back, when)
+            case _:
+                self._decide(state, when, verdict)
+                return gone, back
 
     def _run_steps(
         self, chain: str, number: int, rule: ast.Rule, state: State, live: Bool
-    ) -> tuple[Bool, s.Statement | None]:
+    ) -> tuple[Bool, list[tuple[Bool, s.Statement]]]:
         """Do one step after the other; the answer is where the end is reached, and what ends it."""
         fits = live
         for index, step in enumerate(rule.statements):
             if state.algebra.impossible(fits):
                 break
             if isinstance(step, s.Verdict | s.Nat):
-                return fits, step
+                return fits, [(fits, step)]
             view = View(state, self.places.get((chain, number, index), ""))
+            if isinstance(step, s.VerdictMap):
+                return fits, self._look_up(step, view, fits)
             fits = state.algebra.all(fits, self._step(step, view, fits))
-        return fits, None
+        return fits, []
+
+    def _look_up(
+        self, step: s.VerdictMap, view: View, fits: Bool
+    ) -> list[tuple[Bool, s.Statement]]:
+        """The verdicts that a map may hold for the packet."""
+        found = pairs(step.key, step.map, view, self.sets)
+        return [
+            (view.state.algebra.all(fits, when), verdict)
+            for when, verdict in found
+            if isinstance(verdict, s.Verdict)
+        ]
+
+    def _decide(self, state: State, when: Bool, verdict: s.Statement) -> None:
+        match verdict:
+            case s.Accept():
+                pass  # ends this base chain alone
+            case s.Drop():
+                state.decide(when, DROP)
+            case s.Reject(protocol, reason):
+                state.decide(when, Verdict("reject", f"{protocol} {reason}"))
+            case s.Nat():
+                for here, binding in self._bindings(verdict, View(state, "")):
+                    state.bind(state.algebra.all(when, here), binding)
+            case _:
+                raise TypeError(f"no meaning for {verdict!r}")
+
+    def _bindings(self, nat: s.Nat, view: View) -> Iterator[tuple[Bool, Binding]]:
+        """What a NAT statement may ask for: one thing, or what a map holds for the packet."""
+        ports, flags = _bounds(nat.port), frozenset(nat.flags)
+        if not isinstance(nat.address, x.Lookup):
+            yield view.state.algebra.true, Binding(nat.kind, _bounds(nat.address), ports, flags)
+            return
+        for when, value in pairs(nat.address.key, nat.address.map, view, self.sets):
+            if isinstance(value, x.Expression):
+                yield when, Binding(nat.kind, _bounds(value), ports, flags)
 
     def _step(self, step: s.Statement, view: View, when: Bool) -> Bool:
         """Do one step where a condition holds; the answer is where the rule goes on."""
@@ -139,11 +183,15 @@ class _Meaning:
             case s.Notrack():
                 _notrack(state, when)
             case s.UpdateSet(operation, name, key):
-                value = evaluate(key, view)
-                happens = state.algebra.all(when, value.there)
-                event = Event(operation, (names.unspell(name),), (value.word,))
-                state.happen(happens, event)
-                return value.there
+                values = evaluate_key(key, view)
+                there = state.algebra.all(*(value.there for value in values))
+                words = tuple(value.word for value in values)
+                event = Event(operation, (names.unspell(name),), words)
+                state.happen(state.algebra.all(when, there), event)
+                return there
+            case s.Limit(rate, per, burst, over):
+                within = view.ask_here(f"within {rate}/{per} burst {burst}", 1)
+                return state.algebra.equal(within, state.algebra.word(not over, 1))
             case s.Set(key, expression):
                 return _set(key, expression, view, when)
             case _:
@@ -178,20 +226,6 @@ def _notrack(state: State, when: Bool) -> None:
     algebra = state.algebra
     fresh = algebra.all(when, algebra.no(state.has_entry))
     state.assign(fresh, "ct_state", state.word("ct_state", STATE_BITS["untracked"]))
-
-
-def _decide(state: State, when: Bool, verdict: s.Statement) -> None:
-    match verdict:
-        case s.Accept():
-            pass  # ends this base chain alone
-        case s.Drop():
-            state.decide(when, DROP)
-        case s.Reject(protocol, reason):
-            state.decide(when, Verdict("reject", f"{protocol} {reason}"))
-        case s.Nat(kind, address, port, flags):
-            state.bind(when, Binding(kind, _bounds(address), _bounds(port), frozenset(flags)))
-        case _:
-            raise TypeError(f"no meaning for {verdict!r}")
 
 
 def _bounds(literal: x.Expression | None) -> tuple[int, int] | None:

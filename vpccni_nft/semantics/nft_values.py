@@ -21,7 +21,7 @@ from .packet import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from ..nft.ast import Set
     from .algebra import Bool, Word
@@ -81,6 +81,9 @@ SYMBOLS = {
 
 RANDOM_BITS = 31
 
+#: The protocols whose headers begin with two ports.
+WITH_PORTS = (6, 17, 33, 132, 136)
+
 
 def evaluate(expression: x.Expression, view: View) -> Value:
     """An expression's value."""
@@ -107,8 +110,8 @@ def evaluate(expression: x.Expression, view: View) -> Value:
             return _field(state, "fragment", state.is_("fragmented", 1))
         case x.Fib():
             return _fib(expression, view)
-        case x.Numgen(modulus):
-            return Value(view.ask_here(f"counter of {modulus}", 32), 32, state.algebra.true)
+        case x.Numgen():
+            return _numgen(expression, view)
         case _:
             raise TypeError(f"no meaning for {expression!r}")
 
@@ -127,12 +130,29 @@ def _payload(payload: x.Payload, state: State) -> Value:
             return _field(state, payload.field, state.algebra.true)
         case "ip", "frag-off":
             return _field(state, "fragment", state.algebra.true)
-    number, field = TRANSPORT[payload.protocol, payload.field]
-    bits = width(field, state.family)
     algebra = state.algebra
+    if payload.protocol == "th":
+        field = payload.field
+        there = algebra.any(*(state.is_("protocol", number) for number in WITH_PORTS))
+    else:
+        number, field = TRANSPORT[payload.protocol, payload.field]
+        there = state.is_("protocol", number)
+    bits = width(field, state.family)
     bytes_there = algebra.ask(f"bytes of a fragment for {field}", (), bits)
     word = algebra.choose(state.is_("fragment", 0), state.fields[field], bytes_there)
-    return Value(word, bits, state.is_("protocol", number))
+    return Value(word, bits, there)
+
+
+def _numgen(numgen: x.Numgen, view: View) -> Value:
+    """A counter that stands somewhere, or a number drawn below the modulus."""
+    algebra = view.state.algebra
+    if numgen.offset:
+        raise TypeError(f"no meaning for {numgen!r}")
+    if numgen.mode == "inc":
+        return Value(view.ask_here(f"counter of {numgen.modulus}", 32), 32, algebra.true)
+    drawn = view.ask_here(f"number below {numgen.modulus}", 32)
+    below = algebra.at_most(drawn, algebra.word(numgen.modulus - 1, 32))
+    return Value(algebra.choose(below, drawn, algebra.word(0, 32)), 32, algebra.true)
 
 
 def _binary(binary: x.Binary, view: View) -> Value:
@@ -158,15 +178,24 @@ def _fib(fib: x.Fib, view: View) -> Value:
     return Value(answer, 1, state.algebra.true)
 
 
+def evaluate_key(key: x.Expression, view: View) -> tuple[Value, ...]:
+    """The parts of a key; most have one."""
+    parts = key.parts if isinstance(key, x.Concat) else (key,)
+    return tuple(evaluate(part, view) for part in parts)
+
+
 def compare(match: s.Match, view: View, sets: Mapping[str, Set]) -> Bool:
     """Whether a match holds."""
     algebra = view.state.algebra
+    if isinstance(match.right, x.AnonymousSet | x.SetReference):
+        there, holds = contains(match.left, match.right, view, sets)
+        return algebra.all(there, holds if match.operator == "==" else algebra.no(holds))
     value = evaluate(match.left, view)
     match match.operator:
         case "==":
-            holds = _equals(value, match.left, match.right, view, sets)
+            holds = _equals(value, match.left, match.right, view)
         case "!=":
-            holds = algebra.no(_equals(value, match.left, match.right, view, sets))
+            holds = algebra.no(_equals(value, match.left, match.right, view))
         case "in":
             holds = algebra.no(_has_none(value, match, view))
         case "!":
@@ -175,9 +204,84 @@ def compare(match: s.Match, view: View, sets: Mapping[str, Set]) -> Bool:
             holds = algebra.no(algebra.at_most(_word(match, value, view), value.word))
         case ">=":
             holds = algebra.at_most(_word(match, value, view), value.word)
+        case ">":
+            holds = algebra.no(algebra.at_most(value.word, _word(match, value, view)))
+        case "<=":
+            holds = algebra.at_most(value.word, _word(match, value, view))
         case _:
             raise TypeError(f"no meaning for {match!r}")
     return algebra.all(value.there, holds)
+
+
+def contains(
+    key: x.Expression,
+    elements: x.AnonymousSet | x.SetReference,
+    view: View,
+    sets: Mapping[str, Set],
+) -> tuple[Bool, Bool]:
+    """Whether a key has a value, and whether it is in a set.
+
+    What the text does not list is for the world to know: sets that rules or programs fill.
+    """
+    algebra = view.state.algebra
+    values = evaluate_key(key, view)
+    there = algebra.all(*(value.there for value in values))
+    listed = _elements(elements, sets)
+    if isinstance(elements, x.SetReference) and not listed:
+        member = view.state.member(names.unspell(elements.name), *(one.word for one in values))
+        return there, member
+    return there, algebra.any(*(_is_element(values, key, one, view) for one in listed))
+
+
+def pairs(
+    key: x.Expression,
+    elements: x.AnonymousSet | x.SetReference,
+    view: View,
+    sets: Mapping[str, Set],
+) -> Iterator[tuple[Bool, x.Expression | s.Verdict]]:
+    """What a map holds for a key: each value, and where it is the one."""
+    algebra = view.state.algebra
+    values = evaluate_key(key, view)
+    free = algebra.all(*(value.there for value in values))
+    listed = [_pair(element) for element in _elements(elements, sets)]
+    # The element for all others comes last, wherever it stands.
+    for wanted, value in sorted(listed, key=lambda pair: isinstance(pair[0], x.CatchAll)):
+        here = algebra.all(free, _is_element(values, key, wanted, view))
+        yield here, value
+        free = algebra.all(free, algebra.no(here))
+
+
+def _elements(
+    elements: x.AnonymousSet | x.SetReference, sets: Mapping[str, Set]
+) -> tuple[x.Expression, ...]:
+    if isinstance(elements, x.AnonymousSet):
+        return elements.elements
+    return sets[elements.name].elements
+
+
+def _pair(element: x.Expression) -> tuple[x.Expression, x.Expression | s.Verdict]:
+    if not isinstance(element, x.Pair):
+        raise TypeError(f"not an element of a map: {element!r}")
+    return element.key, element.value
+
+
+def _is_element(
+    values: tuple[Value, ...], key: x.Expression, element: x.Expression, view: View
+) -> Bool:
+    """Whether a key is an element, which may be a range, a prefix, or several parts of these."""
+    algebra = view.state.algebra
+    if isinstance(element, x.Element):
+        element = element.key
+    if isinstance(element, x.CatchAll):
+        return algebra.true
+    wanted = element.parts if isinstance(element, x.Concat) else (element,)
+    keys = key.parts if isinstance(key, x.Concat) else (key,)
+    return algebra.all(
+        *(
+            _equals(value, left, right, view)
+            for value, left, right in zip(values, keys, wanted, strict=True)
+        )
+    )
 
 
 def _word(match: s.Match, value: Value, view: View) -> Word:
@@ -190,19 +294,10 @@ def _has_none(value: Value, match: s.Match, view: View) -> Bool:
     return algebra.equal(found, algebra.word(0, value.width))
 
 
-def _equals(
-    value: Value, left: x.Expression, right: x.Expression, view: View, sets: Mapping[str, Set]
-) -> Bool:
-    """Whether a value is a literal, or one of several."""
+def _equals(value: Value, left: x.Expression, right: x.Expression, view: View) -> Bool:
+    """Whether a value is a literal, or inside one."""
     algebra = view.state.algebra
     match right:
-        case x.AnonymousSet(elements):
-            return algebra.any(*(_equals(value, left, one, view, sets) for one in elements))
-        case x.SetReference(name) if sets[name].elements:
-            elements = sets[name].elements
-            return algebra.any(*(_equals(value, left, one, view, sets) for one in elements))
-        case x.SetReference(name):
-            return view.state.member(names.unspell(name), value.word)
         case x.Range(low, high):
             first = algebra.word(_constant(low, left), value.width)
             last = algebra.word(_constant(high, left), value.width)

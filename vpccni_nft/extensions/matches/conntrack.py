@@ -22,7 +22,7 @@ from ...semantics.packet import STATUS_BITS
 from ..compare import always_or_never, compare_network, compare_ports, equality
 from ..extension import Extension, Piece
 from ..marks import HAS_ENTRY
-from ..ports import port_fits
+from ..ports import HEADERS, port_fits
 from ..states import NAT_BITS, STATES, WITHOUT_ENTRY, has_state, lower_states, parse_list
 from ..words import negatable_option, negation
 
@@ -209,6 +209,9 @@ def _may_lack_entry(states: Negatable[Names]) -> bool:
 
 def _of_the_entry(node: Conntrack, context: Context) -> Iterator[s.Match]:
     header = NETWORK_HEADER[context.family]
+    wanted = node.protocol.value if node.protocol and not node.protocol.negated else None
+    if None not in (wanted, context.protocol) and wanted != context.protocol:
+        raise context.refuse("nft takes one protocol in a rule, for packet and connection")
     if node.protocol:
         protocol = x.Protocol(node.protocol.value)
         yield _compare(x.Ct("protocol", "original"), protocol, negated=node.protocol.negated)
@@ -228,8 +231,8 @@ def _of_the_entry(node: Conntrack, context: Context) -> Iterator[s.Match]:
         ("reply", "dst", node.reply_destination_port),
     ):
         if ports:
-            if context.protocol is None and (not node.protocol or node.protocol.negated):
-                raise context.refuse("nft compares ports of a connection of one protocol only")
+            if not HEADERS.keys() & {context.protocol, wanted}:
+                raise context.refuse("nft compares a connection's ports of a known protocol only")
             left = x.Ct(f"proto-{end}", direction)
             yield from compare_ports(left, (ports.value,), negated=ports.negated)
     if node.status:

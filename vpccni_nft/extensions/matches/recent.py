@@ -164,7 +164,9 @@ def lower(node: Recent, context: Context) -> tuple[s.Statement, ...]:
         f"the list {node.name} becomes a set that starts empty: where xt_recent forgets the oldest"
         f" of 100 addresses, it takes {DYNAMIC_SET_SIZE}, and then rules that add one do not match",
     )
-    changes = node.operation is not Operation.CHECK
+    changes = node.operation is not Operation.CHECK and (
+        node.operation is not Operation.UPDATE or not node.negated
+    )
     mask = node.mask.value if node.mask else context.family.all_ones
     name = context.recent_set(node.name, mask, _age(node), changes=changes)
     key = _key(node, context)

@@ -1,0 +1,241 @@
+"""From the tree of an nft expression, a literal or the elements of a set to their objects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..nft import expressions as x
+from ..nft import statements as s
+from . import nft_types as types
+from .nft_words import branches, tokens, word_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from lark import Token
+
+    from ..core.values import Family
+    from .nft_types import DataType
+    from .nft_words import Branch, Words
+
+    Types = tuple[DataType, ...]
+
+#: Longer chains of operators, and longer keys, than any rule has or nft takes.
+LONGEST = 16
+
+#: Verdicts by their node in the grammar; jump and goto take a chain.
+VERDICTS: Mapping[str, Callable[..., s.Verdict]] = {
+    "accept": s.Accept, "drop": s.Drop, "return": s.Return, "continue": s.Continue,
+    "jump": s.Jump, "goto": s.Goto,
+}  # fmt: skip
+
+_OPERATORS = {"and": "&", "xor": "^", "or": "|"}
+_BINDING = {"&": 3, "^": 2, "|": 1}
+_MODES = {"inc": "inc", "random": "random"}
+
+#: What an element can have besides its key and value.
+_OPTIONS = frozenset({"comment", "timeout", "expires", "element_counter"})
+
+
+@attrs.frozen
+class ExpressionReader:
+    """Reads expressions of a table of one family."""
+
+    words: Words
+    family: Family
+
+    # --- what is read ---------------------------------------------------------------------------
+
+    def expression(self, tree: Branch) -> tuple[x.Expression, Types]:
+        """An expression, and the types of what it is compared with."""
+        parts = [self._term(term) for term in branches(tree)]
+        if len(parts) > LONGEST:
+            raise self.words.problem(word_of(tree), "the key has too many parts")
+        if len(parts) == 1:
+            return parts[0][0], (parts[0][1],)
+        return x.Concat(tuple(part for part, _ in parts)), tuple(type_ for _, type_ in parts)
+
+    def _term(self, tree: Branch) -> tuple[x.Expression, DataType]:
+        field, *rest = branches(tree)
+        result, type_ = self._field(field)
+        if len(rest) > 2 * LONGEST:
+            raise self.words.problem(word_of(tree), "the expression has too many operators")
+        binding = _BINDING["&"]
+        for sign, operand in zip(rest[::2], rest[1::2], strict=True):
+            word = word_of(sign)
+            operator = _OPERATORS.get(word, str(word))
+            if _BINDING[operator] > binding:
+                message = f"“{word}” binds closer than the operator before it"
+                raise self.words.problem(word, message)
+            binding = _BINDING[operator]
+            result = x.Binary(operator, result, self._operand(operand, type_))
+        return result, type_
+
+    def _operand(self, tree: Branch, type_: DataType) -> x.Expression:
+        literal = self.flags(tokens(tree), type_)
+        # nft lists this mask in decimal.
+        if type_ is types.FRAGMENT_OFFSET and isinstance(literal, x.Number):
+            return x.Hex(literal.value)
+        if not isinstance(literal, x.Number | x.Hex | x.Host | x.Flags):
+            raise self.words.problem(word_of(tree), "this is not a mask")
+        return literal
+
+    def _field(self, tree: Branch) -> tuple[x.Expression, DataType]:
+        words = list(tree.scan_values(lambda _: True))
+        if tree.data == "payload":
+            return self._payload(*words)
+        if tree.data == "meta":
+            (key,) = words
+            return x.Meta(str(key)), self.words.look_up(key, types.META, "key of meta")
+        if tree.data == "ct":
+            return self._ct(words)
+        if tree.data == "fib":
+            return self._fib(words)
+        if tree.data == "numgen":
+            mode, modulus, *offset = words
+            start = self.words.integer(offset[0]) if offset else 0
+            kind = self.words.look_up(mode, _MODES, "kind of numgen")
+            return x.Numgen(self.words.integer(modulus), kind, start), types.number(32)
+        (header,) = words
+        if str(header) not in types.EXTENSION_HEADERS:
+            raise self.words.problem(header, f"“{header}” is not a known extension header")
+        return x.ExtensionHeader(str(header)), types.PRESENCE
+
+    def _payload(self, protocol: Token, field: Token) -> tuple[x.Expression, DataType]:
+        if str(protocol) in types.EXTENSION_FIELDS:
+            fields = types.EXTENSION_FIELDS[str(protocol)]
+            type_ = self.words.look_up(field, fields, f"field of {protocol}")
+            return x.ExtensionHeader(str(protocol), str(field)), type_
+        type_ = self.words.look_up(field, types.FIELDS[str(protocol)], f"field of {protocol}")
+        return x.Payload(str(protocol), str(field)), type_
+
+    def _ct(self, words: list[Token]) -> tuple[x.Expression, DataType]:
+        *before, last = words
+        key = last
+        if len(before) == 2:
+            key = last.update(value=f"{before[1]} {last}")
+        type_ = self.words.look_up(key, types.CT, "key of ct")
+        return x.Ct(str(key), str(before[0]) if before else ""), type_
+
+    def _fib(self, words: list[Token]) -> tuple[x.Expression, DataType]:
+        *flags, result = words
+        if len(flags) > LONGEST:
+            raise self.words.problem(flags[0], "the key has too many parts")
+        for flag in flags:
+            if str(flag) not in types.FIB_FLAGS:
+                raise self.words.problem(flag, f"“{flag}” is not a known key of fib")
+        type_ = self.words.look_up(result, types.FIB, "result of fib")
+        return x.Fib(tuple(map(str, flags)), str(result)), type_
+
+    # --- literals -------------------------------------------------------------------------------
+
+    def flags(self, words: Sequence[Token], type_: DataType) -> x.Expression:
+        """Some flags, or the one value of any other type."""
+        if len(words) == 1:
+            return self.words.value(words[0], type_)
+        names: list[str] = []
+        for word in words:
+            value = self.words.value(word, type_)
+            if not isinstance(value, x.Flags):
+                raise self.words.problem(word, "only flags can be put together")
+            names += value.names
+        return x.Flags(tuple(names))
+
+    def reference(self, tree: Branch) -> x.SetReference:
+        """A named set or map."""
+        return x.SetReference(str(word_of(tree))[1:])
+
+    def members(self, tree: Branch, types_: Types) -> x.AnonymousSet | x.SetReference:
+        """The elements of an anonymous set, or a reference to a named one."""
+        if tree.data == "reference":
+            return self.reference(tree)
+        return x.AnonymousSet(self.elements(tree, types_))
+
+    def verdicts(self, tree: Branch, types_: Types) -> x.AnonymousSet | x.SetReference:
+        """The same of a verdict map."""
+        if tree.data == "reference":
+            return self.reference(tree)
+        return x.AnonymousSet(self.pairs(tree, types_, None))
+
+    def lookup(self, tree: Branch, type_: DataType) -> x.Lookup:
+        """What a map holds for a key."""
+        key_tree, map_tree = branches(tree)
+        key, types_ = self.expression(key_tree)
+        if map_tree.data == "reference":
+            return x.Lookup(key, self.reference(map_tree))
+        return x.Lookup(key, x.AnonymousSet(self.pairs(map_tree, types_, (type_,))))
+
+    # --- elements -------------------------------------------------------------------------------
+
+    def elements(self, tree: Branch, types_: Types) -> tuple[x.Expression, ...]:
+        """The elements of a set."""
+        return tuple(self._element(element, types_) for element in branches(tree))
+
+    def _element(self, tree: Branch, types_: Types) -> x.Expression:
+        *_, last = children = branches(tree)
+        if len(children) > 1 and last.data not in _OPTIONS:
+            raise self.words.problem(word_of(tree), "an element of a set has no value")
+        return self._decorated(children, types_)
+
+    def pairs(self, tree: Branch, types_: Types, data: Types | None) -> tuple[x.Pair, ...]:
+        """The elements of a map; without types of its data, of a verdict map."""
+        return tuple(self._pair(element, types_, data) for element in branches(tree))
+
+    def _pair(self, tree: Branch, types_: Types, data: Types | None) -> x.Pair:
+        *before, last = branches(tree)
+        if not before or last.data in _OPTIONS:
+            raise self.words.problem(word_of(tree), "an element of a map has a value")
+        key = self._decorated(before, types_)
+        is_verdict = last.data != "key"
+        if is_verdict == (data is not None):
+            what = "a verdict" if data is None else "a value, no verdict"
+            raise self.words.problem(word_of(tree), f"an element of this map has {what}")
+        return x.Pair(key, self.verdict(last) if data is None else self._key(last, data))
+
+    def _decorated(self, children: list[Branch], types_: Types) -> x.Expression:
+        """A key with its comment, timeout and counter."""
+        key_tree, *options = children
+        key = self._key(key_tree, types_)
+        found: dict[str, Branch] = {}
+        for option in options:
+            if option.data in found:
+                raise self.words.problem(word_of(key_tree), f"this element has {option.data} twice")
+            found[option.data] = option
+        if not found:
+            return key
+        counter = found.get("element_counter")
+        timeout, expires, comment = map(found.get, ("timeout", "expires", "comment"))
+        return x.Element(
+            key,
+            counter=self.counted(counter) if counter else None,
+            timeout=self.words.seconds(word_of(timeout)) if timeout else None,
+            expires=self.words.milliseconds(word_of(expires)) if expires else None,
+            comment=self.words.string(word_of(comment)) if comment else "",
+        )
+
+    def _key(self, tree: Branch, types_: Types) -> x.Expression:
+        parts = branches(tree)
+        if len(parts) == 1 and str(word_of(tree)) == "*":
+            return x.CatchAll()
+        if len(parts) != len(types_):
+            message = f"this has {len(parts)} parts instead of {len(types_)}"
+            raise self.words.problem(word_of(tree), message)
+        literals = tuple(
+            self.flags(tokens(part), type_) for part, type_ in zip(parts, types_, strict=True)
+        )
+        return literals[0] if len(literals) == 1 else x.Concat(literals)
+
+    def counted(self, tree: Branch) -> tuple[int, int]:
+        """What stands behind ``counter``: packets and bytes, or nothing."""
+        words = list(tree.scan_values(lambda _: True))
+        if not words:
+            return 0, 0
+        packets, octets = words
+        return self.words.integer(packets, 64), self.words.integer(octets, 64)
+
+    def verdict(self, tree: Branch) -> s.Verdict:
+        """A verdict."""
+        names = tuple(self.words.name(word) for word in tokens(tree))
+        return VERDICTS[tree.data](*names)

@@ -1,0 +1,140 @@
+"""Words of an nft ruleset with their places: names, numbers, times, strings."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, TypeVar
+
+import attrs
+from lark import Token, Tree
+
+from ..core.diagnostics import NFT_SYNTAX, Problem
+from ..core.span import Source, Span
+from ..core.values import parse_integer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ..nft import expressions as x
+    from .nft_types import DataType
+
+    Branch = Tree[Token]
+
+T = TypeVar("T")
+
+_NAME = re.compile(r"(?!\.$)[A-Za-z_.][A-Za-z0-9_./-]{0,254}", re.ASCII)
+_TIME = re.compile(
+    r"(?:(\d{1,9})w)?(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,15})s)?(?:(\d{1,18})ms)?",
+    re.ASCII,
+)
+_MILLISECONDS = (604_800_000, 86_400_000, 3_600_000, 60_000, 1000, 1)
+
+
+@attrs.frozen
+class Words:
+    """Reads tokens; what does not fit is a Problem at the token's place."""
+
+    source: Source
+
+    def span(self, token: Token) -> Span:
+        """Where a token stands."""
+        assert token.line is not None
+        assert token.column is not None
+        return Span(self.source, token.line, token.column, token.column + len(token))
+
+    def problem(self, token: Token, message: str, hint: str = "") -> Problem:
+        """A problem with a token."""
+        return Problem(NFT_SYNTAX, message, span=self.span(token), hint=hint)
+
+    def convert(self, token: Token, read: Callable[[str], T]) -> T:
+        """What a reader makes of a token."""
+        try:
+            return read(str(token))
+        except ValueError as error:
+            message = str(error)
+            if len(message) > 200:
+                message = f"“{printed(token)}” is not expected here"
+            raise self.problem(token, message) from None
+
+    def value(self, token: Token, type_: DataType) -> x.Expression:
+        """A literal of a data type."""
+        if token.type != "STRING":
+            return self.convert(token, type_.read)
+        if not type_.quoted:
+            raise self.problem(token, "only an interface's name stands in quotes here")
+        text = self.string(token)
+        return self.convert(token, lambda _: type_.read(text))
+
+    def look_up(self, token: Token, known: Mapping[str, T], what: str) -> T:
+        """What is known under a word."""
+        try:
+            return known[str(token)]
+        except KeyError:
+            raise self.problem(token, f"“{printed(token)}” is not a known {what}") from None
+
+    def name(self, token: Token) -> str:
+        """The name of a table, chain, set or counter."""
+        if not _NAME.fullmatch(token):
+            raise self.problem(token, f"“{printed(token)}” is not a name")
+        return str(token)
+
+    def integer(self, token: Token, bits: int = 32) -> int:
+        """A number."""
+        return self.convert(token, lambda text: parse_integer(text, (1 << bits) - 1))
+
+    def milliseconds(self, token: Token) -> int:
+        """A stretch of time: ``1d2h3m4s5ms``, or seconds without a unit."""
+        if re.fullmatch(r"\d{1,15}", token, re.ASCII):
+            return int(token) * 1000
+        match = _TIME.fullmatch(token)
+        if not match:
+            raise self.problem(token, f"“{printed(token)}” is not a time")
+        return sum(
+            int(amount) * unit
+            for amount, unit in zip(match.groups("0"), _MILLISECONDS, strict=True)
+        )
+
+    def seconds(self, token: Token) -> int:
+        """A stretch of time in whole seconds."""
+        seconds, rest = divmod(self.milliseconds(token), 1000)
+        if rest:
+            raise self.problem(token, f"“{token}” is not a whole number of seconds")
+        return seconds
+
+    def string(self, token: Token) -> str:
+        """What stands between quotes."""
+        text = str(token)[1:-1]
+        if not text.isprintable():
+            raise self.problem(token, "the string has characters that cannot be printed")
+        return text
+
+
+def printed(token: Token) -> str:
+    """A word for a message."""
+    return token if len(token) <= 40 else f"{token[:40]}…"
+
+
+def tokens(tree: Branch) -> list[Token]:
+    """The words of a node itself."""
+    return [child for child in tree.children if isinstance(child, Token)]
+
+
+def branches(tree: Branch) -> list[Branch]:
+    """The nodes below a node."""
+    return [child for child in tree.children if isinstance(child, Tree)]
+
+
+def first_token(tree: Branch) -> Token | None:
+    """The first word of a node, or None where it is of keywords alone."""
+    for child in tree.children:
+        found = child if isinstance(child, Token) else first_token(child)
+        if found is not None:
+            return found
+    return None
+
+
+def word_of(tree: Branch) -> Token:
+    """The first word of a node that has one."""
+    word = first_token(tree)
+    assert word is not None
+    return word
