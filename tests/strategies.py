@@ -77,7 +77,7 @@ Room = type[Any]  #: the node of a match or of a target
 ByFamily = Callable[[Family], SearchStrategy[T]]
 
 FULL = 0xFFFFFFFF
-LARGEST_COUNT = 2**64 - 1
+LARGEST_COUNT = 2**63 - 1
 
 TCP, UDP, DCCP, SCTP, UDPLITE, ICMP, ICMPV6 = 6, 17, 33, 132, 136, 1, 58
 WITH_PORTS = (TCP, UDP, DCCP, SCTP, UDPLITE)

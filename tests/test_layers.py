@@ -46,7 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     ".": {"core", "iptables", "nft", "translation", "optimizer", "equivalence", "vpccni"},
     "strategies": {*_PROOF, "equivalence", "strategies"},
     "suite": {*_PROOF, "translation", "equivalence", "strategies", "suite"},
-    "cli": {*_TRANSLATION, "optimizer", "equivalence", "vpccni", "cli"},
+    "cli": {*_TRANSLATION, *_SHARED, "optimizer", "equivalence", "vpccni", "cli"},
     "__main__": {"cli"},
 }
 

@@ -7,6 +7,7 @@ page for each code; a test holds that catalogue and pages agree.
 from __future__ import annotations
 
 import enum
+import re
 from typing import TYPE_CHECKING
 
 import attrs
@@ -80,12 +81,16 @@ CATALOGUE: tuple[Code, ...] = tuple(
 )
 
 
-#: The most characters of a message: it may quote the input, which may be of any length.
+#: The most characters of a message, and of what it quotes: the input may be of any length.
 MESSAGE_LENGTH = 400
+QUOTE_LENGTH = 100
+
+_LONG_QUOTE = re.compile(rf"(?<=“)([^”]{{{QUOTE_LENGTH}}})[^”]+|(\S{{{QUOTE_LENGTH}}})\S+")
 
 
 def shortened(text: str) -> str:
     """A text that fits a message."""
+    text = _LONG_QUOTE.sub(lambda found: f"{found[1] or found[2]}…", text)
     return text if len(text) <= MESSAGE_LENGTH else f"{text[: MESSAGE_LENGTH - 1]}…"
 
 

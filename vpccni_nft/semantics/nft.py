@@ -18,7 +18,7 @@ from ..nft import statements as s
 from .effects import View
 from .hook import BaseChain
 from .nft_values import compare, evaluate, evaluate_key, pairs
-from .packet import DROP, STATE_BITS, Binding, Event, State, Verdict
+from .packet import DROP, STATE_BITS, Binding, Event, NoMeaning, State, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -129,7 +129,8 @@ class _Meaning:
                 return fits, [(fits, step)]
             view = View(state, self.places.get((chain, number, index), ""))
             if isinstance(step, s.VerdictMap):
-                return fits, self._look_up(step, view, fits)
+                verdicts = self._look_up(step, view, fits)
+                return state.algebra.any(*(when for when, _ in verdicts)), verdicts
             fits = state.algebra.all(fits, self._step(step, view, fits))
         return fits, []
 
@@ -156,7 +157,7 @@ class _Meaning:
                 for here, binding in self._bindings(verdict, View(state, "")):
                     state.bind(state.algebra.all(when, here), binding)
             case _:
-                raise TypeError(f"no meaning for {verdict!r}")
+                raise NoMeaning(f"no meaning for {verdict!r}")
 
     def _bindings(self, nat: s.Nat, view: View) -> Iterator[tuple[Bool, Binding]]:
         """What a NAT statement may ask for: one thing, or what a map holds for the packet."""
@@ -195,7 +196,7 @@ class _Meaning:
             case s.Set(key, expression):
                 return _set(key, expression, view, when)
             case _:
-                raise TypeError(f"no meaning for {step!r}")
+                raise NoMeaning(f"no meaning for {step!r}")
         return state.algebra.true
 
 
@@ -217,7 +218,7 @@ def _set(key: x.Expression, expression: x.Expression, view: View, when: Bool) ->
             state.assign(fresh, "ct_template", state.word("ct_template", 1))
             state.assign(fresh, "ct_state", state.word("ct_state", STATE_BITS["new"]))
         case _:
-            raise TypeError(f"no meaning for a change of {key!r}")
+            raise NoMeaning(f"no meaning for a change of {key!r}")
     return value.there
 
 
@@ -245,6 +246,6 @@ def _number(literal: x.Expression) -> int:
         case x.Host(address):
             return address.value
         case x.Prefix(address, _):
-            raise TypeError(f"a prefix is no bound: {address}")
+            raise NoMeaning(f"a prefix is no bound: {address}")
         case _:
-            raise TypeError(f"not a number: {literal!r}")
+            raise NoMeaning(f"not a number: {literal!r}")

@@ -15,6 +15,7 @@ from .packet import (
     STATE_BITS,
     STATUS_BITS,
     TCP_FLAGS,
+    NoMeaning,
     interface_word,
     prefix_mask,
     width,
@@ -113,7 +114,7 @@ def evaluate(expression: x.Expression, view: View) -> Value:
         case x.Numgen():
             return _numgen(expression, view)
         case _:
-            raise TypeError(f"no meaning for {expression!r}")
+            raise NoMeaning(f"no meaning for {expression!r}")
 
 
 def _field(state: State, field: str, there: Bool) -> Value:
@@ -134,6 +135,8 @@ def _payload(payload: x.Payload, state: State) -> Value:
     if payload.protocol == "th":
         field = payload.field
         there = algebra.any(*(state.is_("protocol", number) for number in WITH_PORTS))
+    elif (payload.protocol, payload.field) not in TRANSPORT:
+        raise NoMeaning(f"no meaning for {payload!r}")
     else:
         number, field = TRANSPORT[payload.protocol, payload.field]
         there = state.is_("protocol", number)
@@ -147,7 +150,7 @@ def _numgen(numgen: x.Numgen, view: View) -> Value:
     """A counter that stands somewhere, or a number drawn below the modulus."""
     algebra = view.state.algebra
     if numgen.offset:
-        raise TypeError(f"no meaning for {numgen!r}")
+        raise NoMeaning(f"no meaning for {numgen!r}")
     if numgen.mode == "inc":
         return Value(view.ask_here(f"counter of {numgen.modulus}", 32), 32, algebra.true)
     drawn = view.ask_here(f"number below {numgen.modulus}", 32)
@@ -209,7 +212,7 @@ def compare(match: s.Match, view: View, sets: Mapping[str, Set]) -> Bool:
         case "<=":
             holds = algebra.at_most(value.word, _word(match, value, view))
         case _:
-            raise TypeError(f"no meaning for {match!r}")
+            raise NoMeaning(f"no meaning for {match!r}")
     return algebra.all(value.there, holds)
 
 
@@ -261,7 +264,7 @@ def _elements(
 
 def _pair(element: x.Expression) -> tuple[x.Expression, x.Expression | s.Verdict]:
     if not isinstance(element, x.Pair):
-        raise TypeError(f"not an element of a map: {element!r}")
+        raise NoMeaning(f"not an element of a map: {element!r}")
     return element.key, element.value
 
 
@@ -331,11 +334,19 @@ def _constant(literal: x.Expression, left: x.Expression) -> int:
         case x.Interface(name):
             return interface_word(name)
         case x.Symbol(name):
-            return SYMBOLS[f"{_key(left)} {name}"]
+            return _symbol(left, name)
         case x.Flags(flags):
-            return sum(SYMBOLS[f"{_key(left)} {name}"] for name in flags)
+            return sum(_symbol(left, name) for name in flags)
         case _:
-            raise TypeError(f"not a constant: {literal!r}")
+            raise NoMeaning(f"not a constant: {literal!r}")
+
+
+def _symbol(left: x.Expression, name: str) -> int:
+    """What a word stands for beside a key."""
+    symbol = f"{_key(left)} {name}"
+    if symbol not in SYMBOLS:
+        raise NoMeaning(f"no meaning for the word {symbol}")
+    return SYMBOLS[symbol]
 
 
 def _key(expression: x.Expression) -> str:
@@ -352,4 +363,4 @@ def _key(expression: x.Expression) -> str:
         case x.ExtensionHeader():
             return "exthdr"
         case _:
-            raise TypeError(f"{expression!r} has no symbols")
+            raise NoMeaning(f"{expression!r} has no symbols")

@@ -101,6 +101,10 @@ def prefix_mask(name: str) -> int:
     return full ^ (full >> length)
 
 
+class NoMeaning(Exception):  # noqa: N818 - the model's limit, not a mistake of the caller
+    """A rule says something that is not modelled: what it does to a packet is not known here."""
+
+
 @attrs.frozen
 class Event:
     """A side effect: a count, a line in the log, a change of a set."""

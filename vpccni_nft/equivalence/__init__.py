@@ -1,0 +1,1 @@
+"""Whether two rulesets mean the same."""

@@ -1,0 +1,84 @@
+"""A node's own dump against its translation, as re-read from the script."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from .. import iptables
+from ..core.span import Source
+from ..parser import parse_sources
+from .node import Node
+from .plugin import PACKETS
+
+if TYPE_CHECKING:
+    from .node import ChainOf
+
+HOW = "give a dump: pytest --pyargs vpccni_nft.suite --iptables-save node.save"
+
+
+@functools.cache
+def _read(files: tuple[str, ...], allowed: tuple[str, ...]) -> Node:
+    return Node.read(files, allowed)
+
+
+def _node(config: pytest.Config) -> Node | None:
+    files = config.getoption("iptables_save", default=None)
+    if not files:
+        return None
+    try:
+        return _read(tuple(files), tuple(config.getoption("allow", default=None) or ()))
+    except (OSError, ValueError) as error:
+        raise pytest.UsageError(f"vpccni-nft: {error}") from None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test for each chain of the dump."""
+    if "chain" in metafunc.fixturenames:
+        node = _node(metafunc.config)
+        chains: list[Any] = list(node.chains()) if node else []
+        unknown = pytest.param(None, marks=pytest.mark.skip(reason=HOW), id="no dump")
+        metafunc.parametrize("chain", chains or [unknown], ids=str if chains else None)
+
+
+@pytest.fixture
+def node(request: pytest.FixtureRequest) -> Node:
+    """The dump that the options name."""
+    found = _node(request.config)
+    if found is None:
+        pytest.skip(HOW)
+    return found
+
+
+def test_the_dump_has_a_translation(node: Node) -> None:
+    """Nothing is refused."""
+    if node.translation.refused:
+        pytest.fail(node.refusal, pytrace=False)
+    assert node.script == node.translation.ruleset
+
+
+def test_saving_the_dump_gives_it_back(node: Node) -> None:
+    """What was understood of it is all of it."""
+    families = {table.family for table in node.dump.tables}
+    for family in families:
+        tables = tuple(table for table in node.dump.tables if table.family is family)
+        saved = iptables.save(iptables.Ruleset(tables))
+        again, diagnostics = parse_sources((Source.of(saved, "what was saved"),), family)
+        assert not [found for found in diagnostics if found.refuses]
+        assert again.tables == tables
+
+
+def test_packets_of_a_chain_end_alike(
+    chain: ChainOf, node: Node, request: pytest.FixtureRequest
+) -> None:
+    """Packets that aim at the rules of a chain end alike in the dump and in the script."""
+    if node.translation.refused:
+        pytest.skip("the dump has no translation")
+    packets = tuple(node.packets_for(chain, request.config.getoption("packets", PACKETS)))
+    if not packets:
+        pytest.skip("no built-in chain leads to it")
+    for packet in packets:
+        if node.differ(packet):
+            pytest.fail(node.explain(packet), pytrace=False)
