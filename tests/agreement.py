@@ -17,8 +17,8 @@ from vpccni_nft.extensions import extension_of
 from vpccni_nft.iptables.saver import rule_line
 from vpccni_nft.nft.serializer import rule_text
 from vpccni_nft.semantics.packet import ADDRESSES, NAME_BYTES
+from vpccni_nft.strategies import stream
 from vpccni_nft.strategies.aim import aims_of
-from vpccni_nft.strategies.packets import stream
 from vpccni_nft.translation import APPROXIMATIONS
 
 #: Approximations that both sides' meanings share. A log's prefix that nft cannot hold (T105) does

@@ -14,7 +14,7 @@ from vpccni_nft import iptables, nft
 from vpccni_nft.core.values import Family
 from vpccni_nft.equivalence.sample import Packet, chains_of, differences, run
 from vpccni_nft.semantics.hook import Outcome
-from vpccni_nft.strategies.packets import stream
+from vpccni_nft.strategies import stream
 
 from .agreement import ALIKE
 from .corpus import FOLDER as CORPUS

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vpccni_nft import Family, extensions, iptables
+from vpccni_nft import strategies as own
 
-from . import strategies as own
 from .agreement import Sides, sides_of
 from .corpus import NODES, name_of
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import vpccni_nft
 from vpccni_nft import Family, extensions, iptables
+from vpccni_nft import strategies as own
 from vpccni_nft.core.values import PortRange
 from vpccni_nft.extensions.matches.conntrack import Conntrack
 from vpccni_nft.extensions.matches.nfacct import Nfacct
@@ -29,7 +30,6 @@ from vpccni_nft.extensions.targets.notrack import Notrack
 from vpccni_nft.extensions.targets.reject import Reject
 from vpccni_nft.translation import APPROXIMATIONS
 
-from . import strategies as own
 from .corpus import without_times
 from .kernel import LoadError, Namespace
 from .test_corpus import expected_objects, listed_objects
@@ -62,7 +62,7 @@ def test_every_room_has_a_strategy() -> None:
 def test_every_field_of_a_node_takes_several_values(room: type[Any]) -> None:
     seen: dict[str, set[str]] = {field.name: set() for field in attrs.fields(room)}
 
-    @given(own.nodes(room, Family.IP))
+    @given(own.nodes_of_room(room, Family.IP))
     @settings(max_examples=60, derandomize=True, database=None)
     def collect(node: Any) -> None:
         for name, values in seen.items():

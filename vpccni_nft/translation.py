@@ -99,14 +99,14 @@ def translate(
     ValueError where ``allow`` or ``counters`` is something else.
 
     >>> text = "*raw\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -d 10.0.0.0/8 -j DROP\nCOMMIT\n"
-    >>> print(translate(text).script(), end="")  # doctest: +ELLIPSIS
+    >>> print(translate(text).script().expandtabs(4), end="")  # doctest: +ELLIPSIS
     # Written by vpccni-nft ...
     add table ip vpccni-raw
     delete table ip vpccni-raw
     table ip vpccni-raw {
         chain OUTPUT {
-                type filter hook output priority -300; policy accept;
-                ip daddr 10.0.0.0/8 counter drop
+            type filter hook output priority -300; policy accept;
+            ip daddr 10.0.0.0/8 counter drop
         }
     }
     """

@@ -63,6 +63,8 @@ def _name_places(
     """
     for number, rule in enumerate(chain.rules):
         for index, step in enumerate(rule.statements):
+            if (chain.name, number, index) in places:
+                continue  # a helper that two rules lead to is one place
             if isinstance(step, s.Match) and _draws(step.left):
                 places[chain.name, number, index] = f"{home} draw {next(seen)}"
             elif isinstance(step, s.VerdictMap | s.Limit):

@@ -1,0 +1,160 @@
+"""Rules with matches and targets where iptables takes them, behind the protocol that they need."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import attrs
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from ..core.values import Family, Negatable
+from ..iptables import Goto, Interface, Jump, Match, Rule, Target
+from .matches import MATCHES
+from .places import ANYWHERE, NEEDS, Place, Room, fits, needed_protocols
+from .targets import TARGETS
+from .values import (
+    ICMP,
+    ICMPV6,
+    TCP,
+    UDP,
+    WITH_PORTS,
+    ByFamily,
+    counters,
+    interface_tests,
+    negatable,
+    network_tests,
+    perhaps,
+    perhaps_negated,
+    protocols,
+)
+
+
+@attrs.frozen(eq=False)
+class Taste:
+    """Which of the rooms, nodes and base options are wanted."""
+
+    rooms: frozenset[Room] = frozenset((*MATCHES, *TARGETS))
+    wanted: Callable[[Match | Target], bool] = lambda _node: True
+    interface_tests: SearchStrategy[Negatable[Interface] | None] = interface_tests
+    protocols: SearchStrategy[int] = protocols
+
+
+EVERYTHING = Taste()
+
+
+@functools.cache
+def _every_node(family: Family, taste: Taste) -> Mapping[Room, SearchStrategy[Any]]:
+    by_family: Mapping[Room, ByFamily[Any]] = {**MATCHES, **TARGETS}
+    return {room: make(family).filter(taste.wanted) for room, make in by_family.items()}
+
+
+def nodes_of_room(room: Room, family: Family, taste: Taste = EVERYTHING) -> SearchStrategy[Any]:
+    """The nodes of one room."""
+    return _every_node(family, taste)[room]
+
+
+#: Protocols that no room needs are alike for all of them.
+_NEEDED = frozenset((*WITH_PORTS, ICMP, ICMPV6))
+
+
+@functools.cache
+def _fitting(
+    kind: Literal["matches", "targets"], place: Place, protocol: int | None, taste: Taste
+) -> SearchStrategy[Any]:
+    """The matches or targets that a rule may have."""
+    rooms: Mapping[Room, object] = MATCHES if kind == "matches" else TARGETS
+    fitting = [
+        nodes_of_room(room, place.family, taste)
+        for room in rooms
+        if room in taste.rooms and NEEDS.get(room, ANYWHERE).fit(place, protocol)
+    ]
+    return st.one_of(*fitting).filter(lambda node: fits(node, place, protocol))
+
+
+@functools.cache
+def _with_its_protocol(family: Family, taste: Taste, place: Place) -> Mapping[Room, Any]:
+    """The nodes of each room that fit in a place, behind the protocol that they need."""
+    return {
+        room: strategy.filter(lambda node: _fits_with_its_protocol(node, place))
+        for room, strategy in _every_node(family, taste).items()
+    }
+
+
+_perhaps_networks = {family: perhaps(network_tests(family)) for family in Family}
+_fragments = perhaps_negated(st.just(True))
+_perhaps_counters = perhaps(counters)
+few = st.integers(0, 3)
+_yes_or_no = st.booleans()
+calls: SearchStrategy[Callable[[str], Target]] = st.sampled_from((Jump, Goto))
+
+
+def draw_rule(
+    draw: st.DrawFn,
+    place: Place,
+    chains: tuple[str, ...] = (),
+    taste: Taste = EVERYTHING,
+    room: Room | None = None,
+) -> Rule:
+    """A rule that may stand in a place and call some chains; with ``room`` it has a node of it.
+
+    All strategies here are made once: making them takes longer than drawing from them.
+    """
+    has_to = draw(_with_its_protocol(place.family, taste, place)[room]) if room else None
+    protocol = draw(_protocol_tests(needed_protocols(has_to) if has_to else None, taste))
+    number = protocol.value if protocol and not protocol.negated else None
+    if number not in _NEEDED:
+        number = None
+    listed: list[Match] = [
+        draw(_fitting("matches", place, number, taste)) for _ in range(draw(few))
+    ]
+    if isinstance(has_to, Match):
+        listed.append(has_to)
+        if draw(_yes_or_no):
+            listed.reverse()
+    target: Target | None = None
+    if isinstance(has_to, Target):
+        target = has_to
+    elif draw(_yes_or_no) and chains:
+        called: str = draw(st.sampled_from(chains))
+        target = draw(calls)(called)
+    elif draw(_yes_or_no):
+        target = draw(_fitting("targets", place, number, taste))
+    comes_in = place.is_under("PREROUTING", "INPUT", "FORWARD")
+    goes_out = place.is_under("FORWARD", "OUTPUT", "POSTROUTING")
+    return Rule(
+        source=draw(_perhaps_networks[place.family]),
+        destination=draw(_perhaps_networks[place.family]),
+        in_interface=draw(taste.interface_tests) if comes_in else None,
+        out_interface=draw(taste.interface_tests) if goes_out else None,
+        protocol=protocol,
+        fragment=draw(_fragments) if place.family is Family.IP else None,
+        matches=tuple(listed),
+        target=target,
+        counters=draw(_perhaps_counters),
+    )
+
+
+@st.composite
+def rules(
+    draw: st.DrawFn, place: Place, taste: Taste = EVERYTHING, room: Room | None = None
+) -> Rule:
+    """Rules that call no chain."""
+    return draw_rule(draw, place, (), taste, room)
+
+
+def _fits_with_its_protocol(node: Match | Target, place: Place) -> bool:
+    needed = needed_protocols(node)
+    return fits(node, place, needed[0] if needed else None)
+
+
+@functools.cache
+def _protocol_tests(
+    needed: tuple[int, ...] | None, taste: Taste
+) -> SearchStrategy[Negatable[int] | None]:
+    if needed:
+        return st.sampled_from(needed).map(Negatable)
+    common = st.sampled_from((TCP, UDP, ICMP, ICMPV6)).map(Negatable)
+    return st.one_of(st.none(), common, negatable(taste.protocols))
