@@ -220,11 +220,6 @@ class PortRange:
             parse_integer(last, 0xFFFF) if last else 0xFFFF,
         )
 
-    @property
-    def is_everything(self) -> bool:
-        """Whether every port is in it."""
-        return (self.first, self.last) == (0, 0xFFFF)
-
     def format(self, separator: str) -> str:
         """Write it as PORT or PORT<separator>PORT."""
         if self.first == self.last:

@@ -40,11 +40,6 @@ def compare_network(left: x.Expression, test: Negatable[Network]) -> tuple[Match
     return (Match(x.Binary("&", left, mask), sign, x.Host(address)),)
 
 
-def compare_addresses(left: x.Expression, test: Negatable[AddressRange]) -> tuple[Match, ...]:
-    """Compare an address with a range."""
-    return (Match(left, equality(negated=test.negated), address_literal(test.value)),)
-
-
 def address_literal(addresses: AddressRange) -> x.Expression:
     """One address, or the range from first to last."""
     first, last = x.Host(addresses.first), x.Host(addresses.last)
