@@ -11,6 +11,7 @@ import attrs
 import vpccni_nft
 from vpccni_nft import Family, iptables, nft
 from vpccni_nft.core.values import Address
+from vpccni_nft.equivalence.aim import aims_of
 from vpccni_nft.equivalence.sample import Chains, Packet, chains_of, differences, run
 from vpccni_nft.equivalence.simplify import simplify
 from vpccni_nft.extensions import extension_of
@@ -18,7 +19,6 @@ from vpccni_nft.iptables.saver import rule_line
 from vpccni_nft.nft.serializer import rule_text
 from vpccni_nft.semantics.packet import ADDRESSES, NAME_BYTES
 from vpccni_nft.strategies import stream
-from vpccni_nft.strategies.aim import aims_of
 from vpccni_nft.translation import APPROXIMATIONS
 
 #: Approximations that both sides' meanings share. A log's prefix that nft cannot hold (T105) does

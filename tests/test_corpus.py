@@ -11,7 +11,7 @@ import vpccni_nft
 from vpccni_nft import iptables
 
 from .corpus import GENERAL, NODES, allowances, name_of
-from .kernel import Namespace
+from .namespaces import Namespace
 
 
 @pytest.mark.parametrize("path", [*NODES, *GENERAL], ids=name_of)

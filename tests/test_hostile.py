@@ -21,7 +21,7 @@ import vpccni_nft
 from vpccni_nft.nft import names
 from vpccni_nft.translation import APPROXIMATIONS
 
-from .kernel import LoadError, Namespace
+from .namespaces import LoadError, Namespace
 
 Objects = list[dict[str, Any]]
 

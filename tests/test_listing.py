@@ -11,7 +11,7 @@ from vpccni_nft import nft
 
 from .agreement import Sides
 from .corpus import NODES, allowances, name_of
-from .kernel import Namespace
+from .namespaces import Namespace
 
 PACKETS = 60
 

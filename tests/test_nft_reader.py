@@ -24,7 +24,7 @@ from vpccni_nft.nft import statements as s
 from vpccni_nft.nft.serializer import rule_text, statement_text
 
 from .corpus import FOLDER, NODES, allowances, name_of
-from .kernel import Namespace
+from .namespaces import Namespace
 from .test_vectors import VECTORS
 from .vectors import Vector
 

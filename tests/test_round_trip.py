@@ -31,7 +31,7 @@ from vpccni_nft.extensions.targets.reject import Reject
 from vpccni_nft.translation import APPROXIMATIONS
 
 from .corpus import without_times
-from .kernel import LoadError, Namespace
+from .namespaces import LoadError, Namespace
 from .test_corpus import expected_objects, listed_objects
 
 ROOMS = [room.node for room in (*extensions.MATCHES.values(), *extensions.TARGETS.values())]

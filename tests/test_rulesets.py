@@ -12,7 +12,7 @@ import pytest
 import vpccni_nft
 
 from .corpus import allowances
-from .kernel import Namespace
+from .namespaces import Namespace
 from .vectors import FOLDER
 
 DUMPS = sorted((FOLDER / "rulesets").glob("*.save"))

@@ -9,7 +9,7 @@ import pytest
 import vpccni_nft
 from vpccni_nft.extensions import MATCHES, TARGETS
 
-from .kernel import Namespace
+from .namespaces import Namespace
 from .vectors import FOLDER, Vector, read_vectors
 
 VECTORS = [*read_vectors(FOLDER / "matches"), *read_vectors(FOLDER / "targets")]

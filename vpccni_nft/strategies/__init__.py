@@ -5,9 +5,10 @@
 ``stream`` are for packets that hit the rules of either. Needs the extra ``testing``.
 """
 
+from ..equivalence.pool import stream
 from .matches import MATCHES
 from .nodes import NodeConfig, Randomize, node_configs, node_dump
-from .packets import packets_for, stream
+from .packets import packets_for
 from .places import BUILT_IN, Place, places_of
 from .rule import EVERYTHING, Taste, nodes_of_room, rules
 from .ruleset import Order, cascades, rulesets, tables, tables_of_room

@@ -12,6 +12,7 @@ import attrs
 from .. import nft
 from ..core.render import render
 from ..core.span import Source
+from ..equivalence.pool import Pool
 from ..equivalence.report import lines_of
 from ..equivalence.sample import chains_of, run
 from ..equivalence.simplify import simplify
@@ -19,16 +20,15 @@ from ..equivalence.trace import parts, trace
 from ..equivalence.world import World
 from ..lowering import Options
 from ..parser import parse_sources
-from ..strategies.packets import Pool
 from ..translation import APPROXIMATIONS, translate_sources
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from ..core.values import Family
+    from ..equivalence.aim import Aim
     from ..equivalence.sample import Chains, Packet
     from ..iptables.ast import Ruleset
-    from ..strategies.aim import Aim
     from ..translation import Translation
 
 
