@@ -45,8 +45,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "translation": _TRANSLATION - {"extensions"},
     ".": {"core", "iptables", "nft", "translation", "optimizer", "equivalence", "vpccni"},
     "strategies": {*_PROOF, "equivalence", "strategies"},
+    "replay": {*_PROOF, "equivalence", "replay"},
     "suite": {*_PROOF, "translation", "equivalence", "strategies", "suite"},
-    "cli": {*_TRANSLATION, *_SHARED, "optimizer", "equivalence", "vpccni", "cli"},
+    "cli": {*_TRANSLATION, *_SHARED, "optimizer", "equivalence", "vpccni", "replay", "cli"},
     "__main__": {"cli"},
 }
 

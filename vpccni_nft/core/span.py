@@ -33,6 +33,11 @@ class Source:
             lines.pop()
         return cls(name, tuple(line.removesuffix("\r") for line in lines))
 
+    @property
+    def content(self) -> str:
+        """The lines as one text again, each with a line end."""
+        return "".join(f"{line}\n" for line in self.lines)
+
     def __repr__(self) -> str:
         return f"<Source {self.name}, {len(self.lines)} lines>"
 

@@ -60,12 +60,12 @@ def constants_in(nodes: Iterable[Any], family: Family) -> Constants:
     """The constants of some nodes and no others."""
     found = Constants()
     for node in nodes:
-        for value in _values(node):
+        for value in values_in(node):
             _collect(found, value, family)
     return found
 
 
-def _values(node: Any) -> Iterator[Any]:
+def values_in(node: Any) -> Iterator[Any]:
     """Everything in a tree of attrs nodes and tuples."""
     stack = [node]
     while stack:

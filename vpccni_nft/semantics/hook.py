@@ -5,11 +5,22 @@ Chains of both languages stand side by side here, as they do on a node.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import attrs
 
-from .packet import ACCEPT, CONNTRACK_PRIORITY, DROP, STATE_BITS, Binding, Event, State, Verdict
+from .packet import (
+    ACCEPT,
+    CONNTRACK_PRIORITY,
+    DROP,
+    STATE_BITS,
+    STATUS_BITS,
+    Binding,
+    Event,
+    State,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -62,16 +73,16 @@ def run_hook(
     """
     state = State.start(algebra, family, hook, fields)
     state.watch = watch
-    tracked_later = hook in {"prerouting", "output"}
-    if tracked_later:
+    ahead = [(NAT_PRIORITIES[hook], partial(_translate, state))] if hook in NAT_PRIORITIES else []
+    if hook in {"prerouting", "output"}:
         state.fields["ct_state"] = state.word("ct_state", STATE_BITS["invalid"])
+        ahead.insert(0, (CONNTRACK_PRIORITY, partial(_track, state, fields)))
     for chain in sorted((chain for chain in chains if chain.hook == hook), key=_place):
-        if tracked_later and _place(chain)[0] >= CONNTRACK_PRIORITY:
-            _track(state, fields)
-            tracked_later = False
+        while ahead and _place(chain)[0] >= ahead[0][0]:
+            ahead.pop(0)[1]()
         _run_chain(state, chain)
-    if tracked_later:
-        _track(state, fields)
+    for _, happens in ahead:
+        happens()
     return state
 
 
@@ -101,6 +112,26 @@ def _track(state: State, found: Mapping[str, Word]) -> None:
     tracked = state.algebra.no(state.is_("ct_state", STATE_BITS["untracked"]))
     for field in ("ct_state", "ct_mark"):
         state.assign(tracked, field, found[field])
+
+
+def _translate(state: State) -> None:
+    """The NAT core rewrites what belongs to a connection that is bound already.
+
+    Where destinations are bound, packets of the original direction get the bound destination, and
+    answers the source that was there before; the other way round where sources are. Kernel:
+    nf_nat_core.c, nf_nat_packet.
+    """
+    algebra = state.algebra
+    end, other = ("s", "d") if state.hook in SOURCE_HOOKS else ("d", "s")
+    later = algebra.all(state.has_entry, algebra.no(_may_bind(state)))
+    for reply, tuple_, bound in ((0, "reply", f"{end}nat"), (1, "original", f"{other}nat")):
+        when = algebra.all(
+            later,
+            state.is_("ct_reply", reply),
+            state.has_bits("ct_status", STATUS_BITS[bound]),
+        )
+        for part in ("addr", "port"):
+            state.assign(when, f"{end}{part}", state.fields[f"ct_{tuple_}_{other}{part}"])
 
 
 def _run_chain(state: State, chain: BaseChain) -> None:

@@ -1,0 +1,1 @@
+"""The same conversations through two rulesets, in the kernel of this machine."""

@@ -1,0 +1,72 @@
+"""A ruleset as it is loaded and as it is understood: dumps, nft scripts, or both."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import attrs
+
+from .. import iptables, nft
+from ..core.diagnostics import Refused
+from ..parser import parse_sources
+from .side import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ..core.span import Source
+    from ..core.values import Family
+
+#: What only dumps have: a table on a line of its own.
+_TABLE_OF_A_DUMP = re.compile(r"^\s*\*[a-z]+\s*$", re.MULTILINE)
+
+
+@attrs.frozen
+class Contents:
+    """All that is on one side."""
+
+    texts: tuple[Text, ...]
+    #: The dumps, as one ruleset.
+    rules: iptables.Ruleset
+    #: The scripts, those that this package's reader of nft understands.
+    scripts: tuple[nft.Ruleset, ...]
+
+    @classmethod
+    def of(cls, sources: Sequence[Source], family: Family | None = None) -> Contents:
+        """Read sources. Raises Refused where a dump cannot be read."""
+        dumps = [source for source in sources if is_dump(source.content)]
+        ruleset, diagnostics = parse_sources(dumps, family)
+        if any(found.refuses for found in diagnostics):
+            raise Refused(diagnostics)
+        texts = [*_texts_of_dumps(dumps, ruleset)]
+        scripts = []
+        for source in sources:
+            if source not in dumps:
+                texts.append(Text(source.content, None))
+                scripts += _read_script(source)
+        return cls(tuple(texts), ruleset, tuple(scripts))
+
+
+def is_dump(text: str) -> bool:
+    """Whether a text is of iptables-save, and not for nft."""
+    return bool(_TABLE_OF_A_DUMP.search(text))
+
+
+def _texts_of_dumps(dumps: Sequence[Source], ruleset: iptables.Ruleset) -> Iterable[Text]:
+    """The dumps as they stand; one that is of both families, or in pieces, as it is understood."""
+    families = {table.family for table in ruleset.tables}
+    if len(dumps) == len(families) == 1:
+        yield Text(dumps[0].content, *families)
+        return
+    for family in families:
+        tables = tuple(table for table in ruleset.tables if table.family is family)
+        yield Text(iptables.save(iptables.Ruleset(tables)), family)
+
+
+def _read_script(source: Source) -> list[nft.Ruleset]:
+    try:
+        return [nft.parse(source.content)]
+    except Refused:
+        # It can be loaded and compared all the same; only its constants are not known.
+        return []

@@ -1,0 +1,238 @@
+"""Conversations that hit a ruleset's rules on a node.
+
+The aims of ``equivalence.aim`` say what a packet at a hook must be like to fit a rule. Here such a
+packet becomes a conversation that brings one there: a device to come in by, an address that is
+routed the right way, and packets before it that give its connection its state.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..core.values import Family
+from ..equivalence.constants_nft import add_constants
+from ..equivalence.pool import Pool
+from ..equivalence.world import interface_name
+from ..iptables.ast import Ruleset
+from ..iptables.protocols import ICMP, ICMPV6, TCP
+from ..semantics.packet import ADDRESS_TYPES, STATE_BITS, TCP_FLAGS
+from .agent import LOCAL
+from .conversation import Conversation, Move, Way
+from .wire import ACK, ECHO, FIN, PSH, RST, SYN, WITH_PORTS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from .. import nft
+    from ..equivalence.sample import Packet
+    from .node import Node
+
+_LOCAL = ADDRESS_TYPES["local"]
+_ICMP_OF = {Family.IP: ICMP, Family.IP6: ICMPV6}
+
+_BACK = Move(way=Way.BACK)
+
+#: TCP as it usually goes.
+_HANDSHAKE = (
+    Move(flags=SYN),
+    Move(way=Way.BACK, flags=SYN | ACK),
+    Move(flags=ACK),
+    Move(flags=PSH | ACK, length=10),
+    Move(way=Way.BACK, flags=PSH | ACK, length=20),
+)
+_GOODBYE = (Move(flags=FIN | ACK), Move(way=Way.BACK, flags=FIN | ACK), Move(flags=ACK))
+
+#: Errors about a packet: port unreachable, packet too big, time exceeded.
+_ERRORS = {
+    Family.IP: ((3, 3), (3, 4), (11, 0)),
+    Family.IP6: ((1, 4), (2, 0), (3, 0)),
+}
+
+
+@attrs.frozen(eq=False, slots=False)
+class Guide:
+    """Makes conversations, the same ones for the same seed."""
+
+    node: Node
+    pools: tuple[Pool, ...]
+    random: Random
+    #: Marks that rules give to connections, and any other one.
+    marks: tuple[int, ...]
+    users: tuple[int, ...] = (0,)
+
+    @classmethod
+    def of(
+        cls,
+        node: Node,
+        rulesets: Sequence[Ruleset],
+        scripts: Sequence[nft.Ruleset] = (),
+        seed: int = 0,
+    ) -> Guide:
+        """A guide to all rules of some rulesets; of scripts only the constants are used."""
+        pools = [
+            Pool.of(ruleset, family)
+            for ruleset in rulesets
+            for family in sorted({table.family for table in ruleset.tables}, key=str)
+        ]
+        for script in scripts:
+            for family in sorted({table.family for table in script.tables}, key=str):
+                if not any(pool.family is family for pool in pools):
+                    pools.append(Pool.of(Ruleset(()), family))
+                for pool in pools:
+                    if pool.family is family:
+                        add_constants(pool.constants, script, family)
+        marks = {mark for pool in pools for mark in pool.constants.marks}
+        return cls(node, tuple(pools), Random(seed), tuple(sorted(marks | {0x10000})))  # noqa: S311
+
+    @property
+    def rules(self) -> set[int]:
+        """The identities of all rules that a hook leads to."""
+        return {id(aim.rule) for pool in self.pools for aim in pool.aims}
+
+    def stream(self, without: Collection[int] = ()) -> Iterator[Conversation]:
+        """Conversations without end; each rule is aimed at in its turn.
+
+        Rules whose identities are in ``without`` are left out.
+        """
+        aims = [
+            (pool, number)
+            for pool in self.pools
+            for number in range(len(pool.aims) + 1)
+            if number == 0 or id(pool.aims[number - 1].rule) not in without
+        ]
+        while True:
+            self.random.shuffle(aims)
+            for pool, number in aims:
+                packet = pool.packet(number, self.random.getrandbits(32))
+                yield self._conversation(packet, pool)
+
+    def _conversation(self, packet: Packet, pool: Pool) -> Conversation:
+        random, fields, family = self.random, packet.fields, packet.family
+        device = self._device(packet)
+        source, target = self._ends(packet, device, pool)
+        protocol = fields["protocol"]
+        echo = ECHO[family][0]
+        is_icmp = protocol == _ICMP_OF[family]
+        return Conversation(
+            family=family,
+            device=device,
+            source=source,
+            target=target,
+            protocol=protocol,
+            sport=fields["sport"] if protocol in WITH_PORTS or is_icmp else 0,
+            dport=fields["dport"] if protocol in WITH_PORTS else 0,
+            kind=random.choice((echo, fields["icmp_type"])) if is_icmp else 0,
+            code=fields["icmp_code"] if is_icmp and random.random() < 1 / 2 else 0,
+            tos=random.choice((0, 0, 0, 0x10, 0xB8, fields.get("tos", 0))),
+            ttl=random.choice((64, 64, 64, 64, 255, 2, 1)),
+            mss=random.choice((0, 536, 1460)),
+            mark=random.choice((0, fields["mark"], fields["mark"])),
+            user=random.choice(self.users) if device == LOCAL else 0,
+            moves=self._moves(packet),
+        )
+
+    def _device(self, packet: Packet) -> str:
+        """Where it comes in, for a packet that is to be at a hook."""
+        if packet.hook == "output":
+            return LOCAL
+        if packet.hook == "postrouting":
+            return self.random.choice((LOCAL, *self.node.taps))
+        name = interface_name(packet.fields["iif"])
+        if name == "lo":
+            return LOCAL
+        if name in self.node.taps:
+            return name
+        # Whatever begins like it is likely to be tested by the same rule.
+        alike = [tap for tap in self.node.taps if tap[:3] == name[:3]]
+        return self.random.choice(alike or self.node.taps)
+
+    def _ends(self, packet: Packet, device: str, pool: Pool) -> tuple[int, int]:
+        """Addresses that lead to the hook; now and then those of the packet, wherever they lead."""
+        random, family, fields = self.random, packet.family, packet.fields
+        source, target = fields["saddr"], fields["daddr"]
+        wanted = {
+            address: answer
+            for (oracle, (address, *_)), answer in self._answers(packet.answers)
+            if oracle == "fib type"
+        }
+        held = self.node.own[family]
+        here = [address for address, holder in held.items() if holder == device]
+        own = here if here and random.random() < 1 / 2 else tuple(held)
+        if packet.hook == "input" or wanted.get(target) == _LOCAL:
+            if self.node.kind(family, target) != _LOCAL and random.random() < 0.9:
+                target = random.choice(own)
+        elif packet.hook in {"forward", "postrouting"} and random.random() < 3 / 4:
+            target = self._routed(packet, target, pool)
+        if device == LOCAL and random.random() < 3 / 4:
+            source = random.choice(own)
+        elif device in self.node.pods[family].values() and random.random() < 1 / 2:
+            pods = self.node.pods[family].items()
+            source = random.choice([address for address, where in pods if where == device])
+        if wanted.get(source) == _LOCAL:
+            source = random.choice(own)
+        return source, target
+
+    @staticmethod
+    def _answers(
+        answers: Mapping[tuple[str, tuple[int, ...]], int],
+    ) -> Iterator[tuple[tuple[str, tuple[int, ...]], int]]:
+        return (item for item in answers.items() if item[0][1])
+
+    def _routed(self, packet: Packet, target: int, pool: Pool) -> int:
+        """An address beyond the device that the packet is to leave by."""
+        family = packet.family
+        leaves = interface_name(packet.fields["oif"])
+        towards = self.node.device_towards(family, target)
+        if towards and (towards == leaves or leaves not in self.node.taps):
+            return target
+        if leaves == "lo":
+            return self.random.choice(tuple(self.node.own[family]))
+        beyond = [
+            address for address, device in self.node.pods[family].items() if device == leaves
+        ] or [
+            address
+            for address in pool.constants.addresses
+            if self.node.device_towards(family, address) == "eth0"
+        ]
+        return self.random.choice(beyond or [target])
+
+    def _moves(self, packet: Packet) -> tuple[Move, ...]:
+        fields, random = packet.fields, self.random
+        if fields["protocol"] == TCP:
+            return self._tcp(fields, packet.family)
+        script: list[Move] = [Move(length=random.choice((0, 8, 64)))]
+        if fields["ct_state"] != STATE_BITS["new"] or random.random() < 1 / 2:
+            script += [_BACK, Move(length=8)]
+        if random.random() < 1 / 6:
+            script[0] = Move(length=64, fragmented=True)
+        return tuple(self._with_extras(script, packet.family))
+
+    def _tcp(self, fields: Mapping[str, int], family: Family) -> tuple[Move, ...]:
+        random, any_flags = self.random, fields["tcp_flags"]
+        choice = random.random()
+        if choice < 1 / 10:
+            return (Move(flags=any_flags), Move(flags=any_flags | SYN))
+        if choice < 2 / 10:
+            return (Move(flags=ACK), Move(way=Way.BACK, flags=ACK), Move(flags=RST))
+        script = list(_HANDSHAKE[: random.choice((1, 1, 3, 5))])
+        if choice < 4 / 10:
+            script += _GOODBYE
+        elif choice < 5 / 10:
+            script.append(Move(flags=any_flags & ~TCP_FLAGS["syn"]))
+        return tuple(self._with_extras(script, family))
+
+    def _with_extras(self, script: list[Move], family: Family) -> list[Move]:
+        """A mark for the connection, a second connection of the same host, an error."""
+        random = self.random
+        if random.random() < 1 / 4:
+            script.insert(1, Move(way=Way.MARK, mark=random.choice(self.marks)))
+        if random.random() < 1 / 12:
+            script += [attrs.evolve(move, shift=1) for move in script[:1]]
+        if random.random() < 1 / 3:
+            kind, code = random.choice(_ERRORS[family])
+            way = random.choice((Way.ERROR_BACK, Way.ERROR_BACK, Way.ERROR_FORTH))
+            script.append(Move(way=way, kind=kind, code=code))
+        return script

@@ -1,0 +1,263 @@
+"""One of the two nodes: a namespace with an agent in it, and a ruleset."""
+
+from __future__ import annotations
+
+import enum
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import attrs
+
+from ..core.values import Family
+from . import probes
+from .node import TRIAL_MARK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from .conversation import Conversation, Seen
+    from .netlink import Connection
+    from .node import Node
+
+#: Settings of the kernel, for every device: what would make answers depend on anything but rules.
+_SETTINGS = {
+    "net/ipv4/ip_forward": 1,
+    "net/ipv6/conf/all/forwarding": 1,
+    "net/ipv4/icmp_ratelimit": 0,
+    "net/ipv4/icmp_ratemask": 0,
+    "net/ipv4/icmp_msgs_per_sec": 1000000,
+    "net/ipv4/icmp_echo_ignore_broadcasts": 0,
+    "net/ipv6/icmp/ratelimit": 0,
+    "net/ipv4/tcp_timestamps": 0,
+    "net/ipv4/tcp_synack_retries": 0,
+    "net/ipv6/auto_flowlabels": 0,
+    "net/ipv4/neigh/default/gc_thresh3": 65536,
+    "net/ipv6/neigh/default/gc_thresh3": 65536,
+    "net/ipv6/route/max_size": 1 << 20,
+}
+_SETTINGS_OF_DEVICES = {
+    "ipv4/conf/{}/rp_filter": 0,
+    "ipv4/conf/{}/accept_local": 1,
+    "ipv4/conf/{}/route_localnet": 1,
+    "ipv4/conf/{}/send_redirects": 0,
+    "ipv4/conf/{}/log_martians": 0,
+    "ipv6/conf/{}/accept_ra": 0,
+    "ipv6/conf/{}/accept_dad": 0,
+    "ipv6/conf/{}/router_solicitations": 0,
+    "ipv6/conf/{}/mldv2_unsolicited_report_interval": 3600000,
+}
+#: Only there when conntrack is.
+_SETTINGS_OF_CONNTRACK = {"net/netfilter/nf_conntrack_checksum": 0}
+
+
+class Backend(enum.Enum):
+    """Which programs take an iptables-save dump."""
+
+    LEGACY = "legacy"
+    NFT = "nft"
+
+
+class ReplayError(Exception):
+    """A ruleset was not taken, or this machine lacks something."""
+
+
+@attrs.frozen
+class Text:
+    """A ruleset as text; ``family`` is that of a dump, None for an nft script."""
+
+    content: str
+    family: Family | None
+
+
+class Side:
+    """A namespace of its own name, which goes away with the ``with`` block."""
+
+    def __init__(self, node: Node, *, backend: Backend = Backend.LEGACY, kernel_log: bool = False):
+        self.name = f"vpccni-{uuid.uuid4().hex[:8]}"
+        self.backend = backend
+        self._node = node
+        self._kernel_log = kernel_log
+        self._agent: subprocess.Popen[bytes] | None = None
+        #: The sets that rules change.
+        self._dynamic: list[tuple[Family, str, str]] = []
+        #: Whether conntrack runs, once a ruleset is there.
+        self.tracked = dict.fromkeys(Family, False)
+
+    def __enter__(self) -> Self:
+        run("ip", "netns", "add", self.name)
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._agent:
+            assert self._agent.stdin
+            self._agent.stdin.close()
+            try:
+                self._agent.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                self._agent.kill()
+                self._agent.wait()
+        run("ip", "netns", "delete", self.name)
+
+    def _start(self) -> None:
+        code = "from vpccni_nft.replay.agent import main; main()"
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        self._agent = subprocess.Popen(
+            ("ip", "netns", "exec", self.name, sys.executable, "-c", code),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+        )
+        self._tell((self._node.taps, self._node.groups, self._kernel_log))
+        self._answer()
+        self._set(_SETTINGS | self._settings_of_devices())
+        for options, lines in self._node.commands():
+            self.run("ip", *options, "-batch", "-", script="\n".join(lines) + "\n")
+        for family in Family:
+            self.nft(probes.hooks(family))
+
+    def _settings_of_devices(self) -> dict[str, int]:
+        devices = ("all", "default", "lo", *self._node.taps)
+        return {
+            f"net/{path.format(device)}": value
+            for path, value in _SETTINGS_OF_DEVICES.items()
+            for device in devices
+            if not (device == "all" and "accept_dad" in path)
+        }
+
+    def _set(self, settings: dict[str, int]) -> None:
+        """Write settings, those that this kernel has; one process for all of them."""
+        lines = (f"[ ! -e {path} ] || echo {value} > {path}" for path, value in settings.items())
+        self.run("sh", "-e", script="cd /proc/sys\n" + "\n".join(lines) + "\n")
+
+    # --- the ruleset ----------------------------------------------------------------------------
+
+    def load(self, texts: Iterable[Text]) -> None:
+        """Take a ruleset. ReplayError where the kernel does not."""
+        for text in texts:
+            if text.family is None:
+                self.nft(text.content)
+            else:
+                program = {Family.IP: "iptables", Family.IP6: "ip6tables"}[text.family]
+                command = f"{program}-{self.backend.value}-restore"
+                wait = ("-w",) if self.backend is Backend.LEGACY else ()
+                self.run(command, *wait, script=text.content)
+        self._dynamic = [
+            (family, table, name)
+            for family in Family
+            for table, name in _dynamic_sets(self.run("nft", "-t", "list", "sets", family.value))
+        ]
+        self.tracked = self._find_out_tracking()
+
+    def probe(self, tracked: Mapping[Family, bool], *, begin: bool = False) -> None:
+        """Give the probes their rules, in place of those that they have; see ``probes.rules``."""
+        for family in Family:
+            flush = f"flush chain {family.value} {probes.TABLE}"
+            script = "".join(f"{flush} {chain}\n" for chain in probes.chains())
+            self.nft(script + probes.rules(family, tracked=tracked[family], begin=begin))
+        if any(tracked.values()):
+            self._set(_SETTINGS_OF_CONNTRACK)
+
+    def _find_out_tracking(self) -> dict[Family, bool]:
+        """Whether the ruleset makes the kernel track connections, and how nft reads a mark.
+
+        Found out by a packet in two fragments: conntrack puts them together before any rule, and
+        so before the first probe, sees them.
+        """
+        self.probe(dict.fromkeys(Family, False), begin=True)
+        found = {}
+        for family in Family:
+            ((events,),) = self.ask("play", [self._node.fragmented(family)])
+            begun = [event for event in events if event.kind == "begin" and event.headers]
+            found[family] = not any(event.headers.fragmented for event in begun)
+            if begun and begun[0].mark != TRIAL_MARK:
+                self.ask("set_mark_order", "little")
+        return found
+
+    def nft(self, script: str) -> str:
+        """Load a script.
+
+        By a file: nft takes some malformed input on standard input for an empty one.
+        """
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(script.encode("utf-8", "surrogateescape"))
+            file.flush()
+            return self.run("nft", "-f", file.name)
+
+    def run(self, *command: str, script: str = "") -> str:
+        """Run a program in the namespace."""
+        return run("ip", "netns", "exec", self.name, *command, script=script)
+
+    # --- the agent ------------------------------------------------------------------------------
+
+    def ask(self, name: str, *arguments: object) -> Any:
+        """Call a method of the agent."""
+        self._tell((name, arguments, {}))
+        return self._answer()
+
+    def begin(self, conversations: list[Conversation], *, connections: bool) -> None:
+        """Let the agent hold conversations; ``end`` gives what is seen."""
+        arguments = (conversations, self._dynamic)
+        self._tell(("hold", arguments, {"connections": connections}))
+
+    def end(self) -> tuple[list[Seen], list[Connection]]:
+        """What was seen of the conversations that were begun, and their connections if wanted."""
+        answer: tuple[list[Seen], list[Connection]] = self._answer()
+        return answer
+
+    def _tell(self, request: object) -> None:
+        assert self._agent
+        assert self._agent.stdin
+        pickle.dump(request, self._agent.stdin, protocol=pickle.HIGHEST_PROTOCOL)
+        self._agent.stdin.flush()
+
+    def _answer(self) -> Any:
+        assert self._agent
+        assert self._agent.stdout
+        try:
+            return pickle.load(self._agent.stdout)
+        except EOFError:
+            raise ReplayError("the process inside the namespace has ended; see above why") from None
+
+
+def _dynamic_sets(listing: str) -> Iterator[tuple[str, str]]:
+    """Table and name of the sets that are changed by rules, or that forget by themselves."""
+    table = name = ""
+    for line in listing.splitlines():
+        words = line.split()
+        match words[:1]:
+            case ["table"]:
+                table = words[2]
+            case ["set"]:
+                name = words[1]
+            case ["flags"] if {"dynamic", "timeout"} & set(words[1].split(",")):
+                yield table, name
+
+
+def run(*command: str, script: str = "") -> str:
+    """Run a program; ReplayError with what it says where it fails."""
+    try:
+        done = subprocess.run(
+            command,
+            input=script.encode("utf-8", "surrogateescape"),
+            capture_output=True,
+            check=False,
+            timeout=120,
+        )
+    except FileNotFoundError:
+        raise ReplayError(f"{command[0]} is not installed") from None
+    if done.returncode:
+        reason = done.stderr.decode(errors="replace").strip()
+        name = Path(command[4] if command[:3] == ("ip", "netns", "exec") else command[0]).name
+        raise ReplayError(f"{name}: {reason or f'exit code {done.returncode}'}")
+    return done.stdout.decode("utf-8", "surrogateescape")
