@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint nightly bench clean
+.PHONY: demo test lint kernel nightly bench clean
 
 # Translate a shipped EKS node, rule beside rule, and load it where nft is there.
 demo: $(VENV)/installed
@@ -16,6 +16,10 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The tests that send packets through the kernel, with five times as many of them: a million.
+kernel: $(VENV)/installed-dev
+	VPCCNI_NFT_PACKETS_TIMES=5 $(BIN)/pytest -q -n auto tests/kernel
 
 # The property tests with many more examples.
 nightly: $(VENV)/installed-dev

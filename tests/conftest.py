@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -30,3 +31,17 @@ def namespace() -> Iterator[Namespace]:
         pytest.skip(reason)
     with Namespace() as fresh:
         yield fresh
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Add up what the tests in ``tests/kernel`` have tried."""
+    totals: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", "") == "call":
+                for name, value in report.user_properties:
+                    if name.startswith("tally "):
+                        totals[name.removeprefix("tally ")] += value
+    if totals:
+        parts = ", ".join(f"{value:,} {name}" for name, value in totals.items())
+        terminalreporter.write_line(f"packets in the kernel: {parts}")

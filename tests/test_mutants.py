@@ -46,6 +46,8 @@ ODD = """\
 -A INPUT -i eth0 -p tcp -m tcp --dport 1000:2000 -j ONE
 -A INPUT -i eth+ -g TWO
 -A INPUT -s 10.0.0.0/8 -j ACCEPT
+-A FORWARD -p udp -m recent --rcheck --name odd --mask 255.255.0.0 --rsource -j DROP
+-A FORWARD -p udp -m recent --set --name odd --mask 255.255.0.0 --rsource
 -A FORWARD ! -p tcp -j ONE
 -A FORWARD -m mark ! --mark 0x4000/0xff00 -j LOG --log-prefix "odd: " --log-level 5 --log-uid
 -A FORWARD -d 10.1.0.0/16 -j REJECT --reject-with icmp-host-prohibited

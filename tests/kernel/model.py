@@ -8,28 +8,30 @@ what was seen.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
+from errno import EHOSTUNREACH, EINVAL, ENETUNREACH
 from typing import TYPE_CHECKING
 
 import attrs
 
-from ..core.values import Family
-from ..equivalence.packet_text import field_text
-from ..semantics.concrete import Concrete
-from ..semantics.hook import SOURCE_HOOKS, outcome, run_hook
-from ..semantics.packet import FIELDS, STATE_BITS, STATUS_BITS, interface_word
-from .conversation import Way, text_of
-from .wire import ECHO, RST, WITH_PORTS
+from vpccni_nft.core.values import Family
+from vpccni_nft.equivalence.packet_text import field_text
+from vpccni_nft.replay.conversation import Way, text_of
+from vpccni_nft.replay.wire import RST, WITH_PORTS
+from vpccni_nft.semantics.concrete import Concrete
+from vpccni_nft.semantics.hook import SOURCE_HOOKS, outcome, run_hook
+from vpccni_nft.semantics.packet import FIELDS, STATE_BITS, STATUS_BITS, interface_word
 
 if TYPE_CHECKING:
-    from ..equivalence.sample import Chains
-    from ..semantics.concrete import Question
-    from ..semantics.hook import Outcome
-    from ..semantics.packet import Verdict
-    from .conversation import Conversation, Event, Seen
-    from .node import Node
-    from .wire import Headers
+    from vpccni_nft.equivalence.sample import Chains
+    from vpccni_nft.replay.conversation import Conversation, Event, Seen
+    from vpccni_nft.replay.node import Node
+    from vpccni_nft.replay.wire import Headers
+    from vpccni_nft.semantics.concrete import Question
+    from vpccni_nft.semantics.hook import Outcome
+    from vpccni_nft.semantics.packet import Verdict
 
 #: Ways that random draws can go, at most; a hook with more is not checked.
 _MOST_WAYS = 5000
@@ -52,6 +54,13 @@ _REFUSALS = {
 }  # fmt: skip
 
 
+#: The hooks where conntrack and then NAT of destinations run.
+TRACKS = {"prerouting", "output"}
+
+#: How the kernel says that it has no route.
+_NO_ROUTE = {os.strerror(number) for number in (ENETUNREACH, EHOSTUNREACH, EINVAL)}
+
+
 @attrs.frozen
 class Divergence:
     """A place where a model and a kernel part."""
@@ -70,7 +79,13 @@ class _Connection:
     translated: tuple[int, int, int, int]  #: the same after NAT, as far as it has come
     mark: int = 0
     confirmed: bool = False  #: whether a packet of it has come through
+    bound: set[str] = attrs.Factory(set)  #: the ends that NAT has decided about, by ``s`` and ``d``
     answered: bool = False
+
+    def is_(self, ends: tuple[int, int, int, int], *, reply: bool) -> bool:
+        """Whether a packet looks as one side of the node knows the connection."""
+        source, target, sport, dport = self.translated if reply else self.original
+        return ends == ((target, source, dport, sport) if reply else self.original)
 
     def has(self, ends: tuple[int, int, int, int], *, reply: bool) -> bool:
         """Whether a packet belongs to it, wherever it is on its way."""
@@ -114,9 +129,12 @@ class _Walk:
     conversation: Conversation
     number: int
     connections: list[_Connection]  #: the one that was used last is the last
+    #: Whether the kernel had nowhere to send a packet that NAT had changed.
+    unroutable: bool = False
 
     def check(self, events: tuple[Event, ...]) -> Iterator[Divergence]:
         """Check each hook that a packet has begun."""
+        self.unroutable = any(event.place in _NO_ROUTE for event in events)
         for index, event in enumerate(events):
             if event.kind == "begin" and event.headers:
                 track, end, made = _rest(events, index)
@@ -127,15 +145,19 @@ class _Walk:
     ) -> Iterator[Divergence]:
         assert begin.headers
         state = (track or begin).state
-        connection = self._connection(begin.headers, state)
+        connection = self._connection(begin, state)
         fields = self._fields(begin, state, connection)
         family = begin.headers.family
         wrong = ""
+        unroutable = begin.place == "output" and self.unroutable
         for ways, found in enumerate(self._outcomes(family, begin, end, fields)):
             if ways >= _MOST_WAYS:
                 self.checker.skipped += 1
                 return
             wrong = _difference(end, made, found, family)
+            if wrong and end is None and found.verdict.kind == "accept":
+                # Not the rules: two connections look alike, or there is no route any more.
+                wrong = "" if len(self.connections) > 1 or unroutable else wrong
             if not wrong:
                 self._learn(end, found, connection)
                 break
@@ -155,17 +177,23 @@ class _Walk:
             if not world.turn():
                 return
 
-    def _connection(self, headers: Headers, state: str) -> _Connection | None:
+    def _connection(self, begin: Event, state: str) -> _Connection | None:
         """The connection of a packet; None where there is none."""
+        headers = begin.headers
+        assert headers
         if state in {"invalid", "untracked", "?"}:
             return None
         # An error belongs to the connection of what it quotes, which went the other way.
         about = headers.quoted if state.startswith("related") else None
         ends = _tuple(about or headers)
         reply = state.endswith("<") is (about is None)
-        for number, known in enumerate(self.connections):
-            if known.has(ends, reply=reply):
-                self.connections.append(self.connections.pop(number))
+        # Before NAT a packet looks as one end knows the connection; behind it, or when it comes
+        # back to the node by lo, it may look any way.
+        early = begin.place in TRACKS and begin.iif != "lo" and about is None
+        for known in reversed(self.connections):
+            if known.is_(ends, reply=reply) if early else known.has(ends, reply=reply):
+                self.connections.remove(known)
+                self.connections.append(known)
                 return known
         self.connections.append(_Connection(ends, ends))
         return self.connections[-1]
@@ -207,6 +235,8 @@ class _Walk:
         if end is None:
             return
         assert end.headers
+        if end.place in SOURCE_HOOKS | TRACKS:
+            connection.bound.add("s" if end.place in SOURCE_HOOKS else "d")
         if end.state == "new>" and not connection.confirmed:
             source, target, sport, dport = connection.translated
             now = _tuple(end.headers)
@@ -273,7 +303,7 @@ def _connection_fields(connection: _Connection, *, reply: bool) -> dict[str, int
         "seen-reply": connection.answered or reply,
     }
     fields["ct_status"] = sum(STATUS_BITS[name] for name, holds in status.items() if holds)
-    fields |= {"snat_done": int(connection.confirmed), "dnat_done": int(connection.confirmed)}
+    fields |= {f"{end}nat_done": int(end in connection.bound) for end in "sd"}
     return fields
 
 
@@ -297,7 +327,7 @@ class _World(Mapping["Question", int]):
         if oracle.startswith("bytes of a fragment"):
             return _PAYLOAD >> 16
         if oracle == "primary address" or oracle.startswith(("address of ", "port of ")):
-            return self._chosen(oracle, headers)
+            return self._chosen(oracle, arguments, headers)
         below = _BELOW.match(oracle)
         if oracle.startswith("random at "):
             return (0, _ALL_ONES)[self._draw(question, 2)]
@@ -315,10 +345,12 @@ class _World(Mapping["Question", int]):
             self.order.append(question)
         return self.draws[question][1]
 
-    def _chosen(self, oracle: str, headers: Headers | None) -> int:
-        """What NAT has chosen, which the end shows."""
+    def _chosen(self, oracle: str, arguments: tuple[int, ...], headers: Headers | None) -> int:
+        """What NAT has chosen, which the end shows; without one, any address of the device."""
         if headers is None or self.end is None:
-            return 0
+            name = _name(arguments[0])
+            held = self.node.own[self.family].items()
+            return next((address for address, device in held if device == name), 0)
         source, target, sport, dport = _tuple(headers)
         is_source = self.end.place in SOURCE_HOOKS
         if oracle.startswith("port of "):
@@ -357,7 +389,7 @@ def _difference(end: Event | None, made: Event | None, found: Outcome, family: F
     if end.headers.quoted is None:
         source, target, sport, dport = _tuple(end.headers)
         expected |= {"saddr": source, "daddr": target}
-        if not _chooses_port(found):
+        if not _chooses_port(end, found):
             expected |= {"sport": sport, "dport": dport}
     if end.place == "postrouting" and end.mark != found.fields["mark"]:
         return f"mark: {found.fields['mark']:#x} in the model, {end.mark:#x} in the kernel"
@@ -371,12 +403,13 @@ def _difference(end: Event | None, made: Event | None, found: Outcome, family: F
     return ""
 
 
-def _chooses_port(found: Outcome) -> bool:
-    """Whether the kernel may have taken another port, unasked or at random.
+def _chooses_port(end: Event, found: Outcome) -> bool:
+    """Whether the kernel may have taken another port: where a rule leaves it the choice.
 
-    An echo's identifier counts as a port.
+    And where there is no rule, too: two connections may not look alike from outside.
     """
-    return any(binding.changes_source or binding.ports for binding in found.bindings)
+    first = end.place in SOURCE_HOOKS and end.state == "new>"
+    return first or any(binding.changes_source or binding.ports for binding in found.bindings)
 
 
 def _wrong_refusal(verdict: Verdict, made: Event | None) -> str:
@@ -387,9 +420,8 @@ def _wrong_refusal(verdict: Verdict, made: Event | None) -> str:
     if made is None or made.headers is None:
         return ""
     headers = made.headers
-    asks, answers = ECHO[headers.family]
-    if headers.kind in {asks, answers}:
-        return ""
+    if not headers.quoted and not headers.flags & RST:
+        return ""  # not a refusal: the next fragment, or an answer
     if verdict.kind != "reject":
         return f"the model says drop, but the kernel sent {text_of(headers)}"
     if verdict.reason == "tcp reset":

@@ -13,6 +13,7 @@ import attrs
 
 from ..core.values import Negatable, Network, PortRange
 from ..extensions.matches.addrtype import AddrType
+from ..extensions.matches.comment import Comment
 from ..extensions.matches.conntrack import Conntrack
 from ..extensions.matches.icmp import Icmp
 from ..extensions.matches.icmp6 import Icmp6
@@ -26,7 +27,11 @@ from ..extensions.matches.state import State
 from ..extensions.matches.statistic import CERTAIN, Mode, Statistic
 from ..extensions.matches.tcp import FlagTest, Tcp
 from ..extensions.matches.udp import Udp
+from ..extensions.targets.accept import Accept
 from ..extensions.targets.connmark import Connmark
+from ..extensions.targets.drop import Drop
+from ..extensions.targets.reject import Reject
+from ..extensions.targets.return_ import Return
 from ..iptables import ast
 from ..semantics.iptables import PLACES
 from ..semantics.packet import (
@@ -150,7 +155,7 @@ class Aim:
 
 
 def aims_of(ruleset: ast.Ruleset, family: Family) -> Iterator[Aim]:
-    """One aim for each rule that a hook leads to, by the first way that leads there."""
+    """One aim for each rule that packets can come to, by the first way that leads there."""
     for table in ruleset.tables:
         if table.family is family:
             yield from _aims_of_table(table)
@@ -180,6 +185,20 @@ def _steps(chain: ast.Chain, family: Family) -> Iterator[Step]:
     for rule in chain.rules:
         yield Step(chain.name, rule, draws, family)
         draws += sum(match.draws for match in rule.matches)
+        if _ends_always(rule):
+            return  # nothing comes to the rules behind it
+
+
+def _ends_always(rule: ast.Rule) -> bool:
+    """Whether every packet fits, and none goes on in the chain."""
+    tests = (rule.in_interface, rule.out_interface, rule.protocol, rule.fragment)
+    ends = (rule.source, rule.destination)
+    fits = (
+        not any(tests)
+        and all(end is None or (not end.value.mask and not end.negated) for end in ends)
+        and all(isinstance(match, Comment) for match in rule.matches)
+    )
+    return fits and isinstance(rule.target, ast.Goto | Accept | Drop | Return | Reject)
 
 
 @attrs.frozen

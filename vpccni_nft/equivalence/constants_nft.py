@@ -22,6 +22,11 @@ _KINDS = {
     "iifname": "interfaces", "oifname": "interfaces", "iif": "interfaces", "oif": "interfaces",
     "type": "message_types", "code": "message_codes",
 }  # fmt: skip
+#: The largest values; addresses and interfaces are as large as they are written.
+_LARGEST = {
+    "ports": 0xFFFF, "marks": 0xFFFFFFFF, "protocols": 255, "message_types": 255,
+    "message_codes": 255,
+}  # fmt: skip
 
 
 def add_constants(found: Constants, ruleset: Ruleset, family: Family) -> None:
@@ -65,9 +70,10 @@ def _add(found: Constants, fields: tuple[str, ...], literal: x.Expression | None
             for field, part in zip(fields, parts, strict=False):
                 _add(found, (field,), part)
         case x.Expression() if len(fields) == 1 and fields[0] in _KINDS:
-            kind = getattr(found, _KINDS[fields[0]])
+            kind = _KINDS[fields[0]]
             for value in _values(literal):
-                kind.setdefault(value)
+                if kind not in _LARGEST or 0 <= value <= _LARGEST[kind]:
+                    getattr(found, kind).setdefault(value)
 
 
 def _values(literal: x.Expression) -> Iterator[int]:
@@ -82,7 +88,7 @@ def _values(literal: x.Expression) -> Iterator[int]:
             yield from (first, last, max(0, first - 1), min(last + 1, address.family.all_ones))
         case x.Range(low, high):
             first, last = (next(_values(end), 0) for end in (low, high))
-            yield from (first, last, max(0, first - 1), last + 1)
+            yield from (first, last, first - 1, last + 1)
         case x.Interface(name, wildcard):
             for one in (f"{name}0", name) if wildcard else (name,):
                 if len(one) < 16:

@@ -1,1 +1,30 @@
-"""The same conversations through two rulesets, in the kernel of this machine."""
+"""The same conversations through two rulesets, in the kernel of this machine.
+
+    from vpccni_nft.replay import compare
+
+    result = compare([dump], [script], packets=5000)
+    print(result.alike, result.tally.packets)
+
+It needs root. What ``compare`` needs loads when it is first used: the process inside a namespace
+imports this package, too, and shall begin quickly.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .arena import Settings
+    from .comparison import Result, compare
+    from .side import Backend, ReplayError
+
+__all__ = ["Backend", "ReplayError", "Result", "Settings", "compare"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from . import arena, comparison, side
+
+        places = (comparison, arena, side)
+        return next(getattr(place, name) for place in places if hasattr(place, name))
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,8 +15,9 @@ import pickle
 import select
 import socket
 import struct
+import subprocess
 import sys
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
 
 import attrs
 
@@ -112,6 +113,9 @@ class Agent:
         Forgotten are connections, what is in these sets of nftables, and recent lists.
         ``connections`` is whether the entries of the connection table are wanted, too.
         """
+        if self.kernel_log:
+            # What is there is of the other side, whose turn it was.
+            self.kernel_log.skip()
         seen = self.play(conversations)
         found = self.connections.dump() if connections else []
         self.connections.flush()
@@ -245,7 +249,7 @@ class _Play:
         conversation = self.conversation
         return wire.Datagram(
             family=conversation.family,
-            source=conversation.source,
+            source=conversation.source ^ move.neighbour,
             target=conversation.target,
             protocol=conversation.protocol,
             sport=conversation.sport + (move.shift if conversation.has_ports else 0) & 0xFFFF,
@@ -350,20 +354,27 @@ def _open_sender(family: Family, user: int) -> socket.socket:
 
 
 def main() -> None:
-    """Answer requests until there are none: the name of a method and its arguments."""
+    """Answer requests: the name of a method and its arguments.
+
+    Whoever asks ends this process in the end. If they are gone before, by whatever signal, the
+    namespace goes with this process.
+    """
+    name, *what = pickle.load(sys.stdin.buffer)
+    try:
+        _serve(*what)
+    except (EOFError, BrokenPipeError):
+        subprocess.run(("ip", "netns", "delete", name), stderr=subprocess.DEVNULL, check=False)
+
+
+def _serve(devices: tuple[str, ...], groups: tuple[int, ...], kernel_log: bool) -> NoReturn:
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
-    devices, groups, kernel_log = pickle.load(requests)
     agent = Agent(devices, groups, kernel_log=kernel_log)
-    pickle.dump(None, answers)
-    answers.flush()
+    answer: object = None
     while True:
-        try:
-            name, arguments, options = pickle.load(requests)
-        except EOFError:
-            return
-        answer = getattr(agent, name)(*arguments, **options)
         pickle.dump(answer, answers, protocol=pickle.HIGHEST_PROTOCOL)
         answers.flush()
+        method, arguments, options = pickle.load(requests)
+        answer = getattr(agent, method)(*arguments, **options)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from ..extensions.matches.set import Members
 from ..parser import parse_sources
 from .duel import Duel, ports_of
 from .guide import Guide
+from .interrupts import held
 from .kernel_log import logging_in_namespaces
 from .node import Node
 from .side import Backend, Side
@@ -55,44 +56,77 @@ class Hit:
 class Arena:
     """Two loaded sides; a ``with`` block."""
 
-    def __init__(self, before: Contents, after: Contents, settings: Settings) -> None:
-        self.before, self.after, self.settings = before, after, settings
-        self.rulesets = [side.rules for side in (before, after) if side.rules.tables]
-        self.node = Node.of(self.rulesets)
-        scripts = (*before.scripts, *after.scripts)
-        self.guide = Guide.of(self.node, self.rulesets, scripts, settings.seed)
+    def __init__(
+        self, before: Contents, after: Contents, settings: Settings, node: Node | None = None
+    ) -> None:
+        self.settings = settings
+        self._understand(before, after)
+        self.node = node or Node.of(self.rulesets)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         try:
-            self._enter()
+            with held():
+                self._enter()
         except BaseException:
-            self._stack.close()
+            self.__exit__()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.close()
+        with held():
+            self._stack.close()
 
     def _enter(self) -> None:
         settings = self.settings
         if settings.kernel_log:
             self._stack.enter_context(logging_in_namespaces())
-        sides = [
+        self.sides = tuple(
             self._stack.enter_context(
                 Side(self.node, backend=settings.backend, kernel_log=settings.kernel_log)
             )
             for _ in range(2)
-        ]
-        for side, contents in zip(sides, (self.before, self.after), strict=True):
+        )
+        self._load()
+
+    def replace(self, before: Contents, after: Contents) -> None:
+        """Take other rulesets, on nodes that are alike; the same ones where that is possible.
+
+        An empty table of iptables-legacy stays as long as its namespace, and a nat table makes the
+        kernel translate, even where it is empty.
+        """
+        stale = _tables(self.before) - _tables(before) or _tables(self.after) - _tables(after)
+        self._understand(before, after)
+        if stale:
+            self._stack.close()
+            self._enter()
+        else:
+            for side in self.sides:
+                side.unload()
+            self._load()
+
+    def _understand(self, before: Contents, after: Contents) -> None:
+        self.before, self.after = before, after
+        self.rulesets = [side.rules for side in (before, after) if side.rules.tables]
+
+    def _load(self) -> None:
+        scripts = (*self.before.scripts, *self.after.scripts)
+        self.guide = Guide.of(self.node, self.rulesets, scripts, self.settings.seed)
+        for side, contents in zip(self.sides, (self.before, self.after), strict=True):
             self._prepare(side, contents)
             side.load(contents.texts)
-        one, other = sides
+        one, other = self.sides
+        self.probe(begin=self.settings.begin)
+        in_turns = self.settings.kernel_log
+        self.duel = Duel(one, other, *ports_of(self.rulesets), in_turns=in_turns)
+
+    def probe(self, *, begin: bool) -> None:
+        """Give the probes their rules; ``begin`` is whether the beginnings of hooks are seen."""
+        one, other = self.sides
         # Where one side alone tracks connections, a probe would make the other one do so, too.
         tracked = {family: one.tracked[family] and other.tracked[family] for family in Family}
-        for side in sides:
-            side.probe(tracked, begin=settings.begin)
-        self.duel = Duel(one, other, *ports_of(self.rulesets), in_turns=settings.kernel_log)
+        for side in self.sides:
+            side.probe(tracked, begin=begin)
 
     def _prepare(self, side: Side, contents: Contents) -> None:
         """Make what the rules of a dump name, and a dump does not hold."""
@@ -101,7 +135,8 @@ class Arena:
         side.ask("add_counters", tuple(counters))
         ipsets = self.settings.ipsets or "".join(_empty_sets(contents))
         if ipsets and contents.rules.tables:
-            side.run("ipset", "restore", script=ipsets)
+            # With the option, a set that is there already is none too many.
+            side.run("ipset", "-exist", "restore", script=ipsets)
 
     def conversations(self, packets: int) -> Iterator[Conversation]:
         """Conversations of about so many packets: half of them at rules not hit by the others."""
@@ -140,6 +175,10 @@ class Arena:
             for family in families
         ]
         return parse_sources(sources)[0]
+
+
+def _tables(contents: Contents) -> set[tuple[Family, str]]:
+    return {(table.family, table.name) for table in contents.rules.tables}
 
 
 def _empty_sets(contents: Contents) -> Iterator[str]:

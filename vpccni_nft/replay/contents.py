@@ -43,9 +43,14 @@ class Contents:
         scripts = []
         for source in sources:
             if source not in dumps:
-                texts.append(Text(source.content, None))
+                texts.append(Text(source.content, None, source.name))
                 scripts += _read_script(source)
         return cls(tuple(texts), ruleset, tuple(scripts))
+
+    @property
+    def of_nft(self) -> bool:
+        """Whether there is a script among them."""
+        return any(text.family is None for text in self.texts)
 
 
 def is_dump(text: str) -> bool:
@@ -57,11 +62,13 @@ def _texts_of_dumps(dumps: Sequence[Source], ruleset: iptables.Ruleset) -> Itera
     """The dumps as they stand; one that is of both families, or in pieces, as it is understood."""
     families = {table.family for table in ruleset.tables}
     if len(dumps) == len(families) == 1:
-        yield Text(dumps[0].content, *families)
+        (family,) = families
+        yield Text(dumps[0].content, family, dumps[0].name)
         return
     for family in families:
         tables = tuple(table for table in ruleset.tables if table.family is family)
-        yield Text(iptables.save(iptables.Ruleset(tables)), family)
+        names = " and ".join(dump.name for dump in dumps)
+        yield Text(iptables.save(iptables.Ruleset(tables)), family, names)
 
 
 def _read_script(source: Source) -> list[nft.Ruleset]:

@@ -32,6 +32,7 @@ class Move:
     length: int = 0  #: of the payload, in bytes
     fragmented: bool = False
     shift: int = 0  #: added to the port of the end that began: another connection of it
+    neighbour: int = 0  #: bits of the first end's address that are turned: another host
     kind: int = 0  #: of an ICMP error
     code: int = 0
     mark: int = 0  #: for the connection
@@ -84,6 +85,7 @@ class Conversation:
         if move.way is Way.MARK:
             words.append(f"{move.mark:#x}")
         words += ["in fragments"] * move.fragmented + [f"+{move.shift}"] * bool(move.shift)
+        words += [f"from its neighbour {move.neighbour}"] * bool(move.neighbour)
         return " ".join(words)
 
 

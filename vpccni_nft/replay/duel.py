@@ -96,6 +96,8 @@ class Duel:
     #: Whether the sides share something, as the kernel's log, and must take turns.
     in_turns: bool = False
     tally: Tally = attrs.Factory(Tally)
+    #: Conversations of which several outcomes have been seen.
+    several: list[Conversation] = attrs.Factory(list)
 
     def fight(self, conversations: Iterable[Conversation]) -> Iterator[Mismatch]:
         """Hold conversations on both sides; what differs for good is given."""
@@ -127,6 +129,7 @@ class Duel:
         if not differing and tables[0] != tables[1]:
             yield from self._find_connections(batch)
         self.tally.repeated += len(differing)
+        self.several += (one.conversation for one in differing)
         open_ += differing
 
     def _repeat(self, open_: list[_Open]) -> Iterator[Mismatch]:

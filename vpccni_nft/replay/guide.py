@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 _LOCAL = ADDRESS_TYPES["local"]
 _ICMP_OF = {Family.IP: ICMP, Family.IP6: ICMPV6}
 
+#: Protocols that are extension headers in IPv6.
+_EXTENSIONS = {0, 43, 44, 50, 51, 60, 135, 139, 140}
+
 _BACK = Move(way=Way.BACK)
 
 #: TCP as it usually goes.
@@ -84,6 +87,9 @@ class Guide:
                 for pool in pools:
                     if pool.family is family:
                         add_constants(pool.constants, script, family)
+        if not pools:
+            # Of scripts that this package cannot read nothing is known; any packet is worth a try.
+            pools = [Pool.of(Ruleset(()), family) for family in Family]
         marks = {mark for pool in pools for mark in pool.constants.marks}
         return cls(node, tuple(pools), Random(seed), tuple(sorted(marks | {0x10000})))  # noqa: S311
 
@@ -114,6 +120,8 @@ class Guide:
         device = self._device(packet)
         source, target = self._ends(packet, device, pool)
         protocol = fields["protocol"]
+        if family is Family.IP6 and protocol in _EXTENSIONS:
+            protocol = TCP  # without such a header behind it, the packet would be malformed
         echo = ECHO[family][0]
         is_icmp = protocol == _ICMP_OF[family]
         return Conversation(
@@ -131,7 +139,7 @@ class Guide:
             mss=random.choice((0, 536, 1460)),
             mark=random.choice((0, fields["mark"], fields["mark"])),
             user=random.choice(self.users) if device == LOCAL else 0,
-            moves=self._moves(packet),
+            moves=self._moves(packet, protocol, device),
         )
 
     def _device(self, packet: Packet) -> str:
@@ -166,6 +174,8 @@ class Guide:
                 target = random.choice(own)
         elif packet.hook in {"forward", "postrouting"} and random.random() < 3 / 4:
             target = self._routed(packet, target, pool)
+        if device == LOCAL and not target:
+            target = random.choice(own)  # the kernel would take it for whatever it likes
         if device == LOCAL and random.random() < 3 / 4:
             source = random.choice(own)
         elif device in self.node.pods[family].values() and random.random() < 1 / 2:
@@ -199,14 +209,15 @@ class Guide:
         ]
         return self.random.choice(beyond or [target])
 
-    def _moves(self, packet: Packet) -> tuple[Move, ...]:
+    def _moves(self, packet: Packet, protocol: int, device: str) -> tuple[Move, ...]:
         fields, random = packet.fields, self.random
-        if fields["protocol"] == TCP:
+        if protocol == TCP:
             return self._tcp(fields, packet.family)
         script: list[Move] = [Move(length=random.choice((0, 8, 64)))]
         if fields["ct_state"] != STATE_BITS["new"] or random.random() < 1 / 2:
             script += [_BACK, Move(length=8)]
-        if random.random() < 1 / 6:
+        # The node sees its own fragments twice where they are for itself: see docs/limits.
+        if device != LOCAL and random.random() < 1 / 6:
             script[0] = Move(length=64, fragmented=True)
         return tuple(self._with_extras(script, packet.family))
 
@@ -225,12 +236,14 @@ class Guide:
         return tuple(self._with_extras(script, family))
 
     def _with_extras(self, script: list[Move], family: Family) -> list[Move]:
-        """A mark for the connection, a second connection of the same host, an error."""
+        """A mark for the connection, another one of the same host or of a neighbour, an error."""
         random = self.random
         if random.random() < 1 / 4:
             script.insert(1, Move(way=Way.MARK, mark=random.choice(self.marks)))
         if random.random() < 1 / 12:
             script += [attrs.evolve(move, shift=1) for move in script[:1]]
+        if random.random() < 1 / 16:
+            script += [attrs.evolve(move, neighbour=random.choice((1, 256))) for move in script[:1]]
         if random.random() < 1 / 3:
             kind, code = random.choice(_ERRORS[family])
             way = random.choice((Way.ERROR_BACK, Way.ERROR_BACK, Way.ERROR_FORTH))

@@ -22,6 +22,10 @@ class KernelLog:
 
     def __init__(self) -> None:
         self._fd = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
+        self.skip()
+
+    def skip(self) -> None:
+        """Leave out what is there until now."""
         os.lseek(self._fd, 0, os.SEEK_END)
 
     def read(self) -> Iterator[str]:

@@ -207,7 +207,11 @@ class CounterSocket(_Socket):
         for name in names:
             attribute = _attribute(1, name.encode("utf-8", "surrogateescape") + b"\0")
             self._request(0, socket.AF_UNSPEC, 0, attribute, _ACK | _CREATE)
-            self._acknowledged()
+            try:
+                self._acknowledged()
+            except OSError as error:
+                if error.errno != errno.EBUSY:  # it is there already
+                    raise
 
 
 class RulesetSocket(_Socket):

@@ -5,16 +5,19 @@ from __future__ import annotations
 import enum
 import os
 import pickle
+import re
 import subprocess
 import sys
 import tempfile
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
 from ..core.values import Family
+from ..semantics.iptables import PLACES
 from . import probes
 from .node import TRIAL_MARK
 
@@ -52,6 +55,8 @@ _SETTINGS_OF_DEVICES = {
     "ipv6/conf/{}/router_solicitations": 0,
     "ipv6/conf/{}/mldv2_unsolicited_report_interval": 3600000,
 }
+_TABLE = re.compile(r"^\*(\w+)", re.MULTILINE)
+
 #: Only there when conntrack is.
 _SETTINGS_OF_CONNTRACK = {"net/netfilter/nf_conntrack_checksum": 0}
 
@@ -73,6 +78,7 @@ class Text:
 
     content: str
     family: Family | None
+    name: str = ""  #: as messages call it
 
 
 class Side:
@@ -84,6 +90,8 @@ class Side:
         self._node = node
         self._kernel_log = kernel_log
         self._agent: subprocess.Popen[bytes] | None = None
+        #: The tables of the dumps that are loaded.
+        self._dumps: dict[Family, set[str]] = {family: set() for family in Family}
         #: The sets that rules change.
         self._dynamic: list[tuple[Family, str, str]] = []
         #: Whether conntrack runs, once a ruleset is there.
@@ -100,13 +108,12 @@ class Side:
 
     def __exit__(self, *_: object) -> None:
         if self._agent:
-            assert self._agent.stdin
-            self._agent.stdin.close()
-            try:
-                self._agent.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                self._agent.kill()
-                self._agent.wait()
+            # It has nothing to save, and may be amid an answer that nobody reads any more.
+            self._agent.kill()
+            self._agent.wait()
+            for pipe in filter(None, (self._agent.stdin, self._agent.stdout)):
+                with suppress(OSError):
+                    pipe.close()
         run("ip", "netns", "delete", self.name)
 
     def _start(self) -> None:
@@ -118,7 +125,7 @@ class Side:
             stdout=subprocess.PIPE,
             env=environment,
         )
-        self._tell((self._node.taps, self._node.groups, self._kernel_log))
+        self._tell((self.name, self._node.taps, self._node.groups, self._kernel_log))
         self._answer()
         self._set(_SETTINGS | self._settings_of_devices())
         for options, lines in self._node.commands():
@@ -145,19 +152,39 @@ class Side:
     def load(self, texts: Iterable[Text]) -> None:
         """Take a ruleset. ReplayError where the kernel does not."""
         for text in texts:
-            if text.family is None:
-                self.nft(text.content)
-            else:
-                program = {Family.IP: "iptables", Family.IP6: "ip6tables"}[text.family]
-                command = f"{program}-{self.backend.value}-restore"
-                wait = ("-w",) if self.backend is Backend.LEGACY else ()
-                self.run(command, *wait, script=text.content)
+            try:
+                self._take(text)
+            except ReplayError as error:
+                raise ReplayError(f"{text.name}: {error}" if text.name else str(error)) from None
         self._dynamic = [
             (family, table, name)
             for family in Family
             for table, name in _dynamic_sets(self.run("nft", "-t", "list", "sets", family.value))
         ]
         self.tracked = self._find_out_tracking()
+
+    def _take(self, text: Text) -> None:
+        if text.family is None:
+            self.nft(text.content)
+        else:
+            self._restore(text.family, text.content)
+            self._dumps[text.family] |= set(_TABLE.findall(text.content))
+
+    def unload(self) -> None:
+        """Take the ruleset away again, and all that was made for it."""
+        for family, tables in self._dumps.items():
+            if tables:
+                self._restore(family, "".join(map(_empty_table, sorted(tables))))
+            tables.clear()
+        for line in self.run("nft", "list", "tables").splitlines():
+            _, family_name, name = line.split()
+            if name != probes.TABLE:
+                self.nft(f"delete table {family_name} {name}\n")
+
+    def _restore(self, family: Family, dump: str) -> None:
+        program = {Family.IP: "iptables", Family.IP6: "ip6tables"}[family]
+        wait = ("-w",) if self.backend is Backend.LEGACY else ()
+        self.run(f"{program}-{self.backend.value}-restore", *wait, script=dump)
 
     def probe(self, tracked: Mapping[Family, bool], *, begin: bool = False) -> None:
         """Give the probes their rules, in place of those that they have; see ``probes.rules``."""
@@ -192,7 +219,10 @@ class Side:
         with tempfile.NamedTemporaryFile() as file:
             file.write(script.encode("utf-8", "surrogateescape"))
             file.flush()
-            return self.run("nft", "-f", file.name)
+            try:
+                return self.run("nft", "-f", file.name)
+            except ReplayError as error:
+                raise ReplayError(str(error).replace(f"{file.name}:", "line ")) from None
 
     def run(self, *command: str, script: str = "") -> str:
         """Run a program in the namespace."""
@@ -228,6 +258,12 @@ class Side:
             return pickle.load(self._agent.stdout)
         except EOFError:
             raise ReplayError("the process inside the namespace has ended; see above why") from None
+
+
+def _empty_table(name: str) -> str:
+    """A dump of a table without rules."""
+    chains = "".join(f":{chain} ACCEPT [0:0]\n" for table, chain in PLACES if table == name)
+    return f"*{name}\n{chains}COMMIT\n"
 
 
 def _dynamic_sets(listing: str) -> Iterator[tuple[str, str]]:

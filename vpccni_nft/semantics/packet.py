@@ -225,6 +225,8 @@ class State:
         """Bind the connection, and rewrite the packet as the binding says.
 
         Kernel: nf_nat_core.c, nf_nat_setup_info. Where a range leaves a choice, the world makes it.
+        Without an address on the interface, there is nothing to bind to: the packet is dropped
+        (nf_nat_masquerade.c, nf_nat_redirect.c).
         """
         algebra = self.algebra
         if algebra.impossible(when):
@@ -232,7 +234,10 @@ class State:
         self.bindings.append((when, binding))
         end = "s" if binding.changes_source else "d"
         before = (self.fields[f"{end}addr"], self.fields[f"{end}port"])
-        self.assign(when, f"{end}addr", self._chosen_address(binding, end))
+        address = self._chosen_address(binding, end)
+        if binding.kind in {"masquerade", "redirect"}:
+            self.decide(algebra.all(when, algebra.equal(address, self.word(f"{end}addr", 0))), DROP)
+        self.assign(when, f"{end}addr", address)
         self.assign(when, f"{end}port", self._chosen_port(binding, end))
         changed = algebra.no(
             algebra.all(

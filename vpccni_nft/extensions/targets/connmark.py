@@ -18,6 +18,7 @@ from ...core.diagnostics import NO_NFT_FORM
 from ...core.values import MaskedMark, parse_integer
 from ...iptables.ast import Target
 from ...nft import expressions as x
+from ...nft import statements as s
 from ...semantics.effects import Effect
 from ..extension import Extension
 from ..marks import FULL, Copy, set_bits, xor_masked
@@ -25,10 +26,12 @@ from ..marks import FULL, Copy, set_bits, xor_masked
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...nft import statements as s
     from ...semantics.effects import View
     from ..context import Context
     from ..options import Options
+
+
+PACKET, CONNECTION = x.Meta("mark"), x.Ct("mark")
 
 
 class Mode(enum.Enum):
@@ -104,15 +107,19 @@ def lower(node: Connmark, context: Context) -> tuple[s.Statement, ...]:
     """Set at once; copy at once where the whole mark is replaced, else bit by bit in a helper."""
     if node.shift:
         raise context.refuse("nft cannot shift a mark while it copies it")
-    packet, connection = x.Meta("mark"), x.Ct("mark")
+    # What changes nothing makes the kernel track connections all the same.
+    return _lower(node, context) or (s.Set(CONNECTION, CONNECTION),)
+
+
+def _lower(node: Connmark, context: Context) -> tuple[s.Statement, ...]:
     match node.mode:
         case Mode.SET:
-            return set_bits(connection, MaskedMark(node.value, node.ctmask))
+            return set_bits(CONNECTION, MaskedMark(node.value, node.ctmask))
         case Mode.SAVE:
-            copy = Copy(target=connection, source=packet, clear=node.ctmask, take=node.nfmask)
+            copy = Copy(target=CONNECTION, source=PACKET, clear=node.ctmask, take=node.nfmask)
             return copy.lower("save-mark", context)
         case Mode.RESTORE:
-            copy = Copy(target=packet, source=connection, clear=node.nfmask, take=node.ctmask)
+            copy = Copy(target=PACKET, source=CONNECTION, clear=node.nfmask, take=node.ctmask)
             return copy.lower("restore-mark", context)
 
 

@@ -1,0 +1,123 @@
+"""The three agreements: a dump with its translation, and either with the model of its language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+import attrs
+
+import vpccni_nft
+from vpccni_nft import iptables, nft
+from vpccni_nft.core.span import Source
+from vpccni_nft.core.values import Family
+from vpccni_nft.equivalence.sample import chains_of
+from vpccni_nft.iptables.saver import rule_line
+from vpccni_nft.replay.arena import Arena
+from vpccni_nft.replay.contents import Contents
+from vpccni_nft.replay.conversation import Conversation
+from vpccni_nft.replay.duel import BATCH, Mismatch
+from vpccni_nft.replay.side import Side
+
+from .model import Checker, Divergence
+
+
+def contents(text: str, name: str = "text") -> Contents:
+    return Contents.of([Source.of(text, name)])
+
+
+@attrs.define
+class Tally:
+    """What a test has tried; the summary of the run adds these up."""
+
+    conversations: int = 0
+    packets: int = 0
+    repeated: int = 0
+    hooks: int = 0  #: packets at hooks that models were held against, of both languages
+    hit: int = 0  #: rules
+    reachable: int = 0
+
+    def add(self, other: Tally) -> None:
+        for field in attrs.fields(Tally):
+            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
+
+
+def check_translation(arena: Arena, packets: int) -> Tally:
+    """Agreement (a): the kernel does the same with the dump and with the script."""
+    found = list(arena.duel.fight(arena.conversations(packets)))
+    assert not found, "\n\n".join(map(described, found[:3]))
+    hits, tally = arena.hits(), arena.duel.tally
+    return Tally(
+        tally.conversations,
+        tally.packets,
+        tally.repeated,
+        hit=len(hits.hit),
+        reachable=len(hits.hit) + len(hits.missed),
+    )
+
+
+def check_models(arena: Arena, script: nft.Ruleset, conversations: int) -> int:
+    """Agreements (b) and (c): either kernel does what the model of its language says.
+
+    The number of packets at hooks that were checked is returned.
+    """
+    arena.probe(begin=True)
+    checked = 0
+    for side, ruleset in zip(arena.sides, (arena.before.rules, script), strict=True):
+        assert isinstance(ruleset, iptables.Ruleset | nft.Ruleset)
+        checker = Checker(arena.node, {family: chains_of(ruleset, family) for family in Family})
+        stream = arena.guide.stream()
+        for _ in range(max(1, conversations // BATCH)):
+            batch = list(islice(stream, min(BATCH, conversations)))
+            found = list(_divergences(side, checker, batch))
+            assert not found, "\n\n".join(map(str, found[:3]))
+        assert not checker.skipped
+        checked += checker.hooks
+    arena.probe(begin=arena.settings.begin)
+    return checked
+
+
+def _divergences(side: Side, checker: Checker, batch: list[Conversation]) -> Iterator[str]:
+    """What diverges, and does so too when it is tried alone."""
+    for conversation, seen in zip(batch, _hold(side, batch), strict=True):
+        if list(checker.check(conversation, seen)):
+            (alone,) = _hold(side, [conversation])
+            for divergence in checker.check(conversation, alone):
+                yield _divergence(divergence, alone)
+
+
+def _hold(side: Side, conversations: list[Conversation]) -> list:  # type: ignore[type-arg]
+    side.begin(conversations, connections=False)
+    seen, _ = side.end()
+    return seen
+
+
+def _divergence(divergence: Divergence, seen: tuple) -> str:  # type: ignore[type-arg]
+    return "\n".join(
+        [
+            f"{divergence.conversation}",
+            f"move {divergence.move}, from {divergence.begin}",
+            divergence.what,
+            *(f"    {event}" for event in seen[divergence.move]),
+        ]
+    )
+
+
+def described(mismatch: Mismatch) -> str:
+    lines = [f"{mismatch.kind}: {mismatch.conversation}"]
+    for name, outcomes in (("before", mismatch.before), ("after", mismatch.after)):
+        for seen, count in outcomes.most_common(3):
+            lines.append(f"{name}, {count} times:")
+            lines += [
+                f"    {move}: {event}" for move, events in enumerate(seen) for event in events
+            ]
+    lines += [f"connections {side}" for side in mismatch.connections]
+    return "\n".join(lines)
+
+
+def missed(arena: Arena) -> list[str]:
+    return [rule_line(chain, rule) for chain, rule in arena.hits().missed]
+
+
+def translate(dump: str, allow: tuple[str, ...]) -> str:
+    return vpccni_nft.translate(dump, allow=allow).script()

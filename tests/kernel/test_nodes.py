@@ -1,0 +1,81 @@
+"""Every node of the corpus: the same packets, the same fate, and the models know it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from vpccni_nft import nft
+from vpccni_nft.replay.arena import Arena, Settings
+from vpccni_nft.replay.side import Backend
+
+from ..agreement import ALIKE
+from ..corpus import FOLDER, NODES, allowances, name_of
+from ..test_mutants import ODD
+from .agreement import Tally, check_models, check_translation, contents, missed, translate
+from .limits import SCALE, alone_with_the_log
+
+#: Packets through each node, on either side; and conversations that the models are held against.
+PACKETS = 2400 * SCALE
+MODELLED = 200 * SCALE
+
+#: Packets in other modes, which a few nodes are enough for.
+FEW = 900 * SCALE
+
+pytestmark = pytest.mark.kernel
+
+
+@pytest.mark.parametrize("path", NODES, ids=name_of)
+def test_a_node_does_the_same(path: Path, add: Callable[[Tally], None]) -> None:
+    dump = path.read_text()
+    script = translate(dump, tuple(allowances(dump)))
+    with Arena(contents(dump, path.name), contents(script), Settings()) as arena:
+        tally = check_translation(arena, PACKETS)
+        tally.hooks = check_models(arena, nft.parse(script), MODELLED)
+        add(tally)
+        assert tally.hit >= 0.95 * tally.reachable, "\n".join(missed(arena))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "node/eks-1.29-cni-1.18-al2023-nft",
+        "node/eks-1.28-ipv6-cluster-ip6tables",
+        "vpccni/unreleased-sgp-strict-ct-zone",
+    ],
+)
+def test_iptables_nft_does_the_same(name: str, add: Callable[[Tally], None]) -> None:
+    dump = (FOLDER / f"{name}.save").read_text()
+    script = translate(dump, tuple(allowances(dump)))
+    settings = Settings(backend=Backend.NFT)
+    with Arena(contents(dump, name), contents(script), settings) as arena:
+        add(check_translation(arena, FEW))
+
+
+@pytest.mark.parametrize(
+    "name", ["node/eks-1.34-cni-1.23-legacy", "node/eks-1.28-ipv6-cluster-ip6tables"]
+)
+def test_random_choices_are_as_frequent(name: str, add: Callable[[Tally], None]) -> None:
+    dump = (FOLDER / f"{name}.save").read_text()
+    script = translate(dump, tuple(allowances(dump)))
+    with Arena(contents(dump, name), contents(script), Settings()) as arena:
+        tally = check_translation(arena, FEW)
+        several = arena.duel.several[:12]
+        assert several
+        assert not list(arena.duel.frequencies(several))
+        add(tally)
+
+
+def test_what_is_logged_is_the_same(add: Callable[[Tally], None]) -> None:
+    with (
+        alone_with_the_log(),
+        Arena(contents(ODD), contents(translate(ODD, ALIKE)), Settings(kernel_log=True)) as arena,
+    ):
+        tally = check_translation(arena, FEW)
+        seen = arena.sides[0].ask("play", [*islice(arena.guide.stream(), 200)])
+        add(tally)
+    logged = [event.place for one in seen for move in one for event in move if event.kind == "log"]
+    assert any("odd: " in line for line in logged)

@@ -1,0 +1,44 @@
+"""What a replay needs of the machine, told before anything is begun."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from ..core.values import Family
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from .arena import Settings
+    from .contents import Contents
+
+_PREFIX = {Family.IP: "iptables", Family.IP6: "ip6tables"}
+
+#: Where a program makes network devices of its own.
+_TUN = "/dev/net/tun"
+
+
+def lacking(sides: Sequence[Contents], settings: Settings) -> list[str]:
+    """Why these rulesets cannot be replayed here, as far as that can be told beforehand."""
+    if os.geteuid() != 0:
+        return ["network namespaces need root: run this with sudo, or in a privileged container"]
+    found = [
+        f"{program} is not installed, or not in PATH"
+        for program in dict.fromkeys(_programs(sides, settings))
+        if not shutil.which(program)
+    ]
+    if not os.access(_TUN, os.R_OK | os.W_OK):
+        found.append(f"{_TUN} cannot be opened: load the kernel module tun (modprobe tun)")
+    return found
+
+
+def _programs(sides: Sequence[Contents], settings: Settings) -> Iterator[str]:
+    yield from ("ip", "nft")
+    for side in sides:
+        for table in side.rules.tables:
+            stem = f"{_PREFIX[table.family]}-{settings.backend.value}"
+            yield from (f"{stem}-restore", f"{stem}-save")
+            if settings.ipsets:
+                yield "ipset"
