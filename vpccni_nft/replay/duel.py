@@ -155,7 +155,8 @@ class Duel:
     def _alone(self, conversation: Conversation) -> Mismatch | None:
         one: Outcomes = Counter()
         other: Outcomes = Counter()
-        for _ in range(_ALONE):
+        for number in range(_ALONE):
+            self._stir(conversation, number)
             (before,), (after,), _ = self._hold([conversation])
             one[before] += 1
             other[after] += 1
@@ -164,6 +165,17 @@ class Duel:
             if one.keys() == other.keys():
                 return None
         return None
+
+    def _stir(self, conversation: Conversation, number: int) -> None:
+        """Send its first packet alone, to none of the sides, to one and to the other in turn.
+
+        Rules that choose every so many packets would else choose the same one each time.
+        """
+        side = (None, self.before, self.after)[number % 3]
+        if side:
+            first = attrs.evolve(conversation, moves=conversation.moves[:1])
+            side.begin([first], connections=False)
+            side.end()
 
     def _minimise(self, conversation: Conversation) -> Conversation:
         """Leave out moves and what is not needed, as long as the sides differ."""
