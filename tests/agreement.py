@@ -36,16 +36,17 @@ class Sides:
     left_out: int = 0  #: rules that have no translation
 
     @classmethod
-    def of(cls, text: str) -> Sides | None:
+    def of(cls, text: str, ipset_save: str | None = None) -> Sides | None:
         """Those rules that have a translation; None where it is not for rules that it has none."""
         lines = text.split("\n")
         left_out = 0
         while True:
             text = "\n".join(lines)
-            translation = vpccni_nft.translate(text, allow=ALIKE)
+            translation = vpccni_nft.translate(text, allow=ALIKE, ipset_save=ipset_save)
             if not translation.refused:
                 script = translation.script()
-                return cls(vpccni_nft.parse(text), script, nft.parse(script), left_out)
+                before = vpccni_nft.parse(text, ipset_save=ipset_save)
+                return cls(before, script, nft.parse(script), left_out)
             refused = {
                 found.span.line for found in translation.diagnostics if found.refuses and found.span
             }

@@ -57,6 +57,14 @@ class Namespace:
             file.flush()
             self._nft(*json_flag, "-f", file.name)
 
+    def takes(self, statement: str) -> bool:
+        """Whether the kernel knows a statement; some are built as modules, or not at all."""
+        try:
+            self.load(f"table ip probe {{ chain c {{ {statement}; }}; }}; delete table ip probe\n")
+        except LoadError:
+            return False
+        return True
+
     def list_ruleset(self) -> str:
         """What the kernel holds now, as text."""
         return self._nft("list", "ruleset")

@@ -24,7 +24,9 @@ _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"!?\[[^]]*\]\((?P<place>[^)\s]+)(?: \"[^\"]*\")?\)")
 _HEADING = re.compile(r"^#+ +(?P<text>.+)$", re.MULTILINE)
 _EXAMPLE = re.compile(
-    r"^## Example\n\n```text\n(?P<dump>.*?)^```\n\n```text\n(?P<messages>.*?)^```$",
+    r"^## Example\n\n```text\n(?P<dump>.*?)^```\n\n"
+    r"(?:```ipset\n(?P<sets>.*?)^```\n\n)?"
+    r"```text\n(?P<messages>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 
@@ -59,16 +61,16 @@ def test_the_page_of_a_code_has_its_title_and_kind(code: Code) -> None:
 def test_the_example_of_a_code_prints_what_its_page_says(code: Code) -> None:
     example = _EXAMPLE.search(read(CODES / f"{code}.md"))
     assert example
-    found = diagnostics_of(code, example["dump"])
+    found = diagnostics_of(code, example["dump"], example["sets"])
     assert code in {one.code for one in found}
     printed = [line.rstrip() for one in found for line in render(one).splitlines()]
     assert example["messages"].splitlines() == printed
 
 
-def diagnostics_of(code: Code, text: str) -> tuple[Diagnostic, ...]:
+def diagnostics_of(code: Code, text: str, sets: str | None) -> tuple[Diagnostic, ...]:
     """What is found in an example: one page speaks of nft rulesets, all others of dumps."""
     if code is not NFT_SYNTAX:
-        return vpccni_nft.translate(text, name="node.save").diagnostics
+        return vpccni_nft.translate(text, name="node.save", ipset_save=sets).diagnostics
     with pytest.raises(vpccni_nft.Refused) as refused:
         nft.parse(text, name="node.nft")
     return refused.value.diagnostics

@@ -18,16 +18,33 @@ import vpccni_nft
 from vpccni_nft import Family, extensions, iptables
 from vpccni_nft import strategies as own
 from vpccni_nft.core.values import PortRange
+from vpccni_nft.extensions.matches.connbytes import ConnBytes
 from vpccni_nft.extensions.matches.conntrack import Conntrack
+from vpccni_nft.extensions.matches.hashlimit import Hashlimit
 from vpccni_nft.extensions.matches.nfacct import Nfacct
+from vpccni_nft.extensions.matches.policy import Policy
 from vpccni_nft.extensions.matches.recent import Recent
 from vpccni_nft.extensions.matches.sctp import Sctp
 from vpccni_nft.extensions.matches.set import MatchSet
 from vpccni_nft.extensions.matches.tcp import Tcp
+from vpccni_nft.extensions.matches.time import Time
 from vpccni_nft.extensions.matches.udp import Udp
+from vpccni_nft.extensions.number_ranges import NumberRange
+from vpccni_nft.extensions.rates import Rate
+from vpccni_nft.extensions.targets.clusterip import ClusterIp
 from vpccni_nft.extensions.targets.ct import Ct
+from vpccni_nft.extensions.targets.idletimer import IdleTimer
+from vpccni_nft.extensions.targets.led import Led
+from vpccni_nft.extensions.targets.nflog import Nflog
+from vpccni_nft.extensions.targets.nfqueue import Nfqueue
 from vpccni_nft.extensions.targets.notrack import Notrack
+from vpccni_nft.extensions.targets.queue import Queue
+from vpccni_nft.extensions.targets.rateest import Estimate
 from vpccni_nft.extensions.targets.reject import Reject
+from vpccni_nft.extensions.targets.secmark import SecMark
+from vpccni_nft.extensions.targets.set import SetTarget
+from vpccni_nft.extensions.targets.tee import Tee
+from vpccni_nft.extensions.targets.ulog import Ulog
 from vpccni_nft.translation import APPROXIMATIONS
 
 from .corpus import without_times
@@ -137,6 +154,14 @@ def is_printed(node: iptables.Match | iptables.Target) -> bool:
             )
             printed = all(test is None or test.value.length is not None for test in networks)
             printed &= not (status and "NONE" in status.value and len(status.value) > 1)
+        case ConnBytes(count=count):
+            # 0:0 is printed as 0, which is read as all numbers.
+            printed = count.value != NumberRange(0, 0)
+        case Policy(elements=elements):
+            ends = (end for one in elements for end in (one.tunnel_source, one.tunnel_destination))
+            printed = all(end is None or end.value.length is not None for end in ends)
+        case Time(date_stop=date_stop):
+            printed = date_stop is not None
         case Recent(mask=mask):
             printed = mask is not None
         case Reject(kind=kind):
@@ -144,8 +169,16 @@ def is_printed(node: iptables.Match | iptables.Target) -> bool:
         case Ct():
             names = (node.helper, node.timeout, node.events, node.expectation_events)
             printed = not any(names)
-        case MatchSet() | Nfacct() | Notrack():
+        case MatchSet() | SetTarget() | Nfacct() | Notrack():
             printed = False
+        case Hashlimit(rate=rate, interval=interval):
+            # iptables-save 1.8.9 prints the rate of a second, which is read as that of its unit.
+            printed = interval is None or not isinstance(rate, Rate) or rate.unit == "sec"
+        case ClusterIp() | IdleTimer() | Led() | SecMark() | Estimate() | Ulog():
+            # These need a kernel module, hardware, a policy, or a name that is not taken.
+            printed = False
+        case Nflog(range=length):
+            printed = not length  # iptables warns of it
     return printed
 
 
@@ -232,10 +265,32 @@ def check_that_the_kernel_takes(namespace: Namespace, ruleset: iptables.Ruleset)
     return True
 
 
+#: What a kernel can be built without.
+QUEUES = (Nfqueue, Queue)
+
+
+def is_loadable(node: iptables.Match | iptables.Target) -> bool:
+    """Whether a fresh namespace has all that nft looks up for a node."""
+    return not isinstance(node, Tee) or node.device in {"", "lo"}
+
+
+def loadable(namespace: Namespace) -> own.Taste:
+    """Every room of which this kernel knows the statements."""
+    without = () if namespace.takes("queue to 0") else QUEUES
+    return own.Taste(
+        rooms=own.EVERYTHING.rooms.difference(without),
+        wanted=is_loadable,
+    )
+
+
 @pytest.mark.kernel
 @each_room
 def test_the_kernel_takes_the_translation_of_a_room(room: type[Any], namespace: Namespace) -> None:
-    @given(own.tables_of_room(room))
+    taste = loadable(namespace)
+    if room not in taste.rooms:
+        pytest.skip("this kernel is built without nft_queue")
+
+    @given(own.tables_of_room(room, taste))
     @FEW
     def check(table: iptables.Table) -> None:
         assert check_that_the_kernel_takes(namespace, as_ruleset(table))
@@ -245,7 +300,7 @@ def test_the_kernel_takes_the_translation_of_a_room(room: type[Any], namespace: 
 
 @pytest.mark.kernel
 def test_the_kernel_takes_the_translation_of_a_ruleset(namespace: Namespace) -> None:
-    @given(own.rulesets(most_tables=2))
+    @given(own.rulesets(loadable(namespace), most_tables=2))
     @SOME
     def check(ruleset: iptables.Ruleset) -> None:
         assert check_that_the_kernel_takes(namespace, ruleset)

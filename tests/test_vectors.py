@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -37,12 +38,19 @@ def test_the_kernel_takes_what_a_vector_gives(vector: Vector, namespace: Namespa
     if translation.refused:
         assert vector.expected[0].startswith("refused ")
         return
+    if "queue" in translation.script() and not namespace.takes("queue to 0"):
+        pytest.skip("this kernel is built without nft_queue")
     namespace.load(translation.script())
-    as_text = namespace.list_ruleset()
+    as_text = _listed(namespace)
     namespace.load(translation.script())
-    assert namespace.list_ruleset() == as_text
+    assert _listed(namespace) == as_text
     namespace.load(translation.script("json"), form="json")
-    assert namespace.list_ruleset() == as_text
+    assert _listed(namespace) == as_text
+
+
+def _listed(namespace: Namespace) -> str:
+    """What the kernel has, without the time that is left of timeouts."""
+    return re.sub(r" expires \w+", "", namespace.list_ruleset())
 
 
 @pytest.mark.parametrize(("kind", "registry"), [("matches", MATCHES), ("targets", TARGETS)])

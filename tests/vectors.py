@@ -1,8 +1,9 @@
 """Vectors: an iptables rule and what must become of it.
 
 A block begins with ``[ip6 ]TABLE: RULE``; the indented lines below are what is expected: a refusal
-(``refused CODE``), or what is to be allowed (``allow CODE...``), the table's sets and counters, the
-rules that take the rule's place, and those of helper chains (``CHAIN: RULE``).
+(``refused CODE``), or what is to be allowed (``allow CODE...``), lines of ``ipset save`` (``ipset
+LINE``), the table's sets and counters, the rules that take the rule's place, and those of helper
+chains (``CHAIN: RULE``).
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Vector:
     rule: str
     allow: tuple[str, ...]
     expected: tuple[str, ...]
+    ipsets: tuple[str, ...] = ()  #: lines of ``ipset save``
 
     def __str__(self) -> str:
         return f"{self.path.stem}:{self.line}"
@@ -56,7 +58,8 @@ class Vector:
         )
 
     def translate(self) -> vpccni_nft.Translation:
-        return vpccni_nft.translate(self.dump, name=str(self), allow=self.allow)
+        sets = "\n".join(self.ipsets) if self.ipsets else None
+        return vpccni_nft.translate(self.dump, name=str(self), allow=self.allow, ipset_save=sets)
 
     def found(self) -> tuple[str, ...]:
         """What the translation gives, in the form of the expectation."""
@@ -101,6 +104,7 @@ def _read_file(path: Path) -> Iterator[Vector]:
         body = [line.strip() for line in lines[head + 1 : following]]
         body = [line for line in body if line and not line.startswith("#")]
         allow = [line.split()[1:] for line in body if line.startswith("allow ")]
+        ipsets = [line.removeprefix("ipset ") for line in body if line.startswith("ipset ")]
         yield Vector(
             path=path,
             line=head + 1,
@@ -109,5 +113,6 @@ def _read_file(path: Path) -> Iterator[Vector]:
             chain=match["chain"],
             rule=match["rule"],
             allow=tuple(code for codes in allow for code in codes),
-            expected=tuple(line for line in body if not line.startswith("allow ")),
+            expected=tuple(line for line in body if not line.startswith(("allow ", "ipset "))),
+            ipsets=tuple(ipsets),
         )

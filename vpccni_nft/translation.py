@@ -30,6 +30,9 @@ APPROXIMATIONS: dict[str, Code] = {
     code.name: code for code in CATALOGUE if code.kind is Kind.APPROXIMATION
 }
 
+#: What messages call the output of ipset save where it is no file.
+IPSET_NAME = "<ipset save>"
+
 #: Parsing tells of these; lowering finds them again in the rules.
 _UNKNOWN = (UNKNOWN_MATCH, UNKNOWN_TARGET, UNKNOWN_OPTION)
 
@@ -63,13 +66,18 @@ class Translation:
 
 
 def parse(
-    text: str | bytes, *, name: str = "<string>", family: Family | None = None
+    text: str | bytes,
+    *,
+    name: str = "<string>",
+    family: Family | None = None,
+    ipset_save: str | bytes | None = None,
 ) -> iptables.Ruleset:
     r"""Read the output of iptables-save, ip6tables-save or iptables -S, or several in one text.
 
-    ``family`` is used for tables whose family the text does not tell. Matches and targets that are
-    not known stay in the result as ``UnknownMatch`` and ``UnknownTarget``. Raises Refused where a
-    line cannot be read or the text contradicts itself.
+    ``family`` is used for tables whose family the text does not tell. ``ipset_save`` is the output
+    of ``ipset save``, for rules that name sets. Matches and targets that are not known stay in the
+    result as ``UnknownMatch`` and ``UnknownTarget``. Raises Refused where a line cannot be read or
+    the text contradicts itself.
 
     >>> ruleset = parse("*raw\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -d 10.0.0.0/8\nCOMMIT\n")
     >>> str(ruleset.tables[0].chains[0].rules[0].destination.value)
@@ -77,7 +85,8 @@ def parse(
     """
     from .parser import parse_sources
 
-    ruleset, diagnostics = parse_sources((Source.of(text, name),), family)
+    sets = None if ipset_save is None else Source.of(ipset_save, IPSET_NAME)
+    ruleset, diagnostics = parse_sources((Source.of(text, name),), family, sets)
     if any(found.refuses and found.code not in _UNKNOWN for found in diagnostics):
         raise Refused(diagnostics)
     return ruleset
@@ -90,13 +99,15 @@ def translate(
     family: Family | None = None,
     allow: Collection[str] = (),
     counters: Literal["keep", "zero", "none"] = "keep",
+    ipset_save: str | bytes | None = None,
 ) -> Translation:
     r"""Translate the output of iptables-save to nftables.
 
     ``allow`` names codes of approximations (``docs/codes``) that are taken rather than refused.
-    ``counters`` says whether rules count on from the dump, from zero, or not at all. Problems do
-    not raise: they are in the result, whose ``ruleset`` and ``script()`` raise Refused. Raises
-    ValueError where ``allow`` or ``counters`` is something else.
+    ``counters`` says whether rules count on from the dump, from zero, or not at all. ``ipset_save``
+    is the output of ``ipset save`` of the same node: without it rules that name ipsets are refused.
+    Problems do not raise: they are in the result, whose ``ruleset`` and ``script()`` raise Refused.
+    Raises ValueError where ``allow`` or ``counters`` is something else.
 
     >>> text = "*raw\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -d 10.0.0.0/8 -j DROP\nCOMMIT\n"
     >>> print(translate(text).script().expandtabs(4), end="")  # doctest: +ELLIPSIS
@@ -118,20 +129,25 @@ def translate(
         counters=CounterMode(counters),
         allowed=frozenset(APPROXIMATIONS[code] for code in allow),
     )
-    return translate_sources((Source.of(text, name),), options, family)
+    sets = None if ipset_save is None else Source.of(ipset_save, IPSET_NAME)
+    return translate_sources((Source.of(text, name),), options, family, sets)
 
 
 def translate_sources(
-    sources: Sequence[Source], options: Options, family: Family | None = None
+    sources: Sequence[Source],
+    options: Options,
+    family: Family | None = None,
+    ipset_save: Source | None = None,
 ) -> Translation:
-    """Translate several texts as one ruleset."""
+    """Translate several texts as one ruleset; ``ipset_save`` has the sets that the rules name."""
     from .lowering import lower
     from .parser import parse_sources
 
-    dump, diagnostics = parse_sources(sources, family)
+    dump, diagnostics = parse_sources(sources, family, ipset_save)
     ruleset, more = lower(dump, options)
     diagnostics += (found for found in more if found.code not in _UNKNOWN)
-    return Translation(tuple(_in_order(diagnostics, sources)), ruleset)
+    every = (*sources, ipset_save) if ipset_save else sources
+    return Translation(tuple(_in_order(diagnostics, every)), ruleset)
 
 
 def _in_order(diagnostics: Iterable[Diagnostic], sources: Sequence[Source]) -> list[Diagnostic]:

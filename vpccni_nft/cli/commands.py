@@ -22,7 +22,6 @@ from .target import TARGET
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from ..core.span import Source
     from ..translation import Translation
 
 DONE, REFUSED, UNREADABLE, INTERRUPTED = 0, 1, 2, 130
@@ -42,6 +41,13 @@ ALLOW = click.option(
 )
 
 
+IPSET_SAVE = click.option(
+    "--ipset-save",
+    metavar="FILE",
+    help="The output of ipset save of the same node, for rules that name sets.",
+)
+
+
 @click.group(
     epilog="\b\nExit codes:\n  0  done\n  1  refused: something has no exact translation\n"
     "  2  wrong usage, or unreadable input",
@@ -58,6 +64,7 @@ def cli() -> None:
     "  iptables-save -c | vpccni-nft translate --counters keep -o node.nft\n"
     "  vpccni-nft translate node.v4.save node.v6.save -o node.nft\n"
     "  vpccni-nft translate node.save --allow T101\n"
+    "  vpccni-nft translate node.save --ipset-save node.ipset -o node.nft\n"
     "  vpccni-nft translate node.save --format json -o node.json && nft -j -f node.json"
 )
 @click.argument("files", nargs=-1, metavar="[FILE...|-]")
@@ -81,6 +88,7 @@ def cli() -> None:
     help="Count on from the dump (iptables-save -c), from zero, or not at all.",
 )
 @ALLOW
+@IPSET_SAVE
 @click.option(
     "--target",
     type=TARGET,
@@ -95,6 +103,7 @@ def translate(
     form: Literal["nft", "json"],
     counters: str,
     allowed: tuple[str, ...],
+    ipset_save: str | None,
     target: object,  # noqa: ARG001 - every form that is written so far is as old as the floor
 ) -> None:
     """Translate the output of iptables-save to an nft script.
@@ -102,7 +111,7 @@ def translate(
     Reads standard input where no FILE is given. Several files become one script. Nothing is
     written unless all of the input has a translation.
     """
-    translation = _run(read_sources(files), family, allowed, counters)
+    translation = _run(files, family, allowed, counters, ipset_save)
     show(translation.diagnostics, notes=False)
     if translation.refused:
         sys.exit(_exit_code(translation))
@@ -117,15 +126,21 @@ def translate(
 @click.argument("files", nargs=-1, metavar="[FILE...|-]")
 @FAMILY
 @ALLOW
+@IPSET_SAVE
 @click.option("--json", "as_json", is_flag=True, help="Write the diagnostics as JSON.")
 def check(
-    files: tuple[str, ...], family: str | None, allowed: tuple[str, ...], *, as_json: bool
+    files: tuple[str, ...],
+    family: str | None,
+    allowed: tuple[str, ...],
+    ipset_save: str | None,
+    *,
+    as_json: bool,
 ) -> None:
     """Tell everything that a translation would refuse, approximate or change.
 
     Reads standard input where no FILE is given. Exits with 0 where translate would write a script.
     """
-    translation = _run(read_sources(files), family, allowed, CounterMode.KEEP.value)
+    translation = _run(files, family, allowed, CounterMode.KEEP.value, ipset_save)
     if as_json:
         report = {
             "refused": translation.refused,
@@ -307,14 +322,22 @@ def replay(  # noqa: PLR0913 - one for each option
 
 
 def _run(
-    sources: tuple[Source, ...], family: str | None, allowed: tuple[str, ...], counters: str
+    files: tuple[str, ...],
+    family: str | None,
+    allowed: tuple[str, ...],
+    counters: str,
+    ipset_save: str | None,
 ) -> Translation:
+    if ipset_save == "-" and ("-" in files or not files):
+        raise click.UsageError("standard input can be the rules or the sets, not both")
+    sources = read_sources(files)
+    sets = read_sources((ipset_save,))[0] if ipset_save is not None else None
     options = Options(
         counters=CounterMode(counters),
         allowed=frozenset(APPROXIMATIONS[name] for name in allowed),
     )
     with _progress(sum(len(source.lines) for source in sources)):
-        return translate_sources(sources, options, Family(family) if family else None)
+        return translate_sources(sources, options, Family(family) if family else None, sets)
 
 
 def _progress(lines: int) -> AbstractContextManager[Any]:

@@ -54,6 +54,7 @@ FAMILY_MIXED = Code("P013", Kind.ERROR, "IPv4 and IPv6 are mixed in one table")
 LEGACY_TABLES = Code("P014", Kind.NOTE, "the node also has iptables-legacy tables")
 TAKEN_FOR_FILTER = Code("P015", Kind.NOTE, "a listing is taken for the filter table")
 NFT_SYNTAX = Code("P016", Kind.ERROR, "the nft ruleset cannot be read")
+IPSET_SYNTAX = Code("P017", Kind.ERROR, "the output of ipset save cannot be read")
 
 NO_NFT_FORM = Code("T001", Kind.ERROR, "nftables cannot say this")
 BAD_PLACE = Code("T002", Kind.ERROR, "the kernel does not take this rule in this place")
@@ -61,6 +62,7 @@ MISSING_CHAIN = Code("T003", Kind.ERROR, "the rule jumps to a chain that the tab
 CHAIN_LOOP = Code("T004", Kind.ERROR, "chains jump in a circle")
 TOO_DEEP = Code("T005", Kind.ERROR, "jumps are nested deeper than nftables allows")
 UNKNOWN_TABLE = Code("T006", Kind.ERROR, "the table is not one of iptables' own")
+MISSING_SET = Code("T007", Kind.ERROR, "the rule names an ipset that is not there")
 
 RECENT_LIST = Code("T101", Kind.APPROXIMATION, "a recent list becomes a dynamic set")
 NOT_BRIDGED = Code("T102", Kind.APPROXIMATION, "no packet is taken to cross a bridge")
@@ -69,11 +71,21 @@ REVERSE_PATH = Code("T104", Kind.APPROXIMATION, "reverse path checks differ for 
 LOG_PREFIX = Code("T105", Kind.APPROXIMATION, "a log prefix has characters nft cannot hold")
 IPV6_LOCAL = Code("T106", Kind.APPROXIMATION, "local IPv6 addresses differ at the edges")
 NO_QUOTA = Code("T107", Kind.APPROXIMATION, "an nfacct object is taken to have no quota")
+RATE_BY_TICKS = Code("T108", Kind.APPROXIMATION, "iptables and nft count a rate differently")
+LIMITED_ROOM = Code("T109", Kind.APPROXIMATION, "a set that packets fill can be full")
+KERNEL_ZONE = Code("T110", Kind.APPROXIMATION, "the kernel's time zone is taken for UTC")
+FINGERPRINT = Code("T111", Kind.APPROXIMATION, "nft takes the first system that fits a packet")
+RELATED_SOURCE = Code("T112", Kind.APPROXIMATION, "related connections go by their own source")
+WHOLE_PACKETS = Code("T113", Kind.APPROXIMATION, "no fragment is taken to come")
+TCP_OPTIONS = Code("T114", Kind.APPROXIMATION, "TCP options are taken to be well-formed")
+LASTING_DEVICE = Code("T115", Kind.APPROXIMATION, "an interface is looked up once")
+MSS_OPTION = Code("T116", Kind.APPROXIMATION, "every TCP SYN is taken to have an MSS option")
 
 COMMENT_CHANGED = Code("T201", Kind.NOTE, "a comment is shortened or respelt")
 NAME_CHANGED = Code("T202", Kind.NOTE, "a name is respelt")
 ACCOUNTING_MOVED = Code("T203", Kind.NOTE, "an nfacct object becomes a named counter")
 CHAINS_MERGED = Code("T204", Kind.NOTE, "a cascade of chains is flattened")
+IPSET_COPIED = Code("T205", Kind.NOTE, "an ipset becomes a set of the table")
 
 #: Every code, in the order of their names.
 CATALOGUE: tuple[Code, ...] = tuple(

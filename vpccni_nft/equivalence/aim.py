@@ -11,44 +11,55 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from ..core.ipsets import InterfacePart, MacPart, MarkPart, PortPart
 from ..core.values import Negatable, Network, PortRange
 from ..extensions.matches.addrtype import AddrType
 from ..extensions.matches.comment import Comment
+from ..extensions.matches.connlimit import Connlimit
 from ..extensions.matches.conntrack import Conntrack
 from ..extensions.matches.icmp import Icmp
 from ..extensions.matches.icmp6 import Icmp6
+from ..extensions.matches.limit import Limit
 from ..extensions.matches.mark import Mark
 from ..extensions.matches.multiport import DESTINATION, EITHER, SOURCE, Multiport
+from ..extensions.matches.quota import Quota
 from ..extensions.matches.recent import Recent
 from ..extensions.matches.sctp import Sctp
-from ..extensions.matches.set import FIELDS as SET_FIELDS
 from ..extensions.matches.set import MatchSet
 from ..extensions.matches.state import State
 from ..extensions.matches.statistic import CERTAIN, Mode, Statistic
 from ..extensions.matches.tcp import FlagTest, Tcp
 from ..extensions.matches.udp import Udp
+from ..extensions.set_names import FIELDS as SET_FIELDS
 from ..extensions.targets.accept import Accept
 from ..extensions.targets.connmark import Connmark
 from ..extensions.targets.drop import Drop
 from ..extensions.targets.reject import Reject
 from ..extensions.targets.return_ import Return
+from ..extensions.targets.synproxy import Synproxy
+from ..extensions.targets.tcpmss import SetMss
 from ..iptables import ast
-from ..semantics.iptables import PLACES
+from ..semantics.iptables import PLACES, sets_of
 from ..semantics.packet import (
     ADDRESS_TYPES,
     STATE_BITS,
     STATUS_BITS,
     TCP_FLAGS,
     interface_word,
+    width,
 )
 from .constants import constants_in
+from .header_aim import HeaderFit, tested_fields
+from .host_aim import HostFit, host_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from random import Random
 
+    from ..core.ipsets import IpSets
     from ..core.values import Family, MaskedMark
     from ..extensions.message_types import MessageType
+    from ..extensions.set_names import Members
     from ..semantics.concrete import Question
 
 #: Longer paths are cut off: deep cascades have as many aims as chains.
@@ -56,6 +67,9 @@ LONGEST = 40
 
 #: Protocols with transport headers of their own.
 PROTOCOLS = (6, 17, 1, 58, 132)
+
+#: Those whose messages have a type and a code.
+_MESSAGES = (1, 58)
 
 
 @attrs.frozen(eq=False, slots=False)
@@ -67,6 +81,8 @@ class Step:
     #: How many random or counting matches stand before those of this rule.
     draws_before: int
     family: Family
+    #: What is known of the sets that rules name.
+    sets: IpSets | None = None
 
     @functools.cached_property
     def edges(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
@@ -80,14 +96,22 @@ class Step:
         ]
         for match in rule.matches:
             tests += _tested(match)
+            tests += tested_fields(match)
+            tests += host_fields(match)
         if isinstance(rule.target, Connmark):
             tests += [("mark", rule.target), ("ct_mark", rule.target)]
+        if isinstance(rule.target, SetMss) and rule.target.size is not None:
+            tests.append(("mss", PortRange(rule.target.size, rule.target.size)))
         found = [
             (field, tuple(constants_in((test,), self.family).every())) for field, test in tests
         ]
         if rule.protocol:
             found.append(("protocol", PROTOCOLS))
-        return tuple((field, values) for field, values in found if values)
+        return tuple(
+            (field, fitting)
+            for field, values in found
+            if (fitting := tuple(one for one in values if not one >> width(field, self.family)))
+        )
 
 
 def _tested(match: ast.Match) -> Iterator[tuple[str, object]]:
@@ -156,13 +180,14 @@ class Aim:
 
 def aims_of(ruleset: ast.Ruleset, family: Family) -> Iterator[Aim]:
     """One aim for each rule that packets can come to, by the first way that leads there."""
+    sets = sets_of(ruleset)
     for table in ruleset.tables:
         if table.family is family:
-            yield from _aims_of_table(table)
+            yield from _aims_of_table(table, sets)
 
 
-def _aims_of_table(table: ast.Table) -> Iterator[Aim]:
-    steps = {chain.name: tuple(_steps(chain, table.family)) for chain in table.chains}
+def _aims_of_table(table: ast.Table, sets: IpSets | None) -> Iterator[Aim]:
+    steps = {chain.name: tuple(_steps(chain, table.family, sets)) for chain in table.chains}
     for base in table.chains:
         if not base.policy:
             continue
@@ -180,10 +205,10 @@ def _aims_of_table(table: ast.Table) -> Iterator[Aim]:
                     ahead.append((target.chain, here))
 
 
-def _steps(chain: ast.Chain, family: Family) -> Iterator[Step]:
+def _steps(chain: ast.Chain, family: Family, sets: IpSets | None) -> Iterator[Step]:
     draws = 0
     for rule in chain.rules:
-        yield Step(chain.name, rule, draws, family)
+        yield Step(chain.name, rule, draws, family, sets)
         draws += sum(match.draws for match in rule.matches)
         if _ends_always(rule):
             return  # nothing comes to the rules behind it
@@ -216,8 +241,16 @@ class _Fit:
         for match in step.rule.matches:
             if isinstance(match, Statistic) and match.draws:
                 self._draw(match, f"{step.chain} draw", draws)
-            self._match(match)
+            elif match.draws:
+                self._bound(match, f"{step.chain} draw {draws}")
+            self._match(match, step.sets)
             draws += match.draws
+        match step.rule.target:
+            case SetMss():
+                self.fields["has_mss"] = 1
+            case Synproxy():
+                flag = self.random.choice(("syn", "ack", "syn", "fin"))
+                self.fields["tcp_flags"] = TCP_FLAGS[flag]
 
     def _base(self, rule: ast.Rule) -> None:
         self._network("saddr", rule.source)
@@ -227,7 +260,9 @@ class _Fit:
             if test and self.fields[field]:
                 self._interface(field, test)
 
-    def _match(self, match: Any) -> None:
+    def _match(self, match: Any, sets: IpSets | None) -> None:
+        HeaderFit(self.fields, self.answers, self.random).match(match)
+        HostFit(self.fields, self.answers, self.random).match(match)
         match match:
             case Tcp() | Udp() | Sctp():
                 self._port("sport", match.source_port)
@@ -252,9 +287,35 @@ class _Fit:
                 mask = match.mask.value if match.mask else -1
                 question = (f"member of recent-{match.name}", (self.fields[field] & mask,))
                 self.answers[question] = int(not match.negated)
+            case MatchSet(members=Negatable(members, False)) if sets and sets.known:
+                self._member(members, sets)
             case MatchSet(members=Negatable(members, negated)):
                 key = tuple(self.fields[SET_FIELDS[way]] for way in members.directions)
                 self.answers[f"member of {members.name}", key] = int(not negated)
+
+    def _member(self, members: Members, sets: IpSets) -> None:
+        """Give the packet what some element of a set has."""
+        entries = [entry for one in sets.members(members.name) for entry in one.entries]
+        if not entries:
+            return
+        fields, entry = self.fields, self.random.choice(entries)
+        for part, way in zip(entry.parts, members.directions, strict=False):
+            match part:
+                case Network(_, address, mask) if fields[SET_FIELDS[way]] & mask != address:
+                    fields[SET_FIELDS[way]] = address
+                case PortPart(protocol, number) if protocol in _MESSAGES:
+                    fields |= {"protocol": protocol, "fragment": 0}
+                    fields |= {"icmp_type": number >> 8, "icmp_code": number & 0xFF}
+                case PortPart(protocol, number):
+                    fields["protocol"] = protocol
+                    fields["sport" if way == "src" else "dport"] = number
+                case MacPart(value):
+                    fields["mac_source"] = value
+                    self.answers["came by Ethernet", ()] = 1
+                case MarkPart(value):
+                    fields["mark"] = value
+                case InterfacePart(name) if fields["iif" if way == "src" else "oif"]:
+                    fields["iif" if way == "src" else "oif"] = interface_word(name)
 
     def _network(self, field: str, test: Negatable[Network] | None) -> None:
         if not test:
@@ -369,6 +430,17 @@ class _Fit:
         else:
             counter = node.packet if not node.negated else (node.packet + 1) % node.every
             self.answers[f"counter of {node.every} at {place} {number}", ()] = counter
+
+    def _bound(self, node: ast.Match, place: str) -> None:
+        """Within a limit, or beyond it where the match wants that."""
+        match node:
+            case Limit(rate=rate, burst=burst):
+                self.answers[f"within {rate.question(burst)} at {place}", ()] = 1
+            case Quota(Negatable(octets, negated)):
+                self.answers[f"within {octets} bytes at {place}", ()] = int(not negated)
+            case Connlimit(limit=limit, above=above):
+                counted = limit + above if limit < 0xFFFFFFFF else limit
+                self.answers[f"connections at {place}", ()] = counted
 
     def _message(self, test: Negatable[MessageType] | Negatable[MessageType | None]) -> None:
         if test.value and not test.negated:

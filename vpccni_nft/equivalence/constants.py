@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from ..core.ipsets import InterfacePart, MarkPart, PortPart
 from ..core.values import AddressRange, MaskedMark, Network, PortRange
+from ..extensions.matches.iprange import Ends
 from ..extensions.message_types import MessageType
 from ..extensions.nat import NatRange
+from ..extensions.number_ranges import NumberRange
 from ..extensions.targets.connmark import Connmark
 from ..iptables import ast
 from ..semantics.packet import interface_word
@@ -17,6 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ..core.values import Family
+
+
+#: Elements of each ipset whose constants are tried.
+MOST_ENTRIES = 200
 
 
 @attrs.define
@@ -30,6 +37,7 @@ class Constants:
     interfaces: dict[int, None] = attrs.Factory(dict)
     message_types: dict[int, None] = attrs.Factory(dict)
     message_codes: dict[int, None] = attrs.Factory(dict)
+    numbers: dict[int, None] = attrs.Factory(dict)  #: lengths, hop limits and the like
 
     def every(self) -> Iterator[int]:
         """All values, whatever their kinds."""
@@ -39,7 +47,9 @@ class Constants:
 
 def constants_of(ruleset: ast.Ruleset, family: Family) -> Constants:
     """All constants of a family's tables."""
-    found = constants_in((table for table in ruleset.tables if table.family is family), family)
+    tables = (table for table in ruleset.tables if table.family is family)
+    entries = (entry for one in ruleset.ipsets or () for entry in one.entries[:MOST_ENTRIES])
+    found = constants_in((*tables, *entries), family)
     for port in (0, 53, 80, 65535):
         found.ports.setdefault(port)
     for mark in (0, 1, 0xFFFFFFFF):
@@ -81,7 +91,9 @@ def values_in(node: Any) -> Iterator[Any]:
 
 def _collect(found: Constants, value: Any, family: Family) -> None:
     match value:
-        case Network(_, address, mask):
+        case PortPart() | InterfacePart() | MarkPart():
+            _collect_part(found, value)
+        case Network(of, address, mask) if of is family:
             last = address | (family.all_ones ^ mask)
             _add(found.addresses, _neighbours(address, last), family.all_ones)
         case AddressRange(first, last):
@@ -90,6 +102,10 @@ def _collect(found: Constants, value: Any, family: Family) -> None:
             _add(found.ports, _neighbours(first, last), 0xFFFF)
         case NatRange(_, PortRange(first, last)):
             _add(found.ports, _neighbours(first, last), 0xFFFF)
+        case Ends(first, last) if first.family is family:
+            _add(found.addresses, _neighbours(first.value, last.value), family.all_ones)
+        case NumberRange(first, last):
+            _add(found.numbers, _neighbours(first, last), 0xFFFFFFFF)
         case MaskedMark(mark, mask):
             _add(found.marks, (mark, mark | ~mask & 0xFFFFFFFF, mark ^ mask), 0xFFFFFFFF)
         case Connmark():
@@ -102,6 +118,20 @@ def _collect(found: Constants, value: Any, family: Family) -> None:
             _add(found.message_codes, _neighbours(code or 0, code or 0), 255)
         case ast.Rule() if value.protocol:
             found.protocols.setdefault(value.protocol.value)
+
+
+def _collect_part(found: Constants, part: PortPart | InterfacePart | MarkPart) -> None:
+    """What elements of ipsets have."""
+    match part:
+        case PortPart(protocol, number):
+            found.protocols.setdefault(protocol)
+            _add(found.ports, _neighbours(number, number), 0xFFFF)
+            _add(found.message_types, (number >> 8,), 255)
+            _add(found.message_codes, (number & 0xFF,), 255)
+        case InterfacePart(name, wildcard):
+            _add_interface(found, name, wildcard=wildcard)
+        case MarkPart(mark):
+            _add(found.marks, (mark,), 0xFFFFFFFF)
 
 
 def _neighbours(first: int, last: int) -> tuple[int, ...]:

@@ -98,7 +98,7 @@ def complete(family: Family, hook: str, given: Mapping[str, int]) -> dict[str, i
     for field, address in zip(("saddr", "daddr"), _DEFAULT_ADDRESSES[family], strict=True):
         fields[field] = Address.parse(address).value
     icmp = given.keys() & {"icmp_type", "icmp_code"}
-    fields |= {"protocol": ICMP_OF[family] if icmp else PROTOCOLS["tcp"], "length": 60}
+    fields |= {"protocol": ICMP_OF[family] if icmp else PROTOCOLS["tcp"], "length": 60, "ttl": 64}
     fields["ct_state"] = STATE_BITS["new"]
     fields |= given
     defaults: dict[str, int] = {}

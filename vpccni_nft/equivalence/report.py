@@ -115,10 +115,16 @@ def binding_text(binding: Binding, family: Family) -> str:
     return " ".join((f"{binding.kind}{to}", *sorted(binding.flags)))
 
 
+def _key_text(value: int, family: Family) -> str:
+    """A part of a set's key: what is as large as an address is taken for one."""
+    is_address = 0xFFFF < value <= family.all_ones
+    return str(Address(family, value)) if is_address else str(value)
+
+
 def event_text(event: Event, family: Family) -> str:
     """A side effect."""
     words = [str(part) for part in event.details if part not in ("", None, ())]
-    if event.kind in {"update", "delete"}:
-        keys = " . ".join(str(Address(family, key)) for key in event.arguments)
+    if event.kind in {"add", "update", "delete", "spend"} and event.arguments:
+        keys = " . ".join(_key_text(key, family) for key in event.arguments)
         return f"{event.kind} {' '.join(words)}: {keys}"
     return " ".join((event.kind, *words))

@@ -44,7 +44,7 @@ def chains_of(ruleset: iptables.Ruleset | nft.Ruleset, family: Family) -> Chains
             chain
             for table in ruleset.tables
             if table.family is family
-            for chain in iptables_meaning.base_chains(table)
+            for chain in iptables_meaning.base_chains(table, iptables_meaning.sets_of(ruleset))
         )
     return tuple(
         chain

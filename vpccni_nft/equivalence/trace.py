@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _OWN_FIELDS = {"snat_done", "dnat_done", "ct_template"}
 
 #: Events of matches; the other ones are of targets.
-_MATCH_EVENTS = {"update", "delete"}
+_MATCH_EVENTS = {"update", "delete", "spend"}
 
 
 @attrs.frozen
@@ -120,7 +120,8 @@ def _bases(ruleset: iptables.Ruleset | nft.Ruleset, family: Family) -> Iterator[
             continue
         # One table at a time, so that its name is known.
         if isinstance(table, iptables.Table):
-            bases = chains_of(iptables.Ruleset((table,)), family)
+            assert isinstance(ruleset, iptables.Ruleset)
+            bases = chains_of(iptables.Ruleset((table,), ruleset.ipsets), family)
             names = [chain.name for chain in table.chains if chain.policy]
         else:
             bases = chains_of(nft.Ruleset((table,)), family)

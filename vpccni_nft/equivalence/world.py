@@ -68,6 +68,10 @@ class World(Mapping["Question", int]):
             return int((self.random or 0) * (1 << RANDOM_BITS))
         if below := _NUMBER.match(oracle):
             return int((self.random or 0) * int(below[1]))
+        if oracle.startswith(("within ", "connections at ")):
+            return 1  # no limit is reached
+        if oracle.startswith("has bits "):
+            return 1  # the packet is long enough
         if oracle.startswith("member of "):
             return self.members.get(oracle.removeprefix("member of "), False)
         choice = _CHOICE.fullmatch(oracle)

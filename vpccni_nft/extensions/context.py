@@ -13,9 +13,10 @@ from ..nft import names
 from ..nft.ast import Rule, Set
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from ..core.diagnostics import Code
+    from ..core.ipsets import IpSets
     from ..core.span import Span
     from ..nft.statements import Statement
 
@@ -38,6 +39,8 @@ class Objects:
     sets: dict[str, Set] = attrs.Factory(dict)  #: by nft name
     owners: dict[str, str] = attrs.Factory(dict)  #: what a set stands for, by its nft name
     ages: dict[str, int] = attrs.Factory(dict)  #: seconds, by the nft name of a dynamic set
+    #: The nft names of the sets that ipsets became, by their own; empty where none is needed.
+    ipsets: dict[str, str] = attrs.Factory(dict)
 
 
 @attrs.frozen
@@ -46,6 +49,14 @@ class RecentList:
 
     table: str  #: iptables' name for it
     mask: int
+
+
+@attrs.frozen
+class LimitTable:
+    """What all rules that use one table of limits must agree on."""
+
+    table: str  #: iptables' name for it
+    limit: object  #: the options, but for the name
 
 
 @attrs.define
@@ -67,14 +78,20 @@ class Context:
     family: Family
     table: str  #: iptables' name for it, such as ``nat``
     protocol: int | None  #: the number after ``-p``, None where there is none or it is negated
+    hooks: frozenset[str]  #: the built-in chains that lead to the rule's chain
     leaves_chain: bool  #: whether the target is RETURN or ``-g``: it cannot move to a helper chain
     objects: Objects
     report: Report
     #: Whether conntrack runs, which puts fragments together before any table sees them.
     tracked: bool
     recent_lists: dict[str, RecentList]  #: those of this family so far, by name
+    limit_tables: dict[str, LimitTable]  #: those of ``hashlimit``, in the same way
+    ipsets: IpSets | None = None  #: None: what is in them is not known
+    #: The tables of either family whose rules name an ipset, by the set's name.
+    set_users: Mapping[str, frozenset[tuple[Family, str]]] = attrs.Factory(dict)
     span: Span | None = None
     refused: bool = False  #: whether some part of the rule has no translation
+    rest: str = ""  #: the helper chain that the rules behind this one have to go to
 
     @contextmanager
     def at(self, span: Span | None) -> Iterator[None]:
@@ -99,6 +116,11 @@ class Context:
         """Refuse a match or target that the kernel takes in some tables only."""
         if self.table not in tables:
             raise Problem(BAD_PLACE, f"{name} works in the tables {' and '.join(tables)} only")
+
+    def need_family(self, name: str, family: Family) -> None:
+        """Refuse a match or target that the kernel has for one family only."""
+        if self.family is not family:
+            raise Problem(BAD_PLACE, f"{name} is a match or target of {family.title} only")
 
     def need_protocol(self, name: str, *protocols: int) -> None:
         """Refuse a match or target that the kernel takes with some protocols only."""
@@ -162,6 +184,35 @@ class Context:
             timeout=age or None,
             size=DYNAMIC_SET_SIZE,
         )
+        return spelt
+
+    def limit_set(self, name: str, options: object, set_: Set) -> str:
+        """The set of a named table of limits; all rules that use it have the same options.
+
+        Raises Problem where they have not, or stand in several tables.
+        """
+        first = self.limit_tables.setdefault(name, LimitTable(self.table, options))
+        if first.table != self.table:
+            raise self.refuse(
+                f"the table {name} is used in the tables {first.table} and {self.table}",
+                "an nft set belongs to one table",
+            )
+        if first.limit != options:
+            raise self.refuse(
+                f"the table {name} is used with different options",
+                "the kernel takes those of whichever rule it loaded first: name them apart",
+            )
+        return self.declare(set_, f"table of limits {name}")
+
+    def numbered_set(self, kind: str, set_: Set) -> str:
+        """A set for this rule alone, with a number for its name."""
+        number = sum(owner.startswith(f"{kind} ") for owner in self.objects.owners.values()) + 1
+        return self.declare(attrs.evolve(set_, name=f"{kind}-{number}"), f"{kind} {number}")
+
+    def declare(self, set_: Set, owner: str) -> str:
+        """Put a set into the table, under the name that nft has for it."""
+        spelt = self._own_set(set_.name, owner)
+        self.objects.sets[spelt] = attrs.evolve(set_, name=spelt)
         return spelt
 
     def _own_set(self, name: str, kind: str) -> str:

@@ -38,8 +38,15 @@ class NoneOf:
     alternatives: tuple[Statements, ...]
 
 
+@attrs.frozen
+class First:
+    """Rules that run before the rest, whatever they come to; each may end where it has no value."""
+
+    rules: tuple[Statements, ...]
+
+
 #: A part of a rule's conditions. Statements stand in the rule itself; the others need a chain.
-Piece = Statement | AnyOf | NoneOf
+Piece = Statement | AnyOf | NoneOf | First
 
 
 @attrs.frozen(kw_only=True)

@@ -77,6 +77,26 @@ def _negated_in_place(states: tuple[str, ...], nat: tuple[str, ...]) -> tuple[Pi
     return (AnyOf(((_state("in", without),), with_entry)),) if without else with_entry
 
 
+def alternatives_of_states(
+    test: Negatable[tuple[str, ...]], rest: tuple[s.Match, ...]
+) -> tuple[tuple[s.Match, ...], ...]:
+    """The state fits, and so does the rest of the entry where there is one."""
+    states = tuple(name for name in test.value if name in STATES)
+    nat = _flags(name for name in test.value if name in NAT_BITS)
+    without = tuple(name for name in WITHOUT_ENTRY if (name in states) is not test.negated)
+    found: list[tuple[s.Match, ...]] = [(_state("in", without),)] if without else []
+    named = tuple(dict.fromkeys((*states, *WITHOUT_ENTRY)))
+    if test.negated:
+        no_nat = (s.Match(x.Ct("status"), "!", nat),) if nat.names else ()
+        return (*found, (_state("!", named), *no_nat, *rest))
+    with_entry = tuple(name for name in states if name not in WITHOUT_ENTRY)
+    if with_entry:
+        found.append((_state("in", with_entry), *rest))
+    if nat.names:
+        found.append((_state("!", named), s.Match(x.Ct("status"), "in", nat), *rest))
+    return tuple(found)
+
+
 def _state(operator: str, names: Iterable[str]) -> s.Match:
     return s.Match(x.Ct("state"), operator, _flags(names))
 

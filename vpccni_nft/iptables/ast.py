@@ -15,6 +15,7 @@ import attrs
 from ..core.values import Family, Negatable, Network
 
 if TYPE_CHECKING:
+    from ..core.ipsets import IpSet
     from ..core.span import Span
 
 
@@ -147,3 +148,5 @@ class Ruleset:
     """All tables of the dumps that were read together."""
 
     tables: tuple[Table, ...] = ()
+    #: What is in the sets that rules name; None where nothing is known of them.
+    ipsets: tuple[IpSet, ...] | None = None

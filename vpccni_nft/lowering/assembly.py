@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..extensions.extension import AnyOf, NoneOf, Piece
+from ..extensions.extension import AnyOf, First, NoneOf, Piece
 from ..nft import expressions as x
 from ..nft import names
 from ..nft import statements as s
 from ..nft.ast import Rule
+from .merging import kept_apart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from ..extensions.context import Context
     from ..extensions.extension import Statements
 
+
+_RANDOM = x.Meta("random")
 
 #: Conditions with alternatives that one RETURN or goto may have: each doubles the rules.
 MOST_DOUBLINGS = 4
@@ -54,6 +57,9 @@ class Assembly:
         rest = self.assemble((*self._protocol_test(), *after), action, depth + 1)
         if isinstance(special, NoneOf):
             helpers[name] = (*self._all(special.alternatives, s.Return()), *rest)
+        elif isinstance(special, First):
+            before_rest = (Rule(parts, origin=self.origin) for parts in special.rules)
+            helpers[name] = (*before_rest, *rest)
         elif isinstance(special, AnyOf):
             then = f"{name}-then"
             helpers[name] = self._all(special.alternatives, s.Goto(then))
@@ -64,6 +70,8 @@ class Assembly:
         self, before: Statements, special: Piece, after: tuple[Piece, ...], action: Statements
     ) -> tuple[Rule, ...]:
         """RETURN and goto act on their own chain: one rule for each alternative, all here."""
+        if isinstance(special, NoneOf) and not any(map(_may_act, (*before, *after))):
+            return self._past_the_rest(before, special, after, action)
         if (
             not isinstance(special, AnyOf)
             or any(map(s.has_side_effect, (*before, *_plain(after))))
@@ -81,6 +89,20 @@ class Assembly:
             )
         )
 
+    def _past_the_rest(
+        self, before: Statements, special: NoneOf, after: tuple[Piece, ...], action: Statements
+    ) -> tuple[Rule, ...]:
+        """What fits an alternative goes past this rule, to a helper chain with all rules behind it.
+
+        At its end the packet is where it would be at the end of this chain.
+        """
+        rest = names.helper(f"{self.place}-rest")
+        self.context.objects.helpers[rest] = ()  # to be filled by the rules behind
+        past = self._all(tuple((*before, *parts) for parts in special.alternatives), s.Goto(rest))
+        rules = (*past, *self.assemble((*before, *after), action))
+        self.context.rest = rest
+        return rules
+
     def _protocol_test(self) -> Statements:
         """The rule's protocol once more: nft wants it in the rule that names ports or resets."""
         if self.context.protocol is None:
@@ -88,11 +110,22 @@ class Assembly:
         return (s.Match(x.Meta("l4proto"), "==", x.Protocol(self.context.protocol)),)
 
     def _rule(self, statements: Statements) -> Rule:
-        return Rule(statements, self.comment, self.origin)
+        return Rule(kept_apart(statements), self.comment, self.origin)
 
     def _all(self, alternatives: tuple[Statements, ...], verdict: s.Verdict) -> tuple[Rule, ...]:
         """One rule for each alternative, to the same end."""
-        return tuple(Rule((*parts, verdict), origin=self.origin) for parts in alternatives)
+        return tuple(
+            Rule(kept_apart((*parts, verdict)), origin=self.origin) for parts in alternatives
+        )
+
+
+def _may_act(piece: Piece) -> bool:
+    """Whether a part of a rule does something or draws, or needs the rest of its chain, too."""
+    if isinstance(piece, AnyOf):
+        return any(_may_act(step) for parts in piece.alternatives for step in parts)
+    if not isinstance(piece, s.Statement) or s.has_side_effect(piece):
+        return True
+    return isinstance(piece, s.Match) and _RANDOM in (piece.left, getattr(piece.left, "left", None))
 
 
 def _from_zero(action: Statements) -> Statements:

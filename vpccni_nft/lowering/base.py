@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from ..core.values import Negatable
     from ..iptables.ast import Interface, Rule
 
+#: Headers that ip6tables looks behind for the protocol of a packet, which they never are
+#: (ip6_packet_match; net/ipv6/exthdrs_core.c, ipv6_find_hdr).
+EXTENSION_HEADERS = frozenset({0, 43, 44, 51, 60})
+
 #: Bytes of an interface's name; nft counts a backslash before a star as one of them.
 LONGEST_NAME = 15
 
@@ -36,7 +40,9 @@ def lower_base(rule: Rule, family: Family) -> Iterator[s.Match]:
         yield from _compare_interface("iifname", rule.in_interface)
     if rule.out_interface:
         yield from _compare_interface("oifname", rule.out_interface)
-    if rule.protocol:
+    if rule.protocol and family is Family.IP6 and rule.protocol.value in EXTENSION_HEADERS:
+        yield from always_or_never(holds=rule.protocol.negated)
+    elif rule.protocol:
         sign = equality(negated=rule.protocol.negated)
         yield s.Match(x.Meta("l4proto"), sign, x.Protocol(rule.protocol.value))
     if rule.fragment:

@@ -22,6 +22,25 @@ class _Call:
     span: Span | None
 
 
+def built_in_above(table: Table) -> dict[str, frozenset[str]]:
+    """For each chain, the built-in chains that lead to it, itself included."""
+    calls = {
+        chain.name: {
+            rule.target.chain for rule in chain.rules if isinstance(rule.target, Jump | Goto)
+        }
+        for chain in table.chains
+    }
+    above: dict[str, set[str]] = {name: set() for name in calls}
+    for built_in in (chain.name for chain in table.chains if chain.policy):
+        ahead = [built_in]
+        while ahead:
+            name = ahead.pop()
+            if name in above and built_in not in above[name]:
+                above[name].add(built_in)
+                ahead += calls[name]
+    return {name: frozenset(found) for name, found in above.items()}
+
+
 def check_jumps(table: Table) -> Iterator[Diagnostic]:
     """What iptables-restore would refuse as well (iptables: No chain; Too many levels)."""
     built_in = {chain.name for chain in table.chains if chain.policy}

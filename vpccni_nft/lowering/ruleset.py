@@ -14,18 +14,22 @@ from ..core.diagnostics import (
     UNKNOWN_TABLE,
     Diagnostic,
 )
+from ..core.ipsets import IpSets
 from ..extensions import extension_of
-from ..extensions.context import Context, Objects, RecentList, Report
+from ..extensions.context import Context, LimitTable, Objects, RecentList, Report
+from ..extensions.matches.set import MatchSet
+from ..extensions.targets.set import SetTarget
 from ..iptables import ast as iptables
 from ..nft import ast as nft
 from ..nft import names
+from ..nft import statements as s
 from . import layout
 from .depth import flatten
-from .jumps import check_jumps
+from .jumps import built_in_above, check_jumps
 from .rule import leaves_chain, lower_rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from ..core.values import Family
     from .options import Options
@@ -43,11 +47,44 @@ def lower(
         family: _FamilyFacts(tracked=_uses_conntrack(ruleset, family))
         for family in {table.family for table in ruleset.tables}
     }
+    sets = _SetFacts.of(ruleset)
     tables = tuple(
-        _TableLowering(table, options, report, families[table.family]).lower()
+        _TableLowering(table, options, report, families[table.family], sets).lower()
         for table in ruleset.tables
     )
     return nft.Ruleset(tables), tuple(report.diagnostics)
+
+
+@attrs.frozen
+class _SetFacts:
+    """What is known of the ipsets, and who uses them."""
+
+    ipsets: IpSets | None = None
+    users: Mapping[str, frozenset[tuple[Family, str]]] = attrs.Factory(dict)
+
+    @classmethod
+    def of(cls, ruleset: iptables.Ruleset) -> _SetFacts:
+        if ruleset.ipsets is None:
+            return cls()
+        ipsets = IpSets({one.name: one for one in ruleset.ipsets})
+        users: dict[str, set[tuple[Family, str]]] = {}
+        changed: set[str] = set()
+        for table in ruleset.tables:
+            for rule in _rules(table):
+                used = [match.members.value.name for match in rule.matches
+                        if isinstance(match, MatchSet)]  # fmt: skip
+                if isinstance(rule.target, SetTarget):
+                    target = rule.target
+                    ends = (target.add, target.delete, target.map)
+                    used += [members.name for members in ends if members]
+                    changed |= {members.name for members in ends[:2] if members}
+                for name in used:
+                    for one in (name, *(member.name for member in ipsets.members(name))):
+                        users.setdefault(one, set()).add((table.family, table.name))
+        return cls(
+            attrs.evolve(ipsets, changed=frozenset(changed)),
+            {name: frozenset(tables) for name, tables in users.items()},
+        )
 
 
 @attrs.define
@@ -56,6 +93,7 @@ class _FamilyFacts:
 
     tracked: bool
     recent_lists: dict[str, RecentList] = attrs.Factory(dict)
+    limit_tables: dict[str, LimitTable] = attrs.Factory(dict)
 
 
 def _uses_conntrack(ruleset: iptables.Ruleset, family: Family) -> bool:
@@ -87,6 +125,7 @@ class _TableLowering:
     options: Options
     report: Report
     facts: _FamilyFacts
+    sets: _SetFacts
     objects: Objects = attrs.Factory(Objects)
 
     def lower(self) -> nft.Table:
@@ -95,7 +134,8 @@ class _TableLowering:
             self.report.add(UNKNOWN_TABLE, message, self.table.span)
             return nft.Table(self.table.family, layout.table_name("unknown"))
         self.report.diagnostics += check_jumps(self.table)
-        chains = [self._chain(chain) for chain in self.table.chains]
+        hooks = built_in_above(self.table)
+        chains = [self._chain(chain, hooks[chain.name]) for chain in self.table.chains]
         chains += (nft.Chain(name, rules) for name, rules in self.objects.helpers.items())
         return nft.Table(
             family=self.table.family,
@@ -105,15 +145,19 @@ class _TableLowering:
             counters=tuple(map(nft.Counter, self.objects.counters)),
         )
 
-    def _chain(self, chain: iptables.Chain) -> nft.Chain:
+    def _chain(self, chain: iptables.Chain, hooks: frozenset[str]) -> nft.Chain:
         name = names.spell(chain.name)
         if name != chain.name:
             self.report.add(NAME_CHANGED, f"nft knows the chain as {name}", chain.span)
-        rules = [
-            lowered
-            for number, rule in enumerate(chain.rules, start=1)
-            for lowered in self._rule(rule, f"{name}-{number}")
-        ]
+        parts: list[tuple[str, list[nft.Rule]]] = [(name, [])]
+        for number, rule in enumerate(chain.rules, start=1):
+            lowered, rest = self._rule(rule, f"{name}-{number}", hooks)
+            parts[-1][1].extend(lowered)
+            if rest:
+                parts[-1][1].append(nft.Rule((s.Goto(rest),)))
+                parts.append((rest, []))
+        (_, rules), *further = parts
+        self.objects.helpers |= {rest: tuple(its_rules) for rest, its_rules in further}
         return nft.Chain(name, tuple(rules), self._hook(chain))
 
     def _hook(self, chain: iptables.Chain) -> nft.Hook | None:
@@ -128,20 +172,27 @@ class _TableLowering:
             return None
         return layout.hook(self.table.name, chain.name, chain.policy.value.lower())
 
-    def _rule(self, rule: iptables.Rule, place: str) -> tuple[nft.Rule, ...]:
+    def _rule(
+        self, rule: iptables.Rule, place: str, hooks: frozenset[str]
+    ) -> tuple[tuple[nft.Rule, ...], str]:
+        """What stands for a rule, and the helper chain that the rules behind it go to."""
         protocol = rule.protocol
         context = Context(
             family=self.table.family,
             table=self.table.name,
             protocol=protocol.value if protocol and not protocol.negated else None,
+            hooks=hooks,
             leaves_chain=leaves_chain(rule),
             # Without conntrack the kernel passes over nat chains (nf_nat_core.c, nf_nat_inet_fn).
             tracked=self.facts.tracked or self.table.name == "nat",
             objects=self.objects,
             report=self.report,
             recent_lists=self.facts.recent_lists,
+            limit_tables=self.facts.limit_tables,
+            ipsets=self.sets.ipsets,
+            set_users=self.sets.users,
         )
-        return lower_rule(rule, context, place, self.options.counters)
+        return lower_rule(rule, context, place, self.options.counters), context.rest
 
     def _flatten(self, chains: tuple[nft.Chain, ...]) -> tuple[nft.Chain, ...]:
         if any(found.refuses for found in self.report.diagnostics):

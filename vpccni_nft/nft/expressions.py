@@ -57,11 +57,67 @@ class ExtensionHeader(Expression):
 
 
 @attrs.frozen
+class RawPayload(Expression):
+    """Some bits of a packet, counted from the start of a header: ``@nh,64,8``."""
+
+    base: str  #: ``nh``: network header, ``th``: transport header
+    offset: int
+    length: int
+
+
+@attrs.frozen
+class TcpOption(Expression):
+    """A field of a TCP option, or without a field whether the option is there."""
+
+    name: str  #: nft's word for it, or its number
+    field: str = ""
+
+
+@attrs.frozen
 class Fib(Expression):
     """The answer of the routing table: ``fib daddr . iif type``."""
 
     flags: tuple[str, ...]
     result: str  #: ``type``, ``oif`` or ``oifname``
+
+
+@attrs.frozen
+class Rt(Expression):
+    """What the packet's route says: ``rt mtu`` is the largest TCP segment that fits its path."""
+
+    key: str
+
+
+@attrs.frozen
+class Socket(Expression):
+    """The packet's socket, or the one that the kernel finds for it: ``socket transparent``."""
+
+    key: str  #: ``mark`` and ``wildcard`` have no value while the socket opens or closes
+
+
+@attrs.frozen
+class Ipsec(Expression):
+    """A transformation that the packet came through or goes through: ``ipsec in reqid``."""
+
+    direction: str  #: ``in`` or ``out``
+    key: str  #: ``reqid`` or ``spi``
+    number: int = 0  #: which one of several
+
+
+@attrs.frozen
+class Osf(Expression):
+    """The system that a SYN packet looks like: ``osf name``. Breaks the rule without SYN."""
+
+    ttl: str = ""  #: how the TTL is compared: ``loose``, ``skip``, or empty: exactly
+
+
+@attrs.frozen
+class Hash(Expression):
+    """Jenkins' hash of a value, from 0 to ``modulus`` - 1: ``jhash ip saddr mod 2 seed 0x1``."""
+
+    key: Expression
+    modulus: int
+    seed: int
 
 
 @attrs.frozen
@@ -119,6 +175,20 @@ class Symbol(Expression):
     """A constant that nft has a word for: ``established``, ``local``, ``missing``."""
 
     name: str
+
+
+@attrs.frozen
+class String(Expression):
+    """A name that stands in quotes: a conntrack helper, a system."""
+
+    value: str
+
+
+@attrs.frozen
+class Mac(Expression):
+    """A hardware address of six bytes."""
+
+    value: int
 
 
 @attrs.frozen

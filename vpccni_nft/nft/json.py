@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from . import expressions as x
 from . import statements as s
 from .ast import Map
-from .serializer import interface_pattern
+from .serializer import expression_text, interface_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,8 +136,47 @@ def _(e: x.ExtensionHeader) -> Json:
 
 
 @expression_json.register
+def _(e: x.RawPayload) -> Json:
+    return {"payload": {"base": e.base, "offset": e.offset, "len": e.length}}
+
+
+@expression_json.register
+def _(e: x.TcpOption) -> Json:
+    if e.name.isdecimal():
+        # An option without a name here is its first byte, which is its number.
+        return {"tcp option": {"base": int(e.name), "offset": 0, "len": 8}}
+    field = {"field": e.field} if e.field else {}
+    return {"tcp option": {"name": e.name} | field}
+
+
+@expression_json.register
 def _(e: x.Fib) -> Json:
     return {"fib": {"result": e.result, "flags": list(e.flags)}}
+
+
+@expression_json.register
+def _(e: x.Rt) -> Json:
+    return {"rt": {"key": e.key}}
+
+
+@expression_json.register
+def _(e: x.Socket) -> Json:
+    return {"socket": {"key": e.key}}
+
+
+@expression_json.register
+def _(e: x.Ipsec) -> Json:
+    return {"ipsec": {"key": e.key, "dir": e.direction, "spnum": e.number}}
+
+
+@expression_json.register
+def _(e: x.Osf) -> Json:
+    return {"osf": {"key": "name"} | ({"ttl": e.ttl} if e.ttl else {})}
+
+
+@expression_json.register
+def _(e: x.Hash) -> Json:
+    return {"jhash": {"mod": e.modulus, "seed": e.seed, "expr": expression_json(e.key)}}
 
 
 @expression_json.register
@@ -162,8 +201,15 @@ def _(e: x.Lookup) -> Json:
 
 @expression_json.register(x.Number)
 @expression_json.register(x.Hex)
-def _(e: x.Number | x.Hex) -> int:
-    return e.value
+def _(e: x.Number | x.Hex) -> int | str:
+    # The library that nft reads JSON with has signed numbers of 64 bits.
+    return e.value if e.value < 1 << 63 else str(e.value)
+
+
+@expression_json.register(x.String)
+@expression_json.register(x.Mac)
+def _(e: x.String | x.Mac) -> str:
+    return expression_text(e).strip('"')
 
 
 @expression_json.register
@@ -314,7 +360,22 @@ def _(statement: s.VerdictMap) -> Json:
 @statement_json.register
 def _(limit: s.Limit) -> Json:
     fields: Json = {"rate": limit.rate, "burst": limit.burst, "per": limit.per}
+    if limit.unit != "packets":
+        fields |= {"rate_unit": limit.unit, "burst_unit": limit.unit}
     return {"limit": fields | ({"inv": True} if limit.over else {})}
+
+
+@statement_json.register
+def _(count: s.CtCount) -> Json:
+    return {"ct count": {"val": count.count} | ({"inv": True} if count.over else {})}
+
+
+@statement_json.register
+def _(quota: s.Quota) -> Json:
+    fields: Json = {"val": quota.bytes, "val_unit": "bytes"}
+    if quota.used:
+        fields |= {"used": quota.used, "used_unit": "bytes"}
+    return {"quota": fields | ({"inv": True} if quota.over else {})}
 
 
 @statement_json.register
@@ -334,8 +395,11 @@ def _(nat: s.Nat) -> Json:
         fields["addr"] = expression_json(nat.address)
     if nat.port:
         fields["port"] = expression_json(nat.port)
-    if nat.flags:
-        fields["flags"] = list(nat.flags)
+    flags = (*nat.flags, "netmap") if nat.prefix else nat.flags
+    if flags:
+        fields["flags"] = list(flags)
+    if nat.prefix:
+        fields["type_flags"] = "prefix"
     return {nat.kind: fields or None}
 
 
@@ -355,7 +419,52 @@ def _(log: s.Log) -> Json:
         fields["level"] = log.level
     if log.flags:
         fields["flags"] = list(log.flags)
+    if log.group is not None:
+        fields["group"] = log.group
+    if log.snaplen is not None:
+        fields["snaplen"] = log.snaplen
+    if log.threshold is not None:
+        fields["queue-threshold"] = log.threshold
     return {"log": fields or None}
+
+
+@statement_json.register
+def _(queue: s.Queue) -> Json:
+    several = queue.first != queue.last
+    fields: Json = {"num": {"range": [queue.first, queue.last]} if several else queue.first}
+    if queue.flags:
+        fields["flags"] = list(queue.flags)
+    return {"queue": fields}
+
+
+@statement_json.register
+def _(dup: s.Dup) -> Json:
+    fields: Json = {"addr": expression_json(dup.address)}
+    if dup.device:
+        fields["dev"] = dup.device
+    return {"dup": fields}
+
+
+@statement_json.register
+def _(tproxy: s.Tproxy) -> Json:
+    fields: Json = {}
+    if tproxy.address:
+        fields["addr"] = expression_json(tproxy.address)
+    if tproxy.port is not None:
+        fields["port"] = tproxy.port
+    return {"tproxy": fields}
+
+
+@statement_json.register
+def _(synproxy: s.Synproxy) -> Json:
+    fields: Json = {}
+    if synproxy.mss is not None:
+        fields["mss"] = synproxy.mss
+    if synproxy.wscale is not None:
+        fields["wscale"] = synproxy.wscale
+    if synproxy.flags:
+        fields["flags"] = list(synproxy.flags)
+    return {"synproxy": fields or None}
 
 
 @statement_json.register
@@ -368,4 +477,7 @@ def _(update: s.UpdateSet) -> Json:
     key = expression_json(update.key)
     if update.timeout is not None:
         key = {"elem": {"val": key, "timeout": update.timeout}}
-    return {"set": {"op": update.operation, "elem": key, "set": f"@{update.set}"}}
+    fields: Json = {"op": update.operation, "elem": key, "set": f"@{update.set}"}
+    if update.limit:
+        fields["stmt"] = [statement_json(update.limit)]
+    return {"set": fields}

@@ -164,8 +164,44 @@ def _(e: x.ExtensionHeader) -> str:
 
 
 @expression_text.register
+def _(e: x.RawPayload) -> str:
+    return f"@{e.base},{e.offset},{e.length}"
+
+
+@expression_text.register
+def _(e: x.TcpOption) -> str:
+    return f"tcp option {e.name} {e.field}".rstrip()
+
+
+@expression_text.register
 def _(e: x.Fib) -> str:
     return f"fib {' . '.join(e.flags)} {e.result}"
+
+
+@expression_text.register
+def _(e: x.Rt) -> str:
+    return f"rt {e.key}"
+
+
+@expression_text.register
+def _(e: x.Socket) -> str:
+    return f"socket {e.key}"
+
+
+@expression_text.register
+def _(e: x.Ipsec) -> str:
+    number = f" spnum {e.number}" if e.number else ""
+    return f"ipsec {e.direction}{number} {e.key}"
+
+
+@expression_text.register
+def _(e: x.Osf) -> str:
+    return f"osf ttl {e.ttl} name" if e.ttl else "osf name"
+
+
+@expression_text.register
+def _(e: x.Hash) -> str:
+    return f"jhash {expression_text(e.key)} mod {e.modulus} seed {e.seed:#x}"
 
 
 @expression_text.register
@@ -209,6 +245,18 @@ def _(e: x.Hex) -> str:
 @expression_text.register
 def _(e: x.Symbol) -> str:
     return e.name
+
+
+@expression_text.register
+def _(e: x.String) -> str:
+    # nft would take a star at the end for a wildcard.
+    text = f"{e.value[:-1]}\\*" if e.value.endswith("*") else e.value
+    return quoted(text)
+
+
+@expression_text.register
+def _(e: x.Mac) -> str:
+    return e.value.to_bytes(6, "big").hex(":")
 
 
 @expression_text.register
@@ -379,12 +427,28 @@ def _(statement: s.VerdictMap) -> str:
 @statement_text.register
 def _(limit: s.Limit) -> str:
     over = "over " if limit.over else ""
-    return f"limit rate {over}{limit.rate}/{limit.per} burst {limit.burst} packets"
+    if limit.unit == "packets":
+        return f"limit rate {over}{limit.rate}/{limit.per} burst {limit.burst} packets"
+    burst = f" burst {limit.burst} bytes" if limit.burst else ""
+    return f"limit rate {over}{limit.rate} bytes/{limit.per}{burst}"
+
+
+@statement_text.register
+def _(count: s.CtCount) -> str:
+    return f"ct count over {count.count}" if count.over else f"ct count {count.count}"
+
+
+@statement_text.register
+def _(quota: s.Quota) -> str:
+    over = "over " if quota.over else ""
+    used = f" used {quota.used} bytes" if quota.used else ""
+    return f"quota {over}{quota.bytes} bytes{used}"
 
 
 @statement_text.register
 def _(statement: s.Set) -> str:
-    return f"{expression_text(statement.key)} set {expression_text(statement.value)}"
+    # Flags with commas would be a list here.
+    return f"{expression_text(statement.key)} set {element_text(statement.value)}"
 
 
 @statement_text.register
@@ -392,7 +456,7 @@ def _(nat: s.Nat) -> str:
     place = _nat_address(nat.address) if nat.address else ""
     if nat.port:
         place += f":{expression_text(nat.port)}"
-    words = [nat.kind]
+    words = [nat.kind, "prefix"] if nat.prefix else [nat.kind]
     if place:
         words += ["to", place]
     if nat.flags:
@@ -424,7 +488,50 @@ def _(log: s.Log) -> str:
         words += ["level", log.level]
     for flag in log.flags:
         words += ["flags", flag]
+    for key, number in _group(log):
+        words += [key, str(number)]
     return " ".join(words)
+
+
+def _group(log: s.Log) -> Iterator[tuple[str, int]]:
+    """What a log statement says to nfnetlink_log, in nft's words."""
+    if log.group is not None:
+        yield "group", log.group
+    if log.snaplen is not None:
+        yield "snaplen", log.snaplen
+    if log.threshold is not None:
+        yield "queue-threshold", log.threshold
+
+
+@statement_text.register
+def _(queue: s.Queue) -> str:
+    # nft takes this form from 1.0.0 on, and lists it.
+    flags = f" flags {','.join(queue.flags)}" if queue.flags else ""
+    last = f"-{queue.last}" if queue.last != queue.first else ""
+    return f"queue{flags} to {queue.first}{last}"
+
+
+@statement_text.register
+def _(dup: s.Dup) -> str:
+    device = f" device {quoted(dup.device)}" if dup.device else ""
+    return f"dup to {expression_text(dup.address)}{device}"
+
+
+@statement_text.register
+def _(tproxy: s.Tproxy) -> str:
+    address = _nat_address(tproxy.address) if tproxy.address else ""
+    port = "" if tproxy.port is None else f":{tproxy.port}"
+    return f"tproxy to {address}{port}"
+
+
+@statement_text.register
+def _(synproxy: s.Synproxy) -> str:
+    words = ["synproxy"]
+    if synproxy.mss is not None:
+        words.append(f"mss {synproxy.mss}")
+    if synproxy.wscale is not None:
+        words.append(f"wscale {synproxy.wscale}")
+    return " ".join((*words, *synproxy.flags))
 
 
 @statement_text.register
@@ -434,5 +541,9 @@ def _(_notrack: s.Notrack) -> str:
 
 @statement_text.register
 def _(update: s.UpdateSet) -> str:
-    timeout = "" if update.timeout is None else f" timeout {duration(update.timeout)}"
-    return f"{update.operation} @{update.set} {{ {expression_text(update.key)}{timeout} }}"
+    words = [element_text(update.key)]
+    if update.timeout is not None:
+        words.append(f"timeout {duration(update.timeout)}")
+    if update.limit:
+        words.append(statement_text(update.limit))
+    return f"{update.operation} @{update.set} {{ {' '.join(words)} }}"

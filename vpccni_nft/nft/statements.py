@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import attrs
 
-from .expressions import AnonymousSet, Binary, Concat, Expression, Numgen, SetReference
+from .expressions import AnonymousSet, Binary, Concat, Expression, Host, Numgen, SetReference
 
 
 class Statement:
@@ -98,8 +98,26 @@ class Limit(Statement):
 
     rate: int
     per: str  #: ``second``, ``minute``, ``hour``, ``day`` or ``week``
-    burst: int = 5  #: packets that may come at once
+    burst: int = 5  #: packets that may come at once; bytes beyond those of one period
     over: bool = False
+    unit: str = "packets"  #: or ``bytes``
+
+
+@attrs.frozen
+class CtCount(Statement):
+    """Go on only while no more connections than this were seen, or beyond it: ``ct count over``."""
+
+    count: int
+    over: bool = False
+
+
+@attrs.frozen
+class Quota(Statement):
+    """Go on until so many bytes have come, or only beyond them: ``quota over 1000 bytes``."""
+
+    bytes: int
+    over: bool = False
+    used: int = 0  #: bytes that have come
 
 
 @attrs.frozen
@@ -118,6 +136,8 @@ class Nat(Statement):
     address: Expression | None = None  #: a Host or a Range of them, or a Lookup
     port: Expression | None = None  #: a Number or a Range of them
     flags: tuple[str, ...] = ()  #: ``random``, ``fully-random``, ``persistent``
+    #: Whether ``address`` is a Prefix for the first bits only; the others stay as they are.
+    prefix: bool = False
 
 
 @attrs.frozen
@@ -130,11 +150,48 @@ class Reject(Verdict):
 
 @attrs.frozen
 class Log(Statement):
-    """Write a line to the kernel's log."""
+    """Write a line to the kernel's log, or with ``group`` give the packet to a program."""
 
     prefix: str = ""
-    level: str = ""  #: empty: warn
+    level: str = ""  #: empty: warn; ``audit`` goes without all else
     flags: tuple[str, ...] = ()  #: ``tcp sequence``, ``ip options``, ``skuid``, ...
+    group: int | None = None  #: of nfnetlink_log; goes without a level and flags
+    snaplen: int | None = None  #: the most bytes of a packet that a group is given
+    threshold: int | None = None  #: packets of a group that are given at once
+
+
+@attrs.frozen
+class Queue(Statement):
+    """Let a program decide; ends the base chain where it accepts."""
+
+    first: int = 0
+    last: int = 0
+    flags: tuple[str, ...] = ()  #: ``bypass``: accept where no program listens; ``fanout``: by CPU
+
+
+@attrs.frozen
+class Dup(Statement):
+    """Send a copy of the packet to a gateway."""
+
+    address: Host
+    device: str = ""
+
+
+@attrs.frozen
+class Tproxy(Statement):
+    """Give the packet to a transparent socket; ends the rule where there is none."""
+
+    address: Host | None = None  #: None: the first address of the incoming interface
+    port: int | None = None  #: None or 0: the packet's own
+
+
+@attrs.frozen
+class Synproxy(Statement):
+    """Answer TCP handshakes in place of the server; ends the packet where it has SYN or ACK."""
+
+    mss: int | None = None
+    wscale: int | None = None
+    flags: tuple[str, ...] = ()  #: ``timestamp``, ``sack-perm``
 
 
 @attrs.frozen
@@ -150,6 +207,8 @@ class UpdateSet(Statement):
     set: str
     key: Expression
     timeout: int | None = None  #: seconds that the element stays; None: the set's own
+    #: What each element keeps a state of its own for; where it says no, the rule ends.
+    limit: Limit | CtCount | None = None
 
 
 def has_side_effect(statement: Statement) -> bool:

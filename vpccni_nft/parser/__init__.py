@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..core.diagnostics import BAD_STRUCTURE, Diagnostic
 from ..iptables.ast import Ruleset
 from .document import parse_document
+from .ipset import parse_ipsets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
 
 
 def parse_sources(
-    sources: Sequence[Source], family: Family | None = None
+    sources: Sequence[Source], family: Family | None = None, ipset_save: Source | None = None
 ) -> tuple[Ruleset, list[Diagnostic]]:
     """Read several texts as one ruleset, with every problem in them.
 
-    ``family`` is what tables are taken for whose family the texts do not tell.
+    ``family`` is what tables are taken for whose family the texts do not tell. ``ipset_save`` has
+    the sets that the rules name.
     """
     tables: list[Table] = []
     diagnostics: list[Diagnostic] = []
@@ -30,7 +32,11 @@ def parse_sources(
         tables += found
         diagnostics += problems
     diagnostics += _repeated(tables)
-    return Ruleset(tuple(tables)), diagnostics
+    ipsets = None
+    if ipset_save is not None:
+        ipsets, problems = parse_ipsets(ipset_save)
+        diagnostics += problems
+    return Ruleset(tuple(tables), ipsets), diagnostics
 
 
 def _repeated(tables: Iterable[Table]) -> Iterator[Diagnostic]:

@@ -34,6 +34,8 @@ VERDICTS: Mapping[str, Callable[..., s.Verdict]] = {
 _OPERATORS = {"and": "&", "xor": "^", "or": "|"}
 _BINDING = {"&": 3, "^": 2, "|": 1}
 _MODES = {"inc": "inc", "random": "random"}
+_TTLS = {"loose": "loose", "skip": "skip"}
+_WAYS = {"in": "in", "out": "out"}
 
 #: What an element can have besides its key and value.
 _OPTIONS = frozenset({"comment", "timeout", "expires", "element_counter"})
@@ -86,9 +88,16 @@ class ExpressionReader:
         words = list(tree.scan_values(lambda _: True))
         if tree.data == "payload":
             return self._payload(*words)
+        if tree.data == "route":
+            return x.Rt("mtu"), types.number(16)
+        if tree.data == "raw_payload":
+            return self._raw_payload(*words)
+        if tree.data == "tcp_option":
+            return self._tcp_option(*words)
         if tree.data == "meta":
             (key,) = words
-            return x.Meta(str(key)), self.words.look_up(key, types.META, "key of meta")
+            type_ = self.words.look_up(key, types.META, "key of meta")
+            return x.Meta("ipsec" if str(key) == "secpath" else str(key)), type_
         if tree.data == "ct":
             return self._ct(words)
         if tree.data == "fib":
@@ -98,18 +107,56 @@ class ExpressionReader:
             start = self.words.integer(offset[0]) if offset else 0
             kind = self.words.look_up(mode, _MODES, "kind of numgen")
             return x.Numgen(self.words.integer(modulus), kind, start), types.number(32)
+        if tree.data != "exthdr":
+            return self._of_the_host(tree, words)
         (header,) = words
         if str(header) not in types.EXTENSION_HEADERS:
             raise self.words.problem(header, f"“{header}” is not a known extension header")
         return x.ExtensionHeader(str(header)), types.PRESENCE
 
+    def _of_the_host(self, tree: Branch, words: list[Token]) -> tuple[x.Expression, DataType]:
+        """What the host knows of a packet's socket, sender and transformations, or a hash."""
+        if tree.data == "socket":
+            (key,) = words
+            return x.Socket(str(key)), self.words.look_up(key, types.SOCKET, "key of socket")
+        if tree.data == "osf":
+            ttl = self.words.look_up(words[0], _TTLS, "way to compare a TTL") if words else ""
+            return x.Osf(ttl), types.STRING
+        return self._ipsec(words) if tree.data == "ipsec" else self._hash(tree)
+
+    def _ipsec(self, words: list[Token]) -> tuple[x.Expression, DataType]:
+        direction, *number, key = words
+        type_ = self.words.look_up(key, types.IPSEC, "key of ipsec")
+        way = self.words.look_up(direction, _WAYS, "direction")
+        return x.Ipsec(way, str(key), self.words.integer(number[0], 8) if number else 0), type_
+
+    def _hash(self, tree: Branch) -> tuple[x.Expression, DataType]:
+        key, _ = self._field(branches(tree)[0])
+        modulus, seed = tokens(tree)
+        return x.Hash(key, self.words.integer(modulus), self.words.integer(seed)), types.number(32)
+
     def _payload(self, protocol: Token, field: Token) -> tuple[x.Expression, DataType]:
+        if str(protocol) == "rt" and str(field) in types.ROUTE_KEYS:
+            return x.Rt(str(field)), types.ROUTE_KEYS[str(field)]
         if str(protocol) in types.EXTENSION_FIELDS:
             fields = types.EXTENSION_FIELDS[str(protocol)]
             type_ = self.words.look_up(field, fields, f"field of {protocol}")
             return x.ExtensionHeader(str(protocol), str(field)), type_
         type_ = self.words.look_up(field, types.FIELDS[str(protocol)], f"field of {protocol}")
         return x.Payload(str(protocol), str(field)), type_
+
+    def _raw_payload(self, word: Token) -> tuple[x.Expression, DataType]:
+        base, offset, length = str(word)[1:].split(",")
+        if not 1 <= int(length) <= 128:
+            raise self.words.problem(word, "this has too few or too many bits")
+        return x.RawPayload(base, int(offset), int(length)), types.number(int(length))
+
+    def _tcp_option(self, name: Token, *fields: Token) -> tuple[x.Expression, DataType]:
+        if not fields:
+            return x.TcpOption(str(name)), types.PRESENCE
+        known = types.TCP_OPTION_FIELDS.get(str(name), types.TCP_OPTION_FIELDS[""])
+        type_ = self.words.look_up(fields[0], known, f"field of the option {name}")
+        return x.TcpOption(str(name), str(fields[0])), type_
 
     def _ct(self, words: list[Token]) -> tuple[x.Expression, DataType]:
         *before, last = words

@@ -16,7 +16,7 @@ from .nft_expression import VERDICTS, ExpressionReader
 from .nft_words import branches, first_token, printed, tokens, word_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from lark import Token
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _SIGNS = {"eq": "==", "ne": "!=", "lt": "<", "gt": ">", "le": "<=", "ge": ">="}
 _EQUALITIES = frozenset({"", "==", "!="})
 _PERIODS = frozenset({"second", "minute", "hour", "day", "week"})
+_BYTES = {"bytes": 1, "kbytes": 1 << 10, "mbytes": 1 << 20}
 _LEVELS = frozenset({"emerg", "alert", "crit", "err", "warn", "notice", "info", "debug", "audit"})
 _LOG_FLAGS = {
     "tcp": {"sequence": "tcp sequence", "options": "tcp options"},
@@ -33,6 +34,10 @@ _LOG_FLAGS = {
 }
 #: What ``log flags all`` stands for.
 _ALL_LOG_FLAGS = tuple(flag for flags in _LOG_FLAGS.values() for flag in flags.values())
+
+#: Numbers in a ``log`` statement, and their bits.
+_LOG_NUMBERS = {"log_group": 16, "log_snaplen": 32, "log_threshold": 16}
+_QUEUES = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", re.ASCII)
 
 _RATE = re.compile(r"(\d{1,19})/(\w+)", re.ASCII)
 #: ADDRESS, ADDRESS/LENGTH or ADDRESS-ADDRESS, and ports.
@@ -129,7 +134,7 @@ class RuleReader:
     def _assign(self, tree: Branch) -> s.Set:
         key_tree, value_tree = branches(tree)
         key, types_ = self.expressions.expression(key_tree)
-        if not isinstance(key, x.Meta | x.Ct | x.Payload):
+        if not isinstance(key, x.Meta | x.Ct | x.Payload | x.TcpOption):
             raise self.words.problem(word_of(key_tree), "this cannot be set")
         (type_,) = types_
         if value_tree.data == "expression":
@@ -138,6 +143,8 @@ class RuleReader:
                 raise self.words.problem(word_of(value_tree), "this is not one value")
         elif value_tree.data == "lookup":
             value = self.expressions.lookup(value_tree, type_)
+        elif value_tree.data == "all_of":
+            value = self.expressions.flags(tokens(value_tree), type_)
         else:
             value = self.words.value(word_of(value_tree), type_)
         return s.Set(key, value)
@@ -152,12 +159,42 @@ class RuleReader:
         return s.NamedCounter(self.words.name(word))
 
     def _limit(self, tree: Branch) -> s.Limit:
-        rate, *burst = tokens(tree)
-        match = _RATE.fullmatch(rate)
+        found = {branch.data: branch for branch in branches(tree)}
+        over, burst = "over" in found, found.get("burst")
+        first, *rest = tokens(tree)
+        if rest:
+            return self._byte_limit(first, rest[0], burst, over=over)
+        match = _RATE.fullmatch(first)
         if not match or match[2] not in _PERIODS:
-            raise self.words.problem(rate, f"“{printed(rate)}” is not a rate of packets")
-        packets = self.words.integer(burst[0]) if burst else 5
-        return s.Limit(int(match[1]), match[2], packets, over=bool(branches(tree)))
+            raise self.words.problem(first, f"“{printed(first)}” is not a rate of packets")
+        packets = self._amount(burst, {"packets": 1}, 32) if burst else 5
+        return s.Limit(int(match[1]), match[2], packets, over=over)
+
+    def _byte_limit(
+        self, number: Token, per: Token, burst: Branch | None, *, over: bool
+    ) -> s.Limit:
+        """A rate as nft writes it: ``3 kbytes/second``."""
+        unit, _, period = per.partition("/")
+        if unit not in _BYTES or period not in _PERIODS:
+            raise self.words.problem(per, f"“{printed(per)}” is not a rate of bytes")
+        rate = self.words.integer(number, 64) * _BYTES[unit]
+        octets = self._amount(burst, _BYTES, 32) if burst else 0
+        return s.Limit(rate, period, octets, over, "bytes")
+
+    def _amount(self, tree: Branch, units: Mapping[str, int], bits: int) -> int:
+        """A number and its unit."""
+        number, unit = tokens(tree)[0], word_of(branches(tree)[0])
+        return self.words.integer(number, bits) * self.words.look_up(unit, units, "unit here")
+
+    def _ct_count(self, tree: Branch) -> s.CtCount:
+        return s.CtCount(self.words.integer(tokens(tree)[0]), over=bool(branches(tree)))
+
+    def _quota(self, tree: Branch) -> s.Quota:
+        found = {branch.data: branch for branch in branches(tree)}
+        unit = self.words.look_up(word_of(found["unit"]), _BYTES, "unit here")
+        octets = self.words.integer(tokens(tree)[0], 63) * unit
+        used = self._amount(found["used"], _BYTES, 63) if "used" in found else 0
+        return s.Quota(octets, "over" in found, used)
 
     def _reject(self, tree: Branch) -> s.Reject:
         if not tree.children:
@@ -180,9 +217,12 @@ class RuleReader:
     def _log(self, tree: Branch) -> s.Log:
         prefix = level = ""
         flags: tuple[str, ...] = ()
+        numbers: dict[str, int] = {}
         for option in branches(tree):
             word = word_of(option)
-            if option.data == "log_flags":
+            if option.data in _LOG_NUMBERS and option.data not in numbers:
+                numbers[option.data] = self.words.integer(word, _LOG_NUMBERS[option.data])
+            elif option.data == "log_flags":
                 flags += self._log_flags(option)
             elif option.data == "log_prefix" and not prefix:
                 prefix = self.words.string(word)
@@ -193,7 +233,8 @@ class RuleReader:
             else:
                 raise self.words.problem(word, "this stands here twice")
         # The kernel's default, which nft does not list.
-        return s.Log(prefix, "" if level == "warn" else level, flags)
+        usual = "" if level == "warn" else level
+        return s.Log(prefix, usual, flags, *map(numbers.get, _LOG_NUMBERS))
 
     def _log_flags(self, tree: Branch) -> tuple[str, ...]:
         header, words = "", tokens(tree)
@@ -207,14 +248,72 @@ class RuleReader:
     def _notrack(self, _tree: Branch) -> s.Notrack:
         return s.Notrack()
 
+    def _queue(self, tree: Branch) -> s.Queue:
+        flags = tuple(str(word_of(flag)) for below in branches(tree) for flag in branches(below))
+        first = last = 0
+        for word in tokens(tree):
+            found = _QUEUES.fullmatch(word)
+            if not found:
+                raise self.words.problem(word, f"“{printed(word)}” is not a queue")
+            first = self.words.integer(word.update(value=found[1]), 16)
+            last = self.words.integer(word.update(value=found[2] or found[1]), 16)
+            if last < first:
+                raise self.words.problem(word, "the range ends before it starts")
+        return s.Queue(first, last, flags)
+
+    def _dup(self, tree: Branch) -> s.Dup:
+        word, *device = tokens(tree)
+        address = self.words.value(word, types.ADDRESS[self.family])
+        if not isinstance(address, x.Host):
+            raise self.words.problem(word, "a packet is sent to one address")
+        return s.Dup(address, "".join(map(self._device, device)))
+
+    def _device(self, word: Token) -> str:
+        """The name of one interface."""
+        interface = self.words.value(word, types.INTERFACE)
+        if not isinstance(interface, x.Interface) or interface.wildcard:
+            raise self.words.problem(word, "this is not the name of one interface")
+        return interface.name
+
+    def _tproxy(self, tree: Branch) -> s.Tproxy:
+        self._own_family(branches(tree))
+        (word,) = tokens(tree)
+        address, port = self._place(word)
+        if not isinstance(address, x.Host | None) or not isinstance(port, x.Number | None):
+            raise self.words.problem(word, "a proxy has one address and one port")
+        return s.Tproxy(address, port.value if port else None)
+
+    def _synproxy(self, tree: Branch) -> s.Synproxy:
+        numbers: dict[str, int] = {}
+        flags: list[str] = []
+        for option in branches(tree):
+            word = word_of(option)
+            if option.data in numbers or str(word) in flags:
+                raise self.words.problem(word, "this stands here twice")
+            if option.data == "synproxy_flag":
+                flags.append(str(word))
+            else:
+                bits = 16 if option.data == "synproxy_mss" else 8
+                numbers[option.data] = self.words.integer(word, bits)
+        mss, wscale = map(numbers.get, ("synproxy_mss", "synproxy_wscale"))
+        return s.Synproxy(mss, wscale, tuple(flags))
+
     def _update(self, tree: Branch) -> s.UpdateSet:
-        operation, key_tree, *timeout = branches(tree)
+        operation, key_tree, *options = branches(tree)
         key, _ = self.expressions.expression(key_tree)
+        found = {option.data: option for option in options}
+        timeout = found.get("timeout")
+        limit: s.Limit | s.CtCount | None = None
+        if "limit" in found:
+            limit = self._limit(found["limit"])
+        elif "ct_count" in found:
+            limit = self._ct_count(found["ct_count"])
         return s.UpdateSet(
             str(word_of(operation)),
             str(tokens(tree)[0])[1:],
             key,
-            self.words.seconds(word_of(timeout[0])) if timeout else None,
+            self.words.seconds(word_of(timeout)) if timeout else None,
+            limit,
         )
 
     # --- NAT ------------------------------------------------------------------------------------
@@ -224,6 +323,7 @@ class RuleReader:
         address: x.Expression | None = None
         port: x.Expression | None = None
         flags: tuple[str, ...] = ()
+        prefix = False
         for word in tokens(tree):
             address, port = self._place(word)
         for branch in rest:
@@ -231,9 +331,28 @@ class RuleReader:
                 address = self.expressions.lookup(branch, types.ADDRESS[self.family])
             elif branch.data == "nat_flags":
                 flags = _nat_flags(branch)
-            elif str(word_of(branch)) != self.family.value:
-                raise self.words.problem(word_of(branch), "this is not the family of the table")
-        return s.Nat(str(word_of(kind)), address, port, flags)
+            elif branch.data == "prefix":
+                prefix = True
+            else:
+                self._own_family([branch])
+        if prefix and not isinstance(address, x.Lookup):
+            address = self._as_prefix(address, tokens(tree)[0])
+        return s.Nat(str(word_of(kind)), address, port, flags, prefix)
+
+    def _own_family(self, trees: list[Branch]) -> None:
+        for tree in trees:
+            if str(word_of(tree)) != self.family.value:
+                raise self.words.problem(word_of(tree), "this is not the family of the table")
+
+    def _as_prefix(self, address: x.Expression | None, word: Token) -> x.Prefix:
+        """What ``_as_range`` made a range of, as the network that it is."""
+        match address:
+            case x.Host(only):
+                return x.Prefix(only, only.family.bits)
+            case x.Range(x.Host(first), x.Host(last)):
+                length = first.family.bits - (first.value ^ last.value).bit_length()
+                return x.Prefix(first, length)
+        raise self.words.problem(word, f"“{printed(word)}” is not a network")
 
     def _masquerade(self, tree: Branch) -> s.Nat:
         kind, *flags = branches(tree)

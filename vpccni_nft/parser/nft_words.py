@@ -58,11 +58,11 @@ class Words:
 
     def value(self, token: Token, type_: DataType) -> x.Expression:
         """A literal of a data type."""
-        if token.type != "STRING":
+        if token.type not in {"STRING", "QUOTED_RANGE"}:
             return self.convert(token, type_.read)
         if not type_.quoted:
-            raise self.problem(token, "only an interface's name stands in quotes here")
-        text = self.string(token)
+            raise self.problem(token, "this does not stand in quotes here")
+        text = self.string(token).replace('"-"', "..")
         return self.convert(token, lambda _: type_.read(text))
 
     def look_up(self, token: Token, known: Mapping[str, T], what: str) -> T:

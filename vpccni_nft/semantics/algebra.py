@@ -54,6 +54,15 @@ class Algebra(Protocol):
     def choose(self, condition: Bool, then: Word, otherwise: Word) -> Word:
         """One word where the condition holds, the other one where it does not."""
 
+    def part(self, word: Word, low: int, width: int) -> Word:
+        """So many bits of a word, from one of them on; the lowest one is 0."""
+
+    def joined(self, high: Word, low: Word, low_width: int) -> Word:
+        """Two words as one."""
+
+    def plus(self, left: Word, right: Word, width: int) -> Word:
+        """The sum, without what does not fit in so many bits."""
+
     def ask(self, oracle: str, arguments: tuple[Word, ...], width: int) -> Word:
         """What the world answers: a function of its name and its arguments, otherwise unknown."""
 

@@ -69,6 +69,18 @@ class Concrete:
         """One of the two."""
         return then if condition else otherwise
 
+    def part(self, word: int, low: int, width: int) -> int:
+        """Shifted and cut."""
+        return word >> low & (1 << width) - 1
+
+    def joined(self, high: int, low: int, low_width: int) -> int:
+        """One behind the other."""
+        return high << low_width | low
+
+    def plus(self, left: int, right: int, width: int) -> int:
+        """Modular addition."""
+        return left + right & (1 << width) - 1
+
     def ask(self, oracle: str, arguments: tuple[int, ...], width: int) -> int:
         """The answer that is given, or else one drawn from the seed."""
         question = (oracle, arguments)

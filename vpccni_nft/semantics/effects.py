@@ -9,6 +9,7 @@ import attrs
 from .packet import Binding, Event, Verdict
 
 if TYPE_CHECKING:
+    from ..core.ipsets import IpSets
     from .algebra import Bool, Word
     from .packet import State
 
@@ -20,6 +21,8 @@ class View:
     state: State
     #: The name of the place, for oracles that answer anew in each place: random draws, counters.
     place: str
+    #: What is in the node's ipsets; None where nothing is known of them.
+    sets: IpSets | None = None
 
     def negate(self, condition: Bool, *, negated: bool) -> Bool:
         """A condition, turned round where the rule has a ``!`` before it."""
@@ -46,6 +49,8 @@ class Test:
     holds: Bool
     #: Side effects, which happen where the match is reached: each with its own condition.
     events: tuple[tuple[Bool, Event], ...] = ()
+    #: Fields that change where the match is reached, each under a condition of its own.
+    assignments: tuple[tuple[Bool, str, Word], ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -53,8 +58,12 @@ class Effect:
     """What a target does. All of it happens where the rule fits, in this order."""
 
     events: tuple[Event, ...] = ()
+    #: Further events, each under a condition of its own.
+    events_where: tuple[tuple[Bool, Event], ...] = ()
     #: Fields with their new values, each under a condition of its own.
     assignments: tuple[tuple[Bool, str, Word], ...] = ()
     binding: Binding | None = None  #: ends the table, as accept does
+    #: Verdicts that are each given under a condition of its own, before ``verdict``.
+    verdicts: tuple[tuple[Bool, Verdict], ...] = ()
     verdict: Verdict | None = None  #: accept ends the table, the others the hook
     returns: bool = False  #: back to the caller

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ..core.values import Family
 from .packet import (
     ACCEPT,
     CONNTRACK_PRIORITY,
@@ -25,7 +26,6 @@ from .packet import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from ..core.values import Family
     from .algebra import Algebra, Bool, Word
 
 #: Where the kernel's NAT core runs. Nat chains run inside it, whatever their own priorities, which
@@ -158,11 +158,7 @@ def _may_bind(state: State) -> Bool:
 def _changed(state: State, before: Mapping[str, Word]) -> Bool:
     """Whether a locally made packet has to be routed anew (iptable_mangle.c, nft_chain_route.c)."""
     algebra = state.algebra
+    fields = ("mark", "saddr", "daddr", "tos", *(("ttl",) if state.family is Family.IP6 else ()))
     return algebra.no(
-        algebra.all(
-            *(
-                algebra.equal(before[field], state.fields[field])
-                for field in ("mark", "saddr", "daddr")
-            )
-        )
+        algebra.all(*(algebra.equal(before[field], state.fields[field]) for field in fields))
     )

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ..core.ipsets import IpSets
+from ..core.values import Family
 from ..extensions import extension_of
+from ..extensions.targets.set import SetTarget
 from ..iptables import ast
 from .effects import Effect, View
 from .hook import BaseChain
@@ -35,10 +38,30 @@ PLACES = {
     ("security", "OUTPUT"): ("output", 50),
 }  # fmt: skip
 
+#: IPv6 extension headers, which are no protocols: hop-by-hop, routing, fragment, authentication,
+#: and destination options.
+NO_PROTOCOLS = (0, 43, 44, 51, 60)
 
-def base_chains(table: ast.Table) -> Iterator[BaseChain]:
+
+def sets_of(ruleset: ast.Ruleset) -> IpSets | None:
+    """What is known of the ipsets of a node, and which of them its rules change."""
+    if ruleset.ipsets is None:
+        return None
+    rules = (rule for table in ruleset.tables for chain in table.chains for rule in chain.rules)
+    changed = frozenset(
+        members.name
+        for rule in rules
+        if isinstance(rule.target, SetTarget)
+        for members in (rule.target.add, rule.target.delete)
+        if members
+    )
+    return IpSets({one.name: one for one in ruleset.ipsets}, changed)
+
+
+def base_chains(table: ast.Table, sets: IpSets | None = None) -> Iterator[BaseChain]:
     """The chains of a table that the kernel calls."""
-    meaning = _Meaning({chain.name: chain for chain in table.chains}, dict(_places(table.chains)))
+    chains = {chain.name: chain for chain in table.chains}
+    meaning = _Meaning(chains, dict(_places(table.chains)), sets)
     for chain in table.chains:
         if chain.policy:
             hook, priority = PLACES[table.name, chain.name]
@@ -63,6 +86,7 @@ def _places(chains: Iterable[ast.Chain]) -> Iterator[tuple[tuple[str, int, int],
 class _Meaning:
     chains: Mapping[str, ast.Chain]
     places: Mapping[tuple[str, int, int], str]
+    sets: IpSets | None = None
 
     def run(self, chain: ast.Chain, state: State, where: Bool) -> Bool:
         """Go through a chain; the answer is where it comes back to its caller."""
@@ -87,8 +111,11 @@ class _Meaning:
                     back = algebra.any(back, self.run(self.chains[name], state, fits))
                     live = algebra.all(live, algebra.no(fits))
                 case target:
-                    effect = extension_of(target).meaning(target, View(state, chain.name))
+                    view = View(state, chain.name, self.sets)
+                    effect = extension_of(target).meaning(target, view)
                     _apply(effect, state, fits)
+                    for when, _ in effect.verdicts:
+                        live = algebra.all(live, algebra.no(algebra.all(fits, when)))
                     if effect.verdict or effect.binding or effect.returns:
                         live = algebra.all(live, algebra.no(fits))
                     if effect.returns:
@@ -102,10 +129,12 @@ class _Meaning:
         for index, match in enumerate(rule.matches):
             if algebra.impossible(fits):
                 break
-            view = View(state, self.places[chain, number, index])
+            view = View(state, self.places[chain, number, index], self.sets)
             test = extension_of(match).meaning(match, view)
             for when, event in test.events:
                 state.happen(algebra.all(fits, when), event)
+            for when, field, value in test.assignments:
+                state.assign(algebra.all(fits, when), field, value)
             fits = algebra.all(fits, test.holds)
         return fits
 
@@ -113,12 +142,18 @@ class _Meaning:
 def _apply(effect: Effect, state: State, fits: Bool) -> None:
     for event in effect.events:
         state.happen(fits, event)
+    for when, event in effect.events_where:
+        state.happen(state.algebra.all(fits, when), event)
     for when, field, value in effect.assignments:
         state.assign(state.algebra.all(fits, when), field, value)
     if effect.binding:
         state.bind(fits, effect.binding)
+    undecided = fits
+    for when, verdict in effect.verdicts:
+        state.decide(state.algebra.all(undecided, when), verdict)
+        undecided = state.algebra.all(undecided, state.algebra.no(when))
     if effect.verdict and effect.verdict.kind != "accept":
-        state.decide(fits, effect.verdict)
+        state.decide(undecided, effect.verdict)
 
 
 def _base(rule: ast.Rule, state: State) -> Iterator[Bool]:
@@ -133,6 +168,8 @@ def _base(rule: ast.Rule, state: State) -> Iterator[Bool]:
         yield _interface(state, "oif", rule.out_interface)
     if rule.protocol:
         same = state.is_("protocol", rule.protocol.value)
+        if state.family is Family.IP6 and rule.protocol.value in NO_PROTOCOLS:
+            same = state.algebra.false
         yield state.algebra.no(same) if rule.protocol.negated else same
     if rule.fragment:
         whole = state.is_("fragment", 0)

@@ -17,8 +17,19 @@ from ..nft import expressions as x
 from ..nft import statements as s
 from .effects import View
 from .hook import BaseChain
-from .nft_values import compare, evaluate, evaluate_key, pairs
-from .packet import DROP, STATE_BITS, Binding, Event, NoMeaning, State, Verdict
+from .nft_host import set_label
+from .nft_values import compare, evaluate, evaluate_for, evaluate_key, pairs
+from .packet import (
+    DROP,
+    STATE_BITS,
+    TCP_FLAGS,
+    Binding,
+    Event,
+    NoMeaning,
+    State,
+    Verdict,
+    width,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -65,9 +76,9 @@ def _name_places(
         for index, step in enumerate(rule.statements):
             if (chain.name, number, index) in places:
                 continue  # a helper that two rules lead to is one place
-            if isinstance(step, s.Match) and _draws(step.left):
+            if (isinstance(step, s.Match) and _draws(step.left)) or _keeps_state(step):
                 places[chain.name, number, index] = f"{home} draw {next(seen)}"
-            elif isinstance(step, s.VerdictMap | s.Limit):
+            elif isinstance(step, s.VerdictMap):
                 places[chain.name, number, index] = f"{chain.name} rule {number} step {index}"
             elif isinstance(step, s.Jump | s.Goto) and _HELPER.fullmatch(step.chain):
                 _name_places(chains[step.chain], chains, home, seen, places)
@@ -77,6 +88,13 @@ def _draws(expression: x.Expression) -> bool:
     """Whether the value is drawn or counted anew each time."""
     inner = expression.left if isinstance(expression, x.Binary) else expression
     return isinstance(inner, x.Numgen) or inner == x.Meta("random")
+
+
+def _keeps_state(step: s.Statement) -> bool:
+    """Whether it answers by what it has seen before, in this place alone."""
+    if isinstance(step, s.UpdateSet):
+        return isinstance(step.limit, s.CtCount)
+    return isinstance(step, s.Limit | s.CtCount | s.Quota)
 
 
 @attrs.frozen
@@ -127,8 +145,12 @@ class _Meaning:
         for index, step in enumerate(rule.statements):
             if state.algebra.impossible(fits):
                 break
-            if isinstance(step, s.Verdict | s.Nat):
+            if isinstance(step, s.Verdict | s.Nat | s.Queue):
                 return fits, [(fits, step)]
+            if isinstance(step, s.Synproxy):
+                if index + 1 < len(rule.statements):
+                    raise NoMeaning("no meaning for what stands behind synproxy")
+                return fits, [(state.algebra.all(fits, _has_syn_or_ack(state)), step)]
             view = View(state, self.places.get((chain, number, index), ""))
             if isinstance(step, s.VerdictMap):
                 verdicts = self._look_up(step, view, fits)
@@ -155,6 +177,12 @@ class _Meaning:
                 state.decide(when, DROP)
             case s.Reject(protocol, reason):
                 state.decide(when, Verdict("reject", f"{protocol} {reason}"))
+            case s.Synproxy():
+                state.decide(when, Verdict("synproxy", _handshake(verdict)))
+            case s.Queue(first, last, flags):
+                state.happen(when, Event("queue", (first, last, tuple(sorted(flags)))))
+                drops = View(state, "").says(f"queue {first}-{last} drops")
+                state.decide(state.algebra.all(when, drops), DROP)
             case s.Nat():
                 for here, binding in self._bindings(verdict, View(state, "")):
                     state.bind(state.algebra.all(when, here), binding)
@@ -163,7 +191,8 @@ class _Meaning:
 
     def _bindings(self, nat: s.Nat, view: View) -> Iterator[tuple[Bool, Binding]]:
         """What a NAT statement may ask for: one thing, or what a map holds for the packet."""
-        ports, flags = _bounds(nat.port), frozenset(nat.flags)
+        ports = _bounds(nat.port)
+        flags = frozenset((*nat.flags, "netmap") if nat.prefix else nat.flags)
         if not isinstance(nat.address, x.Lookup):
             yield view.state.algebra.true, Binding(nat.kind, _bounds(nat.address), ports, flags)
             return
@@ -181,20 +210,20 @@ class _Meaning:
                 state.happen(when, Event("count"))
             case s.NamedCounter(name):
                 state.happen(when, Event("count", (names.unspell(name),)))
-            case s.Log(prefix, level, flags):
-                state.happen(when, Event("log", (prefix, level, tuple(sorted(flags)))))
+            case s.Log():
+                state.happen(when, _logged(step))
+            case s.Dup(x.Host(address), device):
+                state.happen(when, Event("dup", (address.value, device)))
+            case s.Tproxy():
+                return _tproxy(step, view, when)
             case s.Notrack():
                 _notrack(state, when)
-            case s.UpdateSet(operation, name, key):
-                values = evaluate_key(key, view)
-                there = state.algebra.all(*(value.there for value in values))
-                words = tuple(value.word for value in values)
-                event = Event(operation, (names.unspell(name),), words)
-                state.happen(state.algebra.all(when, there), event)
-                return there
-            case s.Limit(rate, per, burst, over):
-                within = view.ask_here(f"within {rate}/{per} burst {burst}", 1)
-                return state.algebra.equal(within, state.algebra.word(not over, 1))
+            case s.UpdateSet():
+                return _update(step, view, when)
+            case s.Limit() | s.Quota():
+                state.happen(when, Event("spend", (_bound(step),)))
+                within = view.ask_here(f"within {_bound(step)}", 1)
+                return state.algebra.equal(within, state.algebra.word(not step.over, 1))
             case s.Set(key, expression):
                 return _set(key, expression, view, when)
             case _:
@@ -202,12 +231,126 @@ class _Meaning:
         return state.algebra.true
 
 
+def _update(step: s.UpdateSet, view: View, when: Bool) -> Bool:
+    """Change a set, or ask the state that an element keeps; the answer is where the rule goes on.
+
+    That the set has no room left is not modelled.
+    """
+    algebra = view.state.algebra
+    values = evaluate_key(step.key, view)
+    there = algebra.all(*(value.there for value in values))
+    when = algebra.all(when, there)
+    words, name = tuple(value.word for value in values), names.unspell(step.set)
+    match step.limit:
+        case None:
+            lasting = () if step.timeout is None else (step.timeout,)
+            view.state.happen(when, Event(step.operation, (name, *lasting), words))
+            return there
+        case s.CtCount(limit, over):
+            view.state.happen(when, Event("spend", ("connections",), words))
+            few = algebra.at_most(view.ask_here("connections", 32), algebra.word(limit, 32))
+            return algebra.all(there, algebra.no(few) if over else few)
+        case s.Limit():
+            details = (name, step.timeout, _bound(step.limit))
+            view.state.happen(when, Event("spend", details, words))
+            within = view.says(f"within {_bound(step.limit)} of {name}", *words)
+            return algebra.all(there, algebra.no(within) if step.limit.over else within)
+
+
+def _bound(limit: s.Limit | s.Quota) -> str:
+    """What may come, in the words of a question to the world."""
+    if isinstance(limit, s.Quota):
+        if limit.used:
+            raise NoMeaning(f"no meaning for {limit!r}")
+        return f"{limit.bytes} bytes"
+    unit = " bytes" if limit.unit == "bytes" else ""
+    return f"{limit.rate}{unit}/{limit.per} burst {limit.burst}"
+
+
+def _logged(log: s.Log) -> Event:
+    """Where a log statement writes to (nft_log.c): the audit log, a program or the kernel's log."""
+    if log.level == "audit":
+        return Event("audit")
+    if log.group is not None:
+        return Event("nflog", (log.group, log.prefix, log.snaplen, log.threshold or 0))
+    return Event("log", (log.prefix, log.level, tuple(sorted(log.flags))))
+
+
+def _tproxy(step: s.Tproxy, view: View, when: Bool) -> Bool:
+    """The rule goes on where there is a socket to give the packet to (nft_tproxy.c)."""
+    state, algebra = view.state, view.state.algebra
+    address, port = step.address.address.value if step.address else 0, step.port or 0
+    connection = (state.fields[name] for name in ("protocol", "saddr", "daddr", "sport", "dport"))
+    found = algebra.all(
+        algebra.any(state.is_("protocol", 6), state.is_("protocol", 17)),
+        view.says(f"transparent socket for {address} {port}", *connection),
+    )
+    state.happen(algebra.all(when, found), Event("tproxy", (address, port)))
+    return found
+
+
+def _has_syn_or_ack(state: State) -> Bool:
+    """The packets that nft_synproxy.c takes, whatever other flags they have."""
+    flags = TCP_FLAGS["syn"] | TCP_FLAGS["ack"]
+    return state.algebra.all(state.is_("protocol", 6), state.has_bits("tcp_flags", flags))
+
+
+def _handshake(synproxy: s.Synproxy) -> str:
+    """What the proxy offers."""
+    mss = "" if synproxy.mss is None else f"mss {synproxy.mss}"
+    wscale = "" if synproxy.wscale is None else f"wscale {synproxy.wscale}"
+    return " ".join(word for word in (mss, wscale, *sorted(synproxy.flags)) if word)
+
+
+def _set_header(
+    key: x.Payload | x.TcpOption, expression: x.Expression, view: View, when: Bool
+) -> Bool:
+    """Write a field of a header (nft_payload_set_eval, nft_exthdr_tcp_set_eval)."""
+    state, algebra = view.state, view.state.algebra
+    old, tos = evaluate(key, view), state.fields["tos"]
+    new = evaluate_for(key, expression, view, old.width)
+    match key:
+        case x.Payload("ip" | "ip6", "dscp"):
+            field, word = "tos", algebra.joined(new.word, algebra.part(tos, 0, 2), 2)
+        case x.Payload("ip" | "ip6", "ecn"):
+            field, word = "tos", algebra.joined(algebra.part(tos, 2, 6), new.word, 2)
+        case x.Payload("ip", "ttl") | x.Payload("ip6", "hoplimit"):
+            field, word = "ttl", new.word
+        case x.Payload("tcp", "flags"):
+            field, word = "tcp_flags", new.word
+            # Nothing is written to a further fragment, though something is read of it.
+            old = attrs.evolve(old, there=algebra.all(old.there, state.is_("fragment", 0)))
+        case x.TcpOption("maxseg", "size"):
+            smaller = algebra.at_most(new.word, old.word)
+            field, word = "mss", algebra.choose(smaller, new.word, old.word)
+        case _:
+            raise NoMeaning(f"no meaning for a change of {key!r}")
+    there = algebra.all(old.there, new.there)
+    state.assign(algebra.all(when, there), field, word)
+    return there
+
+
 def _set(key: x.Expression, expression: x.Expression, view: View, when: Bool) -> Bool:
     """Give a key a value (nft_meta_set_eval, nft_ct_set_eval): nothing happens without an entry."""
     state, algebra = view.state, view.state.algebra
+    if isinstance(key, x.Payload | x.TcpOption):
+        return _set_header(key, expression, view, when)
+    if key == x.Ct("label"):
+        set_label(expression, view, when)
+        return algebra.true
+    if key == x.Meta("pkttype"):
+        value = evaluate_for(key, expression, view, width("packet_type", state.family))
+        state.assign(when, "packet_type", value.word)
+        return algebra.true
     value = evaluate(expression, view)
     when = algebra.all(when, value.there)
     match key:
+        case x.Meta("priority"):
+            state.assign(when, "priority", value.word)
+        case x.Meta("nftrace"):
+            if expression != x.Number(1):
+                raise NoMeaning(f"no meaning for {expression!r}")
+            state.happen(when, Event("trace"))
         case x.Meta("mark"):
             state.assign(when, "mark", value.word)
         case x.Ct("mark"):
@@ -237,6 +380,9 @@ def _bounds(literal: x.Expression | None) -> tuple[int, int] | None:
             return None
         case x.Range(low, high):
             return _number(low), _number(high)
+        case x.Prefix(address, length):
+            rest = (1 << address.family.bits - length) - 1
+            return address.value, address.value | rest
         case _:
             return _number(literal), _number(literal)
 
@@ -247,7 +393,5 @@ def _number(literal: x.Expression) -> int:
             return value
         case x.Host(address):
             return address.value
-        case x.Prefix(address, _):
-            raise NoMeaning(f"a prefix is no bound: {address}")
         case _:
             raise NoMeaning(f"not a number: {literal!r}")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
-
-from ..core.values import mask_of_length
+from ..core.values import Family, mask_of_length
 from ..nft import expressions as x
 from ..nft import names
 from ..nft import statements as s
+from .nft_host import connection_value, ethernet_value, has_label, host_value
+from .nft_value import Value
 from .packet import (
     ADDRESS_TYPES,
+    PACKET_TYPES,
     STATE_BITS,
     STATUS_BITS,
     TCP_FLAGS,
@@ -30,15 +31,6 @@ if TYPE_CHECKING:
     from .packet import State
 
 
-@attrs.frozen
-class Value:
-    """A word, and where there is one at all."""
-
-    word: Word
-    width: int
-    there: Bool
-
-
 #: Fields of transport headers: the protocol that has them, and the packet's field.
 TRANSPORT = {
     ("tcp", "sport"): (6, "sport"), ("tcp", "dport"): (6, "dport"),
@@ -51,8 +43,29 @@ TRANSPORT = {
     ("icmpv6", "type"): (58, "icmp_type"), ("icmpv6", "code"): (58, "icmp_code"),
 }  # fmt: skip
 
+#: Fields of transport headers that the world knows: their protocol and their bits.
+ASKED = {
+    ("ah", "spi"): (51, 32), ("ah", "hdrlength"): (51, 8), ("ah", "reserved"): (51, 16),
+    ("esp", "spi"): (50, 32), ("comp", "cpi"): (108, 16), ("dccp", "type"): (33, 4),
+}  # fmt: skip
+
+#: Bits of what the world knows of IPv6 extension headers.
+EXTENSIONS = {
+    ("frag", "id"): 32, ("frag", "reserved"): 8, ("frag", "reserved2"): 2,
+    ("frag", "more-fragments"): 1,
+    ("hbh", "hdrlength"): 8, ("dst", "hdrlength"): 8, ("mh", "nexthdr"): 8, ("mh", "type"): 8,
+    ("rt", "nexthdr"): 8, ("rt", "hdrlength"): 8, ("rt", "type"): 8, ("rt", "seg-left"): 8,
+    ("srh", "last-entry"): 8, ("srh", "flags"): 8, ("srh", "tag"): 16,
+    ("srh", "sid[1]"): 128, ("srh", "sid[2]"): 128,
+}  # fmt: skip
+
+MOBILITY = 135
+
+#: How questions to the world call the bases of raw payload.
+BASES = {"nh": "network", "th": "transport"}
+
 META = {"mark": "mark", "iifname": "iif", "oifname": "oif", "l4proto": "protocol",
-        "length": "length"}  # fmt: skip
+        "length": "length", "cpu": "cpu", "pkttype": "packet_type"}  # fmt: skip
 
 #: What of a connection has a field here, by key and direction.
 CONNECTION = {
@@ -78,6 +91,9 @@ SYMBOLS = {
     "fib oif missing": 0, "fib oif exists": 1,
     "exthdr missing": 0, "exthdr exists": 1,
     "ct direction original": 0, "ct direction reply": 1,
+    "ipsec missing": 0, "ipsec exists": 1,
+    **{f"meta pkttype {name}": number for name, number in PACKET_TYPES.items()},
+    "meta pkttype unicast": PACKET_TYPES["host"],
 }  # fmt: skip
 
 RANDOM_BITS = 31
@@ -98,40 +114,64 @@ def evaluate(expression: x.Expression, view: View) -> Value:
         case x.Binary():
             return _binary(expression, view)
         case x.Payload():
-            return _payload(expression, state)
+            return _payload(expression, view)
+        case x.RawPayload():
+            return _raw_payload(expression, view)
+        case x.TcpOption():
+            return _tcp_option(expression, view)
         case x.Meta(key) if key in META:
             return _field(state, META[key], state.algebra.true)
-        case x.Ct("state"):
-            return _field(state, "ct_state", state.algebra.true)
-        case x.Ct(key, direction) if (key, direction) in CONNECTION:
-            return _field(state, CONNECTION[key, direction], state.has_entry)
-        case x.ExtensionHeader("frag", ""):
-            return _field(state, "fragmented", state.algebra.true)
-        case x.ExtensionHeader("frag", "frag-off"):
-            return _field(state, "fragment", state.is_("fragmented", 1))
+        case x.Ct():
+            return _connection(expression, view)
+        case x.ExtensionHeader():
+            return _extension_header(expression, view)
         case x.Fib():
             return _fib(expression, view)
         case x.Numgen():
             return _numgen(expression, view)
         case _:
-            raise NoMeaning(f"no meaning for {expression!r}")
+            return host_value(expression, view, evaluate)
+
+
+def _connection(ct: x.Ct, view: View) -> Value:
+    """The packet's state, which is always there, or what its entry has."""
+    state = view.state
+    if ct.key == "state":
+        return _field(state, "ct_state", state.algebra.true)
+    if field := CONNECTION.get((ct.key, ct.direction)):
+        return _field(state, field, state.has_entry)
+    return connection_value(ct.key, ct.direction, view)
 
 
 def _field(state: State, field: str, there: Bool) -> Value:
     return Value(state.fields[field], width(field, state.family), there)
 
 
-def _payload(payload: x.Payload, state: State) -> Value:
+def _payload(payload: x.Payload, view: View) -> Value:
     """A header's field.
 
     Of a further fragment nft reads whatever bytes stand there (measured on Linux 6.18).
     """
+    state, algebra = view.state, view.state.algebra
     match payload.protocol, payload.field:
         case (("ip" | "ip6"), ("saddr" | "daddr")):
-            return _field(state, payload.field, state.algebra.true)
+            return _field(state, payload.field, algebra.true)
+        case "ether", field:
+            return ethernet_value(field, view)
         case "ip", "frag-off":
-            return _field(state, "fragment", state.algebra.true)
-    algebra = state.algebra
+            return _field(state, "fragment", algebra.true)
+        case ("ip", "ttl") | ("ip6", "hoplimit"):
+            return _field(state, "ttl", algebra.true)
+        case (("ip" | "ip6"), "dscp"):
+            return Value(algebra.part(state.fields["tos"], 2, 6), 6, algebra.true)
+        case (("ip" | "ip6"), "ecn"):
+            return Value(algebra.part(state.fields["tos"], 0, 2), 2, algebra.true)
+    if (payload.protocol, payload.field) in ASKED:
+        number, bits = ASKED[payload.protocol, payload.field]
+        question = f"{payload.protocol} {payload.field}"
+        found = view.ask(question, width=bits)
+        word = _of_fragment(state, question, found, bits)
+        return Value(word, bits, state.is_("protocol", number))
     if payload.protocol == "th":
         field = payload.field
         there = algebra.any(*(state.is_("protocol", number) for number in WITH_PORTS))
@@ -141,9 +181,71 @@ def _payload(payload: x.Payload, state: State) -> Value:
         number, field = TRANSPORT[payload.protocol, payload.field]
         there = state.is_("protocol", number)
     bits = width(field, state.family)
-    bytes_there = algebra.ask(f"bytes of a fragment for {field}", (), bits)
-    word = algebra.choose(state.is_("fragment", 0), state.fields[field], bytes_there)
-    return Value(word, bits, there)
+    return Value(_of_fragment(state, field, state.fields[field], bits), bits, there)
+
+
+def _of_fragment(state: State, name: str, found: Word, bits: int) -> Word:
+    """What is read of a transport header: the bytes at its place where it is not there."""
+    algebra = state.algebra
+    bytes_there = algebra.ask(f"bytes of a fragment for {name}", (), bits)
+    return algebra.choose(state.is_("fragment", 0), found, bytes_there)
+
+
+def _raw_payload(raw: x.RawPayload, view: View) -> Value:
+    """Some bits of the packet; of those that are fields here, the field."""
+    state, algebra = view.state, view.state.algebra
+    tos = state.fields["tos"]
+    if raw == x.RawPayload("nh", 8, 8) and state.family is Family.IP:
+        return Value(tos, 8, algebra.true)
+    if raw == x.RawPayload("nh", 0, 16) and state.family is Family.IP6:
+        label = view.ask("top of the flow label", width=4)
+        return Value(
+            algebra.joined(algebra.joined(algebra.word(6, 4), tos, 8), label, 4), 16, algebra.true
+        )
+    bits = f"bits {BASES[raw.base]} {raw.offset}+{raw.length}"
+    found = view.ask(bits, width=raw.length)
+    if raw.base == "th":
+        found = _of_fragment(state, bits, found, raw.length)
+    return Value(found, raw.length, view.says(f"has {bits}"))
+
+
+def _tcp_option(option: x.TcpOption, view: View) -> Value:
+    """Kernel: nft_exthdr.c, nft_exthdr_tcp_eval. Fragments and other protocols have no options."""
+    state, algebra = view.state, view.state.algebra
+    has_header = algebra.all(state.is_("protocol", 6), state.is_("fragment", 0))
+    if option == x.TcpOption("maxseg", "size"):
+        return _field(state, "mss", algebra.all(has_header, state.is_("has_mss", 1)))
+    if option.field or not option.name.isdecimal():
+        raise NoMeaning(f"no meaning for {option!r}")
+    found = algebra.all(has_header, view.says(f"tcp option {option.name}"))
+    return _presence(found, view)
+
+
+def _presence(found: Bool, view: View) -> Value:
+    """Whether something is there, which is a value in any case."""
+    algebra = view.state.algebra
+    return Value(algebra.choose(found, algebra.word(1, 1), algebra.word(0, 1)), 1, algebra.true)
+
+
+def _extension_header(header: x.ExtensionHeader, view: View) -> Value:
+    """Kernel: nft_exthdr.c, nft_exthdr_ipv6_eval."""
+    state, algebra = view.state, view.state.algebra
+    name = "rt" if header.name == "srh" else header.name
+    if name == "frag":
+        there = state.is_("fragmented", 1)
+    elif name == "mh":
+        there = algebra.all(state.is_("protocol", MOBILITY), state.is_("fragment", 0))
+    else:
+        there = view.says(f"exthdr {name}")
+    if not header.field:
+        return _presence(there, view)
+    key = (header.name, header.field)
+    if key == ("frag", "frag-off"):
+        return _field(state, "fragment", there)
+    if key not in EXTENSIONS:
+        raise NoMeaning(f"no meaning for {header!r}")
+    found = view.ask(f"{header.name} {header.field}", width=EXTENSIONS[key])
+    return Value(found, EXTENSIONS[key], there)
 
 
 def _numgen(numgen: x.Numgen, view: View) -> Value:
@@ -181,6 +283,16 @@ def _fib(fib: x.Fib, view: View) -> Value:
     return Value(answer, 1, state.algebra.true)
 
 
+def evaluate_for(key: x.Expression, expression: x.Expression, view: View, bits: int) -> Value:
+    """What a key is set to: a literal is as wide as the key."""
+    match expression:
+        case x.Number() | x.Hex() | x.Flags() | x.Symbol():
+            algebra = view.state.algebra
+            return Value(algebra.word(_constant(expression, key), bits), bits, algebra.true)
+        case _:
+            return evaluate(expression, view)
+
+
 def evaluate_key(key: x.Expression, view: View) -> tuple[Value, ...]:
     """The parts of a key; most have one."""
     parts = key.parts if isinstance(key, x.Concat) else (key,)
@@ -193,6 +305,10 @@ def compare(match: s.Match, view: View, sets: Mapping[str, Set]) -> Bool:
     if isinstance(match.right, x.AnonymousSet | x.SetReference):
         there, holds = contains(match.left, match.right, view, sets)
         return algebra.all(there, holds if match.operator == "==" else algebra.no(holds))
+    if match.left == x.Ct("label") and match.operator in {"in", "!"}:
+        found = has_label(match.right, view)
+        holds = found if match.operator == "in" else algebra.no(found)
+        return algebra.all(view.state.has_entry, holds)
     value = evaluate(match.left, view)
     match match.operator:
         case "==":
@@ -230,7 +346,7 @@ def contains(
     values = evaluate_key(key, view)
     there = algebra.all(*(value.there for value in values))
     listed = _elements(elements, sets)
-    if isinstance(elements, x.SetReference) and not listed:
+    if isinstance(elements, x.SetReference) and (not listed or _is_open(elements, sets)):
         member = view.state.member(names.unspell(elements.name), *(one.word for one in values))
         return there, member
     return there, algebra.any(*(_is_element(values, key, one, view) for one in listed))
@@ -260,6 +376,11 @@ def _elements(
     if isinstance(elements, x.AnonymousSet):
         return elements.elements
     return sets[elements.name].elements
+
+
+def _is_open(reference: x.SetReference, sets: Mapping[str, Set]) -> bool:
+    """Whether rules change the set, so that what is listed was only its beginning."""
+    return "dynamic" in sets[reference.name].flags
 
 
 def _pair(element: x.Expression) -> tuple[x.Expression, x.Expression | s.Verdict]:
@@ -333,6 +454,10 @@ def _constant(literal: x.Expression, left: x.Expression) -> int:
             return address.value
         case x.Interface(name):
             return interface_word(name)
+        case x.Mac(value):
+            return value
+        case x.String(text):
+            return interface_word(text)  # as long as a device's name, and padded alike
         case x.Symbol(name):
             return _symbol(left, name)
         case x.Flags(flags):
@@ -354,13 +479,17 @@ def _key(expression: x.Expression) -> str:
     match expression:
         case x.Binary(_, inner, _):
             return _key(inner)
+        case x.Meta("ipsec") | x.Rt("ipsec"):
+            return "ipsec"
+        case x.Meta(key):
+            return f"meta {key}"
         case x.Ct(key):
             return f"ct {key}"
         case x.Fib(_, result):
             return f"fib {result}"
         case x.Payload(protocol, field):
             return f"{protocol} {field}"
-        case x.ExtensionHeader():
+        case x.ExtensionHeader() | x.TcpOption():
             return "exthdr"
         case _:
             raise NoMeaning(f"{expression!r} has no symbols")

@@ -40,6 +40,9 @@ ADDRESS_TYPES = {
     "blackhole": 6, "unreachable": 7, "prohibit": 8, "throw": 9, "nat": 10, "xresolve": 11,
 }  # fmt: skip
 
+#: Who the link layer sent a packet to (if_packet.h, PACKET_*).
+PACKET_TYPES = {"host": 0, "broadcast": 1, "multicast": 2, "other": 3}
+
 #: Bits of the fields that do not depend on the family.
 WIDTHS = {
     "iif": 8 * NAME_BYTES,  #: the name of the interface it came by; zero where there is none
@@ -48,12 +51,27 @@ WIDTHS = {
     "fragment": 16,  #: the offset; not zero where the transport header is in another fragment
     "fragmented": 1,  #: whether it is a fragment, the first one included
     "length": 16,  #: of the whole packet, in bytes
+    "tos": 8,  #: type of service, or traffic class in IPv6
+    "ttl": 8,  #: time to live, or hop limit in IPv6
     "sport": 16,
     "dport": 16,
     "tcp_flags": 8,
+    "has_mss": 1,  #: whether TCP's options have a maximum segment size
+    "mss": 16,  #: that size
     "icmp_type": 8,
     "icmp_code": 8,
+    "has_socket": 1,  #: whether it comes from or goes to a program's socket
+    "uid": 32,  #: of that program
+    "gid": 32,
+    "cgroup": 32,  #: the class of the socket's control group
+    "packet_type": 3,  #: how it came: of PACKET_TYPES
+    "mac_source": 48,
+    "iif_group": 32,
+    "oif_group": 32,
+    "cpu": 32,
+    "realm": 32,  #: of its route
     "mark": 32,
+    "priority": 32,  #: the class that traffic control sends it in
     "ct_state": 8,  #: one of STATE_BITS; invalid and untracked mean that there is no entry
     "ct_status": 16,  #: of STATUS_BITS
     "ct_reply": 1,  #: whether it is a packet of the answering side
@@ -132,6 +150,7 @@ class Binding:
     kind: str  #: ``snat``, ``dnat``, ``masquerade`` or ``redirect``
     addresses: tuple[int, int] | None = None  #: first and last
     ports: tuple[int, int] | None = None
+    #: nft's words, and ``netmap``: only the bits that all the addresses share are new.
     flags: frozenset[str] = frozenset()
 
     @property
@@ -198,12 +217,12 @@ class State:
         algebra = self.algebra
         found = algebra.equal(algebra.ask(f"member of {name}", key, 1), algebra.word(1, 1))
         for when, event in self.events:
-            if event.details == (name,) and event.kind in {"update", "delete"}:
+            if event.details[:1] == (name,) and event.kind in {"add", "update", "delete"}:
                 alike = algebra.all(when, *map(algebra.equal, event.arguments, key))
-                if event.kind == "update":
-                    found = algebra.any(found, alike)
-                else:
+                if event.kind == "delete":
                     found = algebra.all(found, algebra.no(alike))
+                else:
+                    found = algebra.any(found, alike)
         return found
 
     def assign(self, when: Bool, field: str, value: Word) -> None:
@@ -261,6 +280,9 @@ class State:
                 return self._ask("primary address", field, self.fields["iif"])
             case _, None:
                 return self.fields[field]
+            case _, (first, last) if "netmap" in binding.flags:
+                free = self.algebra.both(self.fields[field], self.word(field, first ^ last))
+                return self.algebra.either(free, self.word(field, first & ~(first ^ last)))
             case _, (first, last) if first == last:
                 return self.word(field, first)
             case _, (first, last):

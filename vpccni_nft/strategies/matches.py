@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+import attrs
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -12,18 +13,27 @@ from ..core.values import Address, Family, Negatable, Network, PortRange
 from ..extensions.matches import addrtype, conntrack, multiport, physdev, recent, statistic
 from ..extensions.matches import set as ip_set
 from ..extensions.matches.comment import Comment
+from ..extensions.matches.connlimit import Connlimit
+from ..extensions.matches.hashlimit import PARTS, ByteRate, Hashlimit
+from ..extensions.matches.hashlimit import STEPS as HASH_STEPS
 from ..extensions.matches.icmp import Icmp
 from ..extensions.matches.icmp6 import Icmp6
+from ..extensions.matches.limit import STEPS, Limit
 from ..extensions.matches.mark import Mark
 from ..extensions.matches.nfacct import WITHOUT_QUOTA, Nfacct
+from ..extensions.matches.quota import Quota
 from ..extensions.matches.rpfilter import RpFilter
 from ..extensions.matches.sctp import SCOPES, ChunkTypes, Sctp
 from ..extensions.matches.state import State
 from ..extensions.matches.tcp import FLAGS, FlagTest, Tcp
 from ..extensions.matches.udp import Udp
 from ..extensions.message_types import MessageType
+from ..extensions.rates import UNITS, Rate
+from ..extensions.set_names import Members
 from ..extensions.states import NAT_BITS, STATES
 from ..iptables import Match
+from .header_matches import HEADER_MATCHES
+from .host_matches import HOST_MATCHES
 from .values import (
     FULL,
     LARGEST_COUNT,
@@ -167,6 +177,78 @@ def _recent_addresses(family: Family) -> SearchStrategy[Match]:
     )
 
 
+def _rates(steps: int) -> SearchStrategy[Rate]:
+    """Rates as they are printed; some of those that can be written are printed otherwise."""
+    amounts = st.one_of(st.integers(1, 9), st.integers(1, steps))
+    return st.builds(
+        lambda amount, unit: Rate.parse(f"{amount}/{unit}", steps),
+        amounts,
+        st.sampled_from(tuple(UNITS)),
+    ).filter(lambda rate: Rate.parse(str(rate), steps) == rate)
+
+
+def _limits(_family: Family) -> SearchStrategy[Match]:
+    burst = st.one_of(st.just(5), st.integers(1, 10_000))
+    return st.builds(Limit, rate=_rates(STEPS), burst=burst)
+
+
+def _quotas(_family: Family) -> SearchStrategy[Match]:
+    octets = st.one_of(st.integers(0, 100), st.integers(0, 2**64 - 1))
+    return st.builds(Quota, negatable(octets))
+
+
+def _connection_limits(family: Family) -> SearchStrategy[Match]:
+    return st.builds(
+        Connlimit,
+        limit=st.one_of(st.integers(0, 3), st.integers(0, FULL)),
+        above=st.booleans(),
+        length=st.one_of(st.just(family.bits), st.integers(0, family.bits)),
+        destination=st.booleans(),
+    )
+
+
+def _hash_limits(family: Family) -> SearchStrategy[Match]:
+    lengths = perhaps(st.integers(0, family.bits - 1))
+    seldom = st.one_of(st.just(0), st.just(0), st.integers(1, 100_000))
+    milliseconds = st.one_of(st.sampled_from((1000, 60_000)), st.integers(1, FULL))
+    common = {
+        "above": st.booleans(),
+        "parts": some_of(PARTS, smallest=0),
+        "name": st.one_of(st.sampled_from(("ssh", "http")), words(15)).filter(_is_table_name),
+        "size": seldom,
+        "most": seldom,
+        "gc_interval": milliseconds,
+        "expire": milliseconds,
+        "source_length": lengths,
+        "destination_length": lengths,
+    }
+    interval = st.one_of(st.none(), st.none(), st.none(), st.integers(1, 60))
+    burst = st.one_of(st.just(5), st.integers(1, 1_000_000))
+    byte_rates = st.builds(
+        lambda octets, burst: attrs.evolve(ByteRate.of_bytes(octets), burst=burst),
+        st.one_of(st.integers(16, 4096), st.integers(16, 1 << 30)),
+        st.one_of(st.just(0), st.integers(1, 5)),
+    ).filter(_is_printed_rate)
+    return st.one_of(
+        st.builds(Hashlimit, rate=_rates(HASH_STEPS), burst=burst, interval=interval, **common),
+        st.builds(Hashlimit, rate=byte_rates, **common),
+    )
+
+
+def _is_table_name(name: str) -> bool:
+    return "/" not in name and name not in {".", ".."}
+
+
+def _is_printed_rate(rate: ByteRate) -> bool:
+    """Whether the printed burst is read as the same number of fillings."""
+    if not rate.burst:
+        return True
+    text = rate.burst_text.removesuffix("b")
+    factor = {"k": 1 << 10, "m": 1 << 20}.get(text[-1], 1)
+    octets = int(text.rstrip("km")) * factor
+    return octets >= rate.bytes and -(-octets // rate.bytes) == rate.burst
+
+
 def _reverse_paths(_family: Family) -> SearchStrategy[Match]:
     flag = st.booleans()
     return st.builds(RpFilter, loose=flag, validmark=flag, accept_local=flag, invert=flag)
@@ -198,14 +280,14 @@ def _sets(_family: Family) -> SearchStrategy[Match]:
     return st.one_of(
         st.builds(
             ip_set.MatchSet,
-            members=negatable(st.builds(ip_set.Members, names, ways)),
+            members=negatable(st.builds(Members, names, ways)),
             return_nomatch=st.booleans(),
             keep_counters=st.booleans(),
             keep_subcounters=st.booleans(),
             packets=tests,
             bytes=tests,
         ),
-        st.builds(ip_set.MatchSet, members=negatable(st.builds(ip_set.Members, names, one_way))),
+        st.builds(ip_set.MatchSet, members=negatable(st.builds(Members, names, one_way))),
     )
 
 
@@ -261,13 +343,17 @@ MATCHES: Mapping[type[Match], ByFamily[Match]] = MappingProxyType(
     {
         addrtype.AddrType: _address_types,
         Comment: _comments,
+        Connlimit: _connection_limits,
         conntrack.Conntrack: _connections,
+        Hashlimit: _hash_limits,
         Icmp: _icmp,
         Icmp6: _icmp6,
+        Limit: _limits,
         Mark: _mark_tests,
         multiport.Multiport: _several_ports,
         Nfacct: _accounts,
         physdev.Physdev: _bridge_ports,
+        Quota: _quotas,
         recent.Recent: _recent_addresses,
         RpFilter: _reverse_paths,
         Sctp: _sctp,
@@ -276,5 +362,7 @@ MATCHES: Mapping[type[Match], ByFamily[Match]] = MappingProxyType(
         statistic.Statistic: _statistics,
         Tcp: _tcp,
         Udp: _udp,
+        **HEADER_MATCHES,
+        **HOST_MATCHES,
     }
 )

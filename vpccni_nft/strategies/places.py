@@ -8,22 +8,78 @@ import attrs
 
 from ..core.values import Family
 from ..extensions.matches import addrtype, multiport, physdev
+from ..extensions.matches.ah import Ah
+from ..extensions.matches.cgroup import Cgroup
+from ..extensions.matches.dccp import Dccp
+from ..extensions.matches.devgroup import DevGroup
+from ..extensions.matches.dst import Dst
+from ..extensions.matches.ecn import Ecn
+from ..extensions.matches.esp import Esp
+from ..extensions.matches.eui64 import Eui64
+from ..extensions.matches.frag import Frag
+from ..extensions.matches.hbh import Hbh
+from ..extensions.matches.hl import Hl
 from ..extensions.matches.icmp import Icmp
 from ..extensions.matches.icmp6 import Icmp6
+from ..extensions.matches.ipcomp import IpComp
+from ..extensions.matches.ipv6header import Ipv6Header
+from ..extensions.matches.mac import Mac
+from ..extensions.matches.mh import Mh
+from ..extensions.matches.osf import Osf
+from ..extensions.matches.owner import Owner
+from ..extensions.matches.policy import Policy
+from ..extensions.matches.realm import Realm
 from ..extensions.matches.rpfilter import RpFilter
+from ..extensions.matches.rt import Rt
 from ..extensions.matches.sctp import Sctp
+from ..extensions.matches.socket import Socket
+from ..extensions.matches.srh import Srh
 from ..extensions.matches.tcp import Tcp
+from ..extensions.matches.tcpmss import TcpMss
+from ..extensions.matches.ttl import Ttl
 from ..extensions.matches.udp import Udp
 from ..extensions.targets import reject
+from ..extensions.targets.checksum import Checksum
+from ..extensions.targets.classify import Classify
+from ..extensions.targets.clusterip import ClusterIp
+from ..extensions.targets.connsecmark import ConnSecMark
 from ..extensions.targets.ct import Ct
 from ..extensions.targets.dnat import Dnat
+from ..extensions.targets.dnpt import Dnpt
 from ..extensions.targets.drop import Drop
+from ..extensions.targets.dscp import SetDscp
+from ..extensions.targets.ecn import SetEcn
+from ..extensions.targets.hl import SetHl
+from ..extensions.targets.hmark import Hmark
 from ..extensions.targets.masquerade import Masquerade
+from ..extensions.targets.netmap import Netmap
 from ..extensions.targets.notrack import Notrack
 from ..extensions.targets.redirect import Redirect
+from ..extensions.targets.secmark import SecMark
 from ..extensions.targets.snat import Snat
+from ..extensions.targets.snpt import Snpt
+from ..extensions.targets.synproxy import Synproxy
+from ..extensions.targets.tcpmss import SetMss
+from ..extensions.targets.tcpoptstrip import TcpOptStrip
+from ..extensions.targets.tos import SetTos
+from ..extensions.targets.tproxy import Tproxy
+from ..extensions.targets.trace import Trace
+from ..extensions.targets.ttl import SetTtl
+from ..extensions.targets.ulog import Ulog
 from ..iptables import Match, Target
-from .values import DCCP, ICMP, ICMPV6, SCTP, TCP, UDP, WITH_PORTS
+from .values import (
+    AH,
+    DCCP,
+    ESP,
+    ICMP,
+    ICMPV6,
+    IPCOMP,
+    MOBILITY,
+    SCTP,
+    TCP,
+    UDP,
+    WITH_PORTS,
+)
 
 Room = type[Any]  #: the node of a match or of a target
 
@@ -69,7 +125,30 @@ class Needs:
         )
 
 
+#: Where packets have an interface that they came by, and one that they leave by.
+_COME_BY, _LEAVE_BY = ("PREROUTING", "INPUT", "FORWARD"), ("FORWARD", "OUTPUT", "POSTROUTING")
+
 NEEDS: dict[type[Match | Target], Needs] = {
+    Cgroup: Needs(hooks=("INPUT", "OUTPUT", "POSTROUTING")),
+    Mac: Needs(hooks=_COME_BY),
+    Osf: Needs(family=Family.IP, hooks=_COME_BY, protocols=(TCP,)),
+    Owner: Needs(hooks=("OUTPUT", "POSTROUTING")),
+    Realm: Needs(family=Family.IP, hooks=("INPUT", "FORWARD", "OUTPUT", "POSTROUTING")),
+    Socket: Needs(hooks=("PREROUTING", "INPUT")),
+    Dccp: Needs(protocols=(DCCP,)),
+    Dst: Needs(family=Family.IP6),
+    Esp: Needs(protocols=(ESP,)),
+    Eui64: Needs(family=Family.IP6, hooks=("PREROUTING", "INPUT", "FORWARD")),
+    Frag: Needs(family=Family.IP6),
+    Hbh: Needs(family=Family.IP6),
+    Hl: Needs(family=Family.IP6),
+    IpComp: Needs(protocols=(IPCOMP,)),
+    Ipv6Header: Needs(family=Family.IP6),
+    Mh: Needs(family=Family.IP6, protocols=(MOBILITY,)),
+    Rt: Needs(family=Family.IP6),
+    Srh: Needs(family=Family.IP6),
+    TcpMss: Needs(protocols=(TCP,)),
+    Ttl: Needs(family=Family.IP),
     Icmp: Needs(family=Family.IP, protocols=(ICMP,)),
     Icmp6: Needs(family=Family.IP6, protocols=(ICMPV6,)),
     multiport.Multiport: Needs(protocols=WITH_PORTS),
@@ -85,19 +164,45 @@ NEEDS: dict[type[Match | Target], Needs] = {
     Redirect: Needs(tables=("nat",), hooks=("PREROUTING", "OUTPUT")),
     reject.Reject: Needs(tables=("filter",)),
     Snat: Needs(tables=("nat",), hooks=("INPUT", "POSTROUTING")),
+    Checksum: Needs(tables=("mangle",)),
+    Classify: Needs(hooks=("FORWARD", "OUTPUT", "POSTROUTING")),
+    ConnSecMark: Needs(tables=("mangle", "security")),
+    Dnpt: Needs(family=Family.IP6, tables=("mangle",), hooks=("PREROUTING", "OUTPUT")),
+    SetDscp: Needs(tables=("mangle",)),
+    SetEcn: Needs(family=Family.IP, tables=("mangle",)),
+    SetHl: Needs(family=Family.IP6, tables=("mangle",)),
+    Hmark: Needs(tables=("mangle",)),
+    Netmap: Needs(tables=("nat",)),
+    SecMark: Needs(tables=("mangle", "security")),
+    Snpt: Needs(family=Family.IP6, tables=("mangle",), hooks=("INPUT", "POSTROUTING")),
+    Synproxy: Needs(hooks=("INPUT", "FORWARD"), protocols=(TCP,)),
+    SetMss: Needs(protocols=(TCP,)),
+    TcpOptStrip: Needs(tables=("mangle",), protocols=(TCP,)),
+    SetTos: Needs(tables=("mangle",)),
+    Tproxy: Needs(tables=("mangle",), hooks=("PREROUTING",), protocols=(TCP, UDP)),
+    Trace: Needs(tables=("raw",)),
+    SetTtl: Needs(family=Family.IP, tables=("mangle",)),
+    ClusterIp: Needs(family=Family.IP, tables=("filter",), hooks=("INPUT",)),
+    Ulog: Needs(family=Family.IP),
 }
 ANYWHERE = Needs()
 
 
-def needed_protocols(node: Match | Target) -> tuple[int, ...] | None:
-    """The protocols of which a rule with this node must have one."""
+def needed_protocols(node: Match | Target, family: Family) -> tuple[int, ...] | None:
+    """The protocols of which a rule of a family with this node must have one."""
     with_ports = (
         (isinstance(node, Dnat | Snat) and node.to.ports)
         or (isinstance(node, Masquerade | Redirect) and node.ports)
     )  # fmt: skip
     if with_ports:
         return (TCP, UDP, SCTP, DCCP, ICMP)
+    if isinstance(node, SetEcn) and (node.ece, node.cwr) != (None, None):
+        return (TCP,)
     if isinstance(node, reject.Reject) and node.kind and node.kind.name == "tcp-reset":
+        return (TCP,)
+    if isinstance(node, Ah) and family is Family.IP:
+        return (AH,)
+    if isinstance(node, Ecn) and (node.ece or node.cwr):
         return (TCP,)
     return NEEDS.get(type(node), ANYWHERE).protocols
 
@@ -106,15 +211,25 @@ def fits(node: Match | Target, place: Place, protocol: int | None) -> bool:
     """Whether iptables takes a node in this place."""
     if not NEEDS.get(type(node), ANYWHERE).fit(place, protocol):
         return False
-    needed = needed_protocols(node)
+    needed = needed_protocols(node, place.family)
     if needed is not None and protocol not in needed:
         return False
+    if isinstance(node, Ah) and place.family is Family.IP:
+        return not (node.length or node.reserved)
     if isinstance(node, addrtype.AddrType):
-        into, out_of = ("PREROUTING", "INPUT", "FORWARD"), ("FORWARD", "OUTPUT", "POSTROUTING")
         return not (
-            (node.limit_in and not place.is_under(*into))
-            or (node.limit_out and not place.is_under(*out_of))
+            (node.limit_in and not place.is_under(*_COME_BY))
+            or (node.limit_out and not place.is_under(*_LEAVE_BY))
         )
+    if isinstance(node, DevGroup):
+        return not (
+            (node.source and not place.is_under(*_COME_BY))
+            or (node.destination and not place.is_under(*_LEAVE_BY))
+        )
+    if isinstance(node, Policy):
+        return place.is_under(*(_COME_BY if node.direction == "in" else _LEAVE_BY))
+    if isinstance(node, SetMss) and node.size is None:
+        return place.is_under("FORWARD", "OUTPUT", "POSTROUTING")
     if isinstance(node, physdev.Physdev) and (node.is_out or node.out_port):
         return "OUTPUT" not in place.hooks
     return True

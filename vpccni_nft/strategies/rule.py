@@ -103,7 +103,8 @@ def draw_rule(
     All strategies here are made once: making them takes longer than drawing from them.
     """
     has_to = draw(_with_its_protocol(place.family, taste, place)[room]) if room else None
-    protocol = draw(_protocol_tests(needed_protocols(has_to) if has_to else None, taste))
+    needed = needed_protocols(has_to, place.family) if has_to else None
+    protocol = draw(_protocol_tests(needed, taste))
     number = protocol.value if protocol and not protocol.negated else None
     if number not in _NEEDED:
         number = None
@@ -146,7 +147,7 @@ def rules(
 
 
 def _fits_with_its_protocol(node: Match | Target, place: Place) -> bool:
-    needed = needed_protocols(node)
+    needed = needed_protocols(node, place.family)
     return fits(node, place, needed[0] if needed else None)
 
 

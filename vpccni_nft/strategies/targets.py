@@ -11,6 +11,7 @@ from hypothesis.strategies import SearchStrategy
 
 from ..core.values import AddressRange, Family
 from ..extensions.nat import NatFlags, NatRange
+from ..extensions.set_names import Members
 from ..extensions.targets import connmark, reject
 from ..extensions.targets.accept import Accept
 from ..extensions.targets.ct import Ct
@@ -22,8 +23,10 @@ from ..extensions.targets.masquerade import Masquerade
 from ..extensions.targets.notrack import Notrack
 from ..extensions.targets.redirect import Redirect
 from ..extensions.targets.return_ import Return
+from ..extensions.targets.set import SetTarget
 from ..extensions.targets.snat import Snat
 from ..iptables import Target
+from .extra_targets import EXTRA_TARGETS
 from .values import (
     FULL,
     ByFamily,
@@ -145,6 +148,22 @@ def _log(_family: Family) -> SearchStrategy[Target]:
     )
 
 
+def _set_changes(_family: Family) -> SearchStrategy[Target]:
+    ways = st.lists(st.sampled_from(("src", "dst")), min_size=1, max_size=6).map(tuple)
+    names = st.one_of(st.sampled_from(("blocked", "seen")), words(31))
+    members = st.builds(Members, names, ways)
+    seconds = perhaps(st.one_of(st.integers(0, 60), st.integers(0, FULL)))
+    flag = st.booleans()
+    mapped = {"map_mark": flag, "map_priority": flag, "map_queue": flag}
+    return st.one_of(
+        st.builds(SetTarget, add=members, exist=flag, timeout=seconds, delete=perhaps(members)),
+        st.builds(SetTarget, delete=members),
+        st.builds(SetTarget, map=members, delete=perhaps(members), **mapped).filter(
+            lambda node: node.map_mark or node.map_priority or node.map_queue
+        ),
+    )
+
+
 def _set_marks(_family: Family) -> SearchStrategy[Target]:
     return st.builds(SetMark, masked_marks)
 
@@ -169,6 +188,8 @@ TARGETS: Mapping[type[Target], ByFamily[Target]] = MappingProxyType(
         reject.Reject: _reject,
         Return: _alone(Return),
         SetMark: _set_marks,
+        SetTarget: _set_changes,
         Snat: _snat,
+        **EXTRA_TARGETS,
     }
 )

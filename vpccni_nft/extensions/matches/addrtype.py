@@ -23,8 +23,8 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from ...semantics.effects import Test
 from ...semantics.packet import ADDRESS_TYPES
-from ..compare import equality
-from ..extension import Extension
+from ..compare import always_or_never, equality
+from ..extension import AnyOf, Extension
 from ..states import parse_list
 from ..words import flags, negation
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ...semantics.algebra import Bool, Word
     from ...semantics.effects import View
     from ..context import Context
+    from ..extension import Piece
     from ..options import Options
 
 #: The types that nft has words for: the same, in small letters.
@@ -44,9 +45,14 @@ SHARED = (
 #: All types, in the order in which iptables prints them.
 TYPES = (*SHARED, "THROW", "NAT", "XRESOLVE")
 
-_IPV6_LITERALS: dict[tuple[str, ...], x.Expression] = {
-    ("UNSPEC",): x.Host(Address.parse("::")),
-    ("MULTICAST",): x.Prefix(Address.parse("ff00::"), 8),
+_UNSPECIFIED, _MULTICAST = x.Host(Address.parse("::")), x.Prefix(Address.parse("ff00::"), 8)
+_MAPPED = x.Prefix(Address.parse("::ffff:0.0.0.0"), 96)
+
+#: What IPv6 addresses of a type look like: nft's sign, and what they are compared with.
+_IPV6_LOOKS: dict[str, tuple[str, x.Expression]] = {
+    "UNSPEC": ("==", _UNSPECIFIED),
+    "UNICAST": ("!=", x.AnonymousSet((_UNSPECIFIED, _MULTICAST, _MAPPED))),
+    "MULTICAST": ("==", _MULTICAST),
 }
 
 Names = tuple[str, ...]
@@ -150,34 +156,55 @@ def _has_type6(field: str, names: Names, interface: Word, view: View) -> Bool:
     return algebra.all(*(looks[name] for name in names if name in looks), routed)
 
 
-def lower(node: AddrType, context: Context) -> tuple[s.Match, ...]:
+def lower(node: AddrType, context: Context) -> tuple[Piece, ...]:
     """Ask for the type of each address that the match names."""
     limit = ("iif",) * node.limit_in + ("oif",) * node.limit_out
+    compare = _compare6 if context.family is Family.IP6 else _compare
     return tuple(
-        _compare(x.Fib((field, *limit), "type"), test, context)
+        piece
         for field, test in (("saddr", node.source), ("daddr", node.destination))
         if test
+        for piece in compare(x.Fib((field, *limit), "type"), test, context)
     )
 
 
-def _compare(fib: x.Fib, test: Negatable[Names], context: Context) -> s.Match:
+def _compare(fib: x.Fib, test: Negatable[Names], _context: Context) -> tuple[Piece, ...]:
+    literals = tuple(map(_literal, test.value))
+    right = literals[0] if len(literals) == 1 else x.AnonymousSet(literals)
+    return (s.Match(fib, equality(negated=test.negated), right),)
+
+
+def _literal(name: str) -> x.Expression:
+    """A type, which nft has a word for or takes by its number."""
+    return x.Symbol(name.lower()) if name in SHARED else x.Number(ADDRESS_TYPES[name.lower()])
+
+
+def _compare6(fib: x.Fib, test: Negatable[Names], context: Context) -> tuple[Piece, ...]:
+    """All that the address looks like, and whether it is local."""
     field, *limited = fib.flags
-    sign = equality(negated=test.negated)
-    if context.family is Family.IP6 and test.value != ("LOCAL",):
-        literal = _IPV6_LITERALS.get(test.value)
-        if not literal:
-            raise context.refuse("for IPv6 nft sorts addresses into other types than addrtype")
-        return s.Match(x.Payload("ip6", field), sign, literal)
-    if unknown := [name for name in test.value if name not in SHARED]:
-        raise context.refuse(f"nft has no type {unknown[0].lower()}")
-    if context.family is Family.IP6 and not limited:
-        context.approximate(
-            IPV6_LOCAL,
-            "nft does not take for local a link-local address of another interface than the"
-            " packet's, nor the first address of a prefix that is all routed to the node",
+    looks = tuple(_IPV6_LOOKS[name] for name in test.value if name in _IPV6_LOOKS)
+    if unknown := [name for name in test.value if name not in {*_IPV6_LOOKS, "LOCAL"}]:
+        raise context.refuse(
+            f"for IPv6 nft does not know the type {unknown[0].lower()} as addrtype"
         )
-    symbols = tuple(x.Symbol(name.lower()) for name in test.value)
-    return s.Match(fib, sign, symbols[0] if len(symbols) == 1 else x.AnonymousSet(symbols))
+    if len(looks) > 1:
+        return always_or_never(holds=test.negated)  # no address looks like two of these
+    tests = tuple(s.Match(x.Payload("ip6", field), sign, right) for sign, right in looks)
+    if "LOCAL" in test.value:
+        if not limited:
+            context.approximate(
+                IPV6_LOCAL,
+                "nft does not take for local a link-local address of another interface than the"
+                " packet's, nor the first address of a prefix that is all routed to the node",
+            )
+        tests = (*tests, s.Match(fib, "==", x.Symbol("local")))
+    if not test.negated:
+        return tests
+    others = tuple(
+        (*tests[:number], attrs.evolve(one, operator="!=" if one.operator == "==" else "=="))
+        for number, one in enumerate(tests)
+    )
+    return others[0] if len(others) == 1 else (AnyOf(others),)
 
 
 EXTENSION = Extension(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import NO_NFT_FORM, Problem
+from ...core.diagnostics import NO_NFT_FORM
 from ...core.values import Negatable, Network, PortRange, parse_integer
 from ...iptables.ast import Match
 from ...nft import expressions as x
@@ -20,10 +20,18 @@ from ...nft.expressions import NETWORK_HEADER
 from ...semantics.effects import Test
 from ...semantics.packet import STATUS_BITS
 from ..compare import always_or_never, compare_network, compare_ports, equality
-from ..extension import Extension, Piece
+from ..extension import AnyOf, Extension, Piece
 from ..marks import HAS_ENTRY
-from ..ports import HEADERS, port_fits
-from ..states import NAT_BITS, STATES, WITHOUT_ENTRY, has_state, lower_states, parse_list
+from ..ports import port_fits
+from ..states import (
+    NAT_BITS,
+    STATES,
+    WITHOUT_ENTRY,
+    alternatives_of_states,
+    has_state,
+    lower_states,
+    parse_list,
+)
 from ..words import negatable_option, negation
 
 if TYPE_CHECKING:
@@ -36,6 +44,11 @@ if TYPE_CHECKING:
 
 STATUSES = ("NONE", "EXPECTED", "SEEN_REPLY", "ASSURED", "CONFIRMED")
 DIRECTIONS = ("ORIGINAL", "REPLY")
+
+#: The seconds that nft can count: milliseconds of 32 bits.
+LONGEST = 0xFFFFFFFF // 1000
+#: What iptables takes for an open end.
+FOREVER = 0xFFFFFFFF
 
 Names = tuple[str, ...]
 
@@ -194,11 +207,14 @@ def lower(node: Conntrack, context: Context) -> tuple[Piece, ...]:
     if not node.states:
         return rest
     if rest and _may_lack_entry(node.states):
-        raise Problem(
-            NO_NFT_FORM,
-            "a state that packets without a connection have stands beside other options",
-            hint="split the rule in two: one for INVALID and UNTRACKED, one for the rest",
-        )
+        if any(isinstance(piece, AnyOf) for piece in rest):
+            raise context.refuse(
+                "a state that packets without a connection have stands beside other options",
+                "split the rule in two: one for INVALID and UNTRACKED, one for the rest",
+            )
+        tests = tuple(piece for piece in rest if isinstance(piece, s.Match))
+        alternatives = alternatives_of_states(node.states, tests)
+        return alternatives[0] if len(alternatives) == 1 else (AnyOf(alternatives),)
     return (*lower_states(node.states, leaves_chain=context.leaves_chain), *rest)
 
 
@@ -207,14 +223,15 @@ def _may_lack_entry(states: Negatable[Names]) -> bool:
     return any((name in states.value) is not states.negated for name in WITHOUT_ENTRY)
 
 
-def _of_the_entry(node: Conntrack, context: Context) -> Iterator[s.Match]:
+def _of_the_entry(node: Conntrack, context: Context) -> Iterator[s.Match | AnyOf]:
     header = NETWORK_HEADER[context.family]
     wanted = node.protocol.value if node.protocol and not node.protocol.negated else None
-    if None not in (wanted, context.protocol) and wanted != context.protocol:
-        raise context.refuse("nft takes one protocol in a rule, for packet and connection")
     if node.protocol:
         protocol = x.Protocol(node.protocol.value)
-        yield _compare(x.Ct("protocol", "original"), protocol, negated=node.protocol.negated)
+        same = _compare(x.Ct("protocol", "original"), protocol, negated=node.protocol.negated)
+        # nft takes one protocol in a rule, for packet and connection: another needs its own rule.
+        differ = None not in (wanted, context.protocol) and wanted != context.protocol
+        yield AnyOf(((same,),)) if differ else same
     for direction, end, network in (
         ("original", "saddr", node.original_source),
         ("original", "daddr", node.original_destination),
@@ -231,14 +248,14 @@ def _of_the_entry(node: Conntrack, context: Context) -> Iterator[s.Match]:
         ("reply", "dst", node.reply_destination_port),
     ):
         if ports:
-            if not HEADERS.keys() & {context.protocol, wanted}:
+            if context.protocol is None and wanted is None:
                 raise context.refuse("nft compares a connection's ports of a known protocol only")
             left = x.Ct(f"proto-{end}", direction)
             yield from compare_ports(left, (ports.value,), negated=ports.negated)
     if node.status:
         yield from _lower_status(node.status)
     if node.expire:
-        raise context.refuse("iptables rounds a connection's time to seconds, nft does not")
+        yield from _lower_expire(node.expire, context)
     if node.direction:
         yield _compare(x.Ct("direction"), x.Symbol(node.direction.lower()), negated=False)
 
@@ -249,6 +266,25 @@ def _lower_status(test: Negatable[Names]) -> tuple[s.Match, ...]:
     if not names:
         return (HAS_ENTRY, *always_or_never(holds=test.negated))
     return (s.Match(x.Ct("status"), "!" if test.negated else "in", x.Flags(names)),)
+
+
+def _lower_expire(
+    test: Negatable[tuple[int, int]], context: Context
+) -> tuple[s.Match | AnyOf, ...]:
+    """Whole seconds that are left; nft counts milliseconds, so that the end is one second later."""
+    (first, last), left = test.value, x.Ct("expiration")
+    if first > LONGEST or LONGEST <= last < FOREVER:
+        raise context.refuse("nft counts a connection's time up to 49 days only")
+    if first > last:
+        return (HAS_ENTRY, *always_or_never(holds=test.negated))
+    below, above = s.Match(left, "<", x.Number(first)), s.Match(left, ">=", x.Number(last + 1))
+    if test.negated:
+        alternatives = ((below,),) * bool(first) + ((above,),) * (last < FOREVER)
+        if not alternatives:
+            return (HAS_ENTRY, *always_or_never(holds=False))
+        return alternatives[0] if len(alternatives) == 1 else (AnyOf(alternatives),)
+    not_below = attrs.evolve(below, operator=">=") if first else HAS_ENTRY
+    return (not_below, attrs.evolve(above, operator="<")) if last < FOREVER else (not_below,)
 
 
 def _compare(left: x.Expression, right: x.Expression, *, negated: bool) -> s.Match:

@@ -2,7 +2,8 @@
 
 Kernel: net/netfilter/xt_physdev.c, physdev_mt. A packet that crosses no bridge, or that
 br_netfilter does not hand over, matches where every option is negated. The families ip and ip6 of
-nft do not know the port of a packet that does cross one.
+nft do not know the port of a packet that does cross one. None has crossed one in OUTPUT: the node
+has made it just now.
 """
 
 from __future__ import annotations
@@ -82,11 +83,12 @@ def meaning(node: Physdev, view: View) -> Test:
 
 def lower(node: Physdev, context: Context) -> tuple[s.Match, ...]:
     """What the kernel says of a packet without a bridge."""
-    context.approximate(
-        NOT_BRIDGED,
-        f"nft's family {context.family.value} does not know bridge ports:"
-        " no packet is taken to cross a bridge",
-    )
+    if context.hooks != {"OUTPUT"}:
+        context.approximate(
+            NOT_BRIDGED,
+            f"nft's family {context.family.value} does not know bridge ports:"
+            " no packet is taken to cross a bridge",
+        )
     return always_or_never(holds=all(test.negated for test in node.tests))
 
 

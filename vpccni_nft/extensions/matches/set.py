@@ -1,8 +1,11 @@
-"""set: whether addresses of the packet are in an ipset.
+"""set: whether addresses, ports and the like of the packet are in an ipset.
 
-Kernel: net/netfilter/xt_set.c, set_match_v4. The dump does not say what is in the set, and not even
-what the set is of: with one direction it is taken to be of addresses and prefixes. The set of nft
-is declared empty, and whoever fills the ipset has to fill it.
+Kernel: net/netfilter/xt_set.c, set_match_v4. A dump of rules does not say what is in the set, and
+not even what the set is of: the output of ``ipset save`` does. Without it a set with one direction
+is taken to be of addresses and prefixes. It is declared empty, and whoever fills the ipset has to
+fill it.
+
+Counters of elements are compared only where the set has some (ip_set_match_extensions).
 """
 
 from __future__ import annotations
@@ -11,15 +14,27 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_OPTION, EMPTY_SET, NAME_CHANGED, NO_NFT_FORM, Problem
+from ...core.diagnostics import (
+    BAD_OPTION,
+    BAD_PLACE,
+    EMPTY_SET,
+    IPSET_COPIED,
+    MISSING_SET,
+    NAME_CHANGED,
+    NO_NFT_FORM,
+    Problem,
+)
 from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
 from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
 from ...semantics.effects import Test
-from ..compare import equality
-from ..extension import Extension
+from ..compare import always_or_never, equality
+from ..extension import AnyOf, Extension, NoneOf
+from ..ipset_members import is_member
+from ..ipsets import find_set, lookups
+from ..set_names import FIELDS, HINT, Members
 from ..words import flags, negation
 
 if TYPE_CHECKING:
@@ -27,34 +42,10 @@ if TYPE_CHECKING:
 
     from ...semantics.effects import View
     from ..context import Context
+    from ..extension import Piece
     from ..options import Options
 
-#: What each direction reads.
-FIELDS = {"src": "saddr", "dst": "daddr"}
-
-#: IPSET_DIM_MAX and IPSET_MAXNAMELEN, as libxt_set counts them.
-MOST_DIRECTIONS = 6
-NAME_LENGTH = 31
-
 LARGEST_COUNT = 2**64 - 1
-
-
-@attrs.frozen
-class Members:
-    """A set, and what is looked up in it, one direction for each of its dimensions."""
-
-    name: str
-    directions: tuple[str, ...]
-
-    @classmethod
-    def parse(cls, name: str, directions: str) -> Members:
-        """Read NAME and a list of ``src`` and ``dst``."""
-        listed = tuple(directions.split(","))
-        if not set(listed).issubset(FIELDS) or len(listed) > MOST_DIRECTIONS:
-            raise ValueError(f"“{directions}” is not a list of src and dst")
-        if not 0 < len(name.encode("utf-8", "surrogateescape")) <= NAME_LENGTH:
-            raise ValueError(f"a set's name has 1 to {NAME_LENGTH} characters")
-        return cls(name, listed)
 
 
 @attrs.frozen
@@ -135,6 +126,14 @@ def _save_count(name: str, test: CountTest | None) -> Iterator[str]:
 def meaning(node: MatchSet, view: View) -> Test:
     """The addresses are in the set, with the counters that are asked for."""
     members = node.members.value
+    if view.sets is not None:
+        found = is_member(view, members.name, members.directions, nomatch=node.return_nomatch)
+        if (node.packets or node.bytes) and any(
+            one.counts for one in view.sets.members(members.name)
+        ):
+            wanted = " ".join(save(attrs.evolve(node, members=Negatable(members))))
+            found = view.state.algebra.all(found, view.says(f"{wanted} at {view.place}"))
+        return Test(view.negate(found, negated=node.members.negated))
     key = tuple(view.state.fields[FIELDS[direction]] for direction in members.directions)
     if node.packets or node.bytes or node.return_nomatch:
         wanted = " ".join(save(attrs.evolve(node, members=Negatable(members))))
@@ -144,17 +143,41 @@ def meaning(node: MatchSet, view: View) -> Test:
     return Test(view.negate(found, negated=node.members.negated))
 
 
-def lower(node: MatchSet, context: Context) -> tuple[s.Match, ...]:
-    """Look the address up in a set of the same name."""
+def lower(node: MatchSet, context: Context) -> tuple[Piece, ...]:
+    """Look the packet up in the sets that the ipset becomes."""
+    if context.ipsets is None:
+        return _lower_unknown(node, context)
+    members = node.members.value
+    find_set(members.name, context)
+    if any(one.counts for one in context.ipsets.members(members.name)):
+        if node.packets or node.bytes:
+            raise context.refuse("nft does not compare the counter of an element")
+        if node.keep_counters or node.keep_subcounters:
+            raise context.refuse("an element of nft's sets counts whenever it is found")
+    found = lookups(members.name, members.directions, context, nomatch=node.return_nomatch)
+    negated = node.members.negated
+    if not found:
+        return always_or_never(holds=negated)
+    if len(found) == 1 and negated and found[0].total:
+        return (s.Match(found[0].key, "!=", x.SetReference(found[0].set)),)
+    if len(found) == 1 and not negated:
+        return found[0].found
+    alternatives = tuple(lookup.found for lookup in found)
+    return (NoneOf(alternatives) if negated else AnyOf(alternatives),)
+
+
+def _lower_unknown(node: MatchSet, context: Context) -> tuple[s.Match, ...]:
+    """An empty set of the same name."""
     members = node.members.value
     if len(members.directions) > 1:
         raise context.refuse(
-            f"the dump does not say which fields of a packet the ipset {members.name} holds"
+            f"the dump does not say which fields of a packet the ipset {members.name} holds", HINT
         )
     if node.packets or node.bytes or node.return_nomatch:
-        raise context.refuse("the sets of nft have no counters and no nomatch to ask for")
+        message = "the dump does not say whether an element has counters or nomatch"
+        raise context.refuse(message, HINT)
     if node.keep_counters or node.keep_subcounters:
-        raise context.refuse("the counters of an ipset stay behind")
+        raise context.refuse("the dump does not say whether elements have counters", HINT)
     context.approximate(
         EMPTY_SET,
         f"the contents of the ipset {members.name} are not in the dump:"
@@ -172,6 +195,6 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
-    nft="ip saddr|daddr @NAME",
-    codes=(EMPTY_SET, NAME_CHANGED, NO_NFT_FORM),
+    nft="ip saddr|daddr [. meta l4proto . th sport|dport ...] @NAME",
+    codes=(EMPTY_SET, MISSING_SET, BAD_PLACE, IPSET_COPIED, NAME_CHANGED, NO_NFT_FORM),
 )

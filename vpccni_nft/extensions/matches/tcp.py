@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM, TCP_OPTIONS
 from ...core.values import Negatable, PortRange, parse_integer
 from ...iptables.ast import Match
 from ...iptables.protocols import TCP
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 #: In the order in which iptables prints them. nft has the same words in small letters.
 FLAGS = ("FIN", "SYN", "RST", "PSH", "ACK", "URG")
+
+#: The one TCP option without a length that iptables looks for.
+NO_OPERATION = 1
 
 Names = tuple[str, ...]
 
@@ -124,10 +127,20 @@ def _flag_bits(names: Names) -> int:
 def lower(node: Tcp, context: Context) -> tuple[Piece, ...]:
     """The same comparisons, where there is a header."""
     context.need_protocol("tcp", TCP)
-    if node.option:
-        raise context.refuse("nft overlooks a TCP option whose length is wrong, iptables does not")
+    option = _lower_option(node.option, context)
     ports = lower_ports("tcp", node.source_port, node.destination_port)
-    return (*with_transport_header(context), *ports, *_lower_flags(node.flags))
+    return (*with_transport_header(context), *ports, *option, *_lower_flags(node.flags))
+
+
+def _lower_option(test: Negatable[int] | None, context: Context) -> tuple[s.Match, ...]:
+    if not test:
+        return ()
+    if test.value == NO_OPERATION:
+        raise context.refuse("nft overlooks an option of one byte that is the last one")
+    context.approximate(TCP_OPTIONS, "nft overlooks an option whose length is wrong")
+    option = x.TcpOption(str(test.value))
+    there = x.Symbol("missing" if test.negated else "exists")
+    return (s.Match(option, "==", there),)
 
 
 def _lower_flags(test: Negatable[FlagTest] | None) -> tuple[s.Match, ...]:
@@ -154,6 +167,6 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
-    nft="tcp sport, tcp dport, tcp flags & MASK == FLAGS",
-    codes=(BAD_PLACE, NO_NFT_FORM),
+    nft="tcp sport, tcp dport, tcp flags & MASK == FLAGS, tcp option NUMBER exists",
+    codes=(BAD_PLACE, NO_NFT_FORM, TCP_OPTIONS),
 )

@@ -5,6 +5,8 @@ Kernel: net/netfilter/xt_connmark.c, connmark_tg_shift. Without a conntrack entr
 - set: ``ctmark = (ctmark & ~ctmask) ^ value``
 - save: ``ctmark = (ctmark & ~ctmask) ^ (mark & nfmask)``
 - restore: ``mark = (mark & ~nfmask) ^ (ctmark & ctmask)``
+
+A shift moves what is copied, and for set the whole new mark.
 """
 
 from __future__ import annotations
@@ -14,19 +16,20 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import NO_NFT_FORM
 from ...core.values import MaskedMark, parse_integer
 from ...iptables.ast import Target
 from ...nft import expressions as x
 from ...nft import statements as s
 from ...semantics.effects import Effect
 from ..extension import Extension
-from ..marks import FULL, Copy, set_bits, xor_masked
+from ..marks import FULL, Copy, set_bits, set_shifted, xor_masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...semantics.algebra import Word
     from ...semantics.effects import View
+    from ...semantics.packet import State
     from ..context import Context
     from ..options import Options
 
@@ -56,8 +59,8 @@ class Connmark(Target):
 def build(options: Options) -> Connmark:
     """Read the options."""
     mode = Mode(options.exclusive(*(mode.value for mode in Mode)))
-    shift = (options.value("--left-shift-mark", parse_integer) or 0) - (
-        options.value("--right-shift-mark", parse_integer) or 0
+    shift = (options.value("--left-shift-mark", _parse_places) or 0) - (
+        options.value("--right-shift-mark", _parse_places) or 0
     )
     if mode is Mode.SET:
         mark = options.required("--set-xmark", MaskedMark.parse)
@@ -68,6 +71,11 @@ def build(options: Options) -> Connmark:
         nfmask=_or_full(options.value("--nfmask", parse_integer)),
         shift=shift,
     )
+
+
+def _parse_places(text: str) -> int:
+    # What 32 places do to a mark of 32 bits depends on the processor.
+    return parse_integer(text, 31)
 
 
 def _or_full(mask: int | None) -> int:
@@ -93,20 +101,32 @@ def meaning(node: Connmark, view: View) -> Effect:
     match node.mode:
         case Mode.SET:
             value = xor_masked(state, ctmark, node.ctmask, state.word("mark", node.value))
-            field = "ct_mark"
+            field, value = "ct_mark", _shifted(state, value, node.shift)
         case Mode.SAVE:
             taken = state.algebra.both(mark, state.word("mark", node.nfmask))
+            taken = _shifted(state, taken, node.shift)
             field, value = "ct_mark", xor_masked(state, ctmark, node.ctmask, taken)
         case Mode.RESTORE:
             taken = state.algebra.both(ctmark, state.word("mark", node.ctmask))
+            taken = _shifted(state, taken, node.shift)
             field, value = "mark", xor_masked(state, mark, node.nfmask, taken)
     return Effect(assignments=((state.has_entry, field, value),))
 
 
+def _shifted(state: State, mark: Word, shift: int) -> Word:
+    """C's ``<<`` and ``>>`` of 32 bits."""
+    algebra, places = state.algebra, abs(shift)
+    if shift > 0:
+        rest = algebra.part(mark, 0, 32 - places)
+        return algebra.joined(rest, algebra.word(0, places), places)
+    if shift < 0:
+        rest = algebra.part(mark, places, 32 - places)
+        return algebra.joined(algebra.word(0, places), rest, 32 - places)
+    return mark
+
+
 def lower(node: Connmark, context: Context) -> tuple[s.Statement, ...]:
     """Set at once; copy at once where the whole mark is replaced, else bit by bit in a helper."""
-    if node.shift:
-        raise context.refuse("nft cannot shift a mark while it copies it")
     # What changes nothing makes the kernel track connections all the same.
     return _lower(node, context) or (s.Set(CONNECTION, CONNECTION),)
 
@@ -114,12 +134,17 @@ def lower(node: Connmark, context: Context) -> tuple[s.Statement, ...]:
 def _lower(node: Connmark, context: Context) -> tuple[s.Statement, ...]:
     match node.mode:
         case Mode.SET:
-            return set_bits(CONNECTION, MaskedMark(node.value, node.ctmask))
+            mark = MaskedMark(node.value, node.ctmask)
+            if node.shift:
+                return set_shifted(CONNECTION, mark, node.shift, context)
+            return set_bits(CONNECTION, mark)
         case Mode.SAVE:
-            copy = Copy(target=CONNECTION, source=PACKET, clear=node.ctmask, take=node.nfmask)
+            clear, take = node.ctmask, node.nfmask
+            copy = Copy(target=CONNECTION, source=PACKET, clear=clear, take=take, shift=node.shift)
             return copy.lower("save-mark", context)
         case Mode.RESTORE:
-            copy = Copy(target=PACKET, source=CONNECTION, clear=node.nfmask, take=node.ctmask)
+            clear, take = node.nfmask, node.ctmask
+            copy = Copy(target=PACKET, source=CONNECTION, clear=clear, take=take, shift=node.shift)
             return copy.lower("restore-mark", context)
 
 
@@ -130,7 +155,6 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
-    nft="ct mark set ...; partial masks: two rules a bit in a helper chain",
-    codes=(NO_NFT_FORM,),
+    nft="ct mark set ...; partial masks and shifts: two rules a bit in a helper chain",
     uses_conntrack=True,
 )

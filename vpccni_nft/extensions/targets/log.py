@@ -17,6 +17,7 @@ from ...nft import statements as s
 from ...semantics.effects import Effect
 from ...semantics.packet import Event
 from ..extension import Extension
+from ..prefixes import lower_prefix, parse_prefix
 from ..words import flags, quote
 
 if TYPE_CHECKING:
@@ -65,9 +66,7 @@ def build(options: Options) -> Log:
 
 
 def _parse_prefix(text: str) -> str:
-    if len(text.encode("utf-8", "surrogateescape")) > PREFIX_LENGTH:
-        raise ValueError(f"a log prefix has at most {PREFIX_LENGTH} bytes")
-    return text
+    return parse_prefix(text, PREFIX_LENGTH)
 
 
 def save(node: Log) -> Iterator[str]:
@@ -100,9 +99,7 @@ def meaning(node: Log, _view: View) -> Effect:
 
 def lower(node: Log, context: Context) -> tuple[s.Statement, ...]:
     """The statement of the same name."""
-    prefix = "".join(char if _is_writable(char) else "?" for char in node.prefix)
-    if prefix != node.prefix:
-        context.approximate(LOG_PREFIX, f"nft cannot write the prefix; it becomes “{prefix}”")
+    prefix = lower_prefix(node.prefix, context)
     words = flags(
         ("tcp sequence", node.tcp_sequence),
         ("tcp options", node.tcp_options),
@@ -111,14 +108,6 @@ def lower(node: Log, context: Context) -> tuple[s.Statement, ...]:
         ("ether", node.macdecode),
     )
     return (s.Log(prefix, LEVELS[node.level], tuple(words)),)
-
-
-def _is_writable(char: str) -> bool:
-    """A quote would end the string, a dollar begins a variable; nft escapes neither.
-
-    Bytes that are not UTF-8 are in the text as lone surrogates, which are not printable.
-    """
-    return char.isprintable() and char not in '"$'
 
 
 EXTENSION = Extension(

@@ -1,0 +1,127 @@
+"""ah: the security parameters index of an authentication header, and in IPv6 its length.
+
+Kernel: net/ipv4/netfilter/ipt_ah.c and net/ipv6/netfilter/ip6t_ah.c. IPv4's is for packets of the
+protocol; IPv6's looks for the header among the extension headers, whatever the protocol behind it.
+nft takes the header for the transport header in both families. A fragment without the header does
+not match.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
+from ...core.values import Family, Negatable, parse_integer
+from ...iptables.ast import Match
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...semantics.effects import Test
+from ..compare import always_or_never, equality
+from ..extension import Extension
+from ..fragments import with_transport_header
+from ..number_ranges import NumberRange, build_range, compare_range, in_range, save_range
+from ..words import flags, negatable_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..extension import Piece
+    from ..options import Options
+
+PROTOCOL = 51
+
+
+@attrs.frozen(kw_only=True)
+class Ah(Match):
+    """``-m ah`` with any of its options, or with none."""
+
+    spi: Negatable[NumberRange] | None = None
+    length: Negatable[int] | None = None  #: of the header in bytes; IPv6 only
+    reserved: bool = False  #: whether the reserved field must be zero; IPv6 only
+
+
+def build(options: Options) -> Ah:
+    """Read the options."""
+    length = options.negatable("--ahlen", parse_integer)
+    return Ah(
+        spi=build_range(options, "--ahspi"),
+        # The kernel takes zero for "any length", and iptables-save leaves it out.
+        length=None if length == Negatable(0) else length,
+        reserved=options.flag("--ahres"),
+    )
+
+
+def save(node: Ah) -> Iterator[str]:
+    """Write the options."""
+    yield from save_range("--ahspi", node.spi)
+    yield from negatable_option("--ahlen", node.length)
+    yield from flags(("--ahres", node.reserved))
+
+
+def meaning(node: Ah, view: View) -> Test:
+    """There is such a header, with an index, a length and a reserved field as asked."""
+    state, algebra = view.state, view.state.algebra
+    fits = [
+        state.is_("protocol", PROTOCOL),
+        state.is_("fragment", 0),
+        in_range(view, view.ask("ah spi", width=32), node.spi, 32),
+    ]
+    if node.length and node.length.value:
+        # ipv6_authlen: the field counts words of four bytes, without the first two.
+        words, odd = divmod(node.length.value, 4)
+        same = algebra.false
+        if not odd and 2 <= words < 258:
+            same = algebra.equal(view.ask("ah hdrlength", width=8), algebra.word(words - 2, 8))
+        fits.append(view.negate(same, negated=node.length.negated))
+    if node.reserved:
+        fits.append(algebra.equal(view.ask("ah reserved", width=16), algebra.word(0, 16)))
+    return Test(algebra.all(*fits))
+
+
+def lower(node: Ah, context: Context) -> tuple[Piece, ...]:
+    """The same comparisons, where there is a header."""
+    if context.family is Family.IP:
+        context.need_protocol("ah", PROTOCOL)
+        if node.length or node.reserved:
+            raise context.refuse("ah of IPv4 compares the SPI only")
+        is_ah: tuple[s.Match, ...] = ()
+    else:
+        is_ah = (s.Match(x.Meta("l4proto"), "==", x.Protocol(PROTOCOL)),)
+    fits = (
+        *compare_range(x.Payload("ah", "spi"), node.spi, 32),
+        *_lower_length(node.length),
+        *_lower_reserved(node),
+    )
+    return (*is_ah, *with_transport_header(context), *fits)
+
+
+def _lower_length(test: Negatable[int] | None) -> tuple[s.Match, ...]:
+    if not test or not test.value:
+        return ()
+    field, rest = test.value // 4 - 2, test.value % 4
+    if rest or not 0 <= field <= 255:
+        return always_or_never(holds=test.negated)
+    length = x.Payload("ah", "hdrlength")
+    return (s.Match(length, equality(negated=test.negated), x.Number(field)),)
+
+
+def _lower_reserved(node: Ah) -> tuple[s.Match, ...]:
+    if not node.reserved:
+        return ()
+    return (s.Match(x.Payload("ah", "reserved"), "==", x.Number(0)),)
+
+
+EXTENSION = Extension(
+    name="ah",
+    node=Ah,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="ah spi, ah hdrlength, ah reserved",
+    codes=(BAD_PLACE, NO_NFT_FORM),
+)

@@ -1,0 +1,68 @@
+"""bpf: what a program of the Berkeley packet filter says.
+
+Kernel: net/netfilter/xt_bpf.c.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import NO_NFT_FORM
+from ...iptables.ast import Match
+from ...semantics.effects import Test
+from ..extension import Extension
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...nft import statements as s
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+
+@attrs.frozen
+class Bpf(Match):
+    """``-m bpf`` with a program, or with the file that a program is pinned at.
+
+    It is kept as it is written, for nothing is made of it.
+    """
+
+    option: str  #: ``--bytecode`` or ``--object-pinned``
+    value: str
+
+
+def build(options: Options) -> Bpf:
+    """Read the options."""
+    option = options.exclusive("--bytecode", "--object-pinned")
+    return Bpf(option, options.required(option, str))
+
+
+def save(node: Bpf) -> Iterator[str]:
+    """Write the options: bytecode is in quotes, a path is as it is."""
+    quoted = f'"{node.value}"' if node.option == "--bytecode" else node.value
+    yield from (node.option, quoted)
+
+
+def meaning(node: Bpf, view: View) -> Test:
+    """The program says that the packet fits."""
+    return Test(view.says(f"bpf {node.option} {node.value}"))
+
+
+def lower(_node: Bpf, context: Context) -> tuple[s.Match, ...]:
+    """There is no form for it."""
+    raise context.refuse("nft runs no programs of the Berkeley packet filter")
+
+
+EXTENSION = Extension(
+    name="bpf",
+    node=Bpf,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="",
+    codes=(NO_NFT_FORM,),
+)

@@ -1,0 +1,100 @@
+"""cgroup: the control group of the socket that a packet comes from or goes to.
+
+Kernel: net/netfilter/xt_cgroup.c, cgroup_mt_v2. A packet without a socket matches neither a class
+nor its negation. Nor does a packet of a handshake, whose socket is not a full one yet: there nft's
+``meta cgroup`` reads the class of the listening socket (nft_meta.c). ``socket wildcard`` has a
+value for full sockets only (nft_socket.c), but does not stand in postrouting.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM, Problem
+from ...core.values import Negatable, parse_integer
+from ...iptables.ast import Match
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...semantics.effects import Test
+from ..compare import equality
+from ..extension import Extension
+from ..words import negatable_option, negation, quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+#: True of full sockets; breaks the rule elsewhere.
+FULL_SOCKET = s.Match(x.Socket("wildcard"), "<=", x.Number(1))
+
+
+@attrs.frozen(kw_only=True)
+class Cgroup(Match):
+    """``-m cgroup`` with a class or a path."""
+
+    class_id: Negatable[int] | None = None
+    path: Negatable[str] | None = None
+
+
+def build(options: Options) -> Cgroup:
+    """Read the options."""
+    if options.exclusive("--cgroup", "--path") == "--cgroup":
+        return Cgroup(class_id=options.required_negatable("--cgroup", parse_integer))
+    return Cgroup(path=options.required_negatable("--path", str))
+
+
+def save(node: Cgroup) -> Iterator[str]:
+    """Write the options."""
+    yield from negatable_option("--cgroup", node.class_id)
+    if node.path:
+        yield from negation(node.path)
+        yield from ("--path", quote(node.path.value))
+
+
+def meaning(node: Cgroup, view: View) -> Test:
+    """There is a full socket, and its class, or whether it is below the path, is as asked."""
+    state, algebra = view.state, view.state.algebra
+    full = algebra.any(
+        state.is_("has_socket", 1),
+        algebra.all(view.says("has a socket of no program"), view.says("the socket is full")),
+    )
+    if node.class_id:
+        fits, negated = state.is_("cgroup", node.class_id.value), node.class_id.negated
+    else:
+        assert node.path
+        fits, negated = view.says(f"is in the control group {node.path.value}"), node.path.negated
+    return Test(algebra.all(full, view.negate(fits, negated=negated)))
+
+
+def lower(node: Cgroup, context: Context) -> tuple[s.Match, ...]:
+    """Compare the class of full sockets."""
+    if not context.hooks <= {"INPUT", "OUTPUT", "POSTROUTING"}:
+        raise Problem(BAD_PLACE, "cgroup works in INPUT, OUTPUT and POSTROUTING only")
+    if node.path:
+        raise context.refuse(
+            "nft knows a control group by its inode: a script loads only while the path is there"
+        )
+    assert node.class_id
+    if "POSTROUTING" in context.hooks:
+        raise context.refuse(
+            "in postrouting nft cannot tell a socket from one that a handshake is still opening"
+        )
+    sign = equality(negated=node.class_id.negated)
+    return (FULL_SOCKET, s.Match(x.Meta("cgroup"), sign, x.Number(node.class_id.value)))
+
+
+EXTENSION = Extension(
+    name="cgroup",
+    node=Cgroup,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="socket wildcard <= 1 meta cgroup CLASS",
+    codes=(BAD_PLACE, NO_NFT_FORM),
+)

@@ -1,0 +1,178 @@
+"""cluster: whether the packet's connection is for this node of a cluster.
+
+Kernel: net/netfilter/xt_cluster.c, xt_cluster_mt: a hash of the address that the connection came
+from, or its master's where a helper foresaw it. nft's ``jhash`` (nft_hash.c) is the same function
+of the same bytes on machines that store the lowest byte first, but knows no master. Of an IPv6
+address the match hashes the first four bytes only (NF_CT_TUPLE_L3SIZE is a number of words;
+measured on Linux 6.18), which nft cannot.
+
+Before all that, the match takes a packet that was sent to a multicast hardware address and to one
+host's address of IP for one that was sent to this node alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_OPTION, NO_NFT_FORM, RELATED_SOURCE, Problem
+from ...core.values import Address, Family, Negatable, parse_integer
+from ...iptables.ast import Match
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...nft.expressions import NETWORK_HEADER
+from ...semantics.effects import Test
+from ...semantics.packet import PACKET_TYPES
+from ..compare import always_or_never
+from ..extension import Extension, First
+from ..marks import HAS_ENTRY
+from ..words import negation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...semantics.algebra import Bool
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..extension import Piece
+    from ..options import Options
+
+#: XT_CLUSTER_NODES_MAX.
+MOST_NODES = 32
+
+_MULTICAST = {
+    Family.IP: x.Prefix(Address.parse("224.0.0.0"), 4),
+    Family.IP6: x.Prefix(Address.parse("ff00::"), 8),
+}
+_TYPE = x.Meta("pkttype")
+
+
+@attrs.frozen(kw_only=True)
+class Cluster(Match):
+    """``-m cluster`` with its options."""
+
+    nodes: Negatable[int]  #: a bit for each node that this is
+    total: int
+    seed: int
+
+
+def build(options: Options) -> Cluster:
+    """Read the options."""
+    node = Cluster(
+        nodes=_nodes(options),
+        total=options.required("--cluster-total-nodes", lambda text: _parse_number(text, 1)),
+        seed=options.required("--cluster-hash-seed", parse_integer),
+    )
+    if node.nodes.value >= 1 << node.total:
+        raise Problem(BAD_OPTION, "there are not so many nodes", span=options.span)
+    return node
+
+
+def _nodes(options: Options) -> Negatable[int]:
+    if options.exclusive("--cluster-local-node", "--cluster-local-nodemask").endswith("mask"):
+        return options.required_negatable("--cluster-local-nodemask", parse_integer)
+    number = options.required_negatable("--cluster-local-node", lambda text: _parse_number(text, 1))
+    return Negatable(1 << number.value - 1, number.negated)
+
+
+def _parse_number(text: str, smallest: int) -> int:
+    number = parse_integer(text, MOST_NODES)
+    if number < smallest:
+        raise ValueError(f"the number goes from {smallest} to {MOST_NODES}")
+    return number
+
+
+def save(node: Cluster) -> Iterator[str]:
+    """Write the options."""
+    yield from negation(node.nodes)
+    yield from ("--cluster-local-nodemask", f"0x{node.nodes.value:08x}")
+    yield from ("--cluster-total-nodes", str(node.total))
+    yield from ("--cluster-hash-seed", f"0x{node.seed:08x}")
+
+
+def meaning(node: Cluster, view: View) -> Test:
+    """There is an entry, and its hash names one of the nodes; the packet type may change."""
+    state, algebra = view.state, view.state.algebra
+    one = algebra.word(0, 32)
+    if node.total > 1:
+        question = f"jhash mod {node.total} seed {node.seed}"
+        source = state.fields["ct_original_saddr"]
+        if state.family is Family.IP6:
+            source = algebra.part(source, 96, 32)
+        hashed = view.ask(question, source, width=32)
+        below = algebra.at_most(hashed, algebra.word(node.total - 1, 32))
+        one = algebra.choose(below, hashed, one)
+    is_one = algebra.any(
+        *(
+            algebra.equal(one, algebra.word(number, 32))
+            for number in range(node.total)
+            if node.nodes.value >> number & 1
+        )
+    )
+    holds = algebra.all(state.has_entry, view.negate(is_one, negated=node.nodes.negated))
+    host = state.word("packet_type", PACKET_TYPES["host"])
+    return Test(holds, assignments=((_is_misdirected(view), "packet_type", host),))
+
+
+def _is_misdirected(view: View) -> Bool:
+    """A multicast of the link layer for one address, which no node sends or forwards."""
+    state, algebra = view.state, view.state.algebra
+    if state.hook not in {"prerouting", "input"}:
+        return algebra.false
+    first = 0xE0 << 24 if state.family is Family.IP else 0xFF << 120
+    mask = 0xF0 << 24 if state.family is Family.IP else 0xFF << 120
+    return algebra.all(
+        state.is_("packet_type", PACKET_TYPES["multicast"]),
+        algebra.no(state.is_("daddr", first, mask)),
+    )
+
+
+def lower(node: Cluster, context: Context) -> tuple[Piece, ...]:
+    """Mend the packet's type where it can be wrong, and look the hash up among the nodes."""
+    context.approximate(
+        RELATED_SOURCE,
+        "nft hashes the source of the connection itself, where cluster takes that of the connection"
+        " whose helper foresaw it",
+    )
+    return (*_mend_type(context), *_hash(node, context))
+
+
+def _mend_type(context: Context) -> tuple[Piece, ...]:
+    """Nothing is forwarded, sent or passed on whose type is wrong (ip_forward, ip6_forward)."""
+    if not context.hooks & {"PREROUTING", "INPUT"}:
+        return ()
+    if context.hooks != {"PREROUTING"}:
+        raise context.refuse("cluster mends the type of packets, which nft does in prerouting only")
+    address = x.Payload(NETWORK_HEADER[context.family], "daddr")
+    misdirected = (
+        s.Match(_TYPE, "==", x.Symbol("multicast")),
+        s.Match(address, "!=", _MULTICAST[context.family]),
+    )
+    return (First(((*misdirected, s.Set(_TYPE, x.Symbol("host"))),)),)
+
+
+def _hash(node: Cluster, context: Context) -> tuple[s.Match, ...]:
+    numbers = tuple(number for number in range(node.total) if node.nodes.value >> number & 1)
+    if len(numbers) in (0, node.total):
+        return (HAS_ENTRY, *always_or_never(holds=bool(numbers) is not node.nodes.negated))
+    if context.family is Family.IP6:
+        raise context.refuse("cluster hashes the start of an IPv6 address, and nft all of it")
+    source = x.Ct("ip saddr", "original")
+    literals = tuple(map(x.Number, numbers))
+    right = literals[0] if len(literals) == 1 else x.AnonymousSet(literals)
+    sign = "!=" if node.nodes.negated else "=="
+    return (s.Match(x.Hash(source, node.total, node.seed), sign, right),)
+
+
+EXTENSION = Extension(
+    name="cluster",
+    node=Cluster,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="jhash ct original ip saddr mod NODES seed SEED { NUMBERS }",
+    codes=(RELATED_SOURCE, NO_NFT_FORM),
+    uses_conntrack=True,
+)

@@ -1,0 +1,140 @@
+"""connbytes: how many packets or bytes the packet's connection has had.
+
+Kernel: net/netfilter/xt_connbytes.c, connbytes_mt. A connection that the kernel does not count for
+(one that began before anything asked for counts) never matches, where nft reads zero. Every
+connection that is counted has had a packet.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import NO_NFT_FORM
+from ...core.values import Negatable, parse_integer
+from ...iptables.ast import Match
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...semantics.effects import Test
+from ..compare import NEVER, equality
+from ..extension import Extension
+from ..number_ranges import NumberRange
+from ..words import negation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+LARGEST = (1 << 64) - 1
+
+#: nft's keys, by what iptables counts.
+MODES = {"packets": "packets", "bytes": "bytes", "avgpkt": "avgpkt"}
+#: nft's directions.
+DIRECTIONS = {"original": "original", "reply": "reply", "both": ""}
+
+#: True of connections that are counted.
+COUNTED = s.Match(x.Ct("packets"), ">", x.Number(0))
+
+
+@attrs.frozen(kw_only=True)
+class ConnBytes(Match):
+    """``-m connbytes [!] --connbytes FIRST[:LAST] --connbytes-mode MODE --connbytes-dir WAY``."""
+
+    count: Negatable[NumberRange]
+    mode: str  #: ``packets``, ``bytes`` or ``avgpkt``
+    direction: str  #: ``original``, ``reply`` or ``both``
+
+
+def build(options: Options) -> ConnBytes:
+    """Read the options."""
+    count = options.required_negatable("--connbytes", _parse_count)
+    if count.negated and count.value.first == count.value.last:
+        # libxt_connbytes swaps the ends for a "!", which says nothing here.
+        count = Negatable(count.value)
+    return ConnBytes(
+        count=count,
+        mode=options.required("--connbytes-mode", lambda text: _one_of(text, MODES)),
+        direction=options.required("--connbytes-dir", lambda text: _one_of(text, DIRECTIONS)),
+    )
+
+
+def _parse_count(text: str) -> NumberRange:
+    first, colon, last = text.partition(":")
+    low = parse_integer(first, LARGEST) if first else 0
+    # What iptables-save prints as one number has no end.
+    high = parse_integer(last, LARGEST) if colon and last else LARGEST
+    if low > high:
+        raise ValueError(f"the range {text} ends before it starts")
+    return NumberRange(low, high)
+
+
+def _one_of(text: str, known: dict[str, str]) -> str:
+    if text not in known:
+        raise ValueError(f"“{text}” is not one of {', '.join(known)}")
+    return text
+
+
+def save(node: ConnBytes) -> Iterator[str]:
+    """Write the options; an open end is not printed."""
+    count = node.count.value
+    yield from negation(node.count)
+    yield "--connbytes"
+    yield str(count.first) if count.last == LARGEST else f"{count.first}:{count.last}"
+    yield from ("--connbytes-mode", node.mode, "--connbytes-dir", node.direction)
+
+
+def meaning(node: ConnBytes, view: View) -> Test:
+    """There is an entry, it is counted, and its count is in the range."""
+    state, algebra = view.state, view.state.algebra
+    packets = view.ask("packets of both ways", width=64)
+    way = "both ways" if node.direction == "both" else node.direction
+    count = view.ask(f"{node.mode} of {way}", width=64)
+    first, last = (algebra.word(end, 64) for end in (node.count.value.first, node.count.value.last))
+    inside = algebra.all(algebra.at_most(first, count), algebra.at_most(count, last))
+    return Test(
+        algebra.all(
+            state.has_entry,
+            algebra.no(algebra.equal(packets, algebra.word(0, 64))),
+            view.negate(inside, negated=node.count.negated),
+        )
+    )
+
+
+def lower(node: ConnBytes, context: Context) -> tuple[s.Match, ...]:
+    """Compare the count; where zero would fit, ask first whether there is one."""
+    count, negated = node.count.value, node.count.negated
+    if count == NumberRange(0, LARGEST) and not negated:
+        raise context.refuse(
+            "iptables-save writes --connbytes 0 for 0:0, too: nobody knows which of them this is",
+            "write 0:0, or leave the match out where any count will do",
+        )
+    left = x.Ct(MODES[node.mode], DIRECTIONS[node.direction])
+    zero_fits = (count.first == 0) is not negated
+    return ((COUNTED,) if zero_fits else ()) + _compare(left, count, negated=negated)
+
+
+def _compare(left: x.Ct, count: NumberRange, *, negated: bool) -> tuple[s.Match, ...]:
+    first, last = x.Number(count.first), x.Number(count.last)
+    if count == NumberRange(0, LARGEST):
+        return (NEVER,)
+    if count.last == LARGEST:
+        return (s.Match(left, "<" if negated else ">=", first),)
+    right = first if first == last else x.Range(first, last)
+    return (s.Match(left, equality(negated=negated), right),)
+
+
+EXTENSION = Extension(
+    name="connbytes",
+    node=ConnBytes,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="ct [original|reply] packets|bytes|avgpkt FIRST-LAST",
+    codes=(NO_NFT_FORM,),
+    uses_conntrack=True,
+)

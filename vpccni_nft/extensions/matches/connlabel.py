@@ -1,0 +1,95 @@
+"""connlabel: a bit of the connection's labels, which the match can set.
+
+Kernel: net/netfilter/xt_connlabel.c, connlabel_mt. A connection that has no room for labels has
+none of them, and no packet without a connection has. With ``--set`` the bit is set first. nft's
+``ct label set`` sets one bit and leaves the others (nf_connlabels_replace).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.values import Negatable, parse_integer
+from ...iptables.ast import Match
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...semantics.effects import Test
+from ...semantics.packet import Event
+from ..extension import Extension, NoneOf
+from ..words import flags, negation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..extension import Piece
+    from ..options import Options
+
+#: XT_CONNLABEL_MAXBIT.
+LARGEST = 127
+
+_LABELS = "labels of the connection"
+
+
+@attrs.frozen(kw_only=True)
+class ConnLabel(Match):
+    """``-m connlabel [!] --label NUMBER [--set]``."""
+
+    label: Negatable[int]
+    set: bool = False
+
+
+def build(options: Options) -> ConnLabel:
+    """Read the options."""
+    return ConnLabel(
+        label=options.required_negatable("--label", _parse_label), set=options.flag("--set")
+    )
+
+
+def _parse_label(text: str) -> int:
+    if not text[:1].isdigit():
+        raise ValueError(f"“{text}” is a name of the node's own: write the label's number")
+    return parse_integer(text, LARGEST)
+
+
+def save(node: ConnLabel) -> Iterator[str]:
+    """Write the options; a number stands in quotes as a name does."""
+    yield from negation(node.label)
+    yield from ("--label", f'"{node.label.value}"')
+    yield from flags(("--set", node.set))
+
+
+def meaning(node: ConnLabel, view: View) -> Test:
+    """The connection keeps labels, and this one is set, or becomes so."""
+    state, algebra = view.state, view.state.algebra
+    number = algebra.word(node.label.value, 7)
+    keeps = algebra.all(state.has_entry, view.says("the connection keeps labels"))
+    is_set = algebra.all(keeps, state.member(_LABELS, number))
+    if not node.set:
+        return Test(view.negate(is_set, negated=node.label.negated))
+    becomes = algebra.all(keeps, algebra.no(is_set))
+    event = Event("update", (_LABELS,), (number,))
+    return Test(view.negate(keeps, negated=node.label.negated), ((becomes, event),))
+
+
+def lower(node: ConnLabel, _context: Context) -> tuple[Piece, ...]:
+    """Set the label, and ask for it."""
+    label = x.Number(node.label.value)
+    is_set = s.Match(x.Ct("label"), "in", label)
+    change = (s.Set(x.Ct("label"), label),) if node.set else ()
+    return (*change, NoneOf(((is_set,),)) if node.label.negated else is_set)
+
+
+EXTENSION = Extension(
+    name="connlabel",
+    node=ConnLabel,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="ct label N; --set: ct label set N before",
+    uses_conntrack=True,
+)

@@ -1,0 +1,113 @@
+"""connlimit: how many connections an address has, or all addresses of a network together.
+
+Kernel: net/netfilter/xt_connlimit.c, connlimit_mt. Each rule counts on its own, by the masked
+address of the packet; the packet's own connection is one of those counted. nft's ``ct count``
+(nft_connlimit.c) asks the same list of connections (nf_conncount.c), one for each element of a set.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_OPTION, BAD_VALUE, LIMITED_ROOM, Problem
+from ...core.values import Address, mask_of_length, parse_integer
+from ...iptables.ast import Match
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...nft.ast import Set
+from ...nft.expressions import NETWORK_HEADER
+from ...semantics.effects import Test
+from ...semantics.packet import Event
+from ..context import ADDRESS_TYPE, DYNAMIC_SET_SIZE
+from ..extension import Extension
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+
+@attrs.frozen(kw_only=True)
+class Connlimit(Match):
+    """``-m connlimit --connlimit-above N`` or ``--connlimit-upto N``."""
+
+    limit: int
+    above: bool
+    length: int | None = None  #: bits of the address that count; None: all of them
+    destination: bool = False  #: the destination's address instead of the source's
+
+    @property
+    def draws(self) -> bool:
+        """What it answers depends on what it has seen."""
+        return True
+
+
+def build(options: Options) -> Connlimit:
+    """Read the options."""
+    name = options.exclusive("--connlimit-upto", "--connlimit-above")
+    limit = options.required_negatable(name, parse_integer)
+    if options.flag("--connlimit-saddr") and options.flag("--connlimit-daddr"):
+        message = "connlimit takes one of --connlimit-saddr, --connlimit-daddr"
+        raise Problem(BAD_OPTION, message, span=options.span)
+    return Connlimit(
+        limit=limit.value,
+        above=(name == "--connlimit-above") is not limit.negated,
+        length=options.value("--connlimit-mask", lambda text: parse_integer(text, 128)),
+        destination=options.flag("--connlimit-daddr"),
+    )
+
+
+def save(node: Connlimit) -> Iterator[str]:
+    """Write the options in libxt_connlimit's order."""
+    yield from ("--connlimit-above" if node.above else "--connlimit-upto", str(node.limit))
+    if node.length is not None:
+        yield from ("--connlimit-mask", str(node.length))
+    yield "--connlimit-daddr" if node.destination else "--connlimit-saddr"
+
+
+def meaning(node: Connlimit, view: View) -> Test:
+    """More connections than the limit were counted for the masked address."""
+    state, algebra = view.state, view.state.algebra
+    field, bits = "daddr" if node.destination else "saddr", state.family.bits
+    host = (1 << bits - (bits if node.length is None else node.length)) - 1
+    key = algebra.both(state.fields[field], state.word(field, state.family.all_ones ^ host))
+    counted = view.ask_here("connections", 32)
+    few = algebra.at_most(counted, algebra.word(node.limit, 32))
+    spent = Event("spend", ("connections",), (key,))
+    return Test(algebra.no(few) if node.above else few, ((algebra.true, spent),))
+
+
+def lower(node: Connlimit, context: Context) -> tuple[s.UpdateSet, ...]:
+    """Count in a set of this rule alone."""
+    family = context.family
+    if node.length is not None and node.length > family.bits:
+        raise Problem(BAD_VALUE, f"an address of {family.title} has {family.bits} bits")
+    key: x.Expression = x.Payload(NETWORK_HEADER[family], "daddr" if node.destination else "saddr")
+    if node.length is not None and node.length < family.bits:
+        mask = Address(family, mask_of_length(family, node.length))
+        key = x.Binary("&", key, x.Host(mask))
+    context.approximate(
+        LIMITED_ROOM,
+        f"connections are counted for {DYNAMIC_SET_SIZE} addresses at a time, and beyond them"
+        " the rule does not match",
+    )
+    counted = Set("", ADDRESS_TYPE[family], ("dynamic",), size=DYNAMIC_SET_SIZE)
+    name = context.numbered_set("connlimit", counted)
+    return (s.UpdateSet("add", name, key, limit=s.CtCount(node.limit, over=node.above)),)
+
+
+EXTENSION = Extension(
+    name="connlimit",
+    node=Connlimit,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="add @connlimit-N { ip saddr|daddr [& MASK] ct count [over] N }",
+    codes=(LIMITED_ROOM,),
+    uses_conntrack=True,
+)

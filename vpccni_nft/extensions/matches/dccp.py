@@ -1,0 +1,142 @@
+"""dccp: ports, packet types and options.
+
+Kernel: net/netfilter/xt_dccp.c. ``INVALID`` are all types from 10 on (libxt_dccp.c sets their bits).
+A fragment without a header does not match.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
+from ...core.values import Negatable, PortRange, parse_integer
+from ...iptables.ast import Match
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...semantics.effects import Test
+from ..compare import equality
+from ..extension import Extension
+from ..fragments import with_transport_header
+from ..ports import build_port, lower_ports, ports_fit, save_port
+from ..words import negatable_option, negation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..extension import Piece
+    from ..options import Options
+
+PROTOCOL = 33
+
+#: By their numbers, in the order in which iptables prints them.
+TYPES = (
+    "REQUEST", "RESPONSE", "DATA", "ACK", "DATAACK", "CLOSEREQ", "CLOSE", "RESET", "SYNC",
+    "SYNCACK", "INVALID",
+)  # fmt: skip
+
+#: The first of the types that are not assigned, and the last of all.
+INVALID, LARGEST = 10, 15
+
+Names = tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Dccp(Match):
+    """``-m dccp`` with any of its options, or with none."""
+
+    source_port: Negatable[PortRange] | None = None
+    destination_port: Negatable[PortRange] | None = None
+    types: Negatable[Names] | None = None
+    option: Negatable[int] | None = None  #: the number of an option that must be there
+
+
+def build(options: Options) -> Dccp:
+    """Read the options."""
+    return Dccp(
+        source_port=build_port(options, "--sport"),
+        destination_port=build_port(options, "--dport"),
+        types=options.negatable("--dccp-types", _parse_types),
+        option=options.negatable("--dccp-option", _parse_option),
+    )
+
+
+def _parse_types(text: str) -> Names:
+    given = {word.upper() for word in text.split(",")}
+    if unknown := given.difference(TYPES):
+        raise ValueError(f"“{min(unknown)}” is not one of {', '.join(TYPES)}")
+    return tuple(name for name in TYPES if name in given)
+
+
+def _parse_option(text: str) -> int:
+    number = parse_integer(text, 255)
+    if number == 0:
+        raise ValueError("a DCCP option has a number from 1 to 255")
+    return number
+
+
+def save(node: Dccp) -> Iterator[str]:
+    """Write the options."""
+    yield from save_port("--sport", node.source_port)
+    yield from save_port("--dport", node.destination_port)
+    if node.types:
+        yield from negation(node.types)
+        yield from ("--dccp-types", ",".join(node.types.value))
+    yield from negatable_option("--dccp-option", node.option)
+
+
+def meaning(node: Dccp, view: View) -> Test:
+    """There is a header, and ports, type and options are as asked."""
+    algebra = view.state.algebra
+    fits = ports_fit(view, node.source_port, node.destination_port)
+    if types := node.types:
+        found = view.ask("dccp type", width=4)
+        one = algebra.any(
+            *(
+                algebra.at_most(algebra.word(INVALID, 4), found)
+                if name == "INVALID"
+                else algebra.equal(found, algebra.word(TYPES.index(name), 4))
+                for name in types.value
+            )
+        )
+        fits = algebra.all(fits, view.negate(one, negated=types.negated))
+    if option := node.option:
+        there = view.says(f"dccp option {option.value}")
+        fits = algebra.all(fits, view.negate(there, negated=option.negated))
+    return Test(fits)
+
+
+def lower(node: Dccp, context: Context) -> tuple[Piece, ...]:
+    """The same comparisons, where there is a header."""
+    context.need_protocol("dccp", PROTOCOL)
+    if node.option:
+        raise context.refuse("nft looks for DCCP options from Linux 6.5 on only")
+    ports = lower_ports("dccp", node.source_port, node.destination_port)
+    return (*with_transport_header(context), *ports, *_lower_types(node.types))
+
+
+def _lower_types(test: Negatable[Names] | None) -> Iterator[s.Match]:
+    if test:
+        numbers = tuple(map(_literal, test.value))
+        right = numbers[0] if len(numbers) == 1 else x.AnonymousSet(numbers)
+        yield s.Match(x.Payload("dccp", "type"), equality(negated=test.negated), right)
+
+
+def _literal(name: str) -> x.Expression:
+    number = x.Number(TYPES.index(name))
+    return x.Range(number, x.Number(LARGEST)) if name == "INVALID" else number
+
+
+EXTENSION = Extension(
+    name="dccp",
+    node=Dccp,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="dccp sport, dccp dport, dccp type",
+    codes=(BAD_PLACE, NO_NFT_FORM),
+)

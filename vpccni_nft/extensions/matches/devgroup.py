@@ -1,0 +1,130 @@
+"""devgroup: the group of the interface that the packet came by or leaves by.
+
+Kernel: net/netfilter/xt_devgroup.c, devgroup_mt. The kernel takes each option only where the packet
+has such an interface. (nft's ``meta iifgroup`` read the wrong interface in Linux 5.7 to 5.9.)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_OPTION, BAD_PLACE, Problem
+from ...core.values import MaskedMark, Negatable
+from ...iptables.ast import Match
+from ...nft import expressions as x
+from ...semantics.effects import Test
+from ..compare import compare_mark
+from ..extension import Extension
+from ..words import negation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...nft import statements as s
+    from ...semantics.algebra import Bool
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+#: The one name that every node has (/etc/iproute2/group); other names are its own.
+NAMES = {"default": 0}
+
+_COMES_BY = {"PREROUTING", "INPUT", "FORWARD"}
+_LEAVES_BY = {"FORWARD", "OUTPUT", "POSTROUTING"}
+
+
+@attrs.frozen(kw_only=True)
+class DevGroup(Match):
+    """``-m devgroup`` with a group for either interface."""
+
+    source: Negatable[MaskedMark] | None = None
+    destination: Negatable[MaskedMark] | None = None
+
+
+def build(options: Options) -> DevGroup:
+    """Read the options."""
+    node = DevGroup(
+        source=options.negatable("--src-group", _parse_group),
+        destination=options.negatable("--dst-group", _parse_group),
+    )
+    if not (node.source or node.destination):
+        raise Problem(BAD_OPTION, "devgroup needs --src-group or --dst-group", span=options.span)
+    return node
+
+
+def _parse_group(text: str) -> MaskedMark:
+    if text in NAMES:
+        return MaskedMark(NAMES[text])
+    if not text[:1].isdigit():
+        raise ValueError(f"“{text}” is a name of the node's own: write the group's number")
+    return MaskedMark.parse(text)
+
+
+def save(node: DevGroup) -> Iterator[str]:
+    """Write the options; group 0 has a name."""
+    for name, test in (("--src-group", node.source), ("--dst-group", node.destination)):
+        if test:
+            yield from negation(test)
+            yield name
+            group = test.value
+            if group.mask == 0xFFFFFFFF:
+                yield "default" if group.value == 0 else f"{group.value:#x}"
+            else:
+                yield f"0x{group.value:x}/0x{group.mask:x}"
+
+
+def meaning(node: DevGroup, view: View) -> Test:
+    """``((group ^ value) & mask) == 0``."""
+    return Test(
+        view.state.algebra.all(
+            _has_group("iif_group", node.source, view),
+            _has_group("oif_group", node.destination, view),
+        )
+    )
+
+
+def _has_group(field: str, test: Negatable[MaskedMark] | None, view: View) -> Bool:
+    if not test:
+        return view.state.algebra.true
+    group = test.value
+    same = view.state.is_(field, group.value & group.mask, group.mask)
+    return view.negate(same, negated=test.negated)
+
+
+def lower(node: DevGroup, context: Context) -> tuple[s.Match, ...]:
+    """Compare the masked group of each interface."""
+    _check_place("--src-group", node.source, context, _COMES_BY)
+    _check_place("--dst-group", node.destination, context, _LEAVES_BY)
+    return tuple(
+        match
+        for key, test in (("iifgroup", node.source), ("oifgroup", node.destination))
+        if test
+        for match in compare_mark(x.Meta(key), _masked(test))
+    )
+
+
+def _masked(test: Negatable[MaskedMark]) -> Negatable[MaskedMark]:
+    """The kernel masks both sides."""
+    group = test.value
+    return Negatable(MaskedMark(group.value & group.mask, group.mask), test.negated)
+
+
+def _check_place(
+    option: str, test: Negatable[MaskedMark] | None, context: Context, hooks: set[str]
+) -> None:
+    if test and not context.hooks <= hooks:
+        raise Problem(BAD_PLACE, f"devgroup takes {option} in {', '.join(sorted(hooks))} only")
+
+
+EXTENSION = Extension(
+    name="devgroup",
+    node=DevGroup,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="meta iifgroup|oifgroup & MASK == GROUP",
+    codes=(BAD_PLACE,),
+)

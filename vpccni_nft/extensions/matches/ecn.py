@@ -1,0 +1,126 @@
+"""ecn: the congestion bits of the IP header, and those of the TCP header.
+
+Kernel: net/netfilter/xt_ecn.c. It reads the TCP flags of a further fragment too, from whatever
+bytes stand there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_OPTION, BAD_PLACE, WHOLE_PACKETS, Problem
+from ...core.values import Negatable, parse_integer
+from ...iptables.ast import Match
+from ...iptables.protocols import TCP
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...nft.expressions import NETWORK_HEADER
+from ...semantics.effects import Test
+from ...semantics.packet import TCP_FLAGS
+from ..compare import equality
+from ..extension import Extension
+from ..fragments import with_transport_header
+from ..words import negatable_option, negation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...semantics.algebra import Bool
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..extension import Piece
+    from ..options import Options
+
+LARGEST = 3
+
+
+@attrs.frozen(kw_only=True)
+class Ecn(Match):
+    """``-m ecn`` with at least one of its options."""
+
+    ece: Negatable[bool] | None = None
+    cwr: Negatable[bool] | None = None
+    ip: Negatable[int] | None = None
+
+
+def build(options: Options) -> Ecn:
+    """Read the options."""
+    node = Ecn(
+        ece=options.negatable_flag("--ecn-tcp-ece"),
+        cwr=options.negatable_flag("--ecn-tcp-cwr"),
+        ip=options.negatable("--ecn-ip-ect", lambda text: parse_integer(text, LARGEST)),
+    )
+    if node == Ecn():
+        raise Problem(BAD_OPTION, "ecn needs an option", span=options.span)
+    return node
+
+
+def save(node: Ecn) -> Iterator[str]:
+    """Write the options."""
+    for name, flag in (("--ecn-tcp-ece", node.ece), ("--ecn-tcp-cwr", node.cwr)):
+        if flag:
+            yield from negation(flag)
+            yield name
+    yield from negatable_option("--ecn-ip-ect", node.ip)
+
+
+def meaning(node: Ecn, view: View) -> Test:
+    """The flags are set or, after a ``!``, are not; and so are the bits of the IP header."""
+    state, algebra = view.state, view.state.algebra
+    fits = []
+    if node.ip:
+        fits.append(view.negate(state.is_("tos", node.ip.value, 3), negated=node.ip.negated))
+    # The bytes of a further fragment are no flags.
+    fits += [
+        algebra.all(state.is_("fragment", 0), _is_set(view, name, test))
+        for name, test in (("ecn", node.ece), ("cwr", node.cwr))
+        if test
+    ]
+    return Test(algebra.all(*fits))
+
+
+def _is_set(view: View, name: str, test: Negatable[bool]) -> Bool:
+    return view.negate(view.state.has_bits("tcp_flags", TCP_FLAGS[name]), negated=test.negated)
+
+
+def lower(node: Ecn, context: Context) -> tuple[Piece, ...]:
+    """The same comparisons."""
+    flags = tuple((name, test) for name, test in (("ecn", node.ece), ("cwr", node.cwr)) if test)
+    if flags:
+        context.need_protocol("ecn with flags of TCP", TCP)
+        if not context.tracked:
+            context.approximate(
+                WHOLE_PACKETS, "iptables takes bytes of a further fragment for TCP flags"
+            )
+    return (
+        *_lower_ip(node.ip, context),
+        *(with_transport_header(context) if flags else ()),
+        *(_compare_flag(name, test) for name, test in flags),
+    )
+
+
+def _lower_ip(test: Negatable[int] | None, context: Context) -> tuple[s.Match, ...]:
+    if not test:
+        return ()
+    field = x.Payload(NETWORK_HEADER[context.family], "ecn")
+    return (s.Match(field, equality(negated=test.negated), x.Number(test.value)),)
+
+
+def _compare_flag(name: str, test: Negatable[bool]) -> s.Match:
+    flag = x.Flags((name,))
+    masked = x.Binary("&", x.Payload("tcp", "flags"), flag)
+    return s.Match(masked, "==", x.Hex(0) if test.negated else flag)
+
+
+EXTENSION = Extension(
+    name="ecn",
+    node=Ecn,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="ip ecn, ip6 ecn, tcp flags",
+    codes=(BAD_PLACE, WHOLE_PACKETS),
+)

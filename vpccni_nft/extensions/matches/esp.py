@@ -1,0 +1,71 @@
+"""esp: the security parameters index of an encrypted payload.
+
+Kernel: net/netfilter/xt_esp.c. A fragment without a header does not match.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE
+from ...iptables.ast import Match
+from ...nft import expressions as x
+from ...semantics.effects import Test
+from ..extension import Extension
+from ..fragments import with_transport_header
+from ..number_ranges import NumberRange, build_range, compare_range, in_range, save_range
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...core.values import Negatable
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..extension import Piece
+    from ..options import Options
+
+PROTOCOL = 50
+
+
+@attrs.frozen
+class Esp(Match):
+    """``-m esp [!] --espspi FIRST[:LAST]``, or without an option for any index."""
+
+    spi: Negatable[NumberRange] | None = None
+
+
+def build(options: Options) -> Esp:
+    """Read the options."""
+    return Esp(build_range(options, "--espspi"))
+
+
+def save(node: Esp) -> Iterator[str]:
+    """Write the options."""
+    yield from save_range("--espspi", node.spi)
+
+
+def meaning(node: Esp, view: View) -> Test:
+    """There is a header, and its index is as asked."""
+    spi = in_range(view, view.ask("esp spi", width=32), node.spi, 32)
+    return Test(view.state.algebra.all(view.state.is_("fragment", 0), spi))
+
+
+def lower(node: Esp, context: Context) -> tuple[Piece, ...]:
+    """The same comparison, where there is a header."""
+    context.need_protocol("esp", PROTOCOL)
+    spi = compare_range(x.Payload("esp", "spi"), node.spi, 32)
+    return (*with_transport_header(context), *spi)
+
+
+EXTENSION = Extension(
+    name="esp",
+    node=Esp,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="esp spi",
+    codes=(BAD_PLACE,),
+)

@@ -1,0 +1,58 @@
+"""eui64: whether the source address is made of the sender's MAC address.
+
+Kernel: net/ipv6/netfilter/ip6t_eui64.c.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import NO_NFT_FORM
+from ...iptables.ast import Match
+from ...semantics.effects import Test
+from ..extension import Extension
+
+if TYPE_CHECKING:
+    from ...nft import statements as s
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+
+@attrs.frozen
+class Eui64(Match):
+    """``-m eui64``, which has no options."""
+
+
+def build(_options: Options) -> Eui64:
+    """There is nothing to read."""
+    return Eui64()
+
+
+def save(_node: Eui64) -> tuple[str, ...]:
+    """There is nothing to write."""
+    return ()
+
+
+def meaning(_node: Eui64, view: View) -> Test:
+    """The last eight bytes of the source are the MAC address, with ff:fe in it and a bit turned."""
+    return Test(view.says("the source is made of the MAC address", view.state.fields["saddr"]))
+
+
+def lower(_node: Eui64, context: Context) -> tuple[s.Match, ...]:
+    """There is no form for it."""
+    raise context.refuse("nft cannot compare two fields of a packet with each other")
+
+
+EXTENSION = Extension(
+    name="eui64",
+    node=Eui64,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="",
+    codes=(NO_NFT_FORM,),
+)

@@ -1,0 +1,118 @@
+"""frag: the fragment header of IPv6.
+
+Kernel: net/ipv6/netfilter/ip6t_frag.c. It does not look at ``--fraglen``: the header always has
+eight bytes. nft's exthdr finds the header in the same way (ipv6_find_hdr).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_OPTION, BAD_PLACE, Problem
+from ...core.values import Family, Negatable, parse_integer
+from ...iptables.ast import Match
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...semantics.effects import Test
+from ..extension import Extension
+from ..number_ranges import NumberRange, build_range, compare_range, in_range, save_range
+from ..words import flags, negatable_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+
+@attrs.frozen(kw_only=True)
+class Frag(Match):
+    """``-m frag`` with any of its options, or with none."""
+
+    id: Negatable[NumberRange] | None = None
+    length: Negatable[int] | None = None  #: ``--fraglen``, which changes nothing
+    reserved: bool = False  #: whether the reserved bits must be zero
+    first: bool = False
+    more: bool = False
+    last: bool = False
+
+
+def build(options: Options) -> Frag:
+    """Read the options."""
+    more, last = options.flag("--fragmore"), options.flag("--fraglast")
+    if more and last:
+        raise Problem(BAD_OPTION, "--fragmore and --fraglast exclude each other", span=options.span)
+    length = options.negatable("--fraglen", parse_integer)
+    return Frag(
+        id=build_range(options, "--fragid"),
+        length=None if length == Negatable(0) else length,
+        reserved=options.flag("--fragres"),
+        first=options.flag("--fragfirst"),
+        more=more,
+        last=last,
+    )
+
+
+def save(node: Frag) -> Iterator[str]:
+    """Write the options."""
+    yield from save_range("--fragid", node.id)
+    yield from negatable_option("--fraglen", node.length)
+    yield from flags(
+        ("--fragres", node.reserved),
+        ("--fragfirst", node.first),
+        ("--fragmore", node.more),
+        ("--fraglast", node.last),
+    )
+
+
+def meaning(node: Frag, view: View) -> Test:
+    """There is a fragment header, and its fields are as asked."""
+    state, algebra = view.state, view.state.algebra
+
+    def bits(field: str, value: int, width: int) -> object:
+        return algebra.equal(view.ask(f"frag {field}", width=width), algebra.word(value, width))
+
+    fits = [
+        state.is_("fragmented", 1),
+        in_range(view, view.ask("frag id", width=32), node.id, 32),
+    ]
+    if node.reserved:
+        fits += [bits("reserved", 0, 8), bits("reserved2", 0, 2)]
+    if node.first:
+        fits.append(state.is_("fragment", 0))
+    if node.more or node.last:
+        fits.append(bits("more-fragments", int(node.more), 1))
+    return Test(algebra.all(*fits))
+
+
+def lower(node: Frag, context: Context) -> tuple[s.Match, ...]:
+    """The same comparisons, or else whether the header is there."""
+    context.need_family("frag", Family.IP6)
+    fields = [*compare_range(x.ExtensionHeader("frag", "id"), node.id, 32)]
+    if node.reserved:
+        fields += [_is("reserved", 0), _is("reserved2", 0)]
+    if node.first:
+        fields.append(_is("frag-off", 0))
+    if node.more or node.last:
+        fields.append(_is("more-fragments", int(node.more)))
+    exists = s.Match(x.ExtensionHeader("frag"), "==", x.Symbol("exists"))
+    return tuple(fields) or (exists,)
+
+
+def _is(field: str, number: int) -> s.Match:
+    return s.Match(x.ExtensionHeader("frag", field), "==", x.Number(number))
+
+
+EXTENSION = Extension(
+    name="frag",
+    node=Frag,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="exthdr frag exists, frag id, frag more-fragments",
+    codes=(BAD_PLACE,),
+)

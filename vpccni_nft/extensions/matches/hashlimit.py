@@ -1,0 +1,361 @@
+"""hashlimit: no more packets or bytes than a rate, for each address, port or pair of them.
+
+Kernel: net/netfilter/xt_hashlimit.c, hashlimit_mt_common. A named table holds a bucket for each
+key; all rules that name it share it, and the first one that is loaded decides its options. A bucket
+that is not used for a while is forgotten, and full when its key comes again. A packet for which the
+table has no room is dropped. ``--hashlimit-htable-size`` is how many chains the hash has, and
+``--hashlimit-htable-gcinterval`` how soon forgotten buckets make room: no packet sees either.
+
+Rates of bytes are kept in another way than nft's: a packet costs its length in steps of 16 bytes,
+a bucket holds what comes in a second, and a burst fills it so many times more, but once.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import (
+    BAD_OPTION,
+    BAD_VALUE,
+    LIMITED_ROOM,
+    NAME_CHANGED,
+    NO_NFT_FORM,
+    RATE_BY_TICKS,
+    Problem,
+)
+from ...core.values import Address, mask_of_length, parse_integer
+from ...iptables.ast import Match
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...nft.ast import Set
+from ...nft.expressions import NETWORK_HEADER
+from ...semantics.effects import Test
+from ...semantics.packet import Event
+from ..context import ADDRESS_TYPE, DYNAMIC_SET_SIZE
+from ..extension import Extension
+from ..ports import HEADERS
+from ..rates import UNITS, Rate, written_unit
+from ..words import flags
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...core.values import Family
+    from ...semantics.algebra import Word
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+#: Parts of a second that the kernel counts in (XT_HASHLIMIT_SCALE_v2).
+STEPS = 1_000_000
+
+#: What a key can be made of, in the order of iptables-save.
+PARTS = ("srcip", "srcport", "dstip", "dstport")
+
+#: What libxt_hashlimit takes where nothing is said; times are in milliseconds.
+USUAL_BURST, USUAL_GC_INTERVAL = 5, 1000
+
+#: How long a bucket of bytes is kept, without and with a burst.
+BYTE_EXPIRES, BURST_EXPIRES = 15_000, 60_000
+
+LARGEST_BURST = 1_000_000
+
+#: XT_HASHLIMIT_NAME_LEN less the zero; the kernel's NAME_MAX.
+NAME_LENGTH = 254
+
+_FULL = 0xFFFFFFFF
+_STEP_BITS = 4  #: XT_HASHLIMIT_BYTE_SHIFT
+_FACTORS = {"": 1, "k": 1 << 10, "m": 1 << 20}
+
+
+@attrs.frozen
+class ByteRate:
+    """Bytes a second, as the kernel keeps them: what a step of 16 bytes costs of a second."""
+
+    cost: int
+    burst: int = 0  #: how often the bucket is filled beyond that
+
+    @classmethod
+    def of_bytes(cls, octets: int) -> ByteRate:
+        """The cost that libxt_hashlimit computes (bytes_to_cost)."""
+        cost = _FULL // ((octets >> _STEP_BITS) + 1)
+        if cost == 0:
+            raise ValueError(f"a rate of {octets} bytes is too high")
+        return cls(cost)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes a second (cost_to_bytes)."""
+        return _FULL // self.cost - 1 << _STEP_BITS
+
+    def __str__(self) -> str:
+        octets = self.bytes
+        for unit, factor in reversed(_FACTORS.items()):
+            whole = octets // factor
+            if whole and ByteRate.of_bytes(whole * factor).cost == self.cost:
+                return f"{whole}{unit}b/s"
+        return f"{octets}b/s"
+
+    @property
+    def burst_text(self) -> str:
+        """The bytes of the burst, in whole units of the largest one that fits."""
+        octets = self.bytes * self.burst
+        unit = next(unit for unit, factor in reversed(_FACTORS.items()) if octets >= factor)
+        return f"{octets // _FACTORS[unit]}{unit}b"
+
+
+@attrs.frozen(kw_only=True)
+class Hashlimit(Match):
+    """``-m hashlimit`` with its options."""
+
+    above: bool
+    rate: Rate | ByteRate
+    burst: int = USUAL_BURST  #: packets; a ByteRate has its own
+    parts: tuple[str, ...] = ()  #: of PARTS, in their order
+    name: str
+    size: int = 0  #: chains of the hash; 0: by the memory of the host
+    most: int = 0  #: keys; 0: eight times the size
+    gc_interval: int = USUAL_GC_INTERVAL
+    expire: int  #: milliseconds that an unused bucket is kept
+    source_length: int | None = None  #: bits of the address that count; None: all of them
+    destination_length: int | None = None
+    interval: int | None = None  #: ``--hashlimit-rate-match``, over so many seconds
+
+
+def build(options: Options) -> Hashlimit:
+    """Read the options."""
+    name = options.exclusive("--hashlimit-upto", "--hashlimit-above", "--hashlimit")
+    rate_test = options.required_negatable(name, str)
+    if name == "--hashlimit" and rate_test.negated:
+        raise Problem(BAD_OPTION, "--hashlimit cannot be negated", span=options.span)
+    by_bytes = re.fullmatch(r"([0-9]{1,15})([km]?)b/s", rate_test.value, re.ASCII)
+    rate: Rate | ByteRate = options.required_negatable(name, _parse_rate).value
+    seconds = 1 if by_bytes else UNITS[written_unit(rate_test.value)]
+    burst, usual_expire = USUAL_BURST, seconds * 1000
+    if isinstance(rate, ByteRate):
+        usual_expire = BYTE_EXPIRES
+        if octets := options.value("--hashlimit-burst", _parse_byte_burst):
+            if octets < rate.bytes:
+                message = f"the burst cannot be smaller than {rate.bytes} bytes"
+                raise Problem(BAD_VALUE, message, span=options.span)
+            rate = attrs.evolve(rate, burst=-(-octets // rate.bytes))
+            usual_expire = BURST_EXPIRES
+    else:
+        burst = options.value("--hashlimit-burst", _parse_burst) or USUAL_BURST
+    interval = options.value("--hashlimit-rate-interval", _parse_positive)
+    rate_match = options.flag("--hashlimit-rate-match")
+    if interval is not None and not rate_match:
+        message = "--hashlimit-rate-interval needs --hashlimit-rate-match"
+        raise Problem(BAD_OPTION, message, span=options.span)
+    return Hashlimit(
+        above=(name == "--hashlimit-above") is not rate_test.negated,
+        rate=rate,
+        burst=burst,
+        parts=options.value("--hashlimit-mode", _parse_parts) or (),
+        name=options.required("--hashlimit-name", _parse_name),
+        size=options.value("--hashlimit-htable-size", parse_integer) or 0,
+        most=options.value("--hashlimit-htable-max", parse_integer) or 0,
+        gc_interval=options.value("--hashlimit-htable-gcinterval", _parse_positive)
+        or USUAL_GC_INTERVAL,
+        expire=options.value("--hashlimit-htable-expire", _parse_positive) or usual_expire,
+        source_length=options.value("--hashlimit-srcmask", _parse_length),
+        destination_length=options.value("--hashlimit-dstmask", _parse_length),
+        interval=(interval or seconds) if rate_match else None,
+    )
+
+
+def _parse_rate(text: str) -> Rate | ByteRate:
+    if found := re.fullmatch(r"([0-9]{1,15})([km]?)b/s", text, re.ASCII):
+        octets = int(found[1]) * _FACTORS[found[2]]
+        if octets == 0:
+            raise ValueError(f"“{text}” is not a rate")
+        return ByteRate.of_bytes(octets)
+    return Rate.parse(text, STEPS)
+
+
+def _parse_byte_burst(text: str) -> int:
+    found = re.fullmatch(r"([0-9]{1,15})([km]?)b?", text, re.ASCII)
+    if not found or int(found[1]) == 0:
+        raise ValueError(f"“{text}” is not a number of bytes")
+    return int(found[1]) * _FACTORS[found[2]]
+
+
+def _parse_burst(text: str) -> int:
+    burst = parse_integer(text, LARGEST_BURST)
+    if burst == 0:
+        raise ValueError("--hashlimit-burst must be at least 1")
+    return burst
+
+
+def _parse_positive(text: str) -> int:
+    number = parse_integer(text)
+    if number == 0:
+        raise ValueError("this must be at least 1")
+    return number
+
+
+def _parse_length(text: str) -> int:
+    return parse_integer(text, 128)
+
+
+def _parse_parts(text: str) -> tuple[str, ...]:
+    listed = text.replace("|", ",").split(",")
+    if not set(listed).issubset(PARTS):
+        raise ValueError(f"“{text}” is not a list of {', '.join(PARTS)}")
+    return tuple(part for part in PARTS if part in listed)
+
+
+def _parse_name(text: str) -> str:
+    if not 0 < len(text.encode("utf-8", "surrogateescape")) <= NAME_LENGTH:
+        raise ValueError(f"a table's name has 1 to {NAME_LENGTH} characters")
+    if "/" in text or text in {".", ".."}:
+        raise ValueError("a table's name is that of a file in /proc, too")
+    return text
+
+
+def save(node: Hashlimit) -> Iterator[str]:
+    """Write the options in libxt_hashlimit's order."""
+    yield from ("--hashlimit-above" if node.above else "--hashlimit-upto", str(node.rate))
+    if isinstance(node.rate, ByteRate):
+        usual_expire = BURST_EXPIRES if node.rate.burst else BYTE_EXPIRES
+        if node.rate.burst:
+            yield from ("--hashlimit-burst", node.rate.burst_text)
+    else:
+        usual_expire = UNITS[node.rate.unit] * 1000
+        yield from ("--hashlimit-burst", str(node.burst))
+    if node.parts:
+        yield from ("--hashlimit-mode", ",".join(node.parts))
+    yield from ("--hashlimit-name", node.name)
+    for option, number, usual in (
+        ("htable-size", node.size, 0),
+        ("htable-max", node.most, 0),
+        ("htable-gcinterval", node.gc_interval, USUAL_GC_INTERVAL),
+        ("htable-expire", node.expire, usual_expire),
+        ("srcmask", node.source_length, None),
+        ("dstmask", node.destination_length, None),
+    ):
+        if number != usual:
+            yield from (f"--hashlimit-{option}", str(number))
+    yield from flags(("--hashlimit-rate-match", node.interval is not None))
+    if node.interval not in (None, 1):
+        yield from ("--hashlimit-rate-interval", str(node.interval))
+
+
+def meaning(node: Hashlimit, view: View) -> Test:
+    """There is enough in the key's bucket, and it is spent."""
+    algebra = view.state.algebra
+    key = tuple(_key_words(node, view))
+    if isinstance(node.rate, ByteRate):
+        wanted = f"{node.rate.bytes} bytes/second burst {node.rate.bytes * node.rate.burst}"
+    else:
+        wanted = node.rate.question(node.burst)
+    if node.interval is not None:
+        wanted += f" measured over {node.interval} seconds"
+    name = f"hashlimit-{node.name}"
+    within = view.says(f"within {wanted} of {name}", *key)
+    spent = Event("spend", (name, -(-node.expire // 1000), wanted), key)
+    return Test(view.negate(within, negated=node.above), ((algebra.true, spent),))
+
+
+def _key_words(node: Hashlimit, view: View) -> Iterator[Word]:
+    """What hashlimit_init_dst reads, addresses masked; a key of nothing is zero."""
+    state, algebra = view.state, view.state.algebra
+    bits = state.family.bits
+    lengths = {"srcip": node.source_length, "dstip": node.destination_length}
+    if not node.parts:
+        yield state.word("saddr", 0)
+    for part in node.parts:
+        field = {"srcip": "saddr", "dstip": "daddr", "srcport": "sport", "dstport": "dport"}[part]
+        word = state.fields[field]
+        if part in lengths:
+            length = bits if lengths[part] is None else lengths[part]
+            mask = state.family.all_ones ^ ((1 << bits - (length or 0)) - 1)
+            yield algebra.both(word, state.word(field, mask))
+        else:
+            # Of a further fragment whatever bytes stand where the ports would.
+            elsewhere = view.ask(f"bytes of a fragment for {field}", width=16)
+            yield algebra.choose(state.is_("fragment", 0), word, elsewhere)
+
+
+def lower(node: Hashlimit, context: Context) -> tuple[s.UpdateSet, ...]:
+    """A dynamic set whose elements have a limit each."""
+    if node.interval is not None:
+        raise context.refuse("nft keeps packets to a rate, but does not measure their rate")
+    parts = tuple(_key_parts(node, context))
+    limit = _limit(node, context)
+    size = max(node.most, node.size) if node.most else 8 * node.size or DYNAMIC_SET_SIZE
+    context.approximate(
+        LIMITED_ROOM,
+        f"the table {node.name} becomes a set with room for {size} keys: beyond them the rule does"
+        " not match, where xt_hashlimit drops the packet",
+    )
+    types = " . ".join(type_ for _, type_ in parts)
+    set_ = Set(f"hashlimit-{node.name}", types, ("dynamic", "timeout"), size=size)
+    name = context.limit_set(node.name, attrs.evolve(node, name=""), set_)
+    keys = tuple(key for key, _ in parts)
+    key = keys[0] if len(keys) == 1 else x.Concat(keys)
+    # The kernel looks for old buckets once an interval, at least a second as a rule: so a whole
+    # number of seconds is as exact.
+    return (s.UpdateSet("update", name, key, -(-node.expire // 1000), limit),)
+
+
+def _limit(node: Hashlimit, context: Context) -> s.Limit:
+    if isinstance(node.rate, Rate):
+        return node.rate.lower(node.burst, over=node.above, context=context)
+    octets, burst = node.rate.bytes, node.rate.bytes * node.rate.burst
+    if burst > _FULL:
+        raise context.refuse(f"a burst of nft has at most {_FULL} bytes")
+    context.approximate(
+        RATE_BY_TICKS,
+        "iptables counts bytes in steps of 16, and lets a burst pass once for each key, where nft"
+        " counts single bytes, and lets a burst pass again after a pause",
+    )
+    return s.Limit(octets, "second", burst, node.above, "bytes")
+
+
+def _key_parts(node: Hashlimit, context: Context) -> Iterator[tuple[x.Expression, str]]:
+    """The parts of the key, with their types; where there is none, one that is always zero."""
+    family = context.family
+    header = NETWORK_HEADER[family]
+    lengths = {"srcip": node.source_length, "dstip": node.destination_length}
+    if not node.parts:
+        yield x.Binary("&", x.Payload(header, "saddr"), _mask(family, 0)), ADDRESS_TYPE[family]
+    for part in node.parts:
+        if part in lengths:
+            length = lengths[part]
+            address: x.Expression = x.Payload(header, "saddr" if part == "srcip" else "daddr")
+            if length is not None and length > family.bits:
+                raise Problem(BAD_VALUE, f"an address of {family.title} has {family.bits} bits")
+            if length is not None and length < family.bits:
+                address = x.Binary("&", address, _mask(family, length))
+            yield address, ADDRESS_TYPE[family]
+        else:
+            transport = HEADERS.get(context.protocol or 0)
+            if not transport:
+                raise context.refuse(
+                    "nft has ports of one protocol only, and iptables counts packets of others"
+                    " under port 0",
+                    "such as -p tcp",
+                )
+            if family is not family.IP and not context.tracked:
+                raise context.refuse("nft reads ports of IPv6 fragments, and iptables does not")
+            yield x.Payload(transport, "sport" if part == "srcport" else "dport"), "inet_service"
+
+
+def _mask(family: Family, length: int) -> x.Host:
+    return x.Host(Address(family, mask_of_length(family, length)))
+
+
+EXTENSION = Extension(
+    name="hashlimit",
+    node=Hashlimit,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="update @hashlimit-NAME { KEY timeout TIME limit rate [over] RATE burst N packets }",
+    codes=(LIMITED_ROOM, RATE_BY_TICKS, NAME_CHANGED, NO_NFT_FORM),
+)

@@ -1,0 +1,112 @@
+"""helper: the conntrack helper that foresaw the packet's connection.
+
+Kernel: net/netfilter/xt_helper.c, helper_mt. The helper's whole name is compared with as much of
+the name in the rule: ``--helper ftp-2121`` also fits the helper ``ftp``. The empty name fits any
+helper. A connection that no helper foresaw, and a packet without one, match after a ``!`` only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import NO_NFT_FORM
+from ...core.values import Negatable
+from ...iptables.ast import Match
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...semantics.effects import Test
+from ...semantics.packet import NAME_BYTES, interface_word
+from ..extension import AnyOf, Extension, NoneOf
+from ..words import negation, quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..extension import Piece
+    from ..options import Options
+
+#: The bytes of a name in a rule (xt_helper_info), without the zero at the end.
+NAME_LENGTH = 29
+#: Those of a helper's own name (NF_CT_HELPER_NAME_LEN).
+HELPER_LENGTH = NAME_BYTES - 1
+
+
+@attrs.frozen
+class Helper(Match):
+    """``-m helper [!] --helper NAME``."""
+
+    name: Negatable[str]
+
+
+def build(options: Options) -> Helper:
+    """Read the options."""
+    return Helper(options.required_negatable("--helper", _parse_name))
+
+
+def _parse_name(text: str) -> str:
+    if len(text.encode("utf-8", "surrogateescape")) > NAME_LENGTH:
+        raise ValueError(f"a helper's name has at most {NAME_LENGTH} characters here")
+    return text
+
+
+def save(node: Helper) -> Iterator[str]:
+    """Write the options."""
+    yield from negation(node.name)
+    yield from ("--helper", quote(node.name.value))
+
+
+def _names(name: str) -> tuple[str, ...]:
+    """The names of helpers that fit: what the name begins with."""
+    raw = name.encode("utf-8", "surrogateescape")
+    ends = range(1, min(len(raw), HELPER_LENGTH) + 1)
+    return tuple(raw[:end].decode("utf-8", "surrogateescape") for end in ends)
+
+
+def meaning(node: Helper, view: View) -> Test:
+    """A helper foresaw the connection, and its name is what the name begins with."""
+    state, algebra = view.state, view.state.algebra
+    bits = 8 * NAME_BYTES
+    found = algebra.all(state.has_entry, view.says("a helper foresaw the connection"))
+    if node.name.value:
+        helper = view.ask("helper of the master", width=bits)
+        fits = (
+            algebra.equal(helper, algebra.word(interface_word(name), bits))
+            for name in _names(node.name.value)
+        )
+        found = algebra.all(found, algebra.any(*fits))
+    return Test(view.negate(found, negated=node.name.negated))
+
+
+def lower(node: Helper, context: Context) -> tuple[Piece, ...]:
+    """Compare the helper's name with all that fit; one that is not there fits none."""
+    name = node.name.value
+    if not (name.isascii() and name.isprintable()) or set(name) & set('"*\\'):
+        raise context.refuse("nft cannot write this name")
+    names = tuple(name[:end] for end in range(1, min(len(name), HELPER_LENGTH) + 1))
+    helper = x.Ct("helper")
+    literals = tuple(map(x.String, names))
+    if not literals:
+        # Every helper has a name, and none is this one.
+        found = s.Match(helper, "!=", x.String("-"))
+        either = ((found,), (s.Match(helper, "==", x.String("-")),))
+        return (NoneOf(either),) if node.name.negated else (AnyOf(either),)
+    right = literals[0] if len(literals) == 1 else x.AnonymousSet(literals)
+    found = s.Match(helper, "==", right)
+    return (NoneOf(((found,),)),) if node.name.negated else (found,)
+
+
+EXTENSION = Extension(
+    name="helper",
+    node=Helper,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="ct helper { NAMES }: the name and all that it begins with",
+    codes=(NO_NFT_FORM,),
+    uses_conntrack=True,
+)

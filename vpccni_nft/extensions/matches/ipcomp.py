@@ -1,0 +1,79 @@
+"""ipcomp: the compression parameter index.
+
+Kernel: net/netfilter/xt_ipcomp.c. It does not look at ``--compres``. A fragment without a header
+does not match.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE
+from ...core.values import Negatable
+from ...iptables.ast import Match
+from ...nft import expressions as x
+from ...semantics.effects import Test
+from ..extension import Extension
+from ..fragments import with_transport_header
+from ..number_ranges import NumberRange, compare_range, in_range, save_range
+from ..words import flags
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..extension import Piece
+    from ..options import Options
+
+PROTOCOL = 108
+
+
+@attrs.frozen
+class IpComp(Match):
+    """``-m ipcomp [!] --ipcompspi FIRST[:LAST] [--compres]``.
+
+    The index must be there. Without it, iptables-restore means 0, and iptables-save any.
+    """
+
+    spi: Negatable[NumberRange]
+    reserved: bool = False  #: ``--compres``, which changes nothing
+
+
+def build(options: Options) -> IpComp:
+    """Read the options."""
+    spi = options.required_negatable("--ipcompspi", NumberRange.parse)
+    return IpComp(spi, options.flag("--compres"))
+
+
+def save(node: IpComp) -> Iterator[str]:
+    """Write the options."""
+    yield from save_range("--ipcompspi", node.spi)
+    yield from flags(("--compres", node.reserved))
+
+
+def meaning(node: IpComp, view: View) -> Test:
+    """There is a header, and its index is as asked."""
+    index = in_range(view, view.ask("comp cpi", width=16), node.spi, 16)
+    return Test(view.state.algebra.all(view.state.is_("fragment", 0), index))
+
+
+def lower(node: IpComp, context: Context) -> tuple[Piece, ...]:
+    """The same comparison, where there is a header."""
+    context.need_protocol("ipcomp", PROTOCOL)
+    index = compare_range(x.Payload("comp", "cpi"), node.spi, 16)
+    return (*with_transport_header(context), *index)
+
+
+EXTENSION = Extension(
+    name="ipcomp",
+    node=IpComp,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="comp cpi",
+    codes=(BAD_PLACE,),
+)

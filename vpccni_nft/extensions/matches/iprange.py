@@ -1,0 +1,133 @@
+"""iprange: addresses from first to last.
+
+Kernel: net/netfilter/xt_iprange.c, iprange_mt4 and iprange_mt6. No address is in a range whose ends
+are the wrong way round.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_OPTION, Problem
+from ...core.values import Address, Family, Negatable
+from ...iptables.ast import Match
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...nft.expressions import NETWORK_HEADER
+from ...semantics.effects import Test
+from ..compare import always_or_never, equality
+from ..extension import Extension
+from ..words import negatable_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...semantics.algebra import Bool
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+
+@attrs.frozen
+class Ends:
+    """Both ends as they are written: the last one may be smaller than the first."""
+
+    first: Address
+    last: Address
+
+    def __attrs_post_init__(self) -> None:
+        if self.first.family is not self.last.family:
+            raise ValueError("the two ends of a range must be of one family")
+
+    @classmethod
+    def parse(cls, text: str) -> Ends:
+        """Read ADDRESS or ADDRESS-ADDRESS."""
+        first, dash, last = text.partition("-")
+        address = Address.parse(first)
+        return cls(address, Address.parse(last) if dash else address)
+
+    @property
+    def family(self) -> Family:
+        """The family of both ends."""
+        return self.first.family
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no address is between the ends."""
+        return self.first.value > self.last.value
+
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last}"
+
+
+@attrs.frozen(kw_only=True)
+class IpRange(Match):
+    """``-m iprange`` with a range for the source, the destination, or both."""
+
+    source: Negatable[Ends] | None = None
+    destination: Negatable[Ends] | None = None
+
+
+def build(options: Options) -> IpRange:
+    """Read the options."""
+    node = IpRange(
+        source=options.negatable("--src-range", Ends.parse),
+        destination=options.negatable("--dst-range", Ends.parse),
+    )
+    if not (node.source or node.destination):
+        raise Problem(BAD_OPTION, "iprange needs --src-range or --dst-range", span=options.span)
+    return node
+
+
+def save(node: IpRange) -> Iterator[str]:
+    """Write the options; both ends, even where they are one address."""
+    yield from negatable_option("--src-range", node.source)
+    yield from negatable_option("--dst-range", node.destination)
+
+
+def meaning(node: IpRange, view: View) -> Test:
+    """Each address that is named is neither before the first nor behind the last one."""
+    tests = (("saddr", node.source), ("daddr", node.destination))
+    return Test(view.state.algebra.all(*(_inside(field, test, view) for field, test in tests)))
+
+
+def _inside(field: str, test: Negatable[Ends] | None, view: View) -> Bool:
+    if not test:
+        return view.state.algebra.true
+    inside = view.state.between(field, test.value.first.value, test.value.last.value)
+    return view.negate(inside, negated=test.negated)
+
+
+def lower(node: IpRange, context: Context) -> tuple[s.Match, ...]:
+    """Compare with the range."""
+    header = NETWORK_HEADER[context.family]
+    return tuple(
+        match
+        for field, test in (("saddr", node.source), ("daddr", node.destination))
+        if test
+        for match in _compare(x.Payload(header, field), test)
+    )
+
+
+def _compare(address: x.Expression, test: Negatable[Ends]) -> tuple[s.Match, ...]:
+    ends = test.value
+    if ends.is_empty:
+        return always_or_never(holds=test.negated)
+    if (ends.first.value, ends.last.value) == (0, ends.family.all_ones):
+        return always_or_never(holds=not test.negated)
+    first, last = x.Host(ends.first), x.Host(ends.last)
+    right = first if first == last else x.Range(first, last)
+    return (s.Match(address, equality(negated=test.negated), right),)
+
+
+EXTENSION = Extension(
+    name="iprange",
+    node=IpRange,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="ip saddr|daddr FIRST-LAST",
+)

@@ -1,0 +1,178 @@
+"""ipv6header: which extension headers of IPv6 a packet has.
+
+Kernel: net/ipv6/netfilter/ip6t_ipv6header.c. Without ``--soft``, the packet must have these headers
+and no others, where one of the last three always is: an encrypted payload, nothing, or a protocol.
+With it, the packet must have all of these or, after a ``!``, none of them. nft does not look
+behind an authentication header for the last three.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM, WHOLE_PACKETS
+from ...core.values import Family, Negatable
+from ...iptables.ast import Match
+from ...iptables.protocols import parse_protocol
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...semantics.effects import Test
+from ..compare import always_or_never
+from ..extension import Extension, NoneOf
+from ..words import flags, negation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...semantics.algebra import Bool
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..extension import Piece
+    from ..options import Options
+
+#: The headers by the names that iptables-save prints, in its order, with their numbers.
+HEADERS = {
+    "hop-by-hop": 0, "ipv6-opts": 60, "ipv6-route": 43, "ipv6-frag": 44, "ah": 51, "esp": 50,
+    "ipv6-nonxt": 59, "protocol": 255,
+}  # fmt: skip
+
+#: Names that it prints on a host without /etc/protocols, or takes.
+OTHER_NAMES = {
+    "hop": "hop-by-hop", "dst": "ipv6-opts", "route": "ipv6-route", "frag": "ipv6-frag",
+    "auth": "ah", "none": "ipv6-nonxt", "prot": "protocol",
+}  # fmt: skip
+
+#: One of these ends the headers of a packet.
+LAST = ("esp", "ipv6-nonxt", "protocol")
+
+AH, ESP, NO_NEXT_HEADER = 51, 50, 59
+
+#: nft's words for those that it looks for.
+NFT_NAMES = {"hop-by-hop": "hbh", "ipv6-opts": "dst", "ipv6-route": "rt", "ipv6-frag": "frag"}
+
+Names = tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Ipv6Header(Match):
+    """``-m ipv6header [!] --header NAME,... [--soft]``."""
+
+    headers: Negatable[Names]
+    soft: bool = False
+
+
+def build(options: Options) -> Ipv6Header:
+    """Read the options."""
+    return Ipv6Header(
+        headers=options.required_negatable("--header", _parse_headers),
+        soft=options.flag("--soft"),
+    )
+
+
+def _parse_headers(text: str) -> Names:
+    given = {_parse_header(word) for word in text.split(",")}
+    return tuple(name for name in HEADERS if name in given)
+
+
+def _parse_header(word: str) -> str:
+    word = OTHER_NAMES.get(word, word)
+    if word in HEADERS:
+        return word
+    number = parse_protocol(word)
+    for name, known in HEADERS.items():
+        if number == known:
+            return name
+    raise ValueError(f"“{word}” is not an extension header")
+
+
+def save(node: Ipv6Header) -> Iterator[str]:
+    """Write the options."""
+    yield from negation(node.headers)
+    yield from ("--header", ",".join(node.headers.value))
+    yield from flags(("--soft", node.soft))
+
+
+def meaning(node: Ipv6Header, view: View) -> Test:
+    """The packet has these headers, and no others unless that is said."""
+    algebra, names = view.state.algebra, node.headers.value
+    has = _present(view)
+    if node.soft:
+        return Test(
+            algebra.all(*(view.negate(has[name], negated=node.headers.negated) for name in names))
+        )
+    same = algebra.all(
+        *(there if name in names else algebra.no(there) for name, there in has.items())
+    )
+    return Test(view.negate(same, negated=node.headers.negated))
+
+
+def _present(view: View) -> dict[str, Bool]:
+    """Whether each header is there."""
+    state, algebra = view.state, view.state.algebra
+    is_ah = state.is_("protocol", AH)
+    last = algebra.choose(is_ah, view.ask("behind ah", width=8), state.fields["protocol"])
+    is_esp = algebra.equal(last, algebra.word(ESP, 8))
+    is_none = algebra.equal(last, algebra.word(NO_NEXT_HEADER, 8))
+    return {
+        "hop-by-hop": view.says("exthdr hbh"),
+        "ipv6-opts": view.says("exthdr dst"),
+        "ipv6-route": view.says("exthdr rt"),
+        "ipv6-frag": state.is_("fragmented", 1),
+        "ah": is_ah,
+        "esp": is_esp,
+        "ipv6-nonxt": is_none,
+        "protocol": algebra.no(algebra.any(is_esp, is_none)),
+    }
+
+
+def lower(node: Ipv6Header, context: Context) -> tuple[Piece, ...]:
+    """Ask for each header by itself."""
+    context.need_family("ipv6header", Family.IP6)
+    names, negated = node.headers.value, node.headers.negated
+    if not node.soft and sum(name in LAST for name in names) != 1:
+        return always_or_never(holds=negated)
+    if not context.tracked:
+        context.approximate(
+            WHOLE_PACKETS, "iptables takes bytes of a further fragment for extension headers"
+        )
+    if node.soft:
+        if any(name in LAST for name in names):
+            raise context.refuse(
+                "nft does not tell what stands behind an authentication header",
+                "without --soft the packet has no such header",
+            )
+        return tuple(_compare(name, there=not negated) for name in names)
+    if "ah" in names:
+        raise context.refuse("nft does not tell what stands behind an authentication header")
+    (last,) = (name for name in names if name in LAST)
+    whole = (*(_compare(name, there=name in names) for name in NFT_NAMES), _compare_last(last))
+    return (NoneOf((whole,)),) if negated else whole
+
+
+def _compare(name: str, *, there: bool) -> s.Match:
+    if name == "ah":
+        return s.Match(x.Meta("l4proto"), "==" if there else "!=", x.Protocol(AH))
+    answer = x.Symbol("exists" if there else "missing")
+    return s.Match(x.ExtensionHeader(NFT_NAMES[name]), "==", answer)
+
+
+def _compare_last(name: str) -> s.Match:
+    """What ends the headers; nft takes an authentication header for such an end, too."""
+    if name != "protocol":
+        return s.Match(x.Meta("l4proto"), "==", x.Protocol(HEADERS[name]))
+    others = x.AnonymousSet((x.Protocol(ESP), x.Protocol(AH), x.Protocol(NO_NEXT_HEADER)))
+    return s.Match(x.Meta("l4proto"), "!=", others)
+
+
+EXTENSION = Extension(
+    name="ipv6header",
+    node=Ipv6Header,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="exthdr hbh exists, exthdr dst missing, meta l4proto",
+    codes=(BAD_PLACE, NO_NFT_FORM, WHOLE_PACKETS),
+)

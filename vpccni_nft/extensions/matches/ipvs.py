@@ -1,0 +1,71 @@
+"""ipvs: the packet's connection of the kernel's load balancer.
+
+Kernel: net/netfilter/xt_ipvs.c, ipvs_mt. nft knows nothing of IPVS. (iptables-save writes
+``--proto`` for what iptables reads as ``--vproto``.)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_OPTION, NO_NFT_FORM, Problem
+from ...iptables.ast import Match
+from ...semantics.effects import Test
+from ..extension import Extension
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Option, Options
+
+
+@attrs.frozen
+class Ipvs(Match):
+    """``-m ipvs``; its options are kept as they are written, for nothing is made of them."""
+
+    words: tuple[str, ...]
+
+
+def build(options: Options) -> Ipvs:
+    """Keep the options."""
+    if not options.given:
+        raise Problem(BAD_OPTION, "ipvs needs an option", span=options.span)
+    return Ipvs(tuple(word for option in options.given for word in _words(option)))
+
+
+def _words(option: Option) -> Iterator[str]:
+    if option.negated:
+        yield "!"
+    yield option.name
+    yield from (word.text for word in option.words)
+
+
+def save(node: Ipvs) -> Iterator[str]:
+    """Write the options."""
+    yield from node.words
+
+
+def meaning(node: Ipvs, view: View) -> Test:
+    """Whatever the world answers."""
+    return Test(view.says(f"is of the virtual service {' '.join(node.words)}"))
+
+
+def lower(_node: Ipvs, context: Context) -> tuple[()]:
+    """Refuse."""
+    raise context.refuse("nft knows nothing of the load balancer IPVS")
+
+
+EXTENSION = Extension(
+    name="ipvs",
+    node=Ipvs,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="none",
+    codes=(NO_NFT_FORM,),
+)

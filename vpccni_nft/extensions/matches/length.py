@@ -1,0 +1,71 @@
+"""length: how many bytes the packet has, headers included.
+
+Kernel: net/netfilter/xt_length.c. Before Linux 6.3 it reads the length from the header, which for
+packets of up to 65535 bytes is the same: the IP layer cuts off what comes after. Larger ones, which
+the kernel makes on devices that have been told so (BIG TCP), have no length there.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.values import Negatable
+from ...iptables.ast import Match
+from ...nft import expressions as x
+from ...semantics.effects import Test
+from ..extension import Extension
+from ..number_ranges import NumberRange, compare_range, save_range
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ...nft import statements as s
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+LARGEST = 0xFFFF
+
+
+@attrs.frozen
+class Length(Match):
+    """``-m length [!] --length FIRST[:LAST]``."""
+
+    length: Negatable[NumberRange]
+
+
+def build(options: Options) -> Length:
+    """Read the options."""
+    parse = functools.partial(NumberRange.parse, largest=LARGEST)
+    return Length(options.required_negatable("--length", parse))
+
+
+def save(node: Length) -> Iterable[str]:
+    """Write the options."""
+    return save_range("--length", node.length)
+
+
+def meaning(node: Length, view: View) -> Test:
+    """The length is in the range."""
+    range_ = node.length.value
+    inside = view.state.between("length", range_.first, range_.last)
+    return Test(view.negate(inside, negated=node.length.negated))
+
+
+def lower(node: Length, _context: Context) -> tuple[s.Match, ...]:
+    """The same comparison."""
+    return compare_range(x.Meta("length"), node.length, 32)
+
+
+EXTENSION = Extension(
+    name="length",
+    node=Length,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="meta length",
+)

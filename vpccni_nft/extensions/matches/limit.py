@@ -1,0 +1,100 @@
+"""limit: no more packets than a rate.
+
+Kernel: net/netfilter/xt_limit.c, limit_mt. Each rule has a bucket of its own, which is full when
+the rules are loaded, here and there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import RATE_BY_TICKS
+from ...core.values import parse_integer
+from ...iptables.ast import Match
+from ...semantics.effects import Test
+from ...semantics.packet import Event
+from ..extension import Extension
+from ..rates import Rate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...nft import statements as s
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+#: Parts of a second that the kernel counts in (XT_LIMIT_SCALE).
+STEPS = 10_000
+
+#: What libxt_limit takes where nothing is said.
+USUAL_RATE = Rate(3, "hour")
+USUAL_BURST = 5
+
+LARGEST_BURST = 10_000
+
+
+@attrs.frozen(kw_only=True)
+class Limit(Match):
+    """``-m limit --limit RATE --limit-burst BURST``."""
+
+    rate: Rate = USUAL_RATE
+    burst: int = USUAL_BURST
+
+    @property
+    def draws(self) -> bool:
+        """What it answers depends on what it has seen."""
+        return True
+
+
+def build(options: Options) -> Limit:
+    """Read the options."""
+    return Limit(
+        rate=options.value("--limit", parse_rate) or USUAL_RATE,
+        burst=options.value("--limit-burst", _parse_burst) or USUAL_BURST,
+    )
+
+
+def parse_rate(text: str) -> Rate:
+    """Read a rate as libxt_limit does."""
+    return Rate.parse(text, STEPS)
+
+
+def _parse_burst(text: str) -> int:
+    burst = parse_integer(text, LARGEST_BURST)
+    if burst == 0:
+        raise ValueError("--limit-burst must be at least 1")
+    return burst
+
+
+def save(node: Limit) -> Iterator[str]:
+    """Write the options; the usual burst is not printed."""
+    yield from ("--limit", str(node.rate))
+    if node.burst != USUAL_BURST:
+        yield from ("--limit-burst", str(node.burst))
+
+
+def meaning(node: Limit, view: View) -> Test:
+    """There are credits left, and they are spent."""
+    algebra, wanted = view.state.algebra, node.rate.question(node.burst)
+    within = algebra.equal(view.ask_here(f"within {wanted}", 1), algebra.word(1, 1))
+    return Test(within, ((algebra.true, Event("spend", (wanted,))),))
+
+
+def lower(node: Limit, context: Context) -> tuple[s.Limit, ...]:
+    """A bucket of the same size."""
+    return (node.rate.lower(node.burst, over=False, context=context),)
+
+
+EXTENSION = Extension(
+    name="limit",
+    node=Limit,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="limit rate N/second|minute|hour|day burst N packets",
+    codes=(RATE_BY_TICKS,),
+)

@@ -1,0 +1,87 @@
+"""mac: the hardware address that the packet came from.
+
+Kernel: net/netfilter/xt_mac.c, mac_mt. A packet that did not come by an Ethernet device matches
+neither the address nor its negation; nft asks ``meta iiftype ether`` by itself, and reads no
+address where there is no header (nft_payload.c).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE, Problem
+from ...core.values import Negatable
+from ...iptables.ast import Match
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...semantics.effects import Test
+from ..compare import equality
+from ..extension import Extension
+from ..words import negation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+
+@attrs.frozen
+class Mac(Match):
+    """``-m mac [!] --mac-source ADDRESS``."""
+
+    address: Negatable[int]
+
+
+def build(options: Options) -> Mac:
+    """Read the options."""
+    return Mac(options.required_negatable("--mac-source", parse_address))
+
+
+def parse_address(text: str) -> int:
+    """Read six bytes; iptables before 1.8.8 printed them in large letters.
+
+    >>> hex(parse_address("00:11:22:AA:b:c"))
+    '0x1122aa0b0c'
+    """
+    if not re.fullmatch(r"[0-9a-fA-F]{1,2}(:[0-9a-fA-F]{1,2}){5}", text, re.ASCII):
+        raise ValueError(f"“{text}” is not a hardware address")
+    return int.from_bytes(bytes(int(part, 16) for part in text.split(":")), "big")
+
+
+def save(node: Mac) -> Iterator[str]:
+    """Write the options."""
+    yield from negation(node.address)
+    yield from ("--mac-source", node.address.value.to_bytes(6, "big").hex(":"))
+
+
+def meaning(node: Mac, view: View) -> Test:
+    """The device is an Ethernet one, the packet has its header, and the address is as asked."""
+    state, algebra = view.state, view.state.algebra
+    has_header = algebra.all(algebra.no(state.is_("iif", 0)), view.says("came by Ethernet"))
+    same = state.is_("mac_source", node.address.value)
+    return Test(algebra.all(has_header, view.negate(same, negated=node.address.negated)))
+
+
+def lower(node: Mac, context: Context) -> tuple[s.Match, ...]:
+    """The same comparison."""
+    if not context.hooks <= {"PREROUTING", "INPUT", "FORWARD"}:
+        raise Problem(BAD_PLACE, "mac works in PREROUTING, INPUT and FORWARD only")
+    sign = equality(negated=node.address.negated)
+    return (s.Match(x.Payload("ether", "saddr"), sign, x.Mac(node.address.value)),)
+
+
+EXTENSION = Extension(
+    name="mac",
+    node=Mac,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="ether saddr ADDRESS",
+    codes=(BAD_PLACE,),
+)

@@ -1,0 +1,85 @@
+"""mh: the type of a mobility header.
+
+Kernel: net/ipv6/netfilter/ip6t_mh.c. A fragment without a header does not match. A header that
+says that something follows it is malformed; ip6tables drops the packet (``hotdrop``), here it does
+not match.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE
+from ...core.values import Family
+from ...iptables.ast import Match
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...semantics.effects import Test
+from ..extension import Extension
+from ..number_ranges import NumberRange, build_range, compare_range, in_range, save_range
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...core.values import Negatable
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+PROTOCOL, NO_NEXT_HEADER = 135, 59
+LARGEST = 255
+
+
+@attrs.frozen
+class Mh(Match):
+    """``-m mh [!] --mh-type FIRST[:LAST]``, or without an option for any type."""
+
+    type: Negatable[NumberRange] | None = None
+
+
+def build(options: Options) -> Mh:
+    """Read the options."""
+    return Mh(build_range(options, "--mh-type", LARGEST))
+
+
+def save(node: Mh) -> Iterator[str]:
+    """Write the options."""
+    yield from save_range("--mh-type", node.type)
+
+
+def meaning(node: Mh, view: View) -> Test:
+    """There is a header that nothing follows, and its type is as asked."""
+    state, algebra = view.state, view.state.algebra
+    follows = view.ask("mh nexthdr", width=8)
+    return Test(
+        algebra.all(
+            state.is_("fragment", 0),
+            algebra.equal(follows, algebra.word(NO_NEXT_HEADER, 8)),
+            in_range(view, view.ask("mh type", width=8), node.type, 8),
+        )
+    )
+
+
+def lower(node: Mh, context: Context) -> tuple[s.Match, ...]:
+    """The same comparison; exthdr finds no header in a further fragment."""
+    context.need_family("mh", Family.IP6)
+    context.need_protocol("mh", PROTOCOL)
+    follows = x.ExtensionHeader("mh", "nexthdr")
+    return (
+        s.Match(follows, "==", x.Protocol(NO_NEXT_HEADER)),
+        *compare_range(x.ExtensionHeader("mh", "type"), node.type, 8),
+    )
+
+
+EXTENSION = Extension(
+    name="mh",
+    node=Mh,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="mh type",
+    codes=(BAD_PLACE,),
+)

@@ -1,0 +1,126 @@
+"""osf: the operating system that a TCP SYN packet looks like.
+
+Kernel: net/netfilter/nfnetlink_osf.c, nf_osf_match: some fingerprint of this system fits. It does
+not look at a ``!`` (nothing reads XT_OSF_INVERT), and with ``--log`` not at the system either.
+nft's ``osf name`` (nf_osf_find) is the system of the first fingerprint that fits. Both read one
+list of fingerprints, to which nft adds those of its own file when it loads the rule.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE, FINGERPRINT, NO_NFT_FORM, Problem
+from ...core.values import Family, Negatable, parse_integer
+from ...iptables.ast import Match
+from ...iptables.protocols import TCP
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...semantics.effects import Test
+from ...semantics.packet import NAME_BYTES, TCP_FLAGS, interface_word
+from ..extension import Extension
+from ..words import negatable_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+#: nft's words for how the TTL is compared, by number: exactly, at most in other networks, not.
+TTLS = ("", "loose", "skip")
+
+#: The bytes of a name, without the zero at the end: in a rule (MAXGENRELEN), and in nft.
+NAME_LENGTH = 31
+NFT_NAME_LENGTH = NAME_BYTES - 1
+
+
+@attrs.frozen(kw_only=True)
+class Osf(Match):
+    """``-m osf [!] --genre NAME [--ttl LEVEL] [--log LEVEL]``."""
+
+    genre: Negatable[str]
+    ttl: int | None = None
+    log: int | None = None  #: 0: all that fit, 1: the first one, 2: the first one of those known
+
+
+def build(options: Options) -> Osf:
+    """Read the options."""
+    return Osf(
+        genre=options.required_negatable("--genre", _parse_genre),
+        ttl=options.value("--ttl", lambda text: parse_integer(text, 2)),
+        log=options.value("--log", lambda text: parse_integer(text, 2)),
+    )
+
+
+def _parse_genre(text: str) -> str:
+    # iptables-save writes the name without quotes: one with a blank could not be read again.
+    if not 0 < len(text.encode("utf-8", "surrogateescape")) <= NAME_LENGTH or " " in text:
+        raise ValueError(f"a system's name is one word of 1 to {NAME_LENGTH} characters")
+    return text
+
+
+def save(node: Osf) -> Iterator[str]:
+    """Write the options."""
+    yield from negatable_option("--genre", node.genre)
+    if node.ttl is not None:
+        yield from ("--ttl", str(node.ttl))
+    if node.log is not None:
+        yield from ("--log", str(node.log))
+
+
+def meaning(node: Osf, view: View) -> Test:
+    """It is a SYN packet, and looks like this system."""
+    state, algebra = view.state, view.state.algebra
+    # The kernel reads TCP's flags even of a fragment that has none.
+    flags = algebra.choose(
+        state.is_("fragment", 0),
+        state.fields["tcp_flags"],
+        view.ask("bytes of a fragment for tcp_flags", width=8),
+    )
+    syn = algebra.word(TCP_FLAGS["syn"], 8)
+    is_syn = algebra.all(state.is_("protocol", TCP), algebra.equal(algebra.both(flags, syn), syn))
+    ttl = TTLS[node.ttl or 0]
+    bits = 8 * NAME_BYTES
+    name = node.genre.value
+    if node.log is not None or len(name.encode("utf-8", "surrogateescape")) > NFT_NAME_LENGTH:
+        return Test(algebra.all(is_syn, view.says(f"looks like {name} by the TTL {ttl}")))
+    system = view.ask(f"system {ttl}" if ttl else "system", width=bits)
+    wanted = algebra.word(interface_word(name), bits)
+    return Test(algebra.all(is_syn, algebra.equal(system, wanted)))
+
+
+def lower(node: Osf, context: Context) -> tuple[s.Match, ...]:
+    """Compare the name of the first system that fits."""
+    context.need_family("osf", Family.IP)
+    context.need_protocol("osf", TCP)
+    if not context.hooks <= {"PREROUTING", "INPUT", "FORWARD"}:
+        raise Problem(BAD_PLACE, "osf works in PREROUTING, INPUT and FORWARD only")
+    name = node.genre.value
+    if node.log is not None:
+        raise context.refuse("nft does not log the systems that it finds")
+    if len(name) > NFT_NAME_LENGTH:
+        raise context.refuse(f"nft's names of systems have at most {NFT_NAME_LENGTH} characters")
+    if not (name.isascii() and name.isprintable()) or set(name) & set('"*\\') or name == "unknown":
+        raise context.refuse("nft cannot write this name")
+    context.approximate(
+        FINGERPRINT,
+        "where fingerprints of several systems fit a packet, osf takes them all, and nft the first;"
+        " nft loads its own file of fingerprints",
+    )
+    return (s.Match(x.Osf(TTLS[node.ttl or 0]), "==", x.String(name)),)
+
+
+EXTENSION = Extension(
+    name="osf",
+    node=Osf,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="osf [ttl loose|skip] name NAME",
+    codes=(FINGERPRINT, BAD_PLACE, NO_NFT_FORM),
+)

@@ -1,0 +1,168 @@
+"""owner: the user and group of the program whose socket a packet comes from.
+
+Kernel: net/netfilter/xt_owner.c, owner_mt. It knows three kinds of packets:
+
+- Those without a socket, of a closed one, or of one of another network namespace: they match where
+  every option is negated.
+- Those of a socket that no program has open, such as the kernel's own: they match where user and
+  group are negated, as far as they are asked for, and ``--socket-exists`` is not.
+- Those of a program: its user and group are compared.
+
+nft's ``meta skuid`` (nft_meta.c, nft_meta_get_eval_skugid) has a value for the last kind only, and
+nothing in nft tells the first two apart.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_OPTION, BAD_PLACE, NO_NFT_FORM, Problem
+from ...core.values import Negatable, parse_integer
+from ...iptables.ast import Match
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...semantics.effects import Test
+from ..compare import NEVER
+from ..extension import Extension, NoneOf
+from ..number_ranges import NumberRange
+from ..words import negation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...semantics.algebra import Bool
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..extension import Piece
+    from ..options import Options
+
+#: The largest number of a user or group; the one after it stands for none (UID_MAX).
+LARGEST = 0xFFFFFFFE
+
+
+@attrs.frozen(kw_only=True)
+class Owner(Match):
+    """``-m owner`` with any of its options."""
+
+    uid: Negatable[NumberRange] | None = None
+    gid: Negatable[NumberRange] | None = None
+    socket_exists: Negatable[bool] | None = None
+    supplementary: bool = False  #: the program's other groups will do, too
+
+
+def build(options: Options) -> Owner:
+    """Read the options."""
+    node = Owner(
+        uid=options.negatable("--uid-owner", _parse_ids),
+        gid=options.negatable("--gid-owner", _parse_ids),
+        socket_exists=options.negatable_flag("--socket-exists"),
+        supplementary=options.flag("--suppl-groups"),
+    )
+    if not (node.uid or node.gid or node.socket_exists):
+        raise Problem(BAD_OPTION, "owner needs an option", span=options.span)
+    if node.supplementary and not node.gid:
+        raise Problem(BAD_OPTION, "--suppl-groups needs --gid-owner", span=options.span)
+    return node
+
+
+def _parse_ids(text: str) -> NumberRange:
+    """Read ID or ID-ID; iptables-save prints numbers only."""
+    first, dash, last = text.partition("-")
+    low = parse_integer(first, LARGEST)
+    high = parse_integer(last, LARGEST) if dash else low
+    if low > high:
+        raise ValueError(f"the range {text} ends before it starts")
+    return NumberRange(low, high)
+
+
+def save(node: Owner) -> Iterator[str]:
+    """Write the options in libxt_owner's order."""
+    if node.socket_exists:
+        yield from negation(node.socket_exists)
+        yield "--socket-exists"
+    for name, test in (("--uid-owner", node.uid), ("--gid-owner", node.gid)):
+        if test:
+            yield from negation(test)
+            yield from (name, str(test.value).replace(":", "-"))
+    if node.supplementary:
+        yield "--suppl-groups"
+
+
+def meaning(node: Owner, view: View) -> Test:
+    """One answer for each kind of packets."""
+    state, algebra = view.state, view.state.algebra
+    ids = tuple(test for test in (node.uid, node.gid) if test)
+    all_negated = all(test.negated for test in (*ids, node.socket_exists) if test)
+    without = algebra.true if all_negated and not node.supplementary else algebra.false
+    of_nobody = algebra.true if all(test.negated for test in ids) else algebra.false
+    if node.socket_exists and node.socket_exists.negated:
+        of_program = of_nobody = algebra.false
+    else:
+        groups = _groups_fit(node, view)
+        of_program = algebra.all(_fits("uid", node.uid, view), groups)
+    has_program = state.is_("has_socket", 1)
+    has_open_socket = algebra.all(
+        view.says("has a socket of no program"), view.says("the socket is open")
+    )
+    return Test(
+        algebra.any(
+            algebra.all(has_program, of_program),
+            algebra.all(algebra.no(has_program), has_open_socket, of_nobody),
+            algebra.all(algebra.no(has_program), algebra.no(has_open_socket), without),
+        )
+    )
+
+
+def _fits(field: str, test: Negatable[NumberRange] | None, view: View) -> Bool:
+    if not test:
+        return view.state.algebra.true
+    inside = view.state.between(field, test.value.first, test.value.last)
+    return view.negate(inside, negated=test.negated)
+
+
+def _groups_fit(node: Owner, view: View) -> Bool:
+    if not node.supplementary or not node.gid:
+        return _fits("gid", node.gid, view)
+    inside = view.state.between("gid", node.gid.value.first, node.gid.value.last)
+    others = view.says(f"some other group is in {node.gid.value}")
+    return view.negate(view.state.algebra.any(inside, others), negated=node.gid.negated)
+
+
+def lower(node: Owner, context: Context) -> tuple[Piece, ...]:
+    """Compare where the packet must be a program's; where it need not be, rule the others out."""
+    if not context.hooks <= {"OUTPUT", "POSTROUTING"}:
+        raise Problem(BAD_PLACE, "owner works in OUTPUT and POSTROUTING only")
+    if node.supplementary:
+        raise context.refuse("nft knows one group of a program, not its other groups")
+    ids = tuple(
+        (x.Meta(key), test) for key, test in (("skuid", node.uid), ("skgid", node.gid)) if test
+    )
+    wanted = tuple(_compare(key, test.value) for key, test in ids if not test.negated)
+    unwanted = tuple(_compare(key, test.value) for key, test in ids if test.negated)
+    if node.socket_exists and node.socket_exists.negated and wanted:
+        return (NEVER,)
+    if wanted:
+        # The value is there, and with it a comparison that is negated.
+        return (*wanted, *(attrs.evolve(match, operator="!=") for match in unwanted))
+    if node.socket_exists:
+        raise context.refuse("nft cannot tell a packet without a socket from one of the kernel's")
+    return (NoneOf(tuple((match,) for match in unwanted)),)
+
+
+def _compare(key: x.Expression, ids: NumberRange) -> s.Match:
+    first, last = x.Number(ids.first), x.Number(ids.last)
+    return s.Match(key, "==", first if first == last else x.Range(first, last))
+
+
+EXTENSION = Extension(
+    name="owner",
+    node=Owner,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="meta skuid, meta skgid; negated: a helper chain that returns on them",
+    codes=(BAD_PLACE, NO_NFT_FORM),
+)

@@ -1,0 +1,81 @@
+"""pkttype: who the link layer sent the packet to.
+
+Kernel: net/netfilter/xt_pkttype.c, pkttype_mt; nft's ``meta pkttype`` is nft_meta.c. Both take a
+packet that the node sent to several and got back for a multicast or a broadcast by its address.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.values import Negatable
+from ...iptables.ast import Match
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...semantics.effects import Test
+from ...semantics.packet import PACKET_TYPES
+from ..compare import equality
+from ..extension import Extension
+from ..words import negatable_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+#: nft's words, by those that iptables-save prints.
+TYPES = {
+    "unicast": "host", "broadcast": "broadcast", "multicast": "multicast", "otherhost": "other",
+}  # fmt: skip
+_ALIASES = {"host": "unicast", "bcast": "broadcast", "mcast": "multicast"}
+
+
+@attrs.frozen
+class PktType(Match):
+    """``-m pkttype [!] --pkt-type TYPE``."""
+
+    type: Negatable[str]
+
+
+def build(options: Options) -> PktType:
+    """Read the options."""
+    return PktType(options.required_negatable("--pkt-type", _parse_type))
+
+
+def _parse_type(text: str) -> str:
+    name = _ALIASES.get(text.lower(), text.lower())
+    if name not in TYPES:
+        raise ValueError(f"“{text}” is not one of {', '.join(TYPES)}")
+    return name
+
+
+def save(node: PktType) -> Iterator[str]:
+    """Write the options."""
+    yield from negatable_option("--pkt-type", node.type)
+
+
+def meaning(node: PktType, view: View) -> Test:
+    """``skb->pkt_type == pkttype``."""
+    same = view.state.is_("packet_type", PACKET_TYPES[TYPES[node.type.value]])
+    return Test(view.negate(same, negated=node.type.negated))
+
+
+def lower(node: PktType, _context: Context) -> tuple[s.Match, ...]:
+    """The same comparison."""
+    sign = equality(negated=node.type.negated)
+    return (s.Match(x.Meta("pkttype"), sign, x.Symbol(TYPES[node.type.value])),)
+
+
+EXTENSION = Extension(
+    name="pkttype",
+    node=PktType,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="meta pkttype TYPE",
+)

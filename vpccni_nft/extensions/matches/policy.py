@@ -1,0 +1,285 @@
+"""policy: the IPsec transformations that a packet came through or goes through.
+
+Kernel: net/netfilter/xt_policy.c, policy_mt. Without ``--strict`` some transformation must be as
+the one element says; with it there must be as many as elements, each as its element says. nft's
+``ipsec`` (nft_xfrm.c) reads one transformation by its number, and of it the SPI and the request,
+not the protocol or the mode. iptables takes a tunnel's addresses together with its mode only.
+
+For what came in, kernels put the elements of a strict rule beside the wrong transformations
+(``pos = i - sp->len + 1``, mended in 2026), so that only a single one has one meaning.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import attrs
+
+from ...core.diagnostics import BAD_OPTION, BAD_PLACE, NO_NFT_FORM, Problem
+from ...core.values import Negatable, Network, parse_integer
+from ...iptables.ast import Match
+from ...iptables.protocols import parse_protocol, protocol_name
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...semantics.effects import Test
+from ..compare import equality
+from ..extension import AnyOf, Extension, NoneOf
+from ..options import Options
+from ..words import negation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ...semantics.algebra import Bool
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..extension import Piece, Statements
+
+T = TypeVar("T")
+
+#: Most transformations of a packet (XFRM_MAX_DEPTH), and most elements of a rule.
+MOST_TRANSFORMATIONS = 6
+MOST_ELEMENTS = 4
+
+MODES = ("transport", "tunnel")
+
+#: Bits of the number of transformations.
+_COUNT_BITS = 3
+
+_HOOKS = {
+    "in": {"PREROUTING", "INPUT", "FORWARD"}, "out": {"FORWARD", "OUTPUT", "POSTROUTING"},
+}  # fmt: skip
+
+
+@attrs.frozen(kw_only=True)
+class Element:
+    """What one transformation must be; each part may be negated."""
+
+    reqid: Negatable[int] | None = None
+    spi: Negatable[int] | None = None
+    protocol: Negatable[int] | None = None
+    mode: Negatable[str] | None = None
+    tunnel_destination: Negatable[Network] | None = None
+    tunnel_source: Negatable[Network] | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Policy(Match):
+    """``-m policy --dir WAY --pol none|ipsec`` with elements."""
+
+    direction: str  #: ``in`` or ``out``
+    elements: tuple[Element, ...] = ()  #: none of them: ``--pol none``
+    strict: bool = False
+
+
+def build(options: Options) -> Policy:
+    """Read the options; ``--next`` stands between elements."""
+    parts: list[list[int]] = [[]]
+    for number, option in enumerate(options.given):
+        if option.name == "--next":
+            parts.append([])
+        else:
+            parts[-1].append(number)
+    segments = [
+        Options(
+            options.owner,
+            tuple(options.given[number] for number in part),
+            options.span,
+            options.evidence,
+        )
+        for part in parts
+    ]
+    first = segments[0]
+    direction = first.required("--dir", lambda text: _one_of(text, ("in", "out")))
+    policy = first.required("--pol", lambda text: _one_of(text, ("none", "ipsec")))
+    strict = first.flag("--strict")
+    elements = tuple(map(_build_element, segments))
+    if policy == "none":
+        # iptables passes over elements here.
+        return Policy(direction=direction)
+    if len(elements) > MOST_ELEMENTS or (len(elements) > 1 and not strict):
+        raise Problem(BAD_OPTION, "--next needs --strict", span=options.span)
+    return Policy(direction=direction, elements=elements, strict=strict)
+
+
+def _build_element(options: Options) -> Element:
+    return Element(
+        reqid=options.negatable("--reqid", parse_integer),
+        spi=options.negatable("--spi", parse_integer),
+        protocol=options.negatable("--proto", parse_protocol),
+        mode=options.negatable("--mode", lambda text: _one_of(text, MODES)),
+        tunnel_destination=options.negatable("--tunnel-dst", Network.parse),
+        tunnel_source=options.negatable("--tunnel-src", Network.parse),
+    )
+
+
+def _one_of(text: str, known: tuple[str, ...]) -> str:
+    if text not in known:
+        raise ValueError(f"“{text}” is not one of {', '.join(known)}")
+    return text
+
+
+def save(node: Policy) -> Iterator[str]:
+    """Write the options in libxt_policy's order."""
+    yield from ("--dir", node.direction, "--pol", "ipsec" if node.elements else "none")
+    if node.strict:
+        yield "--strict"
+    for number, element in enumerate(node.elements):
+        if number:
+            yield "--next"
+        yield from _save_element(element)
+
+
+def _save_element(element: Element) -> Iterator[str]:
+    yield from _save_part("--reqid", element.reqid, str)
+    yield from _save_part("--spi", element.spi, hex)
+    yield from _save_part("--proto", element.protocol, protocol_name)
+    yield from _save_part("--mode", element.mode, str)
+    yield from _save_part("--tunnel-dst", element.tunnel_destination, _network_text)
+    yield from _save_part("--tunnel-src", element.tunnel_source, _network_text)
+
+
+def _save_part(name: str, test: Negatable[T] | None, text: Callable[[T], str]) -> Iterator[str]:
+    if test:
+        yield from negation(test)
+        yield from (name, text(test.value))
+
+
+def _network_text(network: Network) -> str:
+    return str(network).removesuffix(f"/{network.family.bits}")
+
+
+def meaning(node: Policy, view: View) -> Test:
+    """No transformation, some that fits, or as many as elements, each of which fits."""
+    algebra = view.state.algebra
+    count = view.ask(f"transformations {node.direction}", width=_COUNT_BITS)
+
+    def has(number: int) -> Bool:
+        return algebra.no(algebra.at_most(count, algebra.word(number, _COUNT_BITS)))
+
+    if not node.elements:
+        return Test(algebra.no(has(0)))
+    if not node.strict:
+        (element,) = node.elements
+        return Test(
+            algebra.any(
+                *(
+                    algebra.all(has(number), _element_fits(element, number, node.direction, view))
+                    for number in range(MOST_TRANSFORMATIONS)
+                )
+            )
+        )
+    as_many = algebra.equal(count, algebra.word(len(node.elements), _COUNT_BITS))
+    fits = (
+        _element_fits(element, number, node.direction, view)
+        for number, element in enumerate(node.elements)
+    )
+    return Test(algebra.all(as_many, *fits))
+
+
+def _element_fits(element: Element, number: int, direction: str, view: View) -> Bool:
+    """match_xfrm_state."""
+    algebra, bits = view.state.algebra, view.state.family.bits
+    place = f"of transformation {number} {direction}"
+    mode = None
+    if element.mode:
+        mode = Negatable[int](MODES.index(element.mode.value), element.mode.negated)
+    tests: list[Bool] = []
+    for what, test, width in (
+        ("reqid", element.reqid, 32),
+        ("spi", element.spi, 32),
+        ("protocol", element.protocol, 8),
+        ("mode", mode, 8),
+    ):
+        if test:
+            found = view.ask(f"{what} {place}", width=width)
+            same = algebra.equal(found, algebra.word(test.value, width))
+            tests.append(view.negate(same, negated=test.negated))
+    for what, network in (
+        ("destination", element.tunnel_destination),
+        ("source", element.tunnel_source),
+    ):
+        if network:
+            mask = algebra.word(network.value.mask, bits)
+            masked = algebra.both(view.ask(f"{what} {place}", width=bits), mask)
+            inside = algebra.equal(masked, algebra.word(network.value.address, bits))
+            tests.append(view.negate(inside, negated=network.negated))
+    return algebra.all(*tests)
+
+
+def lower(node: Policy, context: Context) -> tuple[Piece, ...]:
+    """Ask whether there is one; go through all that can be; or read so many and no more."""
+    if not context.hooks <= _HOOKS[node.direction]:
+        listed = ", ".join(sorted(_HOOKS[node.direction]))
+        raise Problem(BAD_PLACE, f"policy takes --dir {node.direction} in {listed} only")
+    there = x.Meta("ipsec") if node.direction == "in" else x.Rt("ipsec")
+    if not node.elements:
+        return (s.Match(there, "==", x.Symbol("missing")),)
+    for element in node.elements:
+        _refuse_what_nft_does_not_read(element, context)
+    if node.strict:
+        return _lower_strict(node, context)
+    (element,) = node.elements
+    if element == Element():
+        return (s.Match(there, "==", x.Symbol("exists")),)
+    return (AnyOf(tuple(_alternatives(element, node.direction))),)
+
+
+def _refuse_what_nft_does_not_read(element: Element, context: Context) -> None:
+    if element.protocol:
+        raise context.refuse("nft does not read the protocol of an IPsec transformation")
+    if element.mode or element.tunnel_source or element.tunnel_destination:
+        raise context.refuse("nft does not read the mode of an IPsec transformation")
+
+
+def _lower_strict(node: Policy, context: Context) -> tuple[Piece, ...]:
+    if node.direction == "in" and len(node.elements) > 1:
+        raise context.refuse(
+            "what --strict compares with what differs between kernels where there are several"
+        )
+    matches = (
+        match
+        for number, element in enumerate(node.elements)
+        for match in _tests(element, number, node.direction)
+    )
+    further = s.Match(x.Ipsec(node.direction, "reqid", len(node.elements)), ">=", x.Number(0))
+    return (*matches, NoneOf(((further,),)))
+
+
+def _tests(element: Element, number: int, direction: str) -> tuple[s.Match, ...]:
+    """Both parts of an element that nft reads."""
+    return tuple(
+        s.Match(
+            x.Ipsec(direction, key, number), equality(negated=test.negated), x.Number(test.value)
+        )
+        for key, test in (("reqid", element.reqid), ("spi", element.spi))
+        if test
+    )
+
+
+def _alternatives(element: Element, direction: str) -> Iterator[Statements]:
+    """The first transformation that fits is this one or that one: no two of these hold together."""
+    before: list[Statements] = [()]
+    for number in range(MOST_TRANSFORMATIONS):
+        tests = _tests(element, number, direction)
+        yield from ((*path, *tests) for path in before)
+        before = [(*path, *other) for path in before for other in _others(tests)]
+
+
+def _others(tests: tuple[s.Match, ...]) -> Iterator[Statements]:
+    """The ways in which tests of one transformation do not all hold, each without the others."""
+    for number, test in enumerate(tests):
+        opposite = {"==": "!=", "!=": "=="}[test.operator]
+        yield (*tests[:number], attrs.evolve(test, operator=opposite))
+
+
+EXTENSION = Extension(
+    name="policy",
+    node=Policy,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="meta ipsec, rt ipsec; ipsec in|out spnum N reqid, spi",
+    codes=(BAD_PLACE, NO_NFT_FORM),
+)

@@ -1,0 +1,86 @@
+"""quota: so many bytes, and never again.
+
+Kernel: net/netfilter/xt_quota.c, quota_mt. A packet that is larger than what is left does not fit,
+and nothing is left from then on. A dump does not hold what is left: each load begins anew, here and
+there. nft_quota.c counts bytes the other way round, up to the quota; before Linux 6.16 it took the
+packet that uses up the quota to the last byte for one too many (docs/limits).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import NO_NFT_FORM
+from ...core.values import Negatable, parse_integer
+from ...iptables.ast import Match
+from ...nft import statements as s
+from ...semantics.effects import Test
+from ...semantics.packet import Event
+from ..extension import Extension
+from ..words import negation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+#: The largest quota of nft (S64_MAX, nft_quota.c).
+LARGEST_OF_NFT = 2**63 - 1
+
+
+@attrs.frozen
+class Quota(Match):
+    """``-m quota --quota BYTES``."""
+
+    bytes: Negatable[int]
+
+    @property
+    def draws(self) -> bool:
+        """What it answers depends on what it has seen."""
+        return True
+
+
+def build(options: Options) -> Quota:
+    """Read the options."""
+    return Quota(options.required_negatable("--quota", _parse_bytes))
+
+
+def _parse_bytes(text: str) -> int:
+    return parse_integer(text, 2**64 - 1)
+
+
+def save(node: Quota) -> Iterator[str]:
+    """Write the options."""
+    yield from negation(node.bytes)
+    yield from ("--quota", str(node.bytes.value))
+
+
+def meaning(node: Quota, view: View) -> Test:
+    """As much as the packet is long is left, and is taken."""
+    algebra, wanted = view.state.algebra, f"{node.bytes.value} bytes"
+    within = algebra.equal(view.ask_here(f"within {wanted}", 1), algebra.word(1, 1))
+    spent = Event("spend", (wanted,))
+    return Test(view.negate(within, negated=node.bytes.negated), ((algebra.true, spent),))
+
+
+def lower(node: Quota, context: Context) -> tuple[s.Quota, ...]:
+    """A quota of the rule."""
+    if node.bytes.value > LARGEST_OF_NFT:
+        raise context.refuse(f"a quota of nft has at most {LARGEST_OF_NFT} bytes")
+    return (s.Quota(node.bytes.value, over=node.bytes.negated),)
+
+
+EXTENSION = Extension(
+    name="quota",
+    node=Quota,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="quota [over] N bytes",
+    codes=(NO_NFT_FORM,),
+)

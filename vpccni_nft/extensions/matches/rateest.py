@@ -1,0 +1,70 @@
+"""rateest: the rate that the target RATEEST estimates.
+
+Kernel: net/netfilter/xt_rateest.c, xt_rateest_mt. nft has no rate estimators.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_OPTION, NO_NFT_FORM, Problem
+from ...iptables.ast import Match
+from ...semantics.effects import Test
+from ..extension import Extension
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Option, Options
+
+
+@attrs.frozen
+class RateEst(Match):
+    """``-m rateest``; its options are kept as they are written, for nothing is made of them."""
+
+    words: tuple[str, ...]
+
+
+def build(options: Options) -> RateEst:
+    """Keep the options."""
+    if not options.given:
+        raise Problem(BAD_OPTION, "rateest needs an option", span=options.span)
+    return RateEst(tuple(word for option in options.given for word in _words(option)))
+
+
+def _words(option: Option) -> Iterator[str]:
+    if option.negated:
+        yield "!"
+    yield option.name
+    yield from (word.text for word in option.words)
+
+
+def save(node: RateEst) -> Iterator[str]:
+    """Write the options."""
+    yield from node.words
+
+
+def meaning(node: RateEst, view: View) -> Test:
+    """Whatever the world answers."""
+    return Test(view.says(f"the estimate at {view.place} fits {' '.join(node.words)}"))
+
+
+def lower(_node: RateEst, context: Context) -> tuple[()]:
+    """Refuse."""
+    raise context.refuse("nft has no estimators of rates")
+
+
+EXTENSION = Extension(
+    name="rateest",
+    node=RateEst,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="none",
+    codes=(NO_NFT_FORM,),
+)

@@ -1,0 +1,164 @@
+"""rt: the routing header of IPv6, and the addresses in one of type 0.
+
+Kernel: net/ipv6/netfilter/ip6t_rt.c. nft's exthdr finds the header in the same way
+(ipv6_find_hdr). nft has words for the first two addresses only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_OPTION, BAD_PLACE, NO_NFT_FORM, Problem
+from ...core.values import Address, Family, Negatable, parse_integer
+from ...iptables.ast import Match
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...semantics.effects import Test
+from ..compare import equality
+from ..extension import Extension
+from ..number_ranges import NumberRange, build_range, compare_range, in_range, save_range
+from ..option_headers import compare_length
+from ..words import flags, negatable_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+#: Most addresses that a rule can name (IP6T_RT_HOPS), and most that nft can read.
+MOST_ADDRESSES, MOST_READ = 16, 2
+
+#: What follows the type and the segments left: in a header of type 0, the reserved 32 bits. The
+#: kernel reads a routing header of any type for nft, which has words for these bytes in those of
+#: type 4, and for the addresses behind them. (Its JSON cannot say ``rt0 addr[1]``.)
+RESERVED = (("last-entry", 8), ("flags", 8), ("tag", 16))
+
+
+@attrs.frozen(kw_only=True)
+class Rt(Match):
+    """``-m rt`` with any of its options, or with none."""
+
+    type: Negatable[int] | None = None
+    segments_left: Negatable[NumberRange] | None = None
+    length: Negatable[int] | None = None  #: of the header, in bytes
+    reserved: bool = False  #: whether the reserved field must be zero
+    addresses: tuple[Address, ...] = ()
+    anywhere: bool = False  #: whether other addresses may stand between them and behind
+
+
+def build(options: Options) -> Rt:
+    """Read the options."""
+    node = Rt(
+        type=options.negatable("--rt-type", parse_integer),
+        segments_left=build_range(options, "--rt-segsleft"),
+        length=options.negatable("--rt-len", parse_integer),
+        reserved=options.flag("--rt-0-res"),
+        addresses=options.value("--rt-0-addrs", _parse_addresses) or (),
+        anywhere=options.flag("--rt-0-not-strict"),
+    )
+    if node.anywhere and not node.addresses:
+        raise Problem(BAD_OPTION, "--rt-0-not-strict needs --rt-0-addrs", span=options.span)
+    if (node.reserved or node.addresses) and node.type != Negatable(0):
+        raise Problem(BAD_OPTION, "--rt-0-... needs --rt-type 0", span=options.span)
+    return node
+
+
+def _parse_addresses(text: str) -> tuple[Address, ...]:
+    found = tuple(map(Address.parse, text.split(",")))
+    if len(found) > MOST_ADDRESSES:
+        raise ValueError(f"these are more than {MOST_ADDRESSES} addresses")
+    if any(address.family is not Family.IP6 for address in found):
+        raise ValueError("a routing header of type 0 has IPv6 addresses")
+    return found
+
+
+def save(node: Rt) -> Iterator[str]:
+    """Write the options."""
+    yield from negatable_option("--rt-type", node.type)
+    yield from save_range("--rt-segsleft", node.segments_left)
+    yield from negatable_option("--rt-len", node.length)
+    yield from flags(("--rt-0-res", node.reserved))
+    if node.addresses:
+        yield from ("--rt-0-addrs", ",".join(map(str, node.addresses)))
+    yield from flags(("--rt-0-not-strict", node.anywhere))
+
+
+def meaning(node: Rt, view: View) -> Test:
+    """There is a routing header, and its fields are as asked."""
+    algebra = view.state.algebra
+
+    def is_(field: str, value: int, width: int) -> object:
+        return algebra.equal(view.ask(field, width=width), algebra.word(value, width))
+
+    left = view.ask("rt seg-left", width=8)
+    fits = [view.says("exthdr rt"), in_range(view, left, node.segments_left, 8)]
+    if node.type:
+        same = is_("rt type", node.type.value, 8) if node.type.value < 256 else algebra.false
+        fits.append(view.negate(same, negated=node.type.negated))
+    if node.length:
+        # ipv6_optlen: the field counts units of eight bytes, without the first.
+        units, odd = divmod(node.length.value, 8)
+        same = algebra.false
+        if not odd and 1 <= units <= 256:
+            same = is_("rt hdrlength", units - 1, 8)
+        fits.append(view.negate(same, negated=node.length.negated))
+    if node.reserved:
+        fits += [is_(f"srh {field}", 0, width) for field, width in RESERVED]
+    if node.anywhere:
+        fits.append(view.says(f"rt has {','.join(map(str, node.addresses))} in this order"))
+    elif node.addresses:
+        # An address has two units.
+        units = 2 * len(node.addresses)
+        fits.append(algebra.any(*(is_("rt hdrlength", units + odd, 8) for odd in (0, 1))))
+        fits += [
+            is_(f"srh sid[{place}]", address.value, 128)
+            for place, address in enumerate(node.addresses, 1)
+        ]
+    return Test(algebra.all(*fits))
+
+
+def lower(node: Rt, context: Context) -> tuple[s.Match, ...]:
+    """The same comparisons, or else whether the header is there."""
+    context.need_family("rt", Family.IP6)
+    if node.anywhere:
+        raise context.refuse("nft reads an address of a routing header at a fixed place only")
+    if len(node.addresses) > MOST_READ:
+        raise context.refuse(f"nft reads the first {MOST_READ} addresses of a routing header only")
+    there = s.Match(x.ExtensionHeader("rt"), "==", x.Symbol("exists"))
+    is_type = None
+    if node.type:
+        is_type = Negatable(NumberRange(node.type.value, node.type.value), node.type.negated)
+    fields = [
+        *compare_range(x.ExtensionHeader("rt", "type"), is_type, 8),
+        *compare_range(x.ExtensionHeader("rt", "seg-left"), node.segments_left, 8),
+    ]
+    if node.length or not fields:
+        fields += compare_length("rt", node.length, there=there)
+    if node.reserved:
+        fields += [_is("srh", field, x.Number(0)) for field, _ in RESERVED]
+    if node.addresses:
+        units = 2 * len(node.addresses)
+        fields.append(_is("rt", "hdrlength", x.Range(x.Number(units), x.Number(units + 1))))
+    for place, address in enumerate(node.addresses, 1):
+        fields.append(_is("srh", f"sid[{place}]", x.Host(address)))
+    return tuple(fields)
+
+
+def _is(header: str, field: str, value: x.Expression) -> s.Match:
+    return s.Match(x.ExtensionHeader(header, field), equality(negated=False), value)
+
+
+EXTENSION = Extension(
+    name="rt",
+    node=Rt,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="exthdr rt exists, rt type, rt seg-left, rt hdrlength, srh sid[1]",
+    codes=(BAD_PLACE, NO_NFT_FORM),
+)

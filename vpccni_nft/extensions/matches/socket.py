@@ -1,0 +1,106 @@
+"""socket: whether the node has a socket for the packet.
+
+Kernel: net/netfilter/xt_socket.c, socket_match; nft's ``socket`` (nft_socket.c) looks it up by the
+same functions (nf_socket_ipv4.c, nf_socket_ipv6.c). Sockets that listen on any address do not count
+but with ``--nowildcard``; one that is closing or not open yet does.
+
+The match makes the kernel put fragments together (nf_defrag_ipv4_enable), nft's does not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM, WHOLE_PACKETS, Problem
+from ...iptables.ast import Match
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...semantics.effects import Test
+from ..extension import Extension, NoneOf
+from ..words import flags
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..extension import Piece
+    from ..options import Options
+
+#: True of any socket; breaks the rule where there is none.
+HAS_SOCKET = s.Match(x.Socket("transparent"), "<=", x.Number(1))
+TRANSPARENT = s.Match(x.Socket("transparent"), "==", x.Number(1))
+WILDCARD = s.Match(x.Socket("wildcard"), "==", x.Number(1))
+
+
+@attrs.frozen(kw_only=True)
+class Socket(Match):
+    """``-m socket`` with any of its options."""
+
+    transparent: bool = False
+    no_wildcard: bool = False  #: sockets that listen on any address count as well
+    restore_mark: bool = False  #: the packet gets the socket's mark
+
+
+def build(options: Options) -> Socket:
+    """Read the options."""
+    return Socket(
+        transparent=options.flag("--transparent"),
+        no_wildcard=options.flag("--nowildcard"),
+        restore_mark=options.flag("--restore-skmark"),
+    )
+
+
+def save(node: Socket) -> Iterator[str]:
+    """Write the options."""
+    yield from flags(
+        ("--transparent", node.transparent),
+        ("--nowildcard", node.no_wildcard),
+        ("--restore-skmark", node.restore_mark),
+    )
+
+
+def meaning(node: Socket, view: View) -> Test:
+    """A socket is found, not for any address unless that counts, and transparent if it must be."""
+    state, algebra = view.state, view.state.algebra
+    own = algebra.any(state.is_("has_socket", 1), view.says("has a socket of no program"))
+    holds = algebra.any(own, view.says("a socket is found"))
+    full = algebra.any(state.is_("has_socket", 1), view.says("the socket is full"))
+    if not node.no_wildcard:
+        any_address = algebra.all(full, view.says("the socket is for any address"))
+        holds = algebra.all(holds, algebra.no(any_address))
+    if node.transparent:
+        holds = algebra.all(holds, view.says("the socket is transparent"))
+    if not node.restore_mark:
+        return Test(holds)
+    mark = view.ask("mark of the socket", width=32)
+    return Test(holds, assignments=((algebra.all(holds, full), "mark", mark),))
+
+
+def lower(node: Socket, context: Context) -> tuple[Piece, ...]:
+    """Look the socket up, and rule out one that is for any address."""
+    if not context.hooks <= {"PREROUTING", "INPUT"}:
+        raise Problem(BAD_PLACE, "socket works in PREROUTING and INPUT only")
+    if node.restore_mark:
+        raise context.refuse("nft's JSON cannot set the mark to that of the socket")
+    if not context.tracked:
+        context.approximate(
+            WHOLE_PACKETS,
+            "-m socket makes the kernel put fragments together, nothing in the translation does",
+        )
+    found = TRANSPARENT if node.transparent else HAS_SOCKET
+    return (found,) if node.no_wildcard else (found, NoneOf(((WILDCARD,),)))
+
+
+EXTENSION = Extension(
+    name="socket",
+    node=Socket,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="socket transparent, socket wildcard",
+    codes=(WHOLE_PACKETS, BAD_PLACE, NO_NFT_FORM),
+)

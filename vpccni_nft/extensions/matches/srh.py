@@ -1,0 +1,278 @@
+"""srh: the segment routing header of IPv6, and the segments in it.
+
+Kernel: net/ipv6/netfilter/ip6t_srh.c, srh_mt6 and srh1_mt6. A header with more segments left than
+it has segments does not match; nft cannot compare the two fields, so that one of them must be
+given. The tag is compared in the byte order of the CPU, which is little-endian on all machines of
+EC2. nft has words for the first two segments only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_OPTION, BAD_PLACE, NO_NFT_FORM, Problem
+from ...core.values import Address, Family, Negatable, Network, parse_integer
+from ...iptables.ast import Match
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...semantics.effects import Test
+from ..compare import NEVER, compare_network, equality
+from ..extension import Extension
+from ..words import negatable_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...semantics.algebra import Bool, Word
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+#: The type of the routing header (IPV6_SRCRT_TYPE_4).
+SEGMENT_ROUTING = 4
+
+LARGEST_BYTE, LARGEST_TAG = 0xFF, 0xFFFF
+
+#: nft's signs for the options' last word, and for what they say after a ``!``.
+SIGNS = {"equal": ("==", "!="), "above": (">", "<="), "below": ("<", ">=")}
+
+
+@attrs.frozen(kw_only=True)
+class Bounds:
+    """What a number of one byte is compared with, in one or several ways.
+
+    The kernel keeps one number for all three.
+    """
+
+    equal: Negatable[int] | None = None
+    above: Negatable[int] | None = None
+    below: Negatable[int] | None = None
+
+    @classmethod
+    def build(cls, options: Options, name: str) -> Bounds:
+        """Read ``[!] --srh-NAME-eq NUMBER`` and the like."""
+        bounds = cls(
+            equal=options.negatable(f"--srh-{name}-eq", _parse_byte),
+            above=options.negatable(f"--srh-{name}-gt", _parse_byte),
+            below=options.negatable(f"--srh-{name}-lt", _parse_byte),
+        )
+        if len({test.value for test in (bounds.equal, bounds.above, bounds.below) if test}) > 1:
+            message = f"the kernel keeps one number for all of --srh-{name}-eq, -gt and -lt"
+            raise Problem(BAD_OPTION, message, span=options.span)
+        return bounds
+
+    def save(self, name: str) -> Iterator[str]:
+        """Write them."""
+        yield from negatable_option(f"--srh-{name}-eq", self.equal)
+        yield from negatable_option(f"--srh-{name}-gt", self.above)
+        yield from negatable_option(f"--srh-{name}-lt", self.below)
+
+    @property
+    def only(self) -> int | None:
+        """The one number that it may be, where that is said."""
+        return self.equal.value if self.equal and not self.equal.negated else None
+
+
+@attrs.frozen(kw_only=True)
+class Srh(Match):
+    """``-m srh`` with any of its options, or with none."""
+
+    next_header: Negatable[int] | None = None
+    length: Bounds = Bounds()
+    segments_left: Bounds = Bounds()
+    last_entry: Bounds = Bounds()
+    tag: Negatable[int] | None = None
+    previous: Negatable[Network] | None = None  #: the segment that the packet comes from
+    next: Negatable[Network] | None = None  #: the one that it goes to
+    last: Negatable[Network] | None = None  #: the one where it ends
+
+
+def build(options: Options) -> Srh:
+    """Read the options."""
+    return Srh(
+        next_header=options.negatable("--srh-next-hdr", _parse_byte),
+        length=Bounds.build(options, "hdr-len"),
+        segments_left=Bounds.build(options, "segs-left"),
+        last_entry=Bounds.build(options, "last-entry"),
+        tag=options.negatable("--srh-tag", lambda text: parse_integer(text, LARGEST_TAG)),
+        previous=options.negatable("--srh-psid", Network.parse),
+        next=options.negatable("--srh-nsid", Network.parse),
+        last=options.negatable("--srh-lsid", Network.parse),
+    )
+
+
+def _parse_byte(text: str) -> int:
+    return parse_integer(text, LARGEST_BYTE)
+
+
+def save(node: Srh) -> Iterator[str]:
+    """Write the options."""
+    yield from negatable_option("--srh-next-hdr", node.next_header)
+    yield from node.length.save("hdr-len")
+    yield from node.segments_left.save("segs-left")
+    yield from node.last_entry.save("last-entry")
+    yield from negatable_option("--srh-tag", node.tag)
+    yield from negatable_option("--srh-psid", node.previous)
+    yield from negatable_option("--srh-nsid", node.next)
+    yield from negatable_option("--srh-lsid", node.last)
+
+
+# --- meaning ------------------------------------------------------------------------------------
+
+
+def meaning(node: Srh, view: View) -> Test:
+    """There is such a header, it is in order, and its fields are as asked."""
+    algebra = view.state.algebra
+    kind, left, entry = (
+        view.ask(field, width=8) for field in ("rt type", "rt seg-left", "srh last-entry")
+    )
+    fits = [
+        view.says("exthdr rt"),
+        algebra.equal(kind, algebra.word(SEGMENT_ROUTING, 8)),
+        algebra.at_most(left, entry),
+        _is(view, view.ask("rt nexthdr", width=8), node.next_header, 8),
+        *_within(view, view.ask("rt hdrlength", width=8), node.length),
+        *_within(view, left, node.segments_left),
+        *_within(view, entry, node.last_entry),
+        *_segments_fit(view, node, left, entry),
+    ]
+    if tag := node.tag:
+        swapped = Negatable(int.from_bytes(tag.value.to_bytes(2, "little"), "big"), tag.negated)
+        fits.append(_is(view, view.ask("srh tag", width=16), swapped, 16))
+    return Test(algebra.all(*fits))
+
+
+def _is(view: View, word: Word, test: Negatable[int] | None, width: int) -> Bool:
+    algebra = view.state.algebra
+    if not test:
+        return algebra.true
+    same = algebra.equal(word, algebra.word(test.value, width))
+    return view.negate(same, negated=test.negated)
+
+
+def _within(view: View, word: Word, bounds: Bounds) -> Iterator[Bool]:
+    algebra = view.state.algebra
+    yield _is(view, word, bounds.equal, 8)
+    if above := bounds.above:
+        larger = algebra.no(algebra.at_most(word, algebra.word(above.value, 8)))
+        yield view.negate(larger, negated=above.negated)
+    if below := bounds.below:
+        smaller = algebra.no(algebra.at_most(algebra.word(below.value, 8), word))
+        yield view.negate(smaller, negated=below.negated)
+
+
+def _segments_fit(view: View, node: Srh, left: Word, entry: Word) -> Iterator[Bool]:
+    """The list begins with the last segment; the next one stands before those that are behind."""
+    algebra = view.state.algebra
+    first, second = (view.ask(f"srh sid[{place}]", width=128) for place in (1, 2))
+
+    def left_is(number: int) -> Bool:
+        return algebra.equal(left, algebra.word(number, 8))
+
+    if node.previous:
+        other = view.ask("previous segment", left, width=128)
+        previous = algebra.choose(left_is(0), second, other)
+        yield algebra.no(algebra.equal(left, entry))
+        yield _segment_fits(view, previous, node.previous)
+    if node.next:
+        other = view.ask("next segment", left, width=128)
+        following = algebra.choose(left_is(1), first, algebra.choose(left_is(2), second, other))
+        yield algebra.no(left_is(0))
+        yield _segment_fits(view, following, node.next)
+    if node.last:
+        yield _segment_fits(view, first, node.last)
+
+
+def _segment_fits(view: View, segment: Word, test: Negatable[Network]) -> Bool:
+    algebra = view.state.algebra
+    masked = algebra.both(segment, algebra.word(test.value.mask, 128))
+    same = algebra.equal(masked, algebra.word(test.value.address, 128))
+    return view.negate(same, negated=test.negated)
+
+
+# --- nft ----------------------------------------------------------------------------------------
+
+
+def lower(node: Srh, context: Context) -> tuple[s.Match, ...]:
+    """The same comparisons, where one of the two fields is known that must be in order."""
+    context.need_family("srh", Family.IP6)
+    fields = [_compare("rt", "type", "==", SEGMENT_ROUTING), *_in_order(node, context)]
+    if node.next_header:
+        sign = equality(negated=node.next_header.negated)
+        number = x.Protocol(node.next_header.value)
+        fields.append(s.Match(x.ExtensionHeader("rt", "nexthdr"), sign, number))
+    fields += _lower_bounds("rt", "hdrlength", node.length)
+    fields += _lower_bounds("rt", "seg-left", node.segments_left)
+    fields += _lower_bounds("srh", "last-entry", node.last_entry)
+    if node.tag:
+        on_the_wire = node.tag.value >> 8 | (node.tag.value & 0xFF) << 8
+        sign = equality(negated=node.tag.negated)
+        fields.append(_compare("srh", "tag", sign, on_the_wire))
+    return (*fields, *_lower_segments(node, context))
+
+
+def _compare(header: str, field: str, sign: str, number: int) -> s.Match:
+    return s.Match(x.ExtensionHeader(header, field), sign, x.Number(number))
+
+
+def _in_order(node: Srh, context: Context) -> tuple[s.Match, ...]:
+    """No more segments are left than the last entry says."""
+    left, entry = node.segments_left.only, node.last_entry.only
+    if left is not None:
+        return (_compare("srh", "last-entry", ">=", left),) if left else ()
+    if entry is not None:
+        return (_compare("rt", "seg-left", "<=", entry),) if entry < LARGEST_BYTE else ()
+    raise context.refuse(
+        "the kernel compares the segments left with the last entry, and nft cannot compare fields",
+        "it can where --srh-segs-left-eq or --srh-last-entry-eq is given",
+    )
+
+
+def _lower_bounds(header: str, field: str, bounds: Bounds) -> Iterator[s.Match]:
+    for relation, signs in SIGNS.items():
+        test: Negatable[int] | None = getattr(bounds, relation)
+        if test:
+            yield _compare(header, field, signs[test.negated], test.value)
+
+
+def _lower_segments(node: Srh, context: Context) -> Iterator[s.Match]:
+    left = node.segments_left.only
+    if node.previous:
+        if left != 0:
+            raise context.refuse("nft reads the previous segment of a packet that is there only")
+        yield _compare("srh", "last-entry", "!=", 0)
+        yield from _compare_segment(2, node.previous)
+    if node.next:
+        if left == 0:
+            yield NEVER
+            return
+        if left not in {1, 2}:
+            raise context.refuse("nft reads the first two segments of a list only")
+        yield from _compare_segment(left, node.next)
+    if node.last:
+        yield from _compare_segment(1, node.last)
+
+
+def _compare_segment(place: int, test: Negatable[Network]) -> tuple[s.Match, ...]:
+    field = x.ExtensionHeader("srh", f"sid[{place}]")
+    if test.value.length == Family.IP6.bits:
+        return compare_network(field, test)
+    # nft lists a prefix of whole bytes as something that it cannot read; under a mask it does not.
+    # A segment must be there even where none of its bits count.
+    mask = x.Host(Address(Family.IP6, test.value.mask))
+    wanted = x.Host(Address(Family.IP6, test.value.address))
+    return (s.Match(x.Binary("&", field, mask), equality(negated=test.negated), wanted),)
+
+
+EXTENSION = Extension(
+    name="srh",
+    node=Srh,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="rt type 4, rt seg-left, srh last-entry, srh tag, srh sid[1]",
+    codes=(BAD_PLACE, NO_NFT_FORM),
+)

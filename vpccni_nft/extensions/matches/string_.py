@@ -1,0 +1,140 @@
+"""string: whether the packet has some text.
+
+Kernel: net/netfilter/xt_string.c and lib/ts_*.c.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_VALUE, NO_NFT_FORM, Problem
+from ...core.values import Negatable, parse_integer
+from ...iptables.ast import Match
+from ...semantics.effects import Test
+from ..extension import Extension
+from ..words import flags, negation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...nft import statements as s
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+#: Bytes of a pattern and letters of an algorithm (XT_STRING_MAX_*).
+MOST_BYTES, MOST_LETTERS = 128, 15
+#: Where the search ends if nothing is said of it.
+END = 0xFFFF
+
+#: The pieces of ``--hex-string``: bytes between bars, a letter behind a backslash, or a letter.
+_HEX = re.compile(r"\|([0-9A-Fa-f ]*)\||\\(.)|([^|\\])", re.DOTALL)
+
+
+@attrs.frozen(kw_only=True)
+class String(Match):
+    """``-m string`` with ``--string`` or ``--hex-string``, and where to look for it."""
+
+    pattern: Negatable[bytes]
+    algorithm: str
+    start: int = 0
+    end: int = END
+    ignores_case: bool = False
+
+
+def build(options: Options) -> String:
+    """Read the options."""
+    option = options.exclusive("--string", "--hex-string")
+    parse = _parse_text if option == "--string" else _parse_hexadecimal
+    offset = functools.partial(parse_integer, largest=END)
+    start, end = options.value("--from", offset), options.value("--to", offset)
+    node = String(
+        pattern=options.required_negatable(option, parse),
+        algorithm=options.required("--algo", _parse_algorithm),
+        start=start or 0,
+        end=END if end is None else end,
+        ignores_case=options.flag("--icase"),
+    )
+    if node.start > node.end:
+        raise Problem(BAD_VALUE, "--to is before --from", span=options.span)
+    return node
+
+
+def _parse_text(text: str) -> bytes:
+    return _checked(text.encode("utf-8", "surrogateescape"))
+
+
+def _parse_hexadecimal(text: str) -> bytes:
+    pieces = list(_HEX.finditer(text))
+    if sum(len(piece[0]) for piece in pieces) != len(text):
+        raise ValueError(f"“{text}” is not text with |hexadecimal digits| in it")
+    return _checked(
+        b"".join(
+            bytes.fromhex(piece[1])
+            if piece[1] is not None
+            else (piece[2] or piece[3]).encode("utf-8", "surrogateescape")
+            for piece in pieces
+        )
+    )
+
+
+def _checked(pattern: bytes) -> bytes:
+    if not 1 <= len(pattern) <= MOST_BYTES:
+        raise ValueError(f"a pattern has 1 to {MOST_BYTES} bytes")
+    return pattern
+
+
+def _parse_algorithm(text: str) -> str:
+    if not 1 <= len(text) <= MOST_LETTERS:
+        raise ValueError(f"an algorithm's name has 1 to {MOST_LETTERS} letters")
+    return text
+
+
+def save(node: String) -> Iterator[str]:
+    """Write the options; what cannot be printed makes all of the pattern hexadecimal."""
+    yield from negation(node.pattern)
+    pattern = node.pattern.value
+    if all(0x20 <= byte <= 0x7E for byte in pattern) and not pattern.endswith(b"\\"):
+        escaped = re.sub(r'(["\\])', r"\\\1", pattern.decode())
+        yield from ("--string", f'"{escaped}"')
+    else:
+        yield from ("--hex-string", f'"|{pattern.hex()}|"')
+    yield from ("--algo", node.algorithm)
+    if node.start:
+        yield from ("--from", str(node.start))
+    if node.end != END:
+        yield from ("--to", str(node.end))
+    yield from flags(("--icase", node.ignores_case))
+
+
+def meaning(node: String, view: View) -> Test:
+    """The text is somewhere in that part of the packet."""
+    case = " in any case" if node.ignores_case else ""
+    question = f"text {node.pattern.value!r}{case} in {node.start}-{node.end}"
+    found = view.says(f"{question} by {node.algorithm}")
+    return Test(view.negate(found, negated=node.pattern.negated))
+
+
+def lower(_node: String, context: Context) -> tuple[s.Match, ...]:
+    """There is no form for it."""
+    raise context.refuse(
+        "nft does not search packets for text; nor is --to one place for sure: since Linux 6.6 the "
+        "text ends before it, in older ones it begins there at the latest",
+        "u32 compares bytes at a fixed place, and has a translation",
+    )
+
+
+EXTENSION = Extension(
+    name="string",
+    node=String,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="",
+    codes=(NO_NFT_FORM,),
+)

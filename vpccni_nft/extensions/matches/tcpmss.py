@@ -1,0 +1,91 @@
+"""tcpmss: the maximum segment size that TCP's options name.
+
+Kernel: net/netfilter/xt_tcpmss.c. Without that option, the match fails, and holds after a ``!``.
+A packet whose options are cut off is dropped there (``hotdrop``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE, TCP_OPTIONS, WHOLE_PACKETS
+from ...core.values import Negatable
+from ...iptables.ast import Match
+from ...iptables.protocols import TCP
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...semantics.effects import Test
+from ..extension import Extension, NoneOf
+from ..fragments import with_transport_header
+from ..number_ranges import NumberRange, range_literal, save_range
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..extension import Piece
+    from ..options import Options
+
+LARGEST = 0xFFFF
+
+
+@attrs.frozen
+class TcpMss(Match):
+    """``-m tcpmss [!] --mss FIRST[:LAST]``."""
+
+    size: Negatable[NumberRange]
+
+
+def build(options: Options) -> TcpMss:
+    """Read the options."""
+    return TcpMss(options.required_negatable("--mss", _parse_sizes))
+
+
+def _parse_sizes(text: str) -> NumberRange:
+    sizes = NumberRange.parse(text, LARGEST)
+    if sizes.first > sizes.last:
+        raise ValueError(f"the range {sizes} ends before it starts")
+    return sizes
+
+
+def save(node: TcpMss) -> Iterable[str]:
+    """Write the options."""
+    return save_range("--mss", node.size)
+
+
+def meaning(node: TcpMss, view: View) -> Test:
+    """There is a header, and in it a size in the range, or none such after a ``!``."""
+    state, algebra = view.state, view.state.algebra
+    range_ = node.size.value
+    inside = algebra.all(state.is_("has_mss", 1), state.between("mss", range_.first, range_.last))
+    fits = view.negate(inside, negated=node.size.negated)
+    return Test(algebra.all(state.is_("fragment", 0), fits))
+
+
+def lower(node: TcpMss, context: Context) -> tuple[Piece, ...]:
+    """The same comparison; a packet without the option has no size to compare."""
+    context.need_protocol("tcpmss", TCP)
+    context.approximate(TCP_OPTIONS, "iptables passes over a segment size of a wrong length")
+    if not context.tracked:
+        context.approximate(
+            WHOLE_PACKETS, "iptables takes bytes of a further fragment for TCP options"
+        )
+    size = x.TcpOption("maxseg", "size")
+    inside = s.Match(size, "==", range_literal(node.size.value))
+    header = with_transport_header(context)
+    return (*header, NoneOf(((inside,),)) if node.size.negated else inside)
+
+
+EXTENSION = Extension(
+    name="tcpmss",
+    node=TcpMss,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="tcp option maxseg size",
+    codes=(BAD_PLACE, TCP_OPTIONS, WHOLE_PACKETS),
+)

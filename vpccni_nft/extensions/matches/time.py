@@ -1,0 +1,269 @@
+"""time: the date and the time of day.
+
+Kernel: net/netfilter/xt_time.c, time_mt, in UTC, or with ``--kerneltz`` in the kernel's own zone. A
+time of day whose end comes before its start goes over midnight; with ``--contiguous`` what comes
+after midnight belongs to the day before.
+
+nft's ``meta hour`` and ``meta time`` (nft_meta.c) are in UTC, ``meta day`` is in the kernel's zone.
+Numbers of seconds are read as they stand, where nft takes ``"10:00"`` for a time of the zone of
+whoever loads the script. nft compares nanoseconds, so that an end is one second later and left out.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_OPTION, KERNEL_ZONE, NO_NFT_FORM, Problem
+from ...core.values import parse_integer
+from ...iptables.ast import Match
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...semantics.effects import Test
+from ..compare import NEVER
+from ..extension import AnyOf, Extension
+from ..words import flags
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ...semantics.algebra import Bool
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..extension import Piece
+    from ..options import Options
+
+LAST_SECOND = 86399
+#: What iptables takes for the end of time (INT_MAX).
+LAST_DATE = 0x7FFFFFFF
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTH_DAYS = tuple(range(1, 32))
+
+#: What the parts of a date are that are not written.
+_DATE = (1970, 1, 1, 0, 0, 0)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUR, _DAY, _TIME = x.Meta("hour"), x.Meta("day"), x.Meta("time")
+
+Days = tuple[int, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Time(Match):
+    """``-m time`` with any of its options."""
+
+    start: int = 0  #: second of the day
+    stop: int = LAST_SECOND
+    month_days: Days = MONTH_DAYS
+    week_days: Days = tuple(range(7))  #: from Monday on
+    date_start: int = 0  #: second of the epoch
+    date_stop: int | None = None  #: None where it is not written: the end of time
+    kernel_zone: bool = False
+    contiguous: bool = False
+
+
+def build(options: Options) -> Time:
+    """Read the options; what is negated is kept as all the others, as the kernel does."""
+    node = Time(
+        start=_or(options.value("--timestart", _parse_time), 0),
+        stop=_or(options.value("--timestop", _parse_time), LAST_SECOND),
+        month_days=_days(options, "--monthdays", _parse_month_day, MONTH_DAYS),
+        week_days=_days(options, "--weekdays", _parse_week_day, tuple(range(7))),
+        date_start=_or(options.value("--datestart", _parse_date), 0),
+        date_stop=options.value("--datestop", _parse_date),
+        kernel_zone=options.flag("--kerneltz"),
+        contiguous=options.flag("--contiguous"),
+    )
+    if node.contiguous and node.start < node.stop:
+        raise Problem(BAD_OPTION, "--contiguous goes over midnight", span=options.span)
+    return node
+
+
+def _or(value: int | None, default: int) -> int:
+    return default if value is None else value
+
+
+def _parse_time(text: str) -> int:
+    found = re.fullmatch(r"(\d{1,2}):(\d{1,2})(?::(\d{1,2}))?", text, re.ASCII)
+    hours, minutes, seconds = (int(part or 0) for part in found.groups()) if found else (99, 0, 0)
+    if hours > 23 or minutes > 59 or seconds > 59:
+        raise ValueError(f"“{text}” is not a time of day")
+    return (hours * 60 + minutes) * 60 + seconds
+
+
+def _parse_date(text: str) -> int:
+    """Read YYYY[-MM[-DD[Thh[:mm[:ss]]]]]."""
+    found = re.fullmatch(
+        r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d)(?::(\d\d)(?::(\d\d))?)?)?)?)?", text, re.ASCII
+    )
+    try:
+        if not found:
+            raise ValueError
+        year, month, day, *clock = (
+            int(part or default) for part, default in zip(found.groups(), _DATE, strict=True)
+        )
+        hour, minute, second = clock
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+        seconds = (moment - _EPOCH) // timedelta(seconds=1)
+        if not 0 <= seconds <= 0xFFFFFFFF:
+            raise ValueError
+    except ValueError:
+        raise ValueError(f"“{text}” is not a date from 1970 on") from None
+    return seconds
+
+
+def _parse_month_day(text: str) -> int:
+    day = parse_integer(text, 31)
+    if day == 0:
+        raise ValueError("days of a month count from 1")
+    return day
+
+
+def _parse_week_day(text: str) -> int:
+    """A name, of which two letters will do, or a number from Monday on."""
+    for number, name in enumerate(DAYS):
+        if text.lower() in {name.lower(), name[:2].lower()}:
+            return number
+    day = parse_integer(text, 7)
+    if day == 0:
+        raise ValueError("days of a week count from 1")
+    return day - 1
+
+
+def _days(options: Options, name: str, parse: Callable[[str], int], every: Days) -> Days:
+    def read(text: str) -> Days:
+        return tuple(parse(word) for word in text.split(","))
+
+    test = options.negatable(name, read)
+    if not test:
+        return every
+    return tuple(day for day in every if (day in test.value) is not test.negated)
+
+
+def save(node: Time) -> Iterator[str]:
+    """Write the options in libxt_time's order."""
+    if (node.start, node.stop) != (0, LAST_SECOND):
+        yield from ("--timestart", _clock(node.start), "--timestop", _clock(node.stop))
+    if node.month_days != MONTH_DAYS:
+        yield from ("--monthdays", ",".join(map(str, node.month_days)))
+    if len(node.week_days) < len(DAYS):
+        yield from ("--weekdays", ",".join(DAYS[day] for day in node.week_days))
+    if node.date_start:
+        yield from ("--datestart", _date(node.date_start))
+    if node.date_stop is not None:
+        yield from ("--datestop", _date(node.date_stop))
+    yield from flags(("--kerneltz", node.kernel_zone), ("--contiguous", node.contiguous))
+
+
+def _clock(second: int) -> str:
+    return f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
+
+
+def _date(second: int) -> str:
+    return f"{_EPOCH + timedelta(seconds=second):%Y-%m-%dT%H:%M:%S}"
+
+
+def meaning(node: Time, view: View) -> Test:
+    """The date is between the ends, then the time of day, then the day."""
+    algebra = view.state.algebra
+    now, second = view.ask("second of the epoch", width=64), view.ask("second of the day", width=32)
+    start, stop = algebra.word(node.start, 32), algebra.word(node.stop, 32)
+    last = LAST_DATE if node.date_stop is None else node.date_stop
+    in_dates = algebra.all(
+        algebra.at_most(algebra.word(node.date_start, 64), now),
+        algebra.at_most(now, algebra.word(last, 64)),
+    )
+    after, before = algebra.at_most(start, second), algebra.at_most(second, stop)
+    in_hours = (algebra.all if node.start < node.stop else algebra.any)(after, before)
+    day_fits = _day_fits(node, view, shift=0)
+    if node.contiguous:
+        of_yesterday = _day_fits(node, view, shift=1)
+        day_fits = algebra.any(
+            algebra.all(before, of_yesterday), algebra.all(algebra.no(before), day_fits)
+        )
+    return Test(algebra.all(in_dates, in_hours, day_fits))
+
+
+def _day_fits(node: Time, view: View, shift: int) -> Bool:
+    """Whether the day so many days before is one of those."""
+    algebra = view.state.algebra
+    today = view.ask("day of the week", width=8)  # from Sunday on
+    fits = algebra.any(
+        *(algebra.equal(today, algebra.word((day + 1 + shift) % 7, 8)) for day in node.week_days)
+    )
+    if len(node.week_days) == len(DAYS):
+        fits = algebra.true
+    if node.month_days == MONTH_DAYS:
+        return fits
+    of_month = view.ask(f"day of the month {shift} days ago", width=8)
+    return algebra.all(
+        fits,
+        algebra.any(*(algebra.equal(of_month, algebra.word(day, 8)) for day in node.month_days)),
+    )
+
+
+def lower(node: Time, context: Context) -> tuple[Piece, ...]:
+    """Compare the date, the time of day and the day."""
+    if node.month_days != MONTH_DAYS:
+        raise context.refuse("nft does not know the day of the month")
+    every_day = len(node.week_days) == len(DAYS)
+    if node.kernel_zone or not every_day:
+        context.approximate(
+            KERNEL_ZONE,
+            "nft knows the day of the week in the kernel's time zone and all other times in UTC:"
+            " the kernel's zone is taken for UTC",
+        )
+    dates = tuple(_compare_dates(node))
+    if not node.contiguous or every_day:
+        return (*dates, *_compare_hours(node), *_compare_days(node.week_days))
+    yesterday = tuple(sorted((day + 1) % 7 for day in node.week_days))
+    early = (s.Match(_HOUR, "<=", x.Number(node.stop)), *_compare_days(yesterday))
+    late = s.Match(_HOUR, ">=", x.Number(max(node.start, node.stop + 1)))
+    return (*dates, AnyOf((early, (late, *_compare_days(node.week_days)))))
+
+
+def _compare_dates(node: Time) -> Iterator[s.Match]:
+    if node.date_start:
+        yield s.Match(_TIME, ">=", x.Number(node.date_start))
+    last = LAST_DATE if node.date_stop is None else node.date_stop
+    yield s.Match(_TIME, "<", x.Number(last + 1))
+
+
+def _compare_hours(node: Time) -> tuple[s.Match, ...]:
+    start, stop = node.start, node.stop
+    if (start, stop) == (0, LAST_SECOND):
+        return ()
+    if start < stop:
+        return (s.Match(_HOUR, "==", x.Range(x.Number(start), x.Number(stop))),)
+    # Over midnight: all but what is between. The kernel takes equal ends for the whole day.
+    first, last = stop + 1, start - 1
+    if first > last:
+        return ()
+    between = x.Number(first) if first == last else x.Range(x.Number(first), x.Number(last))
+    return (s.Match(_HOUR, "!=", between),)
+
+
+def _compare_days(days: Days) -> tuple[s.Match, ...]:
+    """nft counts from Sunday on."""
+    if len(days) == len(DAYS):
+        return ()
+    if not days:
+        return (NEVER,)
+    numbers = tuple(x.Number(number) for number in sorted((day + 1) % 7 for day in days))
+    right = numbers[0] if len(numbers) == 1 else x.AnonymousSet(numbers)
+    return (s.Match(_DAY, "==", right),)
+
+
+EXTENSION = Extension(
+    name="time",
+    node=Time,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="meta hour FIRST-LAST, meta day { DAYS }, meta time < END",
+    codes=(KERNEL_ZONE, NO_NFT_FORM),
+)

@@ -1,0 +1,293 @@
+"""u32: 32 bits of the packet, masked, shifted and compared.
+
+Kernel: net/netfilter/xt_u32.c. Offsets count from the network header. A packet that ends before the
+bits does not match, and does after a ``!``. ``@`` moves on by what was read so far: nft can follow
+it from the length of the IPv4 header to the transport header, and no further.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import NO_NFT_FORM
+from ...core.values import Family, Negatable, parse_integer
+from ...iptables.ast import Match
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...semantics.effects import Test
+from ..compare import NEVER
+from ..extension import Extension, NoneOf
+from ..number_ranges import LARGEST, NumberRange, range_literal
+from ..words import negation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ...semantics.algebra import Bool, Word
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..extension import Piece
+    from ..options import Options
+
+#: Tests of a match; numbers before the equals sign and ranges after it (XT_U32_MAXSIZE).
+MOST_TESTS, MOST_PARTS = 10, 10
+
+#: Bytes behind the start of a header that the kernel reads from for nft (before Linux 6.9).
+LAST_OFFSET = 255
+
+_NUMBER = r"0[xX][0-9a-fA-F]+|[0-9]+"
+_STEP = re.compile(rf"\s*(&|<<|>>|@)\s*({_NUMBER})")
+_LOCATION = re.compile(rf"\s*({_NUMBER})((?:\s*(?:&|<<|>>|@)\s*(?:{_NUMBER}))*)\s*")
+
+
+#: First and last of some numbers; there are none where the first is larger.
+Numbers = tuple[int, int]
+
+
+@attrs.frozen
+class Step:
+    """One operation on what was read: ``&``, ``<<`` or ``>>``, or ``@``, which reads elsewhere."""
+
+    operator: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.operator}{self.number:#x}"
+
+
+@attrs.frozen
+class Comparison:
+    """What is read from where, what is done to it, and what it must be."""
+
+    offset: int
+    steps: tuple[Step, ...]
+    ranges: tuple[Numbers, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Comparison:
+        """Read ``OFFSET[STEP...]=RANGE[,RANGE...]``."""
+        location, equals, values = text.partition("=")
+        match = _LOCATION.fullmatch(location)
+        if not match or not equals:
+            raise ValueError(f"“{text.strip()}” is not a test of u32")
+        steps = tuple(Step(sign, parse_integer(number)) for sign, number in _STEP.findall(match[2]))
+        if any(step.operator in {"<<", ">>"} and step.number > 31 for step in steps):
+            raise ValueError("a shift by more than 31 bits")
+        ranges = tuple(_parse_numbers(value.strip()) for value in values.split(","))
+        if len(steps) >= MOST_PARTS or len(ranges) > MOST_PARTS:
+            raise ValueError(f"a side of a test has at most {MOST_PARTS} numbers or ranges")
+        return cls(parse_integer(match[1]), steps, ranges)
+
+    def __str__(self) -> str:
+        ranges = ",".join(
+            f"{first:#x}" if first == last else f"{first:#x}:{last:#x}"
+            for first, last in self.ranges
+        )
+        return f"{self.offset:#x}{''.join(map(str, self.steps))}={ranges}"
+
+
+def _parse_numbers(text: str) -> Numbers:
+    first, colon, last = text.partition(":")
+    number = parse_integer(first)
+    return number, parse_integer(last) if colon else number
+
+
+Comparisons = tuple[Comparison, ...]
+
+
+@attrs.frozen
+class U32(Match):
+    """``-m u32 [!] --u32 "TEST[&&TEST...]"``."""
+
+    tests: Negatable[Comparisons]
+
+
+def build(options: Options) -> U32:
+    """Read the options."""
+    return U32(options.required_negatable("--u32", _parse_tests))
+
+
+def _parse_tests(text: str) -> Comparisons:
+    found = tuple(map(Comparison.parse, text.split("&&")))
+    if len(found) > MOST_TESTS:
+        raise ValueError(f"u32 makes at most {MOST_TESTS} tests")
+    return found
+
+
+def save(node: U32) -> Iterator[str]:
+    """Write the options."""
+    yield from negation(node.tests)
+    yield from ("--u32", f'"{"&&".join(map(str, node.tests.value))}"')
+
+
+def meaning(node: U32, view: View) -> Test:
+    """Every test finds its bits in the packet, and its number in one of its ranges."""
+    fits = view.state.algebra.all(*(_comparison_fits(view, one) for one in node.tests.value))
+    return Test(view.negate(fits, negated=node.tests.negated))
+
+
+def _comparison_fits(view: View, test: Comparison) -> Bool:
+    algebra = view.state.algebra
+    word, there = _load(view, f"network {8 * test.offset}+32")
+    for index, step in enumerate(test.steps):
+        number = algebra.word(step.number, 32)
+        match step.operator:
+            case "&":
+                word = algebra.both(word, number)
+            case ">>":
+                kept = 32 - step.number
+                word = algebra.joined(
+                    algebra.word(0, step.number), algebra.part(word, step.number, kept), kept
+                )
+            case "<<":
+                kept = algebra.part(word, 0, 32 - step.number)
+                word = algebra.joined(kept, algebra.word(0, step.number), step.number)
+            case _:
+                before = str(attrs.evolve(test, steps=test.steps[:index], ranges=()))
+                if view.state.family is Family.IP and before == "0x0>>0x16&0x3c=":
+                    word, found = _load(view, f"transport {8 * step.number}+32")
+                else:
+                    word, found = _load(view, "network further on", word, number)
+                there = algebra.all(there, found)
+    inside = algebra.any(
+        *(
+            algebra.all(
+                algebra.at_most(algebra.word(first, 32), word),
+                algebra.at_most(word, algebra.word(last, 32)),
+            )
+            for first, last in test.ranges
+        )
+    )
+    return algebra.all(there, inside)
+
+
+def _load(view: View, place: str, *arguments: Word) -> tuple[Word, Bool]:
+    return (
+        view.ask(f"bits {place}", *arguments, width=32),
+        view.says(f"has bits {place}", *arguments),
+    )
+
+
+# --- nft ----------------------------------------------------------------------------------------
+
+#: What leads from the first 32 bits to the length of the IPv4 header, in bytes.
+_TO_TRANSPORT = (Step(">>", 22), Step("&", 0x3C))
+
+#: The offset of a fragment, in the 32 bits from the fourth byte on.
+_FRAGMENT_BYTE, _FRAGMENT_BITS = 4, 0x1FFF
+
+
+@attrs.frozen
+class _Bits:
+    """32 bits of the packet under a mask, shifted right; left where the number is negative."""
+
+    base: str
+    offset: int
+    mask: int = LARGEST
+    shift: int = 0
+
+    def step(self, step: Step) -> _Bits:
+        """Mask or shift what there is; bits that are shifted out do not come back."""
+        if step.operator == "&":
+            return attrs.evolve(self, mask=self.mask & self._unshifted(step.number))
+        shift = self.shift + (step.number if step.operator == ">>" else -step.number)
+        shifted = attrs.evolve(self, shift=shift)
+        return attrs.evolve(shifted, mask=self.mask & shifted._unshifted(LARGEST))
+
+    def _unshifted(self, number: int) -> int:
+        moved = number << self.shift if self.shift >= 0 else number >> -self.shift
+        return moved & LARGEST
+
+    def unshifted(self, ranges: Iterable[Numbers]) -> Iterator[NumberRange]:
+        """The ranges of the masked bits that the shift brings into the given ones."""
+        for smallest, largest in ranges:
+            if self.shift >= 0:
+                # What a right shift drops is not in the mask.
+                first, last = smallest << self.shift, largest << self.shift
+            else:
+                first, last = -(-smallest >> -self.shift), largest >> -self.shift
+            last = min(last, LARGEST)
+            if first <= last and not (first == last and first & ~self.mask):
+                yield NumberRange(first, last)
+
+
+def lower(node: U32, context: Context) -> tuple[Piece, ...]:
+    """Compare the bits where they stand; a negated match is one that not all tests pass."""
+    whole = context.tracked
+    tests: list[s.Match] = []
+    for comparison in node.tests.value:
+        bits = _locate(comparison, context, whole=whole)
+        tests.append(_compare(bits, comparison.ranges))
+        whole = whole or _excludes_fragments(bits, comparison)
+    return (NoneOf((tuple(tests),)),) if node.tests.negated else tuple(tests)
+
+
+def _locate(test: Comparison, context: Context, *, whole: bool) -> _Bits:
+    """Follow the steps; ``whole`` says that the packet has a transport header."""
+    bits = _Bits("nh", test.offset)
+    for index, step in enumerate(test.steps):
+        if step.operator != "@":
+            bits = bits.step(step)
+            continue
+        is_known = (test.offset, test.steps[:index]) == (0, _TO_TRANSPORT)
+        if not is_known or context.family is not Family.IP:
+            raise context.refuse(
+                "nft follows @ from 0>>22&0x3c to the IPv4 transport header only",
+                "it reads no offset from a packet",
+            )
+        if not whole:
+            raise context.refuse(
+                "nft is not sure to read the transport header's place in a further fragment",
+                "test for fragments first, with 4&0x1fff=0",
+            )
+        bits = _Bits("th", step.number)
+    if bits.offset > LAST_OFFSET:
+        raise context.refuse(f"nft reads bytes up to {LAST_OFFSET} of a header only")
+    return bits
+
+
+def _excludes_fragments(bits: _Bits, test: Comparison) -> bool:
+    return (
+        (bits.base, bits.offset, bits.shift) == ("nh", _FRAGMENT_BYTE, 0)
+        and bits.mask & _FRAGMENT_BITS == _FRAGMENT_BITS
+        and all(first == last and not first & _FRAGMENT_BITS for first, last in test.ranges)
+    )
+
+
+def _compare(bits: _Bits, ranges: tuple[Numbers, ...]) -> s.Match:
+    field = x.RawPayload(bits.base, 8 * bits.offset, 32)
+    merged = _merged(bits.unshifted(ranges))
+    if not merged:
+        return NEVER
+    if merged[0].first == 0 and merged[0].last >= bits.mask:
+        # Whatever it is, the packet must have it.
+        return s.Match(field, ">=", x.Number(0))
+    masked = field if bits.mask == LARGEST else x.Binary("&", field, x.Hex(bits.mask))
+    literals = tuple(range_literal(one, x.Hex) for one in merged)
+    return s.Match(masked, "==", literals[0] if len(literals) == 1 else x.AnonymousSet(literals))
+
+
+def _merged(ranges: Iterable[NumberRange]) -> list[NumberRange]:
+    """The same numbers in order and without overlaps, which nft's sets do not take."""
+    merged: list[NumberRange] = []
+    for one in sorted(ranges, key=lambda one: one.first):
+        if merged and one.first <= merged[-1].last + 1:
+            merged[-1] = NumberRange(merged[-1].first, max(merged[-1].last, one.last))
+        else:
+            merged.append(one)
+    return merged
+
+
+EXTENSION = Extension(
+    name="u32",
+    node=U32,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="@nh,OFFSET,32 & MASK == VALUE",
+    codes=(NO_NFT_FORM,),
+)

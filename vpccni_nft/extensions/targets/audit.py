@@ -1,0 +1,69 @@
+"""AUDIT: a record of the packet in the audit log, and on with the next rule.
+
+Kernel: net/netfilter/xt_AUDIT.c. It writes the mark, the addresses and the protocol, as nft_log.c
+does for the level ``audit``. What ``--type`` says is checked and not written (since Linux 4.12).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...iptables.ast import Target
+from ...nft import statements as s
+from ...semantics.effects import Effect
+from ...semantics.packet import Event
+from ..extension import Extension
+
+if TYPE_CHECKING:
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+
+TYPES = ("accept", "drop", "reject")
+
+
+@attrs.frozen
+class Audit(Target):
+    """``-j AUDIT --type TYPE``."""
+
+    type: str
+
+
+def build(options: Options) -> Audit:
+    """Read the options."""
+    return Audit(options.required("--type", _parse_type))
+
+
+def _parse_type(text: str) -> str:
+    if text not in TYPES:
+        raise ValueError(f"“{text}” is not one of {', '.join(TYPES)}")
+    return text
+
+
+def save(node: Audit) -> tuple[str, ...]:
+    """Write the options."""
+    return ("--type", node.type)
+
+
+def meaning(_node: Audit, _view: View) -> Effect:
+    """A record of the kind NETFILTER_PKT."""
+    return Effect(events=(Event("audit"),))
+
+
+def lower(_node: Audit, _context: Context) -> tuple[s.Statement, ...]:
+    """A record of the same kind."""
+    return (s.Log(level="audit"),)
+
+
+EXTENSION = Extension(
+    name="AUDIT",
+    node=Audit,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="log level audit",
+)

@@ -1,0 +1,69 @@
+"""CHECKSUM: fill in the checksum that the network card would have filled in.
+
+Kernel: net/netfilter/xt_CHECKSUM.c, in the mangle table only: skb_checksum_help for a packet whose
+checksum is not there yet. nft has no statement that computes a checksum.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_OPTION, BAD_PLACE, NO_NFT_FORM, Problem
+from ...iptables.ast import Target
+from ...semantics.effects import Effect
+from ...semantics.packet import Event
+from ..extension import Extension
+
+if TYPE_CHECKING:
+    from ...nft import statements as s
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+
+@attrs.frozen
+class Checksum(Target):
+    """``-j CHECKSUM --checksum-fill``."""
+
+
+def build(options: Options) -> Checksum:
+    """Read the option, which has to be there."""
+    if not options.flag("--checksum-fill"):
+        raise Problem(BAD_OPTION, "CHECKSUM needs --checksum-fill", span=options.span)
+    return Checksum()
+
+
+def save(_node: Checksum) -> tuple[str, ...]:
+    """Write the option."""
+    return ("--checksum-fill",)
+
+
+def meaning(_node: Checksum, _view: View) -> Effect:
+    """skb_checksum_help where the checksum is still to be computed."""
+    return Effect(events=(Event("fill checksum"),))
+
+
+def lower(_node: Checksum, context: Context) -> tuple[s.Statement, ...]:
+    """There is no form."""
+    context.need_table("CHECKSUM", "mangle")
+    raise context.refuse(
+        "nft has no statement that fills in a checksum",
+        "programs that need it read packets past the network stack, such as old DHCP clients",
+    )
+
+
+EXTENSION = Extension(
+    name="CHECKSUM",
+    node=Checksum,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="refused: nft cannot compute a checksum",
+    codes=(
+        BAD_PLACE,
+        NO_NFT_FORM,
+    ),
+)

@@ -1,0 +1,71 @@
+"""CLASSIFY: the class in which traffic control sends the packet.
+
+Kernel: net/netfilter/xt_CLASSIFY.c, in chains that only FORWARD, OUTPUT and POSTROUTING lead to:
+``skb->priority = class``, as nft_meta_set_eval does.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...iptables.ast import Target
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...semantics.effects import Effect
+from ..extension import Extension
+
+if TYPE_CHECKING:
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+
+@attrs.frozen
+class Classify(Target):
+    """``-j CLASSIFY --set-class MAJOR:MINOR``."""
+
+    major: int
+    minor: int
+
+
+def build(options: Options) -> Classify:
+    """Read the option."""
+    return Classify(*options.required("--set-class", _parse_class))
+
+
+def _parse_class(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"([0-9A-Fa-f]{1,4}):([0-9A-Fa-f]{1,4})", text)
+    if not found:
+        raise ValueError(f"“{text}” is not a class such as 1:ffff")
+    return int(found[1], 16), int(found[2], 16)
+
+
+def save(node: Classify) -> tuple[str, ...]:
+    """Write the option, with four digits a part (libxt_CLASSIFY 1.8.9)."""
+    return ("--set-class", f"{node.major:04x}:{node.minor:04x}")
+
+
+def meaning(node: Classify, view: View) -> Effect:
+    """The priority of the packet."""
+    state = view.state
+    priority = state.word("priority", node.major << 16 | node.minor)
+    return Effect(assignments=((state.algebra.true, "priority", priority),))
+
+
+def lower(node: Classify, _context: Context) -> tuple[s.Statement, ...]:
+    """The same number; nft writes it as a class as well, with words for two of them."""
+    return (s.Set(x.Meta("priority"), x.Hex(node.major << 16 | node.minor)),)
+
+
+EXTENSION = Extension(
+    name="CLASSIFY",
+    node=Classify,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="meta priority set CLASS",
+)

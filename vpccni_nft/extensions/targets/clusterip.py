@@ -1,0 +1,98 @@
+"""CLUSTERIP: one of several nodes with one address answers, by a hash of the packet.
+
+Kernel: net/ipv4/netfilter/ipt_CLUSTERIP.c until Linux 6.2. It answers ARP requests with a multicast
+address, and takes packets whose hash is for this node. nft has no such statement.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_OPTION, NO_NFT_FORM, Problem
+from ...core.values import parse_integer
+from ...iptables.ast import Target
+from ...semantics.effects import Effect
+from ...semantics.packet import ACCEPT, DROP, Event
+from ..extension import Extension
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...nft import statements as s
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+MODES = ("sourceip", "sourceip-sourceport", "sourceip-sourceport-destport")
+
+
+@attrs.frozen(kw_only=True)
+class ClusterIp(Target):
+    """``-j CLUSTERIP --new`` with its options; all of them are printed."""
+
+    mode: str
+    mac: str
+    nodes: int
+    node: int
+    seed: int = 0
+
+
+def build(options: Options) -> ClusterIp:
+    """Read the options."""
+    if not options.flag("--new"):
+        raise Problem(BAD_OPTION, "CLUSTERIP needs --new", span=options.span)
+    return ClusterIp(
+        mode=options.required("--hashmode", _parse_mode),
+        mac=options.required("--clustermac", str),
+        nodes=options.required("--total-nodes", lambda text: parse_integer(text, 16)),
+        node=options.required("--local-node", lambda text: parse_integer(text, 16)),
+        seed=options.value("--hash-init", lambda text: parse_integer(text, 0xFFFFFFFF)) or 0,
+    )
+
+
+def _parse_mode(text: str) -> str:
+    if text not in MODES:
+        raise ValueError(f"“{text}” is not one of {', '.join(MODES)}")
+    return text
+
+
+def save(node: ClusterIp) -> Iterator[str]:
+    """Write the options in libipt_CLUSTERIP's order."""
+    yield from ("--new", "--hashmode", node.mode, "--clustermac", node.mac)
+    yield from ("--total-nodes", str(node.nodes), "--local-node", str(node.node))
+    yield from ("--hash-init", str(node.seed))
+
+
+def meaning(node: ClusterIp, view: View) -> Effect:
+    """Accept what the hash gives to this node, drop the rest."""
+    state = view.state
+    ends = (state.fields[name] for name in ("saddr", "sport", "dport"))
+    name = f"cluster {node.mode} {node.nodes} {node.node} {node.seed}"
+    ours = view.says(name, *ends)
+    return Effect(
+        events=(Event("cluster", (node.mac,)),),
+        verdicts=((state.algebra.no(ours), DROP),),
+        verdict=ACCEPT,
+    )
+
+
+def lower(_node: ClusterIp, context: Context) -> tuple[s.Statement, ...]:
+    """There is no form."""
+    raise context.refuse(
+        "nft does not answer for an address that several nodes have",
+        "Linux has no CLUSTERIP since 6.3, either; the match cluster took its place",
+    )
+
+
+EXTENSION = Extension(
+    name="CLUSTERIP",
+    node=ClusterIp,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="refused: nft answers for no address; gone since Linux 6.3",
+    codes=(NO_NFT_FORM,),
+)

@@ -1,0 +1,70 @@
+"""CONNSECMARK: copy the security mark between the packet and its connection.
+
+Kernel: net/netfilter/xt_CONNSECMARK.c, in the tables mangle and security. ``--save`` keeps a mark
+that the connection has, and ``--restore`` one that the packet has. nft copies both marks, but
+compares neither with zero: it would overwrite what the kernel keeps here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
+from ...iptables.ast import Target
+from ...semantics.effects import Effect
+from ...semantics.packet import Event
+from ..extension import Extension
+
+if TYPE_CHECKING:
+    from ...nft import statements as s
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+
+@attrs.frozen
+class ConnSecMark(Target):
+    """``-j CONNSECMARK --save`` or ``--restore``."""
+
+    restore: bool
+
+
+def build(options: Options) -> ConnSecMark:
+    """Read the options."""
+    return ConnSecMark(options.exclusive("--save", "--restore") == "--restore")
+
+
+def save(node: ConnSecMark) -> tuple[str, ...]:
+    """Write the option."""
+    return ("--restore" if node.restore else "--save",)
+
+
+def meaning(node: ConnSecMark, _view: View) -> Effect:
+    """secmark_save or secmark_restore; security marks are no fields of packets here."""
+    return Effect(events=(Event("security mark", ("restore" if node.restore else "save",)),))
+
+
+def lower(_node: ConnSecMark, context: Context) -> tuple[s.Statement, ...]:
+    """There is no form."""
+    context.need_table("CONNSECMARK", "mangle", "security")
+    raise context.refuse(
+        "nft cannot ask whether there is a security mark already, and would overwrite it"
+    )
+
+
+EXTENSION = Extension(
+    name="CONNSECMARK",
+    node=ConnSecMark,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="refused: nft compares no security mark",
+    codes=(
+        BAD_PLACE,
+        NO_NFT_FORM,
+    ),
+    uses_conntrack=True,
+)

@@ -1,0 +1,71 @@
+"""DSCP: the class of service of a packet.
+
+Kernel: net/netfilter/xt_DSCP.c, dscp_tg, in the mangle table only. The two bits for ECN beside it
+stay, with nft too, and both mend the checksum of the IPv4 header.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE
+from ...core.values import parse_integer
+from ...iptables.ast import Target
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...nft.expressions import NETWORK_HEADER
+from ...semantics.effects import Effect
+from ..extension import Extension
+
+if TYPE_CHECKING:
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+#: The largest of six bits.
+LARGEST = 0x3F
+
+
+@attrs.frozen
+class SetDscp(Target):
+    """``-j DSCP --set-dscp VALUE``."""
+
+    value: int
+
+
+def build(options: Options) -> SetDscp:
+    """Read the option; iptables-save writes classes as numbers."""
+    return SetDscp(options.required("--set-dscp", lambda text: parse_integer(text, LARGEST)))
+
+
+def save(node: SetDscp) -> tuple[str, ...]:
+    """Write the option."""
+    return ("--set-dscp", f"{node.value:#04x}")
+
+
+def meaning(node: SetDscp, view: View) -> Effect:
+    """The upper six bits of the byte."""
+    state, algebra = view.state, view.state.algebra
+    rest = algebra.both(state.fields["tos"], state.word("tos", 3))
+    tos = algebra.either(rest, state.word("tos", node.value << 2))
+    return Effect(assignments=((algebra.true, "tos", tos),))
+
+
+def lower(node: SetDscp, context: Context) -> tuple[s.Statement, ...]:
+    """The field of the same name."""
+    context.need_table("DSCP", "mangle")
+    return (s.Set(x.Payload(NETWORK_HEADER[context.family], "dscp"), x.Number(node.value)),)
+
+
+EXTENSION = Extension(
+    name="DSCP",
+    node=SetDscp,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="ip|ip6 dscp set VALUE",
+    codes=(BAD_PLACE,),
+)

@@ -1,0 +1,142 @@
+"""ECN: the bits for explicit congestion notification, in the IPv4 header or the TCP header.
+
+Kernel: net/ipv4/netfilter/ipt_ECN.c, in the mangle table only, for TCP only behind ``-p tcp``.
+nft writes whole values into TCP's flags. So there is a rule for each combination of the flags that
+stay. The target writes where TCP's flags would be in further fragments, too, which have none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_OPTION, BAD_PLACE, NO_NFT_FORM, WHOLE_PACKETS, Problem
+from ...core.values import Family, parse_integer
+from ...iptables.ast import Target
+from ...iptables.protocols import TCP
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...semantics.effects import Effect
+from ..extension import Extension
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...semantics.algebra import Bool, Word
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+#: TCP's flags by nft's names, the lowest bit first; nft calls ECE so.
+FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr")
+
+#: The bits of both flags (linux/tcp.h).
+_ECE, _CWR = 0x40, 0x80
+
+
+@attrs.frozen(kw_only=True)
+class SetEcn(Target):
+    """``-j ECN`` with its options; ``--ecn-tcp-remove`` is both flags of TCP at zero."""
+
+    ece: int | None = None
+    cwr: int | None = None
+    ip: int | None = None  #: the two bits of the IPv4 header
+
+
+def build(options: Options) -> SetEcn:
+    """Read the options."""
+    ece = options.value("--ecn-tcp-ece", lambda text: parse_integer(text, 1))
+    cwr = options.value("--ecn-tcp-cwr", lambda text: parse_integer(text, 1))
+    ip = options.value("--ecn-ip-ect", lambda text: parse_integer(text, 3))
+    removes = options.flag("--ecn-tcp-remove")
+    if (removes and (ece, cwr) != (None, None)) or not (removes or (ece, cwr, ip) != (None,) * 3):
+        message = "ECN needs --ecn-tcp-remove, or else some of its other options"
+        raise Problem(BAD_OPTION, message, span=options.span)
+    return SetEcn(ece=0, cwr=0, ip=ip) if removes else SetEcn(ece=ece, cwr=cwr, ip=ip)
+
+
+def save(node: SetEcn) -> Iterator[str]:
+    """Write the options; libipt_ECN prints nothing of the header beside ``--ecn-tcp-remove``."""
+    if (node.ece, node.cwr) == (0, 0):
+        yield "--ecn-tcp-remove"
+        return
+    for name, value in (
+        ("--ecn-tcp-ece", node.ece),
+        ("--ecn-tcp-cwr", node.cwr),
+        ("--ecn-ip-ect", node.ip),
+    ):
+        if value is not None:
+            yield from (name, str(value))
+
+
+def meaning(node: SetEcn, view: View) -> Effect:
+    """set_ect_ip and set_ect_tcp; of a further fragment nothing is known here."""
+    state, algebra = view.state, view.state.algebra
+    assignments: list[tuple[Bool, str, Word]] = []
+    if node.ip is not None:
+        kept = algebra.both(state.fields["tos"], state.word("tos", 0xFC))
+        tos = algebra.either(kept, state.word("tos", node.ip))
+        assignments.append((algebra.true, "tos", tos))
+    if (node.ece, node.cwr) != (None, None):
+        flags = state.fields["tcp_flags"]
+        for bit, value in ((_ECE, node.ece), (_CWR, node.cwr)):
+            if value is not None:
+                flags = algebra.both(flags, state.word("tcp_flags", 0xFF ^ bit))
+                flags = algebra.either(flags, state.word("tcp_flags", bit * value))
+        has_header = algebra.all(state.is_("protocol", TCP), state.is_("fragment", 0))
+        assignments.append((has_header, "tcp_flags", flags))
+    return Effect(assignments=tuple(assignments))
+
+
+def lower(node: SetEcn, context: Context) -> tuple[s.Statement, ...]:
+    """The field of IPv4 at once; TCP's flags in a helper chain."""
+    context.need_table("ECN", "mangle")
+    if context.family is not Family.IP:
+        raise context.refuse("ip6tables has no target ECN")
+    statements: list[s.Statement] = []
+    if node.ip is not None:
+        statements.append(s.Set(x.Payload("ip", "ecn"), x.Number(node.ip)))
+    wanted = {
+        name: value for name, value in (("ecn", node.ece), ("cwr", node.cwr)) if value is not None
+    }
+    if wanted:
+        context.need_protocol("ECN for TCP", TCP)
+        if not context.tracked:
+            context.approximate(WHOLE_PACKETS, "iptables writes into further fragments as well")
+        name = "-".join(f"{flag}-{value}" for flag, value in wanted.items())
+        statements.append(s.Jump(context.helper(f"set-{name}", *_flag_rules(wanted))))
+    return tuple(statements)
+
+
+def _flag_rules(wanted: dict[str, int]) -> Iterator[tuple[s.Statement, ...]]:
+    """Leave packets alone that are right, and give each of the others all of its flags anew."""
+    flags = x.Payload("tcp", "flags")
+    new = tuple(name for name, value in wanted.items() if value)
+    as_wanted = s.Match(x.Binary("&", flags, x.Flags(tuple(wanted))), "==", _flags(new))
+    yield (as_wanted, s.Return())
+    others = tuple(name for name in FLAGS if name not in wanted)
+    for bits in range(1 << len(others)):
+        kept = tuple(name for place, name in enumerate(others) if bits >> place & 1)
+        fits = s.Match(x.Binary("&", flags, x.Flags(others)), "==", _flags(kept))
+        yield (fits, s.Set(flags, _flags(kept + new)), s.Return())
+
+
+def _flags(names: tuple[str, ...]) -> x.Expression:
+    return x.Flags(names) if names else x.Hex(0)
+
+
+EXTENSION = Extension(
+    name="ECN",
+    node=SetEcn,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="ip ecn set VALUE; tcp flags set ..., a rule for each combination in a helper chain",
+    codes=(
+        BAD_PLACE,
+        NO_NFT_FORM,
+        WHOLE_PACKETS,
+    ),
+)

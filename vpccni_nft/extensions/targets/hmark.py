@@ -1,0 +1,99 @@
+"""HMARK: a mark from a hash of the packet's addresses, ports and protocol.
+
+Kernel: net/netfilter/xt_HMARK.c, in the mangle table only. It puts the smaller address and the
+smaller port first, in host order, and mixes the protocol into the hash. nft's ``jhash`` takes
+fields as they stand, so that its marks are others.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
+from ...core.values import parse_integer
+from ...iptables.ast import Target
+from ...semantics.effects import Effect
+from ..extension import Extension
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ...nft import statements as s
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+
+@attrs.frozen
+class Hmark(Target):
+    """``-j HMARK``: its options with their values as they are printed."""
+
+    options: tuple[tuple[str, str], ...]
+
+
+#: The options, in the order in which libxt_HMARK prints them.
+NAMES = (
+    "--hmark-src-prefix", "--hmark-dst-prefix", "--hmark-spi", "--hmark-spi-mask",
+    "--hmark-sport", "--hmark-dport", "--hmark-sport-mask", "--hmark-dport-mask",
+    "--hmark-proto-mask", "--hmark-rnd", "--hmark-mod", "--hmark-offset", "--hmark-tuple",
+)  # fmt: skip
+
+
+def build(options: Options) -> Hmark:
+    """Read the options; a number is kept as it is written, as it has no other meaning here."""
+    given = ((name, options.value(name, _parse(name))) for name in NAMES)
+    options.required("--hmark-mod", parse_integer)
+    return Hmark(tuple((name, value) for name, value in given if value is not None))
+
+
+def _parse(name: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if name == "--hmark-tuple":
+            if text != "ct":
+                raise ValueError(f"“{text}” is not what iptables-save prints here: ct")
+        else:
+            parse_integer(text, 0xFFFFFFFF)
+        return text
+
+    return parse
+
+
+def save(node: Hmark) -> Iterator[str]:
+    """Write the options."""
+    for name, value in node.options:
+        yield from (name, value)
+
+
+def meaning(node: Hmark, view: View) -> Effect:
+    """The mark becomes what the hash gives for this packet, where there is one."""
+    words = " ".join(word for option in node.options for word in option)
+    state = view.state
+    ends = (state.fields[name] for name in ("protocol", "saddr", "daddr", "sport", "dport"))
+    mark = view.ask(f"hash mark {words}", *ends, width=32)
+    hashed = view.says(f"has hash mark {words}")
+    return Effect(assignments=((hashed, "mark", mark),))
+
+
+def lower(_node: Hmark, context: Context) -> tuple[s.Statement, ...]:
+    """There is no form."""
+    context.need_table("HMARK", "mangle")
+    raise context.refuse(
+        "nft hashes fields as they stand; HMARK puts them in order and mixes in the protocol"
+    )
+
+
+EXTENSION = Extension(
+    name="HMARK",
+    node=Hmark,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="refused: nft's jhash gives other numbers",
+    codes=(
+        BAD_PLACE,
+        NO_NFT_FORM,
+    ),
+)

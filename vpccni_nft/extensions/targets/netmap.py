@@ -1,0 +1,94 @@
+"""NETMAP: the first bits of an address become others, the rest of it stays.
+
+Kernel: net/netfilter/xt_NETMAP.c, in the nat table: DNAT where PREROUTING or OUTPUT leads here,
+SNAT where INPUT or POSTROUTING does. It binds the connection to one address and leaves the ports
+to nf_nat_setup_info. nft_nat.c does the same for ``prefix`` (nft_nat_setup_netmap).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
+from ...core.values import Address, Network
+from ...iptables.ast import Target
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...semantics.effects import Effect
+from ...semantics.packet import Binding
+from ..extension import Extension
+
+if TYPE_CHECKING:
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+#: What the packets of each built-in chain of the nat table are bound by.
+KINDS = {"PREROUTING": "dnat", "OUTPUT": "dnat", "INPUT": "snat", "POSTROUTING": "snat"}
+
+
+@attrs.frozen
+class Netmap(Target):
+    """``-j NETMAP --to NETWORK``."""
+
+    to: Network
+
+
+def build(options: Options) -> Netmap:
+    """Read the option."""
+    return Netmap(options.required("--to", _parse_network))
+
+
+def _parse_network(text: str) -> Network:
+    network = Network.parse(text)
+    if network.length is None:
+        raise ValueError("NETMAP takes a mask without gaps")
+    return network
+
+
+def save(node: Netmap) -> tuple[str, ...]:
+    """Write the option; the length is always printed."""
+    network = node.to
+    return ("--to", f"{Address(network.family, network.address)}/{network.length}")
+
+
+def meaning(node: Netmap, view: View) -> Effect:
+    """HOOK2MANIP decides which end is bound."""
+    network = node.to
+    last = network.address | network.family.all_ones ^ network.mask
+    kind = "dnat" if view.state.hook in {"prerouting", "output"} else "snat"
+    bound = Binding(kind, (network.address, last), flags=frozenset({"netmap"}))
+    return Effect(binding=bound)
+
+
+def lower(node: Netmap, context: Context) -> tuple[s.Statement, ...]:
+    """The statement for the one end that all hooks above the chain bind."""
+    context.need_table("NETMAP", "nat")
+    kinds = {KINDS[hook] for hook in context.hooks} or {"dnat"}
+    if len(kinds) > 1:
+        raise context.refuse(
+            "nft binds the source or the destination, and this chain has packets of both kinds",
+            "split the chain into one for PREROUTING and OUTPUT and one for the other two",
+        )
+    network = node.to
+    assert network.length is not None
+    prefix = x.Prefix(Address(network.family, network.address), network.length)
+    return (s.Nat(kinds.pop(), prefix, prefix=True),)
+
+
+EXTENSION = Extension(
+    name="NETMAP",
+    node=Netmap,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="dnat|snat prefix to NETWORK",
+    codes=(
+        BAD_PLACE,
+        NO_NFT_FORM,
+    ),
+    uses_conntrack=True,
+)

@@ -1,0 +1,77 @@
+"""RATEEST: count the packet in an estimator of rates, which the match ``rateest`` reads.
+
+Kernel: net/netfilter/xt_RATEEST.c, net/core/gen_estimator.c. nft has no estimators.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import NO_NFT_FORM
+from ...iptables.ast import Target
+from ...semantics.effects import Effect
+from ...semantics.packet import Event
+from ..extension import Extension
+
+if TYPE_CHECKING:
+    from ...nft import statements as s
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+
+@attrs.frozen
+class Estimate(Target):
+    """``-j RATEEST`` with its options, times as they are printed."""
+
+    name: str
+    interval: str
+    average: str  #: ``--rateest-ewmalog``
+
+
+def build(options: Options) -> Estimate:
+    """Read the options."""
+    return Estimate(
+        options.required("--rateest-name", str),
+        options.required("--rateest-interval", _parse_time),
+        options.required("--rateest-ewmalog", _parse_time),
+    )
+
+
+def _parse_time(text: str) -> str:
+    if not re.fullmatch(r"[0-9.]{1,20}(s|ms|us)?", text):
+        raise ValueError(f"“{text}” is not a time such as 250.0ms")
+    return text
+
+
+def save(node: Estimate) -> tuple[str, ...]:
+    """Write the options; the name stands as it is."""
+    return (
+        "--rateest-name", node.name, "--rateest-interval", node.interval,
+        "--rateest-ewmalog", node.average,
+    )  # fmt: skip
+
+
+def meaning(node: Estimate, _view: View) -> Effect:
+    """The estimator of this name counts the packet."""
+    return Effect(events=(Event("estimate", (node.name, node.interval, node.average)),))
+
+
+def lower(_node: Estimate, context: Context) -> tuple[s.Statement, ...]:
+    """There is no form."""
+    raise context.refuse("nft has no estimators of rates")
+
+
+EXTENSION = Extension(
+    name="RATEEST",
+    node=Estimate,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="refused: nft has no estimators",
+    codes=(NO_NFT_FORM,),
+)

@@ -1,0 +1,78 @@
+"""SECMARK: the security mark of the packet.
+
+Kernel: net/netfilter/xt_SECMARK.c, in the tables mangle and security. The name of a security
+context is looked up when the rule is loaded, and a kernel whose policy does not have it refuses the
+rule. nft does so for an object of the table, and then refuses the table as a whole.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
+from ...iptables.ast import Target
+from ...semantics.effects import Effect
+from ...semantics.packet import Event
+from ..extension import Extension
+
+if TYPE_CHECKING:
+    from ...nft import statements as s
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+#: Bytes of a context (SECMARK_SECCTX_MAX).
+CONTEXT_LENGTH = 255
+
+
+@attrs.frozen
+class SecMark(Target):
+    """``-j SECMARK --selctx CONTEXT``."""
+
+    context: str
+
+
+def build(options: Options) -> SecMark:
+    """Read the option."""
+    return SecMark(options.required("--selctx", _parse_context))
+
+
+def _parse_context(text: str) -> str:
+    if len(text.encode("utf-8", "surrogateescape")) > CONTEXT_LENGTH:
+        raise ValueError(f"a security context has at most {CONTEXT_LENGTH} bytes")
+    return text
+
+
+def save(node: SecMark) -> tuple[str, ...]:
+    """Write the option; the context stands as it is."""
+    return ("--selctx", node.context)
+
+
+def meaning(node: SecMark, _view: View) -> Effect:
+    """Security marks are no fields of packets here."""
+    return Effect(events=(Event("security mark", ("set", node.context)),))
+
+
+def lower(_node: SecMark, context: Context) -> tuple[s.Statement, ...]:
+    """There is no form that loads wherever the rest of the table does."""
+    context.need_table("SECMARK", "mangle", "security")
+    raise context.refuse(
+        "a security mark of nft is an object that only a kernel with the same SELinux policy loads"
+    )
+
+
+EXTENSION = Extension(
+    name="SECMARK",
+    node=SecMark,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="refused: depends on the SELinux policy",
+    codes=(
+        BAD_PLACE,
+        NO_NFT_FORM,
+    ),
+)

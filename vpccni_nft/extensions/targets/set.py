@@ -1,0 +1,278 @@
+"""SET: put addresses, ports and the like of the packet into an ipset, or take them out of one.
+
+Kernel: net/netfilter/xt_set.c, set_target_v3. The packet goes on to the next rule, whatever comes
+of it. What exists already is not put in again; with ``--exist`` its timeout begins anew.
+``--map-set`` gives a packet the mark or the class that its element in a set has.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import (
+    BAD_OPTION,
+    BAD_PLACE,
+    IPSET_COPIED,
+    MISSING_SET,
+    NAME_CHANGED,
+    NO_NFT_FORM,
+    Problem,
+)
+from ...core.ipsets import IpSet
+from ...core.values import Address, parse_integer
+from ...iptables.ast import Target
+from ...nft import expressions as x
+from ...nft import names
+from ...nft import statements as s
+from ...semantics.effects import Effect
+from ...semantics.packet import Event, NoMeaning
+from ..extension import Extension
+from ..ipset_members import Packet
+from ..ipsets import changes, find_set, lookups_of, networks_overlap
+from ..marks import set_bits, xor_masked
+from ..set_names import FIELDS, HINT, Members
+from ..words import flags
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...core.ipsets import Entry
+    from ...core.values import MaskedMark
+    from ...semantics.algebra import Bool, Word
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..extension import Statements
+    from ..ipsets import Lookup
+    from ..options import Options
+
+#: Hooks in which a class or a queue can be mapped.
+_OUTGOING = frozenset({"FORWARD", "OUTPUT", "POSTROUTING"})
+
+
+@attrs.frozen(kw_only=True)
+class SetTarget(Target):
+    """``-j SET`` with its options."""
+
+    add: Members | None = None
+    exist: bool = False
+    timeout: int | None = None  #: seconds; None: the set's own
+    delete: Members | None = None
+    map: Members | None = None
+    map_mark: bool = False
+    map_priority: bool = False
+    map_queue: bool = False
+
+
+def build(options: Options) -> SetTarget:
+    """Read the options."""
+    add, delete, map_ = (
+        found.value if (found := options.pair(name, Members.parse)) else None
+        for name in ("--add-set", "--del-set", "--map-set")
+    )
+    node = SetTarget(
+        add=add,
+        exist=options.flag("--exist"),
+        timeout=options.value("--timeout", parse_integer),
+        delete=delete,
+        map=map_,
+        map_mark=options.flag("--map-mark"),
+        map_priority=options.flag("--map-prio"),
+        map_queue=options.flag("--map-queue"),
+    )
+    if not (add or delete or map_):
+        message = "SET needs one of --add-set, --del-set, --map-set"
+        raise Problem(BAD_OPTION, message, span=options.span)
+    if not add and (node.exist or node.timeout is not None):
+        raise Problem(BAD_OPTION, "--exist and --timeout need --add-set", span=options.span)
+    mapped = node.map_mark or node.map_priority or node.map_queue
+    if bool(map_) is not mapped:
+        message = "--map-set and one of --map-mark, --map-prio, --map-queue go together"
+        raise Problem(BAD_OPTION, message, span=options.span)
+    return node
+
+
+def save(node: SetTarget) -> Iterator[str]:
+    """Write the options in libxt_SET's order."""
+    yield from _save_members("--add-set", node.add)
+    yield from flags(("--exist", node.exist))
+    if node.timeout is not None:
+        yield from ("--timeout", str(node.timeout))
+    yield from _save_members("--del-set", node.delete)
+    yield from _save_members("--map-set", node.map)
+    yield from flags(
+        ("--map-mark", node.map_mark),
+        ("--map-prio", node.map_priority),
+        ("--map-queue", node.map_queue),
+    )
+
+
+def _save_members(option: str, members: Members | None) -> Iterator[str]:
+    if members:
+        yield from (option, members.name, ",".join(members.directions))
+
+
+# --- meaning ------------------------------------------------------------------------------------
+
+
+def meaning(node: SetTarget, view: View) -> Effect:
+    """Add, then delete, then map."""
+    events: list[tuple[Bool, Event]] = []
+    if node.add:
+        kind = "update" if node.exist else "add"
+        events += _changes(kind, node.add, view, node.timeout)
+    if node.delete:
+        events += _changes("delete", node.delete, view, None)
+    return Effect(
+        events_where=tuple(events), assignments=tuple(_mapped(node, view)) if node.map else ()
+    )
+
+
+def _changes(
+    kind: str, members: Members, view: View, seconds: int | None
+) -> Iterator[tuple[Bool, Event]]:
+    """The change of a set, under the condition that the packet has what the set is of."""
+    if view.sets is None:
+        key = tuple(view.state.fields[FIELDS[direction]] for direction in members.directions)
+        yield view.state.algebra.true, Event(kind, (members.name,), key)
+        return
+    for ipset in view.sets.in_family(members.name, view.state.family):
+        if len(members.directions) < len(ipset.kinds):
+            continue
+        lasting: tuple[int, ...] = ()
+        if ipset.timeout is None:
+            # Without timeouts there is nothing to begin anew.
+            kind = "add" if kind == "update" else kind
+        elif kind != "delete":
+            left = ipset.timeout if seconds is None else seconds
+            lasting = (left,) if left else ()
+        for name, where, key in Packet(view, ipset, members.directions).key_words():
+            # Beyond the bounds there is nothing to delete.
+            fits = view.state.algebra.true if kind == "delete" else _in_bounds(ipset, key, view)
+            yield view.state.algebra.all(where, fits), Event(kind, (name, *lasting), key)
+
+
+def _in_bounds(ipset: IpSet, key: tuple[Word, ...], view: View) -> Bool:
+    """A bitmap has room for some addresses or ports only."""
+    algebra = view.state.algebra
+    if ipset.bounds is None:
+        return algebra.true
+    bits = 16 if ipset.type == "bitmap:port" else 32
+    first, last = (algebra.word(end, bits) for end in ipset.bounds)
+    return algebra.all(algebra.at_most(first, key[0]), algebra.at_most(key[0], last))
+
+
+def _mapped(node: SetTarget, view: View) -> Iterator[tuple[Bool, str, Word]]:
+    """What the packet's element holds."""
+    assert node.map is not None
+    if view.sets is None or node.map.name in view.sets.changed:
+        raise NoMeaning(f"what elements of {node.map.name} map to is not known")
+    state = view.state
+    for ipset in view.sets.in_family(node.map.name, state.family):
+        if len(node.map.directions) < len(ipset.kinds):
+            continue
+        packet = Packet(view, ipset, node.map.directions)
+        for entry in ipset.entries:
+            fits = packet.fits(entry)
+            if node.map_mark:
+                value = state.word("mark", entry.mark.value)
+                mark = xor_masked(state, state.fields["mark"], entry.mark.mask, value)
+                yield fits, "mark", mark
+            if node.map_priority:
+                yield fits, "priority", state.word("priority", entry.priority)
+
+
+# --- lowering -----------------------------------------------------------------------------------
+
+
+def lower(node: SetTarget, context: Context) -> tuple[s.Statement, ...]:
+    """One statement, or a jump to a helper chain where it takes several rules."""
+    if context.ipsets is None:
+        raise context.refuse("the dump does not say what the ipset is of", HINT)
+    rules: list[Statements] = []
+    if node.add:
+        rules += _lower_add(node, node.add, context)
+    if node.delete:
+        for lookup in changes(node.delete.name, node.delete.directions, context):
+            rules.append((*lookup.before, s.UpdateSet("delete", lookup.set, lookup.key)))
+    if node.map:
+        rules += _lower_map(node, node.map, context)
+    if len(rules) < 2:
+        return rules[0] if rules else ()
+    protocol = "" if context.protocol is None else f"-{context.protocol}"
+    words = "-".join(word.lstrip("-").replace(",", ".") for word in save(node))
+    return (s.Jump(context.helper(names.spell(f"{words}{protocol}"), *rules)),)
+
+
+def _lower_add(node: SetTarget, members: Members, context: Context) -> Iterator[Statements]:
+    ipset = find_set(members.name, context)
+    operation, seconds = "add", None
+    if ipset.timeout is not None:
+        seconds = (ipset.timeout if node.timeout is None else node.timeout) or None
+        if node.exist and seconds is None:
+            raise context.refuse("nft cannot take the timeout from an element that has one")
+        operation = "update" if node.exist else "add"
+    if ipset.evicts:
+        raise context.refuse("a set of nft that is full makes no room for a new element")
+    for lookup in changes(members.name, members.directions, context):
+        change = s.UpdateSet(operation, lookup.set, lookup.key, seconds)
+        yield (*lookup.before, *_within(ipset, lookup), change)
+
+
+def _within(ipset: IpSet, lookup: Lookup) -> Statements:
+    """The bounds of a bitmap."""
+    if ipset.bounds is None:
+        return ()
+    low, high = ipset.bounds
+    ends: tuple[x.Expression, x.Expression]
+    if ipset.type == "bitmap:port":
+        ends = x.Number(low), x.Number(high)
+    else:
+        assert ipset.family is not None
+        ends = x.Host(Address(ipset.family, low)), x.Host(Address(ipset.family, high))
+    return (s.Match(lookup.key, "==", x.Range(*ends)),)
+
+
+def _lower_map(node: SetTarget, members: Members, context: Context) -> Iterator[Statements]:
+    """A set and a rule for each value that elements map to."""
+    context.need_table("SET --map-set", "mangle")
+    if (node.map_priority or node.map_queue) and not context.hooks & _OUTGOING:
+        message = "--map-prio and --map-queue work in FORWARD, OUTPUT and POSTROUTING only"
+        raise Problem(BAD_PLACE, message)
+    if node.map_queue:
+        raise context.refuse("nft does not choose the device's queue for a packet")
+    assert context.ipsets is not None
+    ipset = find_set(members.name, context)
+    if members.name in context.ipsets.changed or ipset.storage == "list" or "mark" in ipset.kinds:
+        raise context.refuse(f"what packets map to in the set {ipset.name} changes with them")
+    if any(entry.nomatch for entry in ipset.entries) or networks_overlap(ipset):
+        raise context.refuse(f"networks of the set {ipset.name} that overlap map differently")
+    groups: dict[tuple[MaskedMark | None, int | None], list[Entry]] = {}
+    for entry in ipset.entries:
+        value = (
+            entry.mark if node.map_mark else None,
+            entry.priority if node.map_priority else None,
+        )
+        groups.setdefault(value, []).append(entry)
+    for number, ((mark, priority), entries) in enumerate(groups.items(), start=1):
+        change = (
+            *(set_bits(x.Meta("mark"), mark) if mark else ()),
+            *((s.Set(x.Meta("priority"), x.Hex(priority)),) if priority is not None else ()),
+        )
+        if change:
+            part = attrs.evolve(ipset, entries=tuple(entries))
+            for lookup in lookups_of(part, members.directions, context, f"-map{number}"):
+                yield (*lookup.found, *change)
+
+
+EXTENSION = Extension(
+    name="SET",
+    node=SetTarget,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="add|update|delete @NAME { KEY [timeout TIME] }; KEY @NAME-mapN meta mark set MARK",
+    codes=(MISSING_SET, BAD_PLACE, IPSET_COPIED, NAME_CHANGED, NO_NFT_FORM),
+)

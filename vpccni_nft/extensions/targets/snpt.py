@@ -1,0 +1,66 @@
+"""SNPT: another prefix for the source of an IPv6 packet, without state (RFC 6296).
+
+Kernel: net/ipv6/netfilter/ip6t_NPT.c, in the mangle table, in chains that only
+INPUT and POSTROUTING lead to. One 16-bit word of the address is changed besides, by what keeps
+the checksum as it was. That is a sum, and nft has no addition.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
+from ...iptables.ast import Target
+from ..extension import Extension
+from ..npt import NO_SUM, Prefixes
+
+if TYPE_CHECKING:
+    from ...nft import statements as s
+    from ...semantics.effects import Effect, View
+    from ..context import Context
+    from ..options import Options
+
+
+@attrs.frozen
+class Snpt(Target):
+    """``-j SNPT --src-pfx OLD --dst-pfx NEW``."""
+
+    prefixes: Prefixes
+
+
+def build(options: Options) -> Snpt:
+    """Read the options."""
+    return Snpt(Prefixes.build(options))
+
+
+def save(node: Snpt) -> tuple[str, ...]:
+    """Write the options."""
+    return node.prefixes.save()
+
+
+def meaning(node: Snpt, view: View) -> Effect:
+    """The prefix is another one, and a word of the address as well."""
+    return node.prefixes.meaning("saddr", view)
+
+
+def lower(_node: Snpt, context: Context) -> tuple[s.Statement, ...]:
+    """There is no form."""
+    context.need_table("SNPT", "mangle")
+    raise context.refuse(NO_SUM)
+
+
+EXTENSION = Extension(
+    name="SNPT",
+    node=Snpt,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="refused: nft cannot keep a checksum as it was",
+    codes=(
+        BAD_PLACE,
+        NO_NFT_FORM,
+    ),
+)

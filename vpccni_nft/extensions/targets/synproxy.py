@@ -1,0 +1,108 @@
+"""SYNPROXY: answer TCP handshakes, and let a connection through only when it is made.
+
+Kernel: net/ipv4/netfilter/ipt_SYNPROXY.c and net/ipv6/netfilter/ip6t_SYNPROXY.c, in chains that
+only INPUT and FORWARD lead to, behind ``-p tcp``. A SYN alone is answered, an ACK alone is checked;
+both end here. nft_synproxy.c takes every packet with one of the two flags, so the rule asks for
+them alone. xt_SYNPROXY drops packets with a bad checksum or malformed options besides.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
+from ...core.values import parse_integer
+from ...iptables.ast import Target
+from ...iptables.protocols import TCP
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...semantics.effects import Effect
+from ...semantics.packet import TCP_FLAGS, Verdict
+from ..extension import Extension
+from ..words import flags
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+
+@attrs.frozen(kw_only=True)
+class Synproxy(Target):
+    """``-j SYNPROXY`` with its options: what of the client's the server may have."""
+
+    sack: bool = False
+    timestamp: bool = False
+    wscale: int | None = None
+    mss: int | None = None
+    ecn: bool = False
+
+
+def build(options: Options) -> Synproxy:
+    """Read the options."""
+    return Synproxy(
+        sack=options.flag("--sack-perm"),
+        timestamp=options.flag("--timestamp"),
+        wscale=options.value("--wscale", lambda text: parse_integer(text, 14)),
+        mss=options.value("--mss", lambda text: parse_integer(text, 0xFFFF)),
+        ecn=options.flag("--ecn"),
+    )
+
+
+def save(node: Synproxy) -> Iterator[str]:
+    """Write the options in libxt_SYNPROXY's order."""
+    yield from flags(("--sack-perm", node.sack), ("--timestamp", node.timestamp))
+    if node.wscale is not None:
+        yield from ("--wscale", str(node.wscale))
+    if node.mss is not None:
+        yield from ("--mss", str(node.mss))
+    yield from flags(("--ecn", node.ecn))
+
+
+def meaning(node: Synproxy, view: View) -> Effect:
+    """SYN without ACK, FIN and RST, or ACK without the other three: the packet ends here."""
+    state = view.state
+    watched = sum(TCP_FLAGS[name] for name in ("fin", "syn", "rst", "ack"))
+    taken = state.algebra.any(
+        *(state.is_("tcp_flags", TCP_FLAGS[name], watched) for name in ("syn", "ack"))
+    )
+    offered = (
+        (f"mss {node.mss}", node.mss is not None),
+        (f"wscale {node.wscale}", node.wscale is not None),
+        ("ecn", node.ecn),
+        ("sack-perm", node.sack),
+        ("timestamp", node.timestamp),
+    )
+    words = " ".join(word for word, is_offered in offered if is_offered)
+    return Effect(verdicts=((taken, Verdict("synproxy", words)),))
+
+
+def lower(node: Synproxy, context: Context) -> tuple[s.Statement, ...]:
+    """The statement of the same name, for a SYN alone and an ACK alone."""
+    context.need_protocol("SYNPROXY", TCP)
+    if node.ecn:
+        raise context.refuse("nft's synproxy does not know ECN")
+    watched = x.Binary("&", x.Payload("tcp", "flags"), x.Flags(("fin", "syn", "rst", "ack")))
+    either = x.AnonymousSet((x.Flags(("syn",)), x.Flags(("ack",))))
+    words = flags(("timestamp", node.timestamp), ("sack-perm", node.sack))
+    return (s.Match(watched, "==", either), s.Synproxy(node.mss, node.wscale, tuple(words)))
+
+
+EXTENSION = Extension(
+    name="SYNPROXY",
+    node=Synproxy,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="tcp flags & (fin | syn | rst | ack) == { syn, ack } synproxy OPTIONS",
+    codes=(
+        BAD_PLACE,
+        NO_NFT_FORM,
+    ),
+    uses_conntrack=True,
+)

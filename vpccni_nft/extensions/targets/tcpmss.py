@@ -1,0 +1,94 @@
+"""TCPMSS: make the largest segment that a TCP SYN announces smaller, never larger.
+
+Kernel: net/netfilter/xt_TCPMSS.c, for a rule that asks for SYN; ``--clamp-mss-to-pmtu`` in chains
+that only FORWARD, OUTPUT and POSTROUTING lead to. nft_exthdr.c does not enlarge it either, and
+nft_rt.c takes the smaller MTU of both ways, too. What differs: iptables adds the option where it is
+missing, drops packets where the MTU is no more than the headers, and takes an MTU above 65535 (of
+the loopback interface) as it is; nft then takes a size of 536.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE, MSS_OPTION
+from ...core.values import parse_integer
+from ...iptables.ast import Target
+from ...iptables.protocols import TCP
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...semantics.effects import Effect
+from ..extension import Extension
+
+if TYPE_CHECKING:
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+#: The largest size that iptables takes: a packet less its headers.
+LARGEST = 65515
+
+
+@attrs.frozen
+class SetMss(Target):
+    """``-j TCPMSS --set-mss SIZE`` or ``--clamp-mss-to-pmtu``."""
+
+    size: int | None = None  #: None: what the path takes
+
+
+def build(options: Options) -> SetMss:
+    """Read the options."""
+    options.exclusive("--set-mss", "--clamp-mss-to-pmtu")
+    if options.flag("--clamp-mss-to-pmtu"):
+        return SetMss()
+    return SetMss(options.required("--set-mss", lambda text: parse_integer(text, LARGEST)))
+
+
+def save(node: SetMss) -> tuple[str, ...]:
+    """Write the option."""
+    return ("--clamp-mss-to-pmtu",) if node.size is None else ("--set-mss", str(node.size))
+
+
+def meaning(node: SetMss, view: View) -> Effect:
+    """tcpmss_mangle_packet, where the option is there and the path's MTU is usual."""
+    state, algebra = view.state, view.state.algebra
+    if node.size is None:
+        ends = (state.fields["saddr"], state.fields["daddr"])
+        new = view.ask("largest segment on the path", *ends, width=16)
+    else:
+        new = state.word("mss", node.size)
+    shrinks = algebra.all(
+        state.is_("protocol", TCP),
+        state.is_("fragment", 0),
+        state.is_("has_mss", 1),
+        algebra.no(algebra.at_most(state.fields["mss"], new)),
+    )
+    return Effect(assignments=((shrinks, "mss", new),))
+
+
+def lower(node: SetMss, context: Context) -> tuple[s.Statement, ...]:
+    """Set the option's field, which nft does not enlarge."""
+    context.need_protocol("TCPMSS", TCP)
+    message = "iptables adds the option to a SYN that has none; nft leaves such a packet alone"
+    if node.size is None:
+        message += ", and takes 536 where the MTU is above 65535 or no more than the headers"
+    context.approximate(MSS_OPTION, message)
+    new = x.Rt("mtu") if node.size is None else x.Number(node.size)
+    return (s.Set(x.TcpOption("maxseg", "size"), new),)
+
+
+EXTENSION = Extension(
+    name="TCPMSS",
+    node=SetMss,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="tcp option maxseg size set SIZE; tcp option maxseg size set rt mtu",
+    codes=(
+        BAD_PLACE,
+        MSS_OPTION,
+    ),
+)

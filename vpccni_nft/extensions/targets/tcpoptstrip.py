@@ -1,0 +1,86 @@
+"""TCPOPTSTRIP: overwrite options of the TCP header with padding.
+
+Kernel: net/netfilter/xt_TCPOPTSTRIP.c, in the mangle table only, behind ``-p tcp``. nft has
+``reset tcp option`` for it, which needs Linux 5.18; scripts are for Linux 5.13 on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
+from ...core.values import parse_integer
+from ...iptables.ast import Target
+from ...iptables.protocols import TCP
+from ...semantics.effects import Effect
+from ...semantics.packet import Event
+from ..extension import Extension
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...nft import statements as s
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+#: The first option that is not padding, and that of the largest segment.
+FIRST = MSS = 2
+
+
+@attrs.frozen
+class TcpOptStrip(Target):
+    """``-j TCPOPTSTRIP --strip-options NUMBERS``."""
+
+    numbers: tuple[int, ...] = ()
+
+
+def build(options: Options) -> TcpOptStrip:
+    """Read the option, which is not printed where it is empty."""
+    return TcpOptStrip(options.value("--strip-options", _parse_numbers) or ())
+
+
+def _parse_numbers(text: str) -> tuple[int, ...]:
+    numbers = tuple(parse_integer(part, 255) for part in text.split(","))
+    if min(numbers) < FIRST:
+        raise ValueError("the options 0 and 1 end and pad the others and cannot be stripped")
+    return numbers
+
+
+def save(node: TcpOptStrip) -> Iterator[str]:
+    """Write the option."""
+    if node.numbers:
+        yield from ("--strip-options", ",".join(map(str, node.numbers)))
+
+
+def meaning(node: TcpOptStrip, view: View) -> Effect:
+    """Each of the options is no longer there; that of the largest segment is a field here."""
+    state, algebra = view.state, view.state.algebra
+    has_header = algebra.all(state.is_("protocol", TCP), state.is_("fragment", 0))
+    gone = ((has_header, "has_mss", state.word("has_mss", 0)),) if MSS in node.numbers else ()
+    event = Event("strip", node.numbers)
+    return Effect(events=(event,), assignments=gone)
+
+
+def lower(_node: TcpOptStrip, context: Context) -> tuple[s.Statement, ...]:
+    """There is no form yet."""
+    context.need_table("TCPOPTSTRIP", "mangle")
+    context.need_protocol("TCPOPTSTRIP", TCP)
+    raise context.refuse("nft cannot strip TCP options before Linux 5.18 (reset tcp option)")
+
+
+EXTENSION = Extension(
+    name="TCPOPTSTRIP",
+    node=TcpOptStrip,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="refused: reset tcp option needs Linux 5.18",
+    codes=(
+        BAD_PLACE,
+        NO_NFT_FORM,
+    ),
+)

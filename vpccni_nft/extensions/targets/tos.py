@@ -1,0 +1,83 @@
+"""TOS: the type of service of a packet, or its traffic class in IPv6.
+
+Kernel: net/netfilter/xt_DSCP.c, tos_tg: ``tos = (tos & ~mask) ^ value``, in the mangle table only.
+nft writes constants into the six bits of the DSCP and the two of ECN, and mends the checksum of
+IPv4 only where it knows these fields. So where some of their bits stay, there is a rule for each
+value of those that do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE
+from ...core.values import parse_integer
+from ...iptables.ast import Target
+from ...nft import expressions as x
+from ...nft.expressions import NETWORK_HEADER
+from ...semantics.effects import Effect
+from ..extension import Extension
+from ..old_values import Change, in_helper
+
+if TYPE_CHECKING:
+    from ...nft import statements as s
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+FULL = 0xFF
+
+
+@attrs.frozen
+class SetTos(Target):
+    """``-j TOS --set-tos VALUE[/MASK]``."""
+
+    value: int
+    mask: int = FULL
+
+
+def build(options: Options) -> SetTos:
+    """Read the option; iptables-save writes all of them as this one."""
+    return SetTos(*options.required("--set-tos", _parse_tos))
+
+
+def _parse_tos(text: str) -> tuple[int, int]:
+    value, slash, mask = text.partition("/")
+    return parse_integer(value, FULL), parse_integer(mask, FULL) if slash else FULL
+
+
+def save(node: SetTos) -> tuple[str, ...]:
+    """Write the option."""
+    return ("--set-tos", f"{node.value:#04x}/{node.mask:#04x}")
+
+
+def meaning(node: SetTos, view: View) -> Effect:
+    """``(tos & ~mask) ^ value``."""
+    state, algebra = view.state, view.state.algebra
+    kept = algebra.both(state.fields["tos"], state.word("tos", FULL ^ node.mask))
+    tos = algebra.differing(kept, state.word("tos", node.value))
+    return Effect(assignments=((algebra.true, "tos", tos),))
+
+
+def lower(node: SetTos, context: Context) -> tuple[s.Statement, ...]:
+    """Set each of the two fields, at once or in a helper chain."""
+    context.need_table("TOS", "mangle")
+    header = NETWORK_HEADER[context.family]
+    keep = FULL ^ node.mask
+    dscp = Change(x.Payload(header, "dscp"), 6, keep >> 2, node.value >> 2)
+    ecn = Change(x.Payload(header, "ecn"), 2, keep & 3, node.value & 3)
+    return (*dscp.at_once(), *ecn.at_once(), *in_helper(context, dscp, ecn))
+
+
+EXTENSION = Extension(
+    name="TOS",
+    node=SetTos,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="ip|ip6 dscp set VALUE, ip|ip6 ecn set VALUE; a rule for each old value in a helper chain",
+    codes=(BAD_PLACE,),
+)

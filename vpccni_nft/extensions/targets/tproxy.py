@@ -1,0 +1,113 @@
+"""TPROXY: give the packet to a transparent socket of this host, without NAT.
+
+Kernel: net/netfilter/xt_TPROXY.c, in the mangle table, in chains that only PREROUTING leads to,
+behind ``-p tcp`` or ``-p udp``. Where there is a socket, the packet's mark changes and it is
+accepted; else it is dropped. nft_tproxy.c looks for the same socket, and its rule ends where there
+is none. So a helper chain has the drop behind it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE
+from ...core.values import Address, MaskedMark, parse_integer
+from ...iptables.ast import Target
+from ...iptables.protocols import TCP, UDP
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...semantics.effects import Effect
+from ...semantics.packet import ACCEPT, DROP, Event
+from ..extension import Extension
+from ..marks import set_bits, xor_masked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+#: A mark is left as it is.
+NO_CHANGE = MaskedMark(0, 0)
+
+
+@attrs.frozen(kw_only=True)
+class Tproxy(Target):
+    """``-j TPROXY --on-port PORT --on-ip ADDRESS --tproxy-mark VALUE/MASK``."""
+
+    port: int
+    address: Address | None = None  #: no bits, or None: the first one of the interface
+    mark: MaskedMark = NO_CHANGE
+
+
+def build(options: Options) -> Tproxy:
+    """Read the options."""
+    return Tproxy(
+        port=options.required("--on-port", lambda text: parse_integer(text, 0xFFFF)),
+        address=options.value("--on-ip", Address.parse),
+        mark=options.value("--tproxy-mark", MaskedMark.parse) or NO_CHANGE,
+    )
+
+
+def save(node: Tproxy) -> Iterator[str]:
+    """Write the options; the kernel's dump has all of them."""
+    yield from ("--on-port", str(node.port))
+    if node.address:
+        yield from ("--on-ip", str(node.address))
+    yield from ("--tproxy-mark", f"{node.mark.value:#x}/{node.mark.mask:#x}")
+
+
+def meaning(node: Tproxy, view: View) -> Effect:
+    """nf_tproxy_get_sock: the mark changes and NF_ACCEPT where it finds one, NF_DROP elsewhere."""
+    state, algebra = view.state, view.state.algebra
+    address = node.address.value if node.address else 0
+    ends = (state.fields[name] for name in ("protocol", "saddr", "daddr", "sport", "dport"))
+    found = view.says(f"transparent socket for {address} {node.port}", *ends)
+    value = state.word("mark", node.mark.value)
+    mark = xor_masked(state, state.fields["mark"], node.mark.mask, value)
+    return Effect(
+        events_where=((found, Event("tproxy", (address, node.port))),),
+        assignments=((found, "mark", mark),),
+        verdicts=((algebra.no(found), DROP),),
+        verdict=ACCEPT,
+    )
+
+
+def lower(node: Tproxy, context: Context) -> tuple[s.Statement, ...]:
+    """Proxy, mark and accept in a helper chain, which drops what comes to its end."""
+    context.need_table("TPROXY", "mangle")
+    context.need_protocol("TPROXY", TCP, UDP)
+    protocol = s.Match(x.Meta("l4proto"), "==", x.Protocol(context.protocol or 0))
+    address = x.Host(node.address) if node.address and node.address.value else None
+    proxy = s.Tproxy(address, node.port)
+    mark = set_bits(x.Meta("mark"), node.mark)
+    words = (
+        context.protocol,
+        *((f"{address.address.value:x}",) if address else ()),
+        node.port,
+        *_mark(node.mark),
+    )
+    chain = context.helper(
+        "-".join(("tproxy", *map(str, words))), (protocol, proxy, *mark, s.Accept()), (s.Drop(),)
+    )
+    return (s.Jump(chain),)
+
+
+def _mark(mark: MaskedMark) -> tuple[str, ...]:
+    """A part of the helper's name."""
+    return () if mark == NO_CHANGE else (f"{mark.value:#x}", f"{mark.mask:#x}")
+
+
+EXTENSION = Extension(
+    name="TPROXY",
+    node=Tproxy,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="tproxy to ADDRESS:PORT meta mark set ... accept, and drop behind it, in a helper chain",
+    codes=(BAD_PLACE,),
+)

@@ -1,0 +1,62 @@
+"""TRACE: follow the packet from here on, rule by rule.
+
+Kernel: net/netfilter/xt_TRACE.c, in the raw table only: ``skb->nf_trace = 1``, as nft_meta_set_eval
+does. Rules of nft are told to ``nft monitor trace``, those of iptables to the kernel's log.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE
+from ...iptables.ast import Target
+from ...nft import expressions as x
+from ...nft import statements as s
+from ...semantics.effects import Effect
+from ...semantics.packet import Event
+from ..extension import Extension
+
+if TYPE_CHECKING:
+    from ...semantics.effects import View
+    from ..context import Context
+    from ..options import Options
+
+
+@attrs.frozen
+class Trace(Target):
+    """``-j TRACE``."""
+
+
+def build(_options: Options) -> Trace:
+    """There are no options."""
+    return Trace()
+
+
+def save(_node: Trace) -> tuple[str, ...]:
+    """There are no options."""
+    return ()
+
+
+def meaning(_node: Trace, _view: View) -> Effect:
+    """The packet's bit for it."""
+    return Effect(events=(Event("trace"),))
+
+
+def lower(_node: Trace, context: Context) -> tuple[s.Statement, ...]:
+    """The same bit."""
+    context.need_table("TRACE", "raw")
+    return (s.Set(x.Meta("nftrace"), x.Number(1)),)
+
+
+EXTENSION = Extension(
+    name="TRACE",
+    node=Trace,
+    build=build,
+    save=save,
+    meaning=meaning,
+    lower=lower,
+    nft="meta nftrace set 1",
+    codes=(BAD_PLACE,),
+)

@@ -1,0 +1,198 @@
+"""What nft reads of a packet's socket, link, route, transformations and connection, and the time.
+
+Kernel: net/netfilter/nft_meta.c, nft_socket.c, nft_rt.c, nft_xfrm.c, nft_osf.c, nft_hash.c and
+nft_ct.c.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..nft import expressions as x
+from .nft_value import Value
+from .packet import NAME_BYTES, TCP_FLAGS, Event, NoMeaning, width
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .algebra import Bool, Word
+    from .effects import View
+
+#: Bits of a name of a helper or a system.
+NAME_BITS = 8 * NAME_BYTES
+
+#: Most transformations of a packet: XFRM_MAX_DEPTH.
+DEPTH_BITS = 3
+
+#: What clocks say, and its bits.
+CLOCKS = {
+    "hour": ("second of the day", 32), "day": ("day of the week", 8),
+    "time": ("second of the epoch", 64),
+}  # fmt: skip
+
+#: What connections count.
+COUNTS = ("packets", "bytes", "avgpkt")
+
+
+def host_value(
+    expression: x.Expression, view: View, evaluate: Callable[[x.Expression, View], Value]
+) -> Value:
+    """What is known of the packet beside its headers and its connection."""
+    match expression:
+        case x.Meta(key):
+            return _meta(key, view)
+        case x.Socket(key):
+            return _socket(key, view)
+        case x.Rt("classid"):
+            there = view.state.hook != "prerouting"
+            return _field("realm", view, view.state.algebra.true if there else _routed(view))
+        case x.Rt("ipsec"):
+            return _transformed("out", view)
+        case x.Rt("mtu"):
+            ends = (view.state.fields["saddr"], view.state.fields["daddr"])
+            segment = view.ask("largest segment on the path", *ends, width=16)
+            return Value(segment, 16, view.state.algebra.true)
+        case x.Ipsec(direction, key, number):
+            algebra, count = view.state.algebra, _transformations(direction, view)
+            there = algebra.no(algebra.at_most(count, algebra.word(number, DEPTH_BITS)))
+            found = view.ask(f"{key} of transformation {number} {direction}", width=32)
+            return Value(found, 32, there)
+        case x.Osf(ttl):
+            return Value(view.ask(f"system{f' {ttl}' * bool(ttl)}", width=NAME_BITS), NAME_BITS,
+                         _is_syn(view))  # fmt: skip
+        case x.Hash(key, modulus, seed):
+            return _hash(evaluate(key, view), modulus, seed, view)
+        case _:
+            raise NoMeaning(f"no meaning for {expression!r}")
+
+
+def ethernet_value(field: str, view: View) -> Value:
+    """A field of the Ethernet header, of packets that came by such a device."""
+    if field != "saddr":
+        raise NoMeaning(f"no meaning for ether {field}")
+    algebra, state = view.state.algebra, view.state
+    there = algebra.all(algebra.no(state.is_("iif", 0)), view.says("came by Ethernet"))
+    return _field("mac_source", view, there)
+
+
+def connection_value(key: str, direction: str, view: View) -> Value:
+    """What the world knows of the packet's connection."""
+    state, algebra = view.state, view.state.algebra
+    if key in COUNTS:
+        # Connections that began before somebody asked for counts have none, and nft reads zero.
+        counts = algebra.no(
+            algebra.equal(view.ask("packets of both ways", width=64), algebra.word(0, 64))
+        )
+        found = view.ask(f"{key} of {direction or 'both ways'}", width=64)
+        return Value(algebra.choose(counts, found, algebra.word(0, 64)), 64, state.has_entry)
+    if key == "helper":
+        has_helper = algebra.all(state.has_entry, view.says("a helper foresaw the connection"))
+        return Value(view.ask("helper of the master", width=NAME_BITS), NAME_BITS, has_helper)
+    if key == "expiration":
+        return Value(view.ask("seconds left", width=32), 32, state.has_entry)
+    raise NoMeaning(f"no meaning for ct {key}")
+
+
+def _field(field: str, view: View, there: Bool) -> Value:
+    return Value(view.state.fields[field], width(field, view.state.family), there)
+
+
+def _meta(key: str, view: View) -> Value:
+    algebra, state = view.state.algebra, view.state
+    match key:
+        case "skuid" | "skgid":
+            return _field(key.removeprefix("sk"), view, state.is_("has_socket", 1))
+        case "cgroup":
+            return _field("cgroup", view, _has_own_socket(view))
+        case "iifgroup" | "oifgroup":
+            interface = key.removesuffix("group")
+            return _field(f"{interface}_group", view, algebra.no(state.is_(interface, 0)))
+        case "ipsec":
+            return _transformed("in", view)
+        case _ if key in CLOCKS:
+            question, bits = CLOCKS[key]
+            return Value(view.ask(question, width=bits), bits, algebra.true)
+        case _:
+            raise NoMeaning(f"no meaning for meta {key}")
+
+
+def _has_own_socket(view: View) -> Bool:
+    """``skb->sk``, whether or not a program has it."""
+    algebra, state = view.state.algebra, view.state
+    return algebra.any(state.is_("has_socket", 1), view.says("has a socket of no program"))
+
+
+def _socket(key: str, view: View) -> Value:
+    """The packet's own socket, or the one that is looked up (nft_socket_eval)."""
+    algebra, state = view.state.algebra, view.state
+    found = algebra.any(_has_own_socket(view), view.says("a socket is found"))
+    if key == "transparent":
+        return Value(view.ask("the socket is transparent", width=1), 1, found)
+    full = algebra.all(
+        found, algebra.any(state.is_("has_socket", 1), view.says("the socket is full"))
+    )
+    if key == "wildcard":
+        return Value(view.ask("the socket is for any address", width=1), 1, full)
+    return Value(view.ask("mark of the socket", width=32), 32, full)
+
+
+def _routed(view: View) -> Bool:
+    return view.says("has a route")
+
+
+def _transformations(direction: str, view: View) -> Word:
+    return view.ask(f"transformations {direction}", width=DEPTH_BITS)
+
+
+def _transformed(direction: str, view: View) -> Value:
+    algebra = view.state.algebra
+    none = algebra.equal(_transformations(direction, view), algebra.word(0, DEPTH_BITS))
+    word = algebra.choose(none, algebra.word(0, 1), algebra.word(1, 1))
+    return Value(word, 1, algebra.true)
+
+
+def _is_syn(view: View) -> Bool:
+    """Whether the bytes where TCP's flags stand have SYN (nft_osf_eval)."""
+    algebra, state = view.state.algebra, view.state
+    flags = algebra.choose(
+        state.is_("fragment", 0),
+        state.fields["tcp_flags"],
+        view.ask("bytes of a fragment for tcp_flags", width=8),
+    )
+    syn = algebra.word(TCP_FLAGS["syn"], 8)
+    return algebra.all(state.is_("protocol", 6), algebra.equal(algebra.both(flags, syn), syn))
+
+
+def _hash(key: Value, modulus: int, seed: int, view: View) -> Value:
+    """A function of the key; it is below the modulus."""
+    algebra = view.state.algebra
+    hashed = view.ask(f"jhash mod {modulus} seed {seed}", key.word, width=32)
+    below = algebra.at_most(hashed, algebra.word(modulus - 1, 32))
+    return Value(algebra.choose(below, hashed, algebra.word(0, 32)), 32, key.there)
+
+
+#: The name of the set that the labels of the packet's connection are for the world.
+LABELS = "labels of the connection"
+
+
+def has_label(literal: x.Expression, view: View) -> Bool:
+    """Whether a bit of the connection's labels is set; one that keeps no labels has none."""
+    algebra, number = view.state.algebra, _label(literal, view)
+    return algebra.all(_keeps_labels(view), view.state.member(LABELS, number))
+
+
+def set_label(literal: x.Expression, view: View, when: Bool) -> None:
+    """Set a bit of the connection's labels (nf_connlabels_replace); others stay."""
+    algebra, number = view.state.algebra, _label(literal, view)
+    changes = algebra.all(when, _keeps_labels(view), algebra.no(has_label(literal, view)))
+    view.state.happen(changes, Event("update", (LABELS,), (number,)))
+
+
+def _keeps_labels(view: View) -> Bool:
+    return view.state.algebra.all(view.state.has_entry, view.says("the connection keeps labels"))
+
+
+def _label(literal: x.Expression, view: View) -> Word:
+    if not isinstance(literal, x.Number):
+        raise NoMeaning(f"not a label: {literal!r}")
+    return view.state.algebra.word(literal.value, 7)
