@@ -61,6 +61,10 @@ TRACKS = {"prerouting", "output"}
 _NO_ROUTE = {os.strerror(number) for number in (ENETUNREACH, EHOSTUNREACH, EINVAL)}
 
 
+class NotSeen(Exception):  # noqa: N818 - no mistake of anyone
+    """A rule asks for something that neither probes nor the node tell."""
+
+
 @attrs.frozen
 class Divergence:
     """A place where a model and a kernel part."""
@@ -81,6 +85,7 @@ class _Connection:
     confirmed: bool = False  #: whether a packet of it has come through
     bound: set[str] = attrs.Factory(set)  #: the ends that NAT has decided about, by ``s`` and ``d``
     answered: bool = False
+    device: str = ""  #: by which its first packets left
 
     def is_(self, ends: tuple[int, int, int, int], *, reply: bool) -> bool:
         """Whether a packet looks as one side of the node knows the connection."""
@@ -105,7 +110,7 @@ class Checker:
     node: Node
     chains: Mapping[Family, Chains]
     hooks: int = 0  #: packets at hooks that were checked
-    skipped: int = 0  #: those with too many ways
+    skipped: int = 0  #: those with too many ways, and those of which something is not seen
 
     def check(self, conversation: Conversation, seen: Seen) -> Iterator[Divergence]:
         """Go through a conversation; it must have been seen with the probes of ``begin``."""
@@ -116,7 +121,10 @@ class Checker:
                     if connection.original == _ends(conversation):
                         connection.mark = move.mark
                 continue
+            before = self.skipped
             yield from _Walk(self, conversation, number, connections).check(events)
+            if self.skipped > before:
+                return  # what the packets after it depend on is not known
             # What has not come through went with its packet.
             connections[:] = [one for one in connections if one.confirmed]
 
@@ -151,13 +159,15 @@ class _Walk:
         wrong = ""
         unroutable = begin.place == "output" and self.unroutable
         for ways, found in enumerate(self._outcomes(family, begin, end, fields)):
-            if ways >= _MOST_WAYS:
+            if ways >= _MOST_WAYS or found is None:
                 self.checker.skipped += 1
                 return
             wrong = _difference(end, made, found, family)
             if wrong and end is None and found.verdict.kind == "accept":
-                # Not the rules: two connections look alike, or there is no route any more.
-                wrong = "" if len(self.connections) > 1 or unroutable else wrong
+                # Not the rules: two connections look alike, there is no route any more, or a
+                # masqueraded connection would leave by another device than before.
+                moved = connection and connection.device not in {"", begin.oif}
+                wrong = "" if len(self.connections) > 1 or unroutable or moved else wrong
             if not wrong:
                 self._learn(end, found, connection)
                 break
@@ -167,13 +177,16 @@ class _Walk:
 
     def _outcomes(
         self, family: Family, begin: Event, end: Event | None, fields: Mapping[str, int]
-    ) -> Iterator[Outcome]:
-        """What can happen, for each way that draws can go."""
+    ) -> Iterator[Outcome | None]:
+        """What can happen, for each way that draws can go; None where that is not known."""
         world = _World(self.checker.node, family, end)
         while True:
             algebra = Concrete(answers=world)
             chains = self.checker.chains[family]
-            yield outcome(run_hook(algebra, family, begin.place, chains, fields))
+            try:
+                yield outcome(run_hook(algebra, family, begin.place, chains, fields))
+            except NotSeen:
+                yield None
             if not world.turn():
                 return
 
@@ -221,7 +234,17 @@ class _Walk:
             "ct_state": STATE_BITS[state.rstrip("<>")] if state != "?" else STATE_BITS["invalid"],
             "ct_protocol": self.conversation.protocol,
         }
-        fields |= {name: getattr(headers, name) for name in ("tos", "ttl") if name in fields}
+        own = begin.place in {"output", "postrouting"} and not begin.iif
+        mac = 0x06 << 40 | int.from_bytes(begin.mark.to_bytes(4, "big"), "big")
+        fields |= {
+            "tos": headers.tos,
+            "ttl": headers.ttl,
+            "mss": headers.mss,
+            "has_mss": int(bool(headers.mss)),
+            "has_socket": int(own),
+            "uid": self.conversation.user if own else 0,
+            "mac_source": mac if begin.iif not in {"", "lo"} else 0,
+        }
         if connection:
             fields |= _connection_fields(connection, reply=state.endswith("<"))
         return fields
@@ -247,6 +270,8 @@ class _Walk:
             connection.translated = (source, target, sport, dport)
         if end.place in SOURCE_HOOKS and not end.state.startswith("related"):
             connection.confirmed = True
+            if end.state.endswith(">") and not connection.device:
+                connection.device = end.oif
             connection.answered |= end.state.endswith("<")
 
 
@@ -260,7 +285,8 @@ def _rest(events: tuple[Event, ...], index: int) -> tuple[Event | None, Event | 
     track = made = None
     for event in events[index + 1 :]:
         if event.kind == "begin":
-            if not depth and event.place != "output":
+            own = event.place == "output" or (made and event.place == "postrouting")
+            if not depth and not own:
                 return track, None, made
             made = made or event
             depth.append(event.place)
@@ -328,10 +354,13 @@ class _World(Mapping["Question", int]):
             return _PAYLOAD >> 16
         if oracle == "primary address" or oracle.startswith(("address of ", "port of ")):
             return self._chosen(oracle, arguments, headers)
-        below = _BELOW.match(oracle)
         if oracle.startswith("random at "):
             return (0, _ALL_ONES)[self._draw(question, 2)]
-        return self._draw(question, int(below[1]) if below else 2)
+        if below := _BELOW.match(oracle):
+            return self._draw(question, int(below[1]))
+        if oracle.startswith(("member of ", "within ", "route back", "seen ")):
+            return self._draw(question, 2)
+        raise NotSeen(oracle)
 
     def __iter__(self) -> Iterator[Question]:
         return iter(self.draws)

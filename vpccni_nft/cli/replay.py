@@ -23,7 +23,6 @@ from .report import show
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ..core.span import Source
     from ..core.values import Family
     from ..equivalence.packet_text import PacketText
     from ..replay.duel import Tally
@@ -67,15 +66,14 @@ def replay_files(
     names = (*before, *after, *((ipset_save,) if ipset_save else ()))
     if names.count("-") > 1:
         raise click.UsageError("standard input can be one of the files only")
-    if ipset_save:
-        (source,) = read_sources((ipset_save,))
-        settings = _with_ipsets(settings, source)
+    sets = read_sources((ipset_save,))[0] if ipset_save else None
     try:
         with _ended_by_signals(), _progress(packets, quiet=as_json or bool(text)) as progress:
             result = compare(
                 read_sources(before),
                 read_sources(after),
                 packets=packets,
+                ipset_save=sets,
                 settings=settings,
                 family=family,
                 packet=_packet_of(text) if text else None,
@@ -97,12 +95,6 @@ def replay_files(
 def settings_of(seed: int, backend: str, *, kernel_log: bool) -> Settings:
     """How the command's options say that the two are held against each other."""
     return Settings(seed=seed, backend=Backend(backend), kernel_log=kernel_log)
-
-
-def _with_ipsets(settings: Settings, source: Source) -> Settings:
-    import attrs
-
-    return attrs.evolve(settings, ipsets=source.content)
 
 
 def _packet_of(text: str) -> Callable[[Family], PacketText]:

@@ -96,7 +96,7 @@ def _collect(found: Constants, value: Any, family: Family) -> None:
         case Network(of, address, mask) if of is family:
             last = address | (family.all_ones ^ mask)
             _add(found.addresses, _neighbours(address, last), family.all_ones)
-        case AddressRange(first, last):
+        case AddressRange(first, last) if first.family is family:
             _add(found.addresses, _neighbours(first.value, last.value), family.all_ones)
         case PortRange(first, last):
             _add(found.ports, _neighbours(first, last), 0xFFFF)

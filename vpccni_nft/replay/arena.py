@@ -12,14 +12,13 @@ from ..core.span import Source
 from ..core.values import Family
 from ..equivalence.constants import values_in
 from ..extensions.matches.nfacct import Nfacct
-from ..extensions.matches.set import Members
 from ..parser import parse_sources
 from .duel import Duel, ports_of
 from .guide import Guide
 from .interrupts import held
 from .kernel_log import logging_in_namespaces
 from .node import Node
-from .side import Backend, Side
+from .side import Backend, ReplayError, Side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +39,6 @@ class Settings:
 
     seed: int = 0
     backend: Backend = Backend.LEGACY  #: what takes dumps
-    ipsets: str = ""  #: what ipset-save(8) has printed; loaded before dumps
     begin: bool = False  #: whether the beginnings of hooks are seen, too
     kernel_log: bool = False  #: whether what rules write to the kernel's log is compared
 
@@ -97,12 +95,15 @@ class Arena:
         """
         stale = _tables(self.before) - _tables(before) or _tables(self.after) - _tables(after)
         self._understand(before, after)
-        if stale:
+        try:
+            if stale:
+                raise ReplayError("an empty table would be left")
+            for side in self.sides:
+                side.unload()
+        except (ReplayError, OSError):
             self._stack.close()
             self._enter()
         else:
-            for side in self.sides:
-                side.unload()
             self._load()
 
     def _understand(self, before: Contents, after: Contents) -> None:
@@ -133,10 +134,8 @@ class Arena:
         values = [value for table in contents.rules.tables for value in values_in(table)]
         counters = {value.object: None for value in values if isinstance(value, Nfacct)}
         side.ask("add_counters", tuple(counters))
-        ipsets = self.settings.ipsets or "".join(_empty_sets(contents))
-        if ipsets and contents.rules.tables:
-            # With the option, a set that is there already is none too many.
-            side.run("ipset", "-exist", "restore", script=ipsets)
+        if contents.ipsets:
+            side.restore_ipsets(contents.ipsets)
 
     def conversations(self, packets: int) -> Iterator[Conversation]:
         """Conversations of about so many packets: half of them at rules not hit by the others."""
@@ -179,14 +178,3 @@ class Arena:
 
 def _tables(contents: Contents) -> set[tuple[Family, str]]:
     return {(table.family, table.name) for table in contents.rules.tables}
-
-
-def _empty_sets(contents: Contents) -> Iterator[str]:
-    """A line for ipset(8) for each set that rules name; nothing is known of what is in it."""
-    seen: set[str] = set()
-    for table in contents.rules.tables:
-        family = "inet" if table.family is Family.IP else "inet6"
-        for value in values_in(table):
-            if isinstance(value, Members) and value.name not in seen:
-                seen.add(value.name)
-                yield f"create {value.name} hash:net family {family}\n"

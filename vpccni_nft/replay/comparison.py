@@ -71,11 +71,12 @@ class Result:
         return None if undecided or short or not self.tally.packets else True
 
 
-def compare(
+def compare(  # noqa: PLR0913 - each is an option of the command
     before: Iterable[Source | str],
     after: Iterable[Source | str],
     *,
     packets: int = PACKETS,
+    ipset_save: Source | None = None,
     settings: Settings | None = None,
     family: Family | None = None,
     packet: Callable[[Family], PacketText] | PacketText | None = None,
@@ -86,7 +87,7 @@ def compare(
 
     ``before`` and ``after`` are dumps of iptables-save and scripts for nft, any mixture of them.
     About ``packets`` packets are put in on either side; the replay ends early after ``most``
-    mismatches. ``settings`` has the seed, the programs that take dumps and the contents of ipsets.
+    mismatches. ``settings`` has the seed and the programs that take dumps; ``ipset_save`` the sets.
     ``family`` is that of dumps which do not tell it. With ``packet`` that packet alone is replayed.
     ``progress`` is called again and again with what has been tried so far.
 
@@ -95,7 +96,9 @@ def compare(
     does not take a ruleset.
     """
     settings = settings or Settings()
-    one, other = (Contents.of(tuple(_sources(texts)), family) for texts in (before, after))
+    one, other = (
+        Contents.of(tuple(_sources(texts)), family, ipset_save) for texts in (before, after)
+    )
     sides = (one, other)
     if callable(packet):
         packet = packet(family or _family_of(sides))

@@ -9,14 +9,16 @@ import attrs
 
 from .. import iptables, nft
 from ..core.diagnostics import Refused
+from ..core.values import Family
+from ..equivalence.constants import values_in
+from ..extensions.set_names import Members
 from ..parser import parse_sources
 from .side import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ..core.span import Source
-    from ..core.values import Family
 
 #: What only dumps have: a table on a line of its own.
 _TABLE_OF_A_DUMP = re.compile(r"^\s*\*[a-z]+\s*$", re.MULTILINE)
@@ -31,12 +33,21 @@ class Contents:
     rules: iptables.Ruleset
     #: The scripts, those that this package's reader of nft understands.
     scripts: tuple[nft.Ruleset, ...]
+    ipsets: str = ""  #: what ipset(8) is to restore before the dumps are loaded
 
     @classmethod
-    def of(cls, sources: Sequence[Source], family: Family | None = None) -> Contents:
-        """Read sources. Raises Refused where a dump cannot be read."""
+    def of(
+        cls,
+        sources: Sequence[Source],
+        family: Family | None = None,
+        ipset_save: Source | None = None,
+    ) -> Contents:
+        """Read sources. Raises Refused where a dump cannot be read.
+
+        Without the output of ``ipset save``, sets that rules name are there, and empty.
+        """
         dumps = [source for source in sources if is_dump(source.content)]
-        ruleset, diagnostics = parse_sources(dumps, family)
+        ruleset, diagnostics = parse_sources(dumps, family, ipset_save)
         if any(found.refuses for found in diagnostics):
             raise Refused(diagnostics)
         texts = [*_texts_of_dumps(dumps, ruleset)]
@@ -45,7 +56,8 @@ class Contents:
             if source not in dumps:
                 texts.append(Text(source.content, None, source.name))
                 scripts += _read_script(source)
-        return cls(tuple(texts), ruleset, tuple(scripts))
+        ipsets = ipset_save.content if ipset_save else "".join(_empty_sets(ruleset))
+        return cls(tuple(texts), ruleset, tuple(scripts), ipsets if dumps else "")
 
     @property
     def of_nft(self) -> bool:
@@ -69,6 +81,17 @@ def _texts_of_dumps(dumps: Sequence[Source], ruleset: iptables.Ruleset) -> Itera
         tables = tuple(table for table in ruleset.tables if table.family is family)
         names = " and ".join(dump.name for dump in dumps)
         yield Text(iptables.save(iptables.Ruleset(tables)), family, names)
+
+
+def _empty_sets(ruleset: iptables.Ruleset) -> Iterator[str]:
+    """A line for ipset(8) for each set that rules name."""
+    seen: set[str] = set()
+    for table in ruleset.tables:
+        family = "inet" if table.family is Family.IP else "inet6"
+        for value in values_in(table):
+            if isinstance(value, Members) and value.name not in seen:
+                seen.add(value.name)
+                yield f"create {value.name} hash:net family {family}\n"
 
 
 def _read_script(source: Source) -> list[nft.Ruleset]:

@@ -174,7 +174,7 @@ class Guide:
                 target = random.choice(own)
         elif packet.hook in {"forward", "postrouting"} and random.random() < 3 / 4:
             target = self._routed(packet, target, pool)
-        if device == LOCAL and not target:
+        if not target and (device == LOCAL or family is Family.IP6):
             target = random.choice(own)  # the kernel would take it for whatever it likes
         if device == LOCAL and random.random() < 3 / 4:
             source = random.choice(own)
@@ -183,7 +183,8 @@ class Guide:
             source = random.choice([address for address, where in pods if where == device])
         if wanted.get(source) == _LOCAL:
             source = random.choice(own)
-        return source, target
+        # An ipset can be of the other family.
+        return source & family.all_ones, target & family.all_ones
 
     @staticmethod
     def _answers(

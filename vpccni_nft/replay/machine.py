@@ -40,5 +40,5 @@ def _programs(sides: Sequence[Contents], settings: Settings) -> Iterator[str]:
         for table in side.rules.tables:
             stem = f"{_PREFIX[table.family]}-{settings.backend.value}"
             yield from (f"{stem}-restore", f"{stem}-save")
-            if settings.ipsets:
+            if side.ipsets:
                 yield "ipset"

@@ -19,8 +19,9 @@ from ..equivalence.world import interface_name
 from ..extensions.targets.connmark import Connmark
 from ..extensions.targets.dnat import Dnat
 from ..extensions.targets.snat import Snat
+from ..iptables.ast import Interface
 from ..iptables.protocols import UDP
-from ..semantics.packet import ADDRESS_TYPES
+from ..semantics.packet import ADDRESS_TYPES, NAME_BYTES
 from .agent import device_address
 from .conversation import Conversation, Move
 
@@ -36,7 +37,7 @@ _OF_THE_NODE = re.compile(r"eth\d|en[sp]\d")
 
 #: Devices that are there anyhow: two of the node and three of pods.
 _DEVICES = (PRIMARY, SECONDARY, "eni1", "eni2", "vlan.eth.1")
-_MOST_DEVICES = 14
+_MOST_DEVICES = 16
 
 #: The node's own addresses where the rulesets say none.
 _OWN = {
@@ -77,14 +78,8 @@ class Node:
     @classmethod
     def of(cls, rulesets: Sequence[Ruleset]) -> Node:
         """The node that these rulesets are about."""
-        names = list(_DEVICES)
-        for ruleset in rulesets:
-            for family in Family:
-                for word in constants_of(ruleset, family).interfaces:
-                    name = interface_name(word)
-                    if _is_device(name) and name not in names:
-                        names.append(name)
-        taps = tuple(names[:_MOST_DEVICES])
+        names = dict.fromkeys((*_DEVICES, *filter(_is_device, _names(rulesets))))
+        taps = tuple(names)[:_MOST_DEVICES]
         behind = [name for name in taps if not _OF_THE_NODE.match(name)]
         own, pods = {}, {}
         for family in Family:
@@ -175,9 +170,28 @@ class Node:
         return frozenset({primary | hosts, Family.IP.all_ones, 0, _LOOPBACK_BROADCAST})
 
 
+#: What sysctl(8) and the file system take for something else, and what is there anyhow.
+_NO_NAMES = {"", "lo", ".", "..", "all", "default"}
+
+
+def _names(rulesets: Sequence[Ruleset]) -> Iterator[str]:
+    """Names of devices: first what rules name, then what only begins or ends like it."""
+    interfaces = dict.fromkeys(
+        value
+        for family in Family
+        for value in _nodes(rulesets, family)
+        if isinstance(value, Interface)
+    )
+    yield from (one.name for one in interfaces if not one.wildcard)
+    yield from (f"{one.name}0" for one in interfaces if one.wildcard)
+    for ruleset in rulesets:
+        for family in Family:
+            yield from map(interface_name, constants_of(ruleset, family).interfaces)
+
+
 def _is_device(name: str) -> bool:
     plain = name.isascii() and name.isprintable() and not set(name) & set(" /%:\\*+\"'#")
-    return plain and name not in {"", "lo", ".", "..", "all", "default"}
+    return plain and len(name) < NAME_BYTES and name not in _NO_NAMES
 
 
 def _own_addresses(rulesets: Sequence[Ruleset], family: Family) -> dict[int, str]:

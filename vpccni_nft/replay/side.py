@@ -92,7 +92,11 @@ class Side:
         self._agent: subprocess.Popen[bytes] | None = None
         #: The tables of the dumps that are loaded.
         self._dumps: dict[Family, set[str]] = {family: set() for family in Family}
-        #: The sets that rules change.
+        #: Whether there are tables of nft.
+        self._holds_nft = False
+        #: Whether there are ipsets.
+        self.ipsets = False
+        #: The sets that stand for recent lists.
         self._dynamic: list[tuple[Family, str, str]] = []
         #: Whether conntrack runs, once a ruleset is there.
         self.tracked = dict.fromkeys(Family, False)
@@ -156,19 +160,22 @@ class Side:
                 self._take(text)
             except ReplayError as error:
                 raise ReplayError(f"{text.name}: {error}" if text.name else str(error)) from None
-        self._dynamic = [
-            (family, table, name)
-            for family in Family
-            for table, name in _dynamic_sets(self.run("nft", "-t", "list", "sets", family.value))
-        ]
+        if self._holds_nft:
+            self._dynamic = list(_dynamic_sets(self.run("nft", "-t", "list", "sets")))
         self.tracked = self._find_out_tracking()
 
     def _take(self, text: Text) -> None:
+        self._holds_nft |= text.family is None or self.backend is Backend.NFT
         if text.family is None:
             self.nft(text.content)
         else:
             self._restore(text.family, text.content)
             self._dumps[text.family] |= set(_TABLE.findall(text.content))
+
+    def restore_ipsets(self, lines: str) -> None:
+        """Make ipsets, by lines as ipset(8) saves them."""
+        self.run("ipset", "restore", script=lines)
+        self.ipsets = True
 
     def unload(self) -> None:
         """Take the ruleset away again, and all that was made for it."""
@@ -176,10 +183,14 @@ class Side:
             if tables:
                 self._restore(family, "".join(map(_empty_table, sorted(tables))))
             tables.clear()
-        for line in self.run("nft", "list", "tables").splitlines():
-            _, family_name, name = line.split()
-            if name != probes.TABLE:
-                self.nft(f"delete table {family_name} {name}\n")
+        if self.ipsets:
+            self.run("ipset", "destroy")
+            self.ipsets = False
+        if self._holds_nft:
+            names = [line.split()[1:] for line in self.run("nft", "list", "tables").splitlines()]
+            script = (f"delete table {family} {name}\n" for family, name in names)
+            self.nft("".join(line for line in script if f" {probes.TABLE}\n" not in line))
+        self._holds_nft = False
 
     def _restore(self, family: Family, dump: str) -> None:
         program = {Family.IP: "iptables", Family.IP6: "ip6tables"}[family]
@@ -188,10 +199,12 @@ class Side:
 
     def probe(self, tracked: Mapping[Family, bool], *, begin: bool = False) -> None:
         """Give the probes their rules, in place of those that they have; see ``probes.rules``."""
+        script = ""
         for family in Family:
             flush = f"flush chain {family.value} {probes.TABLE}"
-            script = "".join(f"{flush} {chain}\n" for chain in probes.chains())
-            self.nft(script + probes.rules(family, tracked=tracked[family], begin=begin))
+            script += "".join(f"{flush} {chain}\n" for chain in probes.chains())
+            script += probes.rules(family, tracked=tracked[family], begin=begin)
+        self.nft(script)
         if any(tracked.values()):
             self._set(_SETTINGS_OF_CONNTRACK)
 
@@ -266,18 +279,18 @@ def _empty_table(name: str) -> str:
     return f"*{name}\n{chains}COMMIT\n"
 
 
-def _dynamic_sets(listing: str) -> Iterator[tuple[str, str]]:
-    """Table and name of the sets that are changed by rules, or that forget by themselves."""
-    table = name = ""
+def _dynamic_sets(listing: str) -> Iterator[tuple[Family, str, str]]:
+    """Family, table and name of the sets that stand for recent lists."""
+    family = table = name = ""
     for line in listing.splitlines():
         words = line.split()
         match words[:1]:
             case ["table"]:
-                table = words[2]
+                family, table = words[1:3]
             case ["set"]:
                 name = words[1]
-            case ["flags"] if {"dynamic", "timeout"} & set(words[1].split(",")):
-                yield table, name
+                if name.startswith("recent-") and family in {one.value for one in Family}:
+                    yield Family(family), table, name
 
 
 def run(*command: str, script: str = "") -> str:
