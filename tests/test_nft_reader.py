@@ -525,7 +525,7 @@ def read_rule(text: str, family: str = "ip") -> nft.Rule:
         ("meta priority set none", "meta priority set 0"),
         ("dnat ip prefix to 10.1.2.3/16", "dnat prefix to 10.1.0.0/16"),
         ("tcp dport 1 tproxy ip to :1", "tcp dport 1 tproxy to :1"),
-        ("dup to 10.0.0.1 device eth0", "dup to 10.0.0.1 device \"eth0\""),
+        ("dup to 10.0.0.1 device eth0", 'dup to 10.0.0.1 device "eth0"'),
         ("ip dscp set cs1 ip ecn set ce", "ip dscp set 8 ip ecn set 3"),
         ("ct state established | related", "ct state established,related"),
         ("icmp type echo-request icmp code net-unreachable", "icmp type 8 icmp code 0"),

@@ -19,6 +19,7 @@ from vpccni_nft import Family, extensions, iptables
 from vpccni_nft import strategies as own
 from vpccni_nft.core.values import PortRange
 from vpccni_nft.extensions.matches.connbytes import ConnBytes
+from vpccni_nft.extensions.matches.connlabel import ConnLabel
 from vpccni_nft.extensions.matches.conntrack import Conntrack
 from vpccni_nft.extensions.matches.hashlimit import Hashlimit
 from vpccni_nft.extensions.matches.nfacct import Nfacct
@@ -30,8 +31,8 @@ from vpccni_nft.extensions.matches.tcp import Tcp
 from vpccni_nft.extensions.matches.time import Time
 from vpccni_nft.extensions.matches.udp import Udp
 from vpccni_nft.extensions.number_ranges import NumberRange
-from vpccni_nft.extensions.targets.clusterip import ClusterIp
 from vpccni_nft.extensions.rates import Rate
+from vpccni_nft.extensions.targets.clusterip import ClusterIp
 from vpccni_nft.extensions.targets.ct import Ct
 from vpccni_nft.extensions.targets.idletimer import IdleTimer
 from vpccni_nft.extensions.targets.led import Led
@@ -41,8 +42,8 @@ from vpccni_nft.extensions.targets.notrack import Notrack
 from vpccni_nft.extensions.targets.queue import Queue
 from vpccni_nft.extensions.targets.rateest import Estimate
 from vpccni_nft.extensions.targets.reject import Reject
-from vpccni_nft.extensions.targets.set import SetTarget
 from vpccni_nft.extensions.targets.secmark import SecMark
+from vpccni_nft.extensions.targets.set import SetTarget
 from vpccni_nft.extensions.targets.tee import Tee
 from vpccni_nft.extensions.targets.ulog import Ulog
 from vpccni_nft.translation import APPROXIMATIONS
@@ -55,9 +56,9 @@ ROOMS = [room.node for room in (*extensions.MATCHES.values(), *extensions.TARGET
 
 #: Loading is slow: a part of the profile's examples is enough for each room.
 FEW = settings(
-    max_examples=max(1, settings().max_examples // 12), suppress_health_check=list(HealthCheck)
+    max_examples=max(1, settings().max_examples // 40), suppress_health_check=list(HealthCheck)
 )
-SOME = settings(FEW, max_examples=max(1, settings().max_examples // 3))
+SOME = settings(FEW, max_examples=max(1, settings().max_examples // 5))
 ALL = settings(suppress_health_check=list(HealthCheck))
 
 each_room = pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.__name__)
@@ -158,9 +159,7 @@ def is_printed(node: iptables.Match | iptables.Target) -> bool:
             # 0:0 is printed as 0, which is read as all numbers.
             printed = count.value != NumberRange(0, 0)
         case Policy(elements=elements):
-            ends = (
-                end for one in elements for end in (one.tunnel_source, one.tunnel_destination)
-            )
+            ends = (end for one in elements for end in (one.tunnel_source, one.tunnel_destination))
             printed = all(end is None or end.value.length is not None for end in ends)
         case Time(date_stop=date_stop):
             printed = date_stop is not None
@@ -176,8 +175,8 @@ def is_printed(node: iptables.Match | iptables.Target) -> bool:
         case Hashlimit(rate=rate, interval=interval):
             # iptables-save 1.8.9 prints the rate of a second, which is read as that of its unit.
             printed = interval is None or not isinstance(rate, Rate) or rate.unit == "sec"
-        case ClusterIp() | IdleTimer() | Led() | SecMark() | Estimate() | Ulog():
-            # These need a kernel module, hardware, a policy, or a name that is not taken.
+        case ConnLabel() | ClusterIp() | IdleTimer() | Led() | SecMark() | Estimate() | Ulog():
+            # These need a kernel module, hardware, a policy, a file, or a name that is not taken.
             printed = False
         case Nflog(range=length):
             printed = not length  # iptables warns of it

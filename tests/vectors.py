@@ -59,9 +59,7 @@ class Vector:
 
     def translate(self) -> vpccni_nft.Translation:
         sets = "\n".join(self.ipsets) if self.ipsets else None
-        return vpccni_nft.translate(
-            self.dump, name=str(self), allow=self.allow, ipset_save=sets
-        )
+        return vpccni_nft.translate(self.dump, name=str(self), allow=self.allow, ipset_save=sets)
 
     def found(self) -> tuple[str, ...]:
         """What the translation gives, in the form of the expectation."""

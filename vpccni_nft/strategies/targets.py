@@ -156,9 +156,7 @@ def _set_changes(_family: Family) -> SearchStrategy[Target]:
     flag = st.booleans()
     mapped = {"map_mark": flag, "map_priority": flag, "map_queue": flag}
     return st.one_of(
-        st.builds(
-            SetTarget, add=members, exist=flag, timeout=seconds, delete=perhaps(members)
-        ),
+        st.builds(SetTarget, add=members, exist=flag, timeout=seconds, delete=perhaps(members)),
         st.builds(SetTarget, delete=members),
         st.builds(SetTarget, map=members, delete=perhaps(members), **mapped).filter(
             lambda node: node.map_mark or node.map_priority or node.map_queue
