@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from vpccni_nft.cli.table import Row
 
 DOCS = Path(__file__).resolve().parent
 PAGE = DOCS / "extensions.md"
@@ -24,21 +26,35 @@ table.
 
 A row without a code is exact. A [code](codes/README.md) is what a translation may answer instead,
 depending on the options and the place of the rule: T0 is refused, T1 is an approximation that
-`--allow` takes, T2 is a note.
+`--allow` takes, T2 is a note. Where nft has no form at all, its column says `none` and why: such a
+rule is always refused.
+
+These are the matches and targets of iptables 1.8.11. `udplite` is no match there: after
+`-p udplite`, `-m multiport` compares the ports. No form needs more than nft 1.0.1 and Linux 5.13.
 """
 
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([HEAD, *_table()]) + "\n"
-
-
-def _table() -> Iterator[str]:
     from vpccni_nft.cli.table import extension_rows
 
+    rows = extension_rows()
+    return "\n".join([HEAD, _totals(rows), "", *_table(rows)]) + "\n"
+
+
+def _totals(rows: Sequence[Row]) -> str:
+    none = sum(row["nft"].startswith("none: ") for row in rows)
+    exact = sum(not row["codes"] for row in rows)
+    return (
+        f"Of {len(rows)}, {exact} are exact whatever their options, {len(rows) - exact - none} are"
+        f" exact or answer with a\ncode, and {none} are refused."
+    )
+
+
+def _table(rows: Iterable[Row]) -> Iterator[str]:
     yield _row(("kind", "name", "what it does", "nft", "exact, or codes"))
     yield _row(["---"] * 5)
-    for row in extension_rows():
+    for row in rows:
         codes = ", ".join(f"[{code}](codes/{code}.md)" for code in row["codes"])
         cells = (row["kind"], f"`{row['name']}`", row["what"], row["nft"])
         yield _row((*map(_escaped, cells), codes or "exact"))

@@ -160,9 +160,9 @@ def _readable(field: str, value: int, family: Family) -> str:
     return hex(value)
 
 
-def sides_of(text: str) -> Sides:
+def sides_of(text: str, ipset_save: str | None = None) -> Sides:
     """Both sides of a dump that has a translation as a whole."""
-    sides = Sides.of(text)
+    sides = Sides.of(text, ipset_save)
     assert sides is not None
     assert not sides.left_out
     return sides

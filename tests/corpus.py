@@ -13,12 +13,21 @@ NODES = sorted([*FOLDER.glob("vpccni/*.save"), *FOLDER.glob("node/*.save")])
 #: Dumps of other tools and odd forms: each has one, or is refused for a true reason.
 GENERAL = sorted(FOLDER.glob("general/*.save"))
 
+#: Nodes whose sets are known.
+WITH_SETS = [path for path in NODES if path.with_suffix(".ipset").exists()]
+
 #: What a dump's rules need to be allowed, by what they hold.
 NEEDS = {"T101": "-m recent", "T102": "-m physdev", "T103": "-m set", "T104": "-m rpfilter"}
 
 
 def name_of(path: Path) -> str:
     return f"{path.parent.name}/{path.stem}"
+
+
+def ipsets_of(path: Path) -> str | None:
+    """What ``ipset save`` printed on the node, where its rules name sets."""
+    sets = path.with_suffix(".ipset")
+    return sets.read_text() if sets.exists() else None
 
 
 def allowances(dump: str) -> list[str]:

@@ -655,7 +655,12 @@ def test_the_examples_in_the_help_work_as_they_stand(name: str, tmp_path: Path) 
         stub = programs / program
         stub.write_text(f"#!/bin/sh\n{line}\n")
         stub.chmod(0o755)
-    for file, text in {"node.save": DUMP, "node.v4.save": DUMP, "node.v6.save": DUMP6}.items():
+    for file, text in {
+        "node.ipset": "",
+        "node.save": DUMP,
+        "node.v4.save": DUMP,
+        "node.v6.save": DUMP6,
+    }.items():
         (tmp_path / file).write_text(text)
     found = examples(name)
     assert len(found) >= 2

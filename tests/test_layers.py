@@ -36,13 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "semantics.nft": {"core", "nft", "semantics.nft_values", "semantics.nft_host", *_SHARED},
     "semantics.nft_value": _SHARED,
     "semantics.nft_host": {"nft", "semantics.nft_value", *_SHARED},
-    "semantics.nft_values": {
-        "core",
-        "nft",
-        "semantics.nft_host",
-        "semantics.nft_value",
-        *_SHARED,
-    },  # fmt: skip
+    "semantics.nft_values": {"core", "nft", "semantics.nft_host", "semantics.nft_value", *_SHARED},
     "extensions": {"core", "iptables.ast", "iptables.protocols", "nft", "extensions", *_SHARED},
     "semantics.iptables": {"core", "iptables.ast", "extensions", *_SHARED},
     "parser": {*_LANGUAGES, "parser"},

@@ -117,6 +117,15 @@ def test_what_has_no_connection_has_no_label_and_no_helper() -> None:
         assert fits("-m helper ! --helper ftp", answers=known) is not holds
 
 
+def test_the_mark_of_a_connection_needs_a_connection() -> None:
+    for test, same in (("--mark 0x5/0xf", True), ("! --mark 0x5/0xf", False)):
+        match = f"-m connmark {test}"
+        assert fits(match, ct_mark=0x15) is same
+        assert fits(match, ct_mark=0x16) is not same
+        assert not fits(match, ct_mark=0x15, ct_state=INVALID)
+        assert not fits(match, ct_mark=0x16, ct_state=STATE_BITS["untracked"])
+
+
 def test_a_hardware_address_needs_a_header() -> None:
     here = {"came by Ethernet": 1}
     assert fits("-m mac --mac-source 00:00:00:00:00:05", answers=here, mac_source=5)

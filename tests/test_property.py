@@ -16,7 +16,7 @@ from vpccni_nft import Family, extensions, iptables
 from vpccni_nft import strategies as own
 
 from .agreement import Sides, sides_of
-from .corpus import NODES, name_of
+from .corpus import NODES, ipsets_of, name_of
 
 #: What is drawn is the same in each run, but for the nightly one, which is to find new things.
 ALL = settings(
@@ -37,7 +37,7 @@ seeds = st.integers(0, 2**16)
 
 @functools.cache
 def node(path: Path) -> Sides:
-    return sides_of(path.read_text())
+    return sides_of(path.read_text(), ipsets_of(path))
 
 
 @pytest.mark.parametrize("path", NODES, ids=name_of)

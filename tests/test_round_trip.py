@@ -19,6 +19,7 @@ from vpccni_nft import Family, extensions, iptables
 from vpccni_nft import strategies as own
 from vpccni_nft.core.values import PortRange
 from vpccni_nft.extensions.matches.connbytes import ConnBytes
+from vpccni_nft.extensions.matches.connlabel import ConnLabel
 from vpccni_nft.extensions.matches.conntrack import Conntrack
 from vpccni_nft.extensions.matches.hashlimit import Hashlimit
 from vpccni_nft.extensions.matches.nfacct import Nfacct
@@ -55,9 +56,9 @@ ROOMS = [room.node for room in (*extensions.MATCHES.values(), *extensions.TARGET
 
 #: Loading is slow: a part of the profile's examples is enough for each room.
 FEW = settings(
-    max_examples=max(1, settings().max_examples // 12), suppress_health_check=list(HealthCheck)
+    max_examples=max(1, settings().max_examples // 40), suppress_health_check=list(HealthCheck)
 )
-SOME = settings(FEW, max_examples=max(1, settings().max_examples // 3))
+SOME = settings(FEW, max_examples=max(1, settings().max_examples // 5))
 ALL = settings(suppress_health_check=list(HealthCheck))
 
 each_room = pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.__name__)
@@ -174,8 +175,8 @@ def is_printed(node: iptables.Match | iptables.Target) -> bool:
         case Hashlimit(rate=rate, interval=interval):
             # iptables-save 1.8.9 prints the rate of a second, which is read as that of its unit.
             printed = interval is None or not isinstance(rate, Rate) or rate.unit == "sec"
-        case ClusterIp() | IdleTimer() | Led() | SecMark() | Estimate() | Ulog():
-            # These need a kernel module, hardware, a policy, or a name that is not taken.
+        case ConnLabel() | ClusterIp() | IdleTimer() | Led() | SecMark() | Estimate() | Ulog():
+            # These need a kernel module, hardware, a policy, a file, or a name that is not taken.
             printed = False
         case Nflog(range=length):
             printed = not length  # iptables warns of it

@@ -38,11 +38,12 @@ def test_the_kernel_takes_what_a_vector_gives(vector: Vector, namespace: Namespa
     if translation.refused:
         assert vector.expected[0].startswith("refused ")
         return
-    if "queue" in translation.script() and not namespace.takes("queue to 0"):
+    script = translation.script()
+    if re.search(r"\bqueue (flags|to) ", script) and not namespace.takes("queue to 0"):
         pytest.skip("this kernel is built without nft_queue")
-    namespace.load(translation.script())
+    namespace.load(script)
     as_text = _listed(namespace)
-    namespace.load(translation.script())
+    namespace.load(script)
     assert _listed(namespace) == as_text
     namespace.load(translation.script("json"), form="json")
     assert _listed(namespace) == as_text
@@ -51,6 +52,17 @@ def test_the_kernel_takes_what_a_vector_gives(vector: Vector, namespace: Namespa
 def _listed(namespace: Namespace) -> str:
     """What the kernel has, without the time that is left of timeouts."""
     return re.sub(r" expires \w+", "", namespace.list_ruleset())
+
+
+def test_none_stands_in_the_table_where_every_rule_is_refused() -> None:
+    translated = {
+        (vector.path.parent.name, vector.path.stem)
+        for vector in VECTORS
+        if not vector.expected[0].startswith("refused ")
+    }
+    for kind, registry in (("matches", MATCHES), ("targets", TARGETS)):
+        none = {name for name, room in registry.items() if room.nft.startswith("none: ")}
+        assert none == {name for name in registry if (kind, name.lower()) not in translated}
 
 
 @pytest.mark.parametrize(("kind", "registry"), [("matches", MATCHES), ("targets", TARGETS)])

@@ -149,5 +149,5 @@ def _add_interface(found: Constants, name: str, *, wildcard: bool) -> None:
         (f"{name}0", name, name[:-1], f"{name}xyz") if wildcard else (name, f"{name}0", name[:-1])
     )
     for one in names:
-        if len(one.encode("utf-8", "surrogateescape")) < 16:
+        if 0 < len(one.encode("utf-8", "surrogateescape")) < 16:
             found.interfaces.setdefault(interface_word(one))

@@ -11,6 +11,7 @@ from ..extensions.matches.cgroup import Cgroup
 from ..extensions.matches.cluster import Cluster
 from ..extensions.matches.connbytes import ConnBytes
 from ..extensions.matches.connlabel import ConnLabel
+from ..extensions.matches.connmark import ConnectionMark
 from ..extensions.matches.cpu import Cpu
 from ..extensions.matches.devgroup import DevGroup
 from ..extensions.matches.helper import Helper
@@ -54,6 +55,8 @@ def host_fields(match: ast.Match) -> Iterator[tuple[str, object]]:
             yield from (("iif_group", match.source), ("oif_group", match.destination))
         case Realm():
             yield ("realm", match)
+        case ConnectionMark():
+            yield ("ct_mark", match)
         case IpRange():
             yield from (("saddr", match.source), ("daddr", match.destination))
         case Osf():
@@ -85,7 +88,7 @@ class HostFit:
                 self._transformations(match)
             case Time():
                 self._time(match)
-            case ConnBytes() | ConnLabel() | Helper() | Cluster():
+            case ConnBytes() | ConnLabel() | ConnectionMark() | Helper() | Cluster():
                 self._connection(match)
             case _:
                 self._place(match)
@@ -120,6 +123,8 @@ class HostFit:
                 self.answers["the connection keeps labels", ()] = 1
                 question = ("member of labels of the connection", (label.value,))
                 self.answers[question] = int(not label.negated)
+            case ConnectionMark(test):
+                self._masked("ct_mark", test)
             case Helper(name):
                 self.answers["a helper foresaw the connection", ()] = int(not name.negated)
                 length = self.random.randint(0, len(name.value[:15]))

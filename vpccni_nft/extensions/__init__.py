@@ -20,6 +20,7 @@ from .matches import (
     connbytes,
     connlabel,
     connlimit,
+    connmark,
     conntrack,
     cpu,
     dccp,
@@ -79,7 +80,6 @@ from .targets import (
     checksum,
     classify,
     clusterip,
-    connmark,
     connsecmark,
     ct,
     dnat,
@@ -108,6 +108,7 @@ from .targets import (
     trace,
     ulog,
 )
+from .targets import connmark as change_connmark
 from .targets import dscp as set_dscp
 from .targets import ecn as set_ecn
 from .targets import hl as set_hl
@@ -137,6 +138,7 @@ MATCHES: Mapping[str, Extension[Any]] = MappingProxyType(
             connbytes,
             connlabel,
             connlimit,
+            connmark,
             conntrack,
             cpu,
             dccp,
@@ -199,12 +201,12 @@ TARGETS: Mapping[str, Extension[Any]] = MappingProxyType(
         room.EXTENSION.name: room.EXTENSION
         for room in (
             accept,
+            change_connmark,
             change_set,
             audit,
             checksum,
             classify,
             clusterip,
-            connmark,
             connsecmark,
             count_rate,
             ct,

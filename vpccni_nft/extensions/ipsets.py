@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..core.diagnostics import BAD_PLACE, COMMENT_CHANGED, IPSET_COPIED, MISSING_SET, Problem
-from ..core.ipsets import InterfacePart, IpSet, MacPart, MarkPart, PortPart
-from ..core.values import Address, Family, Network
+from ..core.ipsets import InterfacePart, IpSet, MacPart, MarkPart, Part, PortPart
+from ..core.values import Address, Family, Network, mask_of_length
 from ..iptables.protocols import ICMP, ICMPV6, SCTP, TCP, UDP
 from ..nft import expressions as x
 from ..nft import names
@@ -123,6 +123,24 @@ def changes(name: str, directions: Sequence[str], context: Context) -> tuple[Loo
     if found.type == "bitmap:ip,mac":
         raise context.refuse("a bitmap:ip,mac has one hardware address for each address")
     return tuple(_Sets(found, tuple(directions), context).lookups())
+
+
+def _nested(entries: Sequence[Entry]) -> bool:
+    """Whether a network of one interface is within a wider one of another.
+
+    Kernel: ip_set_hash_gen.h, mtype_test_cidrs, with IP_SET_HASH_WITH_MULTI.
+    """
+    interfaces: dict[tuple[int, int], set[Part]] = {}
+    for network, interface in (entry.parts for entry in entries):
+        assert isinstance(network, Network)
+        interfaces.setdefault((network.address, network.mask), set()).add(interface)
+    return any(
+        interfaces.get((network.address & wider, wider), {interface}) != {interface}
+        for network, interface in (entry.parts for entry in entries)
+        if isinstance(network, Network)
+        for length in range(network.length or 0)
+        for wider in (mask_of_length(network.family, length),)
+    )
 
 
 def networks_overlap(ipset: IpSet) -> bool:
@@ -264,6 +282,11 @@ class _Sets:
         for one, other in itertools.permutations(by_interface, 2):
             if one.wildcard and other.name.startswith(one.name):
                 raise self.context.refuse("elements for a name and for all that begin so overlap")
+        if _nested(self.ipset.entries):
+            raise self.context.refuse(
+                "ipset ends its search at the longest network that holds an address, even where its"
+                " interface is another one"
+            )
         place = self.ipset.kinds.index("iface")
         key = "iifname" if self.directions[place] == "src" else "oifname"
         for part, entries in by_interface.items():

@@ -74,7 +74,7 @@ class Assembly:
             return self._past_the_rest(before, special, after, action)
         if (
             not isinstance(special, AnyOf)
-            or any(map(s.has_side_effect, (*before, *_plain(after))))
+            or any(map(_may_act, (*before, *_plain(after))))
             or sum(isinstance(piece, AnyOf) for piece in after) >= MOST_DOUBLINGS
         ):
             raise self.context.refuse(

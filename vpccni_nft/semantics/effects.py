@@ -32,6 +32,12 @@ class View:
         """What the world answers, wherever it is asked."""
         return self.state.algebra.ask(oracle, arguments, width)
 
+    def ask_up_to(self, largest: int, oracle: str, width: int) -> Word:
+        """What the world answers where no answer can be larger."""
+        algebra, found = self.state.algebra, self.ask(oracle, width=width)
+        possible = algebra.at_most(found, algebra.word(largest, width))
+        return algebra.choose(possible, found, algebra.word(0, width))
+
     def says(self, oracle: str, *arguments: Word) -> Bool:
         """Whether the world answers yes, wherever it is asked."""
         algebra = self.state.algebra

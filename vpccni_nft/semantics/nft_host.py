@@ -24,11 +24,12 @@ NAME_BITS = 8 * NAME_BYTES
 #: Most transformations of a packet: XFRM_MAX_DEPTH.
 DEPTH_BITS = 3
 
-#: What clocks say, and its bits.
+#: What clocks say, its bits and the largest value.
 CLOCKS = {
-    "hour": ("second of the day", 32), "day": ("day of the week", 8),
-    "time": ("second of the epoch", 64),
-}  # fmt: skip
+    "hour": ("second of the day", 32, 24 * 60 * 60 - 1),
+    "day": ("day of the week", 8, 6),
+    "time": ("second of the epoch", 64, (1 << 64) - 1),
+}
 
 #: What connections count.
 COUNTS = ("packets", "bytes", "avgpkt")
@@ -110,8 +111,8 @@ def _meta(key: str, view: View) -> Value:
         case "ipsec":
             return _transformed("in", view)
         case _ if key in CLOCKS:
-            question, bits = CLOCKS[key]
-            return Value(view.ask(question, width=bits), bits, algebra.true)
+            question, bits, largest = CLOCKS[key]
+            return Value(view.ask_up_to(largest, question, bits), bits, algebra.true)
         case _:
             raise NoMeaning(f"no meaning for meta {key}")
 

@@ -64,6 +64,9 @@ MOBILITY = 135
 #: How questions to the world call the bases of raw payload.
 BASES = {"nh": "network", "th": "transport"}
 
+#: Bits of the network header that every packet has.
+SMALLEST_HEADER = {Family.IP: 160, Family.IP6: 320}
+
 META = {"mark": "mark", "iifname": "iif", "oifname": "oif", "l4proto": "protocol",
         "length": "length", "cpu": "cpu", "pkttype": "packet_type"}  # fmt: skip
 
@@ -204,8 +207,14 @@ def _raw_payload(raw: x.RawPayload, view: View) -> Value:
         )
     bits = f"bits {BASES[raw.base]} {raw.offset}+{raw.length}"
     found = view.ask(bits, width=raw.length)
+    if raw == x.RawPayload("nh", 32, 32) and state.family is Family.IP:
+        # Behind the identification and the flags stands the offset of a fragment.
+        offset = algebra.part(state.fields["fragment"], 0, 13)
+        found = algebra.joined(algebra.part(found, 13, 19), offset, 13)
     if raw.base == "th":
         found = _of_fragment(state, bits, found, raw.length)
+    elif raw.base == "nh" and raw.offset + raw.length <= SMALLEST_HEADER[state.family]:
+        return Value(found, raw.length, algebra.true)
     return Value(found, raw.length, view.says(f"has {bits}"))
 
 

@@ -14,6 +14,7 @@ from ..extensions.matches import addrtype, conntrack, multiport, physdev, recent
 from ..extensions.matches import set as ip_set
 from ..extensions.matches.comment import Comment
 from ..extensions.matches.connlimit import Connlimit
+from ..extensions.matches.connmark import ConnectionMark
 from ..extensions.matches.hashlimit import PARTS, ByteRate, Hashlimit
 from ..extensions.matches.hashlimit import STEPS as HASH_STEPS
 from ..extensions.matches.icmp import Icmp
@@ -127,6 +128,10 @@ def _mark_tests(_family: Family) -> SearchStrategy[Match]:
     return st.builds(Mark, negatable(masked_marks))
 
 
+def _connection_mark_tests(_family: Family) -> SearchStrategy[Match]:
+    return st.builds(ConnectionMark, negatable(masked_marks))
+
+
 def _several_ports(_family: Family) -> SearchStrategy[Match]:
     lists = st.lists(port_ranges, min_size=1, max_size=multiport.MOST_PORTS).map(_no_more_ports)
     options = st.sampled_from((multiport.SOURCE, multiport.DESTINATION, multiport.EITHER))
@@ -222,7 +227,8 @@ def _hash_limits(family: Family) -> SearchStrategy[Match]:
         "source_length": lengths,
         "destination_length": lengths,
     }
-    interval = st.one_of(st.none(), st.none(), st.none(), st.integers(1, 60))
+    # An interval of one second is not printed, and is read as that of the rate's unit.
+    interval = st.one_of(st.none(), st.integers(2, 60))
     burst = st.one_of(st.just(5), st.integers(1, 1_000_000))
     byte_rates = st.builds(
         lambda octets, burst: attrs.evolve(ByteRate.of_bytes(octets), burst=burst),
@@ -343,6 +349,7 @@ MATCHES: Mapping[type[Match], ByFamily[Match]] = MappingProxyType(
     {
         addrtype.AddrType: _address_types,
         Comment: _comments,
+        ConnectionMark: _connection_mark_tests,
         Connlimit: _connection_limits,
         conntrack.Conntrack: _connections,
         Hashlimit: _hash_limits,

@@ -28,9 +28,9 @@ def _unknown(names: SearchStrategy[str], *, smallest: int) -> SearchStrategy[dic
     return st.fixed_dictionaries({"name": names, "words": together})
 
 
-unknown_matches = _unknown(st.sampled_from(("hashlimit", "tcpmss", "set2")), smallest=0).map(
+unknown_matches = _unknown(st.sampled_from(("geoip", "layer7", "set2")), smallest=0).map(
     lambda fields: UnknownMatch(**fields)
 )
-unknown_targets = _unknown(st.sampled_from(("TCPMSS", "NFLOG", "MARKER")), smallest=1).map(
+unknown_targets = _unknown(st.sampled_from(("CHAOS", "TARPIT", "MARKER")), smallest=1).map(
     lambda fields: UnknownTarget(**fields)
 )

@@ -89,6 +89,12 @@ def lower(node: Ah, context: Context) -> tuple[Piece, ...]:
         if node.length or node.reserved:
             raise context.refuse("ah of IPv4 compares the SPI only")
         is_ah: tuple[s.Match, ...] = ()
+    elif context.protocol not in (None, PROTOCOL):
+        raise context.refuse(
+            "ip6tables takes what is behind the authentication header for the protocol, nft the"
+            " header itself",
+            "without -p the rule has a translation",
+        )
     else:
         is_ah = (s.Match(x.Meta("l4proto"), "==", x.Protocol(PROTOCOL)),)
     fits = (

@@ -63,6 +63,6 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
-    nft="",
+    nft="none: nft runs no BPF programs",
     codes=(NO_NFT_FORM,),
 )

@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 STATUSES = ("NONE", "EXPECTED", "SEEN_REPLY", "ASSURED", "CONFIRMED")
 DIRECTIONS = ("ORIGINAL", "REPLY")
 
+#: Protocols whose headers nft knows: after ``ct protocol`` it takes ports of no others (measured).
+_WITH_HEADERS = frozenset({1, 2, 6, 17, 33, 50, 51, 58, 108, 132, 136})
+
 #: The seconds that nft can count: milliseconds of 32 bits.
 LONGEST = 0xFFFFFFFF // 1000
 #: What iptables takes for an open end.
@@ -248,7 +251,7 @@ def _of_the_entry(node: Conntrack, context: Context) -> Iterator[s.Match | AnyOf
         ("reply", "dst", node.reply_destination_port),
     ):
         if ports:
-            if context.protocol is None and wanted is None:
+            if context.protocol is None and wanted not in _WITH_HEADERS:
                 raise context.refuse("nft compares a connection's ports of a known protocol only")
             left = x.Ct(f"proto-{end}", direction)
             yield from compare_ports(left, (ports.value,), negated=ports.negated)

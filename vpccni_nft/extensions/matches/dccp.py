@@ -1,7 +1,7 @@
 """dccp: ports, packet types and options.
 
-Kernel: net/netfilter/xt_dccp.c. ``INVALID`` are all types from 10 on (libxt_dccp.c sets their bits).
-A fragment without a header does not match.
+Kernel: net/netfilter/xt_dccp.c. ``INVALID`` are all types from 10 on, of which libxt_dccp.c sets
+the bits. A fragment without a header does not match.
 """
 
 from __future__ import annotations

@@ -53,6 +53,6 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
-    nft="",
+    nft="none: nft cannot compare two fields of a packet",
     codes=(NO_NFT_FORM,),
 )

@@ -66,6 +66,6 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
-    nft="none",
+    nft="none: nft knows nothing of IPVS",
     codes=(NO_NFT_FORM,),
 )

@@ -65,6 +65,6 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
-    nft="none",
+    nft="none: nft has no estimators of rates",
     codes=(NO_NFT_FORM,),
 )

@@ -135,6 +135,6 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
-    nft="",
+    nft="none: nft does not search packets for text",
     codes=(NO_NFT_FORM,),
 )

@@ -169,7 +169,8 @@ def _date(second: int) -> str:
 def meaning(node: Time, view: View) -> Test:
     """The date is between the ends, then the time of day, then the day."""
     algebra = view.state.algebra
-    now, second = view.ask("second of the epoch", width=64), view.ask("second of the day", width=32)
+    now = view.ask("second of the epoch", width=64)
+    second = view.ask_up_to(LAST_SECOND, "second of the day", width=32)
     start, stop = algebra.word(node.start, 32), algebra.word(node.stop, 32)
     last = LAST_DATE if node.date_stop is None else node.date_stop
     in_dates = algebra.all(
@@ -190,7 +191,7 @@ def meaning(node: Time, view: View) -> Test:
 def _day_fits(node: Time, view: View, shift: int) -> Bool:
     """Whether the day so many days before is one of those."""
     algebra = view.state.algebra
-    today = view.ask("day of the week", width=8)  # from Sunday on
+    today = view.ask_up_to(6, "day of the week", width=8)  # from Sunday on
     fits = algebra.any(
         *(algebra.equal(today, algebra.word((day + 1 + shift) % 7, 8)) for day in node.week_days)
     )

@@ -97,6 +97,12 @@ def _parse_numbers(text: str) -> Numbers:
 
 Comparisons = tuple[Comparison, ...]
 
+#: The offset of a fragment is in the 32 bits of an IPv4 header from the fourth byte on.
+_FRAGMENT_BYTE = 4
+
+#: What every packet has at least.
+_HEADER_BYTES = {Family.IP: 20, Family.IP6: 40}
+
 
 @attrs.frozen
 class U32(Match):
@@ -132,6 +138,11 @@ def meaning(node: U32, view: View) -> Test:
 def _comparison_fits(view: View, test: Comparison) -> Bool:
     algebra = view.state.algebra
     word, there = _load(view, f"network {8 * test.offset}+32")
+    if test.offset + 4 <= _HEADER_BYTES[view.state.family]:
+        there = algebra.true
+    if (view.state.family, test.offset) == (Family.IP, _FRAGMENT_BYTE):
+        offset = algebra.part(view.state.fields["fragment"], 0, 13)
+        word = algebra.joined(algebra.part(word, 13, 19), offset, 13)
     for index, step in enumerate(test.steps):
         number = algebra.word(step.number, 32)
         match step.operator:
@@ -176,8 +187,9 @@ def _load(view: View, place: str, *arguments: Word) -> tuple[Word, Bool]:
 #: What leads from the first 32 bits to the length of the IPv4 header, in bytes.
 _TO_TRANSPORT = (Step(">>", 22), Step("&", 0x3C))
 
-#: The offset of a fragment, in the 32 bits from the fourth byte on.
-_FRAGMENT_BYTE, _FRAGMENT_BITS = 4, 0x1FFF
+
+#: The bits of a fragment's offset.
+_FRAGMENT_BITS = 0x1FFF
 
 
 @attrs.frozen

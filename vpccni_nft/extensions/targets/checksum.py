@@ -61,7 +61,7 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
-    nft="refused: nft cannot compute a checksum",
+    nft="none: nft cannot compute a checksum",
     codes=(
         BAD_PLACE,
         NO_NFT_FORM,

@@ -93,6 +93,6 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
-    nft="refused: nft answers for no address; gone since Linux 6.3",
+    nft="none: nft answers for no address; gone since Linux 6.3",
     codes=(NO_NFT_FORM,),
 )

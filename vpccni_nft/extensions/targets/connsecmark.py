@@ -61,7 +61,7 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
-    nft="refused: nft compares no security mark",
+    nft="none: nft compares no security mark",
     codes=(
         BAD_PLACE,
         NO_NFT_FORM,

@@ -58,7 +58,7 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
-    nft="refused: nft cannot keep a checksum as it was",
+    nft="none: nft cannot keep a checksum as it was",
     codes=(
         BAD_PLACE,
         NO_NFT_FORM,

@@ -91,7 +91,7 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
-    nft="refused: nft's jhash gives other numbers",
+    nft="none: nft's jhash gives other numbers",
     codes=(
         BAD_PLACE,
         NO_NFT_FORM,

@@ -76,6 +76,6 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
-    nft="refused: nft has no timers",
+    nft="none: nft has no timers",
     codes=(NO_NFT_FORM,),
 )

@@ -75,6 +75,6 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
-    nft="refused: nft knows no lights",
+    nft="none: nft knows no lights",
     codes=(NO_NFT_FORM,),
 )

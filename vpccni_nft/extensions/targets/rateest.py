@@ -72,6 +72,6 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
-    nft="refused: nft has no estimators",
+    nft="none: nft has no estimators",
     codes=(NO_NFT_FORM,),
 )

@@ -70,7 +70,7 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
-    nft="refused: depends on the SELinux policy",
+    nft="none: depends on the SELinux policy",
     codes=(
         BAD_PLACE,
         NO_NFT_FORM,

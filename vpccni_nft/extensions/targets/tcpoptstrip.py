@@ -78,7 +78,7 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
-    nft="refused: reset tcp option needs Linux 5.18",
+    nft="none: reset tcp option needs Linux 5.18",
     codes=(
         BAD_PLACE,
         NO_NFT_FORM,

@@ -87,6 +87,6 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
-    nft="refused: gone since Linux 3.17",
+    nft="none: gone since Linux 3.17",
     codes=(NO_NFT_FORM,),
 )
