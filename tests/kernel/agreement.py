@@ -71,7 +71,9 @@ def check_models(arena: Arena, script: nft.Ruleset, conversations: int) -> int:
         checker = Checker(arena.node, {family: chains_of(ruleset, family) for family in Family})
         stream = arena.guide.stream()
         for _ in range(max(1, conversations // BATCH)):
-            batch = list(islice(stream, min(BATCH, conversations)))
+            # Of a host that talks to itself, one cannot tell which way a packet goes.
+            others = (one for one in stream if one.source != one.target)
+            batch = list(islice(others, min(BATCH, conversations)))
             found = list(_divergences(side, checker, batch))
             assert not found, "\n\n".join(map(str, found[:3]))
         checked += checker.hooks

@@ -167,7 +167,9 @@ class _Walk:
                 # Not the rules: two connections look alike, there is no route any more, or a
                 # masqueraded connection would leave by another device than before.
                 moved = connection and connection.device not in {"", begin.oif}
-                wrong = "" if len(self.connections) > 1 or unroutable or moved else wrong
+                lost = len(self.connections) > 1 or unroutable or moved
+                # The kernel has no more patience for its own errors about what it sent itself.
+                wrong = "" if lost or begin.headers.quoted else wrong
             if not wrong:
                 self._learn(end, found, connection)
                 break

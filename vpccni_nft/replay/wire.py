@@ -140,7 +140,7 @@ class Datagram:
                 # A tunnel of IPv4, without a key.
                 return b"\0\0\x08\0\0\0\0\0" + self.payload
         # Long enough for the headers of AH, ESP and IPComp.
-        return self.payload or b"x" * 16
+        return self.payload.ljust(16, b"x")
 
     def _tcp(self) -> bytes:
         options = struct.pack("!BBH", _MSS_OPTION, 4, self.mss) if self.mss else b""

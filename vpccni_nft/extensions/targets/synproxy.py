@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
-from ...core.values import parse_integer
+from ...core.values import Family, parse_integer
 from ...iptables.ast import Target
 from ...iptables.protocols import TCP
 from ...nft import expressions as x
@@ -84,6 +84,12 @@ def meaning(node: Synproxy, view: View) -> Effect:
 def lower(node: Synproxy, context: Context) -> tuple[s.Statement, ...]:
     """The statement of the same name, for a SYN alone and an ACK alone."""
     context.need_protocol("SYNPROXY", TCP)
+    if context.family is Family.IP6:
+        # nft_synproxy.c, nft_synproxy_do_eval: nf_ip_checksum, whatever the family. Measured.
+        raise context.refuse(
+            "nft checks the TCP checksum of an IPv6 packet as if it were IPv4, and drops the packet"
+            " unless the network card has checked it"
+        )
     if node.ecn:
         raise context.refuse("nft's synproxy does not know ECN")
     watched = x.Binary("&", x.Payload("tcp", "flags"), x.Flags(("fin", "syn", "rst", "ack")))
