@@ -120,7 +120,8 @@ def lower(node: ConnBytes, context: Context) -> tuple[s.Match, ...]:
 def _compare(left: x.Ct, count: NumberRange, *, negated: bool) -> tuple[s.Match, ...]:
     first, last = x.Number(count.first), x.Number(count.last)
     if count == NumberRange(0, LARGEST):
-        return (NEVER,)
+        # It asks for the connection all the same, which makes the kernel track connections.
+        return (COUNTED, NEVER)
     if count.last == LARGEST:
         return (s.Match(left, "<" if negated else ">=", first),)
     right = first if first == last else x.Range(first, last)
