@@ -6,6 +6,7 @@ With ``--check`` nothing is written, and the exit code is 1 where the page is ou
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from vpccni_nft.cli.table import Row
 
 DOCS = Path(__file__).resolve().parent
+GRAMMARS = DOCS.parent / "grammars"
 PAGE = DOCS / "extensions.md"
 
 HEAD = """\
@@ -52,12 +54,21 @@ def _totals(rows: Sequence[Row]) -> str:
 
 
 def _table(rows: Iterable[Row]) -> Iterator[str]:
-    yield _row(("kind", "name", "what it does", "nft", "exact, or codes"))
-    yield _row(["---"] * 5)
+    options = {kind: _options(kind) for kind in ("match", "target")}
+    yield _row(("kind", "name", "what it does", "options", "nft", "exact, or codes"))
+    yield _row(["---"] * 6)
     for row in rows:
         codes = ", ".join(f"[{code}](codes/{code}.md)" for code in row["codes"])
-        cells = (row["kind"], f"`{row['name']}`", row["what"], row["nft"])
+        known = " ".join(f"`{option}`" for option in options[row["kind"]][row["name"]])
+        cells = (row["kind"], f"`{row['name']}`", row["what"], known or "none", row["nft"])
         yield _row((*map(_escaped, cells), codes or "exact"))
+
+
+def _options(kind: str) -> dict[str, list[str]]:
+    """The options that the grammar knows, by the name of what has them."""
+    grammar = (GRAMMARS / {"match": "matches.lark", "target": "targets.lark"}[kind]).read_text()
+    rules = re.findall(r'^!\w+: "(\w+)"(.*?)(?=^[!?/]|\Z)', grammar, re.MULTILINE | re.DOTALL)
+    return {name: re.findall(r'"(--[^"]+)"', body) for name, body in rules}
 
 
 def _row(cells: Iterable[str]) -> str:

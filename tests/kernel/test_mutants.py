@@ -29,7 +29,7 @@ from .limits import alone_with_the_log
 
 #: Rulesets in which a mistake is looked for, and conversations in each of them.
 RULESETS = 8
-CONVERSATIONS = 600
+CONVERSATIONS = 500
 
 pytestmark = pytest.mark.kernel
 

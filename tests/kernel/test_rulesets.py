@@ -21,8 +21,8 @@ from .agreement import Tally, check_models, check_translation, contents
 from .limits import SCALE, why_not
 
 #: Packets for each ruleset, on either side, and conversations that the models are held against.
-PACKETS = 150
-MODELLED = 30
+PACKETS = 100
+MODELLED = 20
 
 DRAWN = settings(
     derandomize=os.environ.get("HYPOTHESIS_PROFILE") != "nightly",
