@@ -28,7 +28,7 @@ from .agreement import Tally
 from .limits import alone_with_the_log
 
 #: Rulesets in which a mistake is looked for, and conversations in each of them.
-RULESETS = 8
+RULESETS = 20
 CONVERSATIONS = 500
 
 pytestmark = pytest.mark.kernel
