@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..core.values import Family
+from ..equivalence.constants import values_in
 from ..equivalence.constants_nft import add_constants
 from ..equivalence.pool import Pool
 from ..equivalence.world import interface_name
+from ..extensions.matches.owner import Owner
 from ..iptables.ast import Ruleset
 from ..iptables.protocols import ICMP, ICMPV6, TCP
 from ..semantics.packet import ADDRESS_TYPES, STATE_BITS, TCP_FLAGS
@@ -55,6 +57,10 @@ _ERRORS = {
 }
 
 
+#: Users that sockets are opened for.
+_MOST_USERS = 8
+
+
 @attrs.frozen(eq=False, slots=False)
 class Guide:
     """Makes conversations, the same ones for the same seed."""
@@ -91,7 +97,9 @@ class Guide:
             # Of scripts that this package cannot read nothing is known; any packet is worth a try.
             pools = [Pool.of(Ruleset(()), family) for family in Family]
         marks = {mark for pool in pools for mark in pool.constants.marks}
-        return cls(node, tuple(pools), Random(seed), tuple(sorted(marks | {0x10000})))  # noqa: S311
+        users = dict.fromkeys((0, *_users(rulesets)))
+        marks_ = tuple(sorted(marks | {0x10000}))
+        return cls(node, tuple(pools), Random(seed), marks_, tuple(users)[:_MOST_USERS])  # noqa: S311
 
     @property
     def rules(self) -> set[int]:
@@ -250,3 +258,11 @@ class Guide:
             way = random.choice((Way.ERROR_BACK, Way.ERROR_BACK, Way.ERROR_FORTH))
             script.append(Move(way=way, kind=kind, code=code))
         return script
+
+
+def _users(rulesets: Sequence[Ruleset]) -> Iterator[int]:
+    """Users whose sockets rules ask for."""
+    for ruleset in rulesets:
+        for value in values_in(ruleset):
+            if isinstance(value, Owner) and value.uid:
+                yield from (value.uid.value.first, value.uid.value.last)

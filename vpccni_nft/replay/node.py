@@ -18,6 +18,7 @@ from ..equivalence.constants import constants_of, values_in
 from ..equivalence.world import interface_name
 from ..extensions.targets.connmark import Connmark
 from ..extensions.targets.dnat import Dnat
+from ..extensions.targets.nflog import Nflog
 from ..extensions.targets.snat import Snat
 from ..iptables.ast import Interface
 from ..iptables.protocols import UDP
@@ -88,7 +89,8 @@ class Node:
             first = next(iter(own[family]))
             own[family] |= {first ^ 0x100 + n: name for n, name in enumerate(rest)}
             pods[family] = dict(_pods(rulesets, family, behind, own[family]))
-        return cls(taps, own, pods, tuple(dict.fromkeys((_MAIN_MARK, *_marks(rulesets)))))
+        marks = dict.fromkeys((_MAIN_MARK, *_marks(rulesets)))
+        return cls(taps, own, pods, tuple(marks), tuple(dict.fromkeys(_groups(rulesets))))
 
     def commands(self) -> Iterator[tuple[tuple[str, ...], list[str]]]:
         """Arguments for ip(8), each with the lines of a batch."""
@@ -255,6 +257,14 @@ def _marks(rulesets: Iterable[Ruleset]) -> Iterator[int]:
         for node in _nodes(rulesets, family):
             if isinstance(node, Connmark) and 0 < node.nfmask < _FULL:
                 yield node.nfmask
+
+
+def _groups(rulesets: Iterable[Ruleset]) -> Iterator[int]:
+    """The groups that rules log to."""
+    for family in Family:
+        for node in _nodes(rulesets, family):
+            if isinstance(node, Nflog):
+                yield node.group
 
 
 def _nodes(rulesets: Iterable[Ruleset], family: Family) -> Iterator[object]:
