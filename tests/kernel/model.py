@@ -245,6 +245,7 @@ class _Walk:
             "has_mss": int(bool(headers.mss)),
             "has_socket": int(own),
             "uid": self.conversation.user if own else 0,
+            "gid": self.conversation.group if own else 0,
             "mac_source": mac if begin.iif not in {"", "lo"} else 0,
         }
         if connection:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+import vpccni_nft
 from vpccni_nft import nft
 from vpccni_nft.replay.arena import Arena, Settings
 from vpccni_nft.replay.side import Backend
 
 from ..agreement import ALIKE
-from ..corpus import FOLDER, NODES, allowances, name_of
+from ..corpus import FOLDER, GENERAL, NODES, allowances, name_of
 from ..test_mutants import ODD
 from .agreement import (
     Tally,
@@ -31,6 +32,9 @@ MODELLED = 200 * SCALE
 
 #: Packets in other modes, which a few nodes are enough for.
 FEW = 900 * SCALE
+
+#: Dumps of other tools that need no code; tests/test_corpus.py has the reasons of the others.
+TRANSLATED = [path for path in GENERAL if not vpccni_nft.translate(path.read_text()).refused]
 
 pytestmark = pytest.mark.kernel
 
@@ -50,6 +54,16 @@ def test_a_node_does_the_same(path: Path, add: Callable[[Tally], None]) -> None:
             tally.reachable = tally.hit + len(missed_but_in_the_model(arena))
         add(tally)
         assert tally.hit >= 0.95 * tally.reachable, "\n".join(missed_but_in_the_model(arena))
+
+
+@pytest.mark.parametrize("path", TRANSLATED, ids=name_of)
+def test_what_other_tools_write_does_the_same(path: Path, add: Callable[[Tally], None]) -> None:
+    dump = path.read_text()
+    script = translate(dump, ())
+    with Arena(contents(dump, path.name), contents(script), Settings()) as arena:
+        tally = check_translation(arena, FEW)
+        tally.hooks = check_models(arena, nft.parse(script), MODELLED)
+        add(tally)
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,9 @@ _FIRST_TAG = 0x4000
 #: Sequence numbers at which either end begins.
 _FORTH, _BACK = 1000, 5000
 
+#: A user and a group, by number.
+Who = tuple[int, int]
+
 LOCAL = ""  #: instead of a device: the node itself
 
 
@@ -81,7 +84,7 @@ class Agent:
         #: How nft reads a mark from a packet's bytes; versions differ.
         self.mark_order: Literal["big", "little"] = "big"
         self.kernel_log = KernelLog() if kernel_log else None
-        self.senders: dict[tuple[Family, int], socket.socket] = {}
+        self.senders: dict[tuple[Family, Who], socket.socket] = {}
         self.names: dict[int, str] = {0: ""}
         self.poll = select.epoll()
         self.poll.register(self.logs.fileno(), select.EPOLLIN)
@@ -131,11 +134,11 @@ class Agent:
         frame = self.addresses[device] + b"\x06\x00" + mark.to_bytes(4, self.mark_order)
         os.write(self.taps[device], frame + _ETHERTYPE[family] + packet)
 
-    def send(self, family: Family, packet: bytes, target: bytes, mark: int, user: int) -> None:
+    def send(self, family: Family, packet: bytes, target: bytes, mark: int, who: Who) -> None:
         """Let the node itself send a packet."""
-        sender = self.senders.get((family, user))
+        sender = self.senders.get((family, who))
         if sender is None:
-            sender = self.senders[family, user] = _open_sender(family, user)
+            sender = self.senders[family, who] = _open_sender(family, who)
         sender.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, struct.pack("=I", mark))
         sender.sendto(packet, (socket.inet_ntop(family.socket_family, target), 0))
 
@@ -298,11 +301,12 @@ class _Play:
 
     def _put_octets(self, device: str, packet: bytes, target: bytes, mark: int) -> Iterator[Event]:
         family = self.conversation.family
+        who = self.conversation.user, self.conversation.group
         if device != LOCAL:
             self.agent.inject(family, device, packet, mark)
             return
         try:
-            self.agent.send(family, packet, target, mark, self.conversation.user)
+            self.agent.send(family, packet, target, mark, who)
         except OSError as error:
             yield Event("refused", os.strerror(error.errno or 0))
 
@@ -339,15 +343,18 @@ def _open_tap(name: str) -> int:
     return fd
 
 
-def _open_sender(family: Family, user: int) -> socket.socket:
-    """A raw socket of a user; what is sent by it has its own header."""
-    # Only the id by which files are made changes, so that the right to open it stays.
-    change = ctypes.CDLL(None).setfsuid
-    change(user)
+def _open_sender(family: Family, who: Who) -> socket.socket:
+    """A raw socket of a user and group; what is sent by it has its own header."""
+    # Only the ids by which files are made change, so that the right to open it stays.
+    library = ctypes.CDLL(None)
+    user, group = who
+    library.setfsgid(group)
+    library.setfsuid(user)
     try:
         sender = socket.socket(family.socket_family, socket.SOCK_RAW, socket.IPPROTO_RAW)
     finally:
-        change(0)
+        library.setfsuid(0)
+        library.setfsgid(0)
     if family is Family.IP6:
         sender.setsockopt(socket.IPPROTO_IPV6, _IPV6_HEADER_INCLUDED, 1)
     return sender

@@ -38,6 +38,10 @@ class Move:
     mark: int = 0  #: for the connection
 
 
+#: What is not worth telling.
+_PLAIN = {"ttl": 64}
+
+
 @attrs.frozen(kw_only=True)
 class Conversation:
     """Two ends, and the moves they make. Addresses and ports are numbers in host order."""
@@ -56,6 +60,7 @@ class Conversation:
     mss: int = 0
     mark: int = 0  #: of each packet that goes forth
     user: int = 0  #: whose the node's own sockets are
+    group: int = 0
     moves: tuple[Move, ...] = (Move(),)
 
     @property
@@ -70,8 +75,8 @@ class Conversation:
             words += [f"{source} > {target}", f"type {self.kind} code {self.code}"]
         else:
             words.append(f"{source}:{self.sport} > {target}:{self.dport}")
-        for name, plain in (("tos", 0), ("ttl", 64), ("mss", 0), ("mark", 0), ("user", 0)):
-            if (value := getattr(self, name)) != plain:
+        for name in ("tos", "ttl", "mss", "mark", "user", "group"):
+            if (value := getattr(self, name)) != _PLAIN.get(name, 0):
                 words.append(f"{name} {value:#x}" if name == "mark" else f"{name} {value}")
         return " ".join(words) + ": " + ", ".join(map(self._move, self.moves))
 

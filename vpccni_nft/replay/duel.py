@@ -186,7 +186,7 @@ class Duel:
         for plain in (
             attrs.evolve(conversation, tos=0, ttl=64, mss=0),
             attrs.evolve(conversation, mark=0),
-            attrs.evolve(conversation, user=0),
+            attrs.evolve(conversation, user=0, group=0),
         ):
             if plain != conversation and self._alone(plain):
                 conversation = plain

@@ -70,7 +70,9 @@ class Guide:
     random: Random
     #: Marks that rules give to connections, and any other one.
     marks: tuple[int, ...]
+    #: Users, and groups, that open the node's sockets.
     users: tuple[int, ...] = (0,)
+    groups: tuple[int, ...] = (0,)
 
     @classmethod
     def of(
@@ -97,9 +99,9 @@ class Guide:
             # Of scripts that this package cannot read nothing is known; any packet is worth a try.
             pools = [Pool.of(Ruleset(()), family) for family in Family]
         marks = {mark for pool in pools for mark in pool.constants.marks}
-        users = dict.fromkeys((0, *_users(rulesets)))
-        marks_ = tuple(sorted(marks | {0x10000}))
-        return cls(node, tuple(pools), Random(seed), marks_, tuple(users)[:_MOST_USERS])  # noqa: S311
+        random, marks_ = Random(seed), tuple(sorted(marks | {0x10000}))  # noqa: S311
+        users, groups = (_owners(rulesets, end) for end in ("uid", "gid"))
+        return cls(node, tuple(pools), random, marks_, users, groups)
 
     @property
     def rules(self) -> set[int]:
@@ -147,6 +149,7 @@ class Guide:
             mss=random.choice((0, 536, 1460)),
             mark=random.choice((0, fields["mark"], fields["mark"])),
             user=random.choice(self.users) if device == LOCAL else 0,
+            group=random.choice(self.groups) if device == LOCAL else 0,
             moves=self._moves(packet, protocol, device),
         )
 
@@ -260,9 +263,13 @@ class Guide:
         return script
 
 
-def _users(rulesets: Sequence[Ruleset]) -> Iterator[int]:
-    """Users whose sockets rules ask for."""
-    for ruleset in rulesets:
-        for value in values_in(ruleset):
-            if isinstance(value, Owner) and value.uid:
-                yield from (value.uid.value.first, value.uid.value.last)
+def _owners(rulesets: Sequence[Ruleset], end: str) -> tuple[int, ...]:
+    """Users or groups whose sockets rules ask for, root among them."""
+    found = dict.fromkeys(
+        number
+        for ruleset in rulesets
+        for value in values_in(ruleset)
+        if isinstance(value, Owner) and (test := getattr(value, end))
+        for number in (test.value.first, test.value.last)
+    )
+    return tuple({0: None} | found)[:_MOST_USERS]
