@@ -14,7 +14,7 @@ from ...core.values import MaskedMark, Negatable
 from ...iptables.ast import Match
 from ...nft import expressions as x
 from ...semantics.effects import Test
-from ..compare import compare_mark
+from ..compare import NEVER, compare_mark
 from ..extension import Extension
 from ..marks import HAS_ENTRY
 from ..words import negation
@@ -57,7 +57,9 @@ def meaning(node: ConnectionMark, view: View) -> Test:
 
 def lower(node: ConnectionMark, _context: Context) -> tuple[s.Statement, ...]:
     """The same comparison; where nothing is left to compare, the entry is asked for."""
-    return compare_mark(x.Ct("mark"), node.mark) or (HAS_ENTRY,)
+    found = compare_mark(x.Ct("mark"), node.mark) or (HAS_ENTRY,)
+    # What never holds asks for the entry all the same: it makes the kernel track connections.
+    return (HAS_ENTRY, *found) if found == (NEVER,) else found
 
 
 EXTENSION = Extension(
