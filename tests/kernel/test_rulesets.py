@@ -119,7 +119,15 @@ def test_a_drawn_ruleset_does_the_same(arena: Arena, add: Callable[[Tally], None
         assert sides
         hypothesis.note(iptables.save(sides.before))
         hypothesis.note(sides.script)
-        total.add(check(arena, sides))
+        try:
+            total.add(check(arena, sides))
+        except pytest.skip.Exception:
+            hypothesis.reject()
+        except ReplayError as error:
+            # What iptables does not take, it does not print either.
+            hypothesis.assume("tables-legacy-restore" not in str(error))
+            raise
 
     one()
+    assert total.packets > DRAWN.max_examples * PACKETS / 4
     add(total)

@@ -56,13 +56,13 @@ class Assembly:
         helpers[name] = ()  # takes its place before those of the rest
         rest = self.assemble((*self._protocol_test(), *after), action, depth + 1)
         if isinstance(special, NoneOf):
-            helpers[name] = (*self._all(special.alternatives, s.Return()), *rest)
+            helpers[name] = (*self._all(self._alone(special), s.Return()), *rest)
         elif isinstance(special, First):
             before_rest = (Rule(parts, origin=self.origin) for parts in special.rules)
             helpers[name] = (*before_rest, *rest)
         elif isinstance(special, AnyOf):
             then = f"{name}-then"
-            helpers[name] = self._all(special.alternatives, s.Goto(then))
+            helpers[name] = self._all(self._alone(special), s.Goto(then))
             helpers[then] = rest
         return (self._rule((*before, s.Jump(name))),)
 
@@ -109,6 +109,13 @@ class Assembly:
             return ()
         return (s.Match(x.Meta("l4proto"), "==", x.Protocol(self.context.protocol)),)
 
+    def _alone(self, special: AnyOf | NoneOf) -> tuple[Statements, ...]:
+        """Its alternatives, to stand in a chain where no rule before has named the protocol."""
+        return tuple(
+            (*self._protocol_test(), *parts) if any(map(_is_connection_port, parts)) else parts
+            for parts in special.alternatives
+        )
+
     def _rule(self, statements: Statements) -> Rule:
         return Rule(kept_apart(statements), self.comment, self.origin)
 
@@ -126,6 +133,15 @@ def _may_act(piece: Piece) -> bool:
     if not isinstance(piece, s.Statement) or s.has_side_effect(piece):
         return True
     return isinstance(piece, s.Match) and _RANDOM in (piece.left, getattr(piece.left, "left", None))
+
+
+def _is_connection_port(step: s.Statement) -> bool:
+    """``ct original proto-dst``: nft has to know which protocol's port that is."""
+    return (
+        isinstance(step, s.Match)
+        and isinstance(step.left, x.Ct)
+        and step.left.key in {"proto-src", "proto-dst"}
+    )
 
 
 def _from_zero(action: Statements) -> Statements:
