@@ -18,6 +18,7 @@ from vpccni_nft.replay.arena import Arena
 from vpccni_nft.replay.contents import Contents
 from vpccni_nft.replay.conversation import Conversation
 from vpccni_nft.replay.duel import BATCH, Mismatch
+from vpccni_nft.replay.guide import Guide
 from vpccni_nft.replay.side import Side
 
 from .model import Checker, Divergence
@@ -66,10 +67,12 @@ def check_models(arena: Arena, script: nft.Ruleset, conversations: int) -> int:
     if not arena.settings.begin:
         arena.probe(begin=True)
     checked = 0
+    # The same conversations each time, whatever the ones before have hit.
+    guide = Guide.of(arena.node, arena.rulesets, arena.after.scripts, arena.settings.seed)
     for side, ruleset in zip(arena.sides, (arena.before.rules, script), strict=True):
         assert isinstance(ruleset, iptables.Ruleset | nft.Ruleset)
         checker = Checker(arena.node, {family: chains_of(ruleset, family) for family in Family})
-        stream = arena.guide.stream()
+        stream = guide.stream()
         for _ in range(max(1, conversations // BATCH)):
             # Of a host that talks to itself, one cannot tell which way a packet goes.
             others = (one for one in stream if one.source != one.target)

@@ -205,11 +205,15 @@ class _Walk:
         # Before NAT a packet looks as one end knows the connection; behind it, or when it comes
         # back to the node by lo, it may look any way.
         early = begin.place in TRACKS and begin.iif != "lo" and about is None
-        for known in reversed(self.connections):
-            if known.is_(ends, reply=reply) if early else known.has(ends, reply=reply):
-                self.connections.remove(known)
-                self.connections.append(known)
-                return known
+        newest = self.connections[::-1]
+        exact = [known for known in newest if known.is_(ends, reply=reply)]
+        alike = [] if early else [known for known in newest if known.has(ends, reply=reply)]
+        for known in (*exact, *alike):
+            self.connections.remove(known)
+            if state == "new>" and known.answered:
+                break  # the kernel has forgotten it: it would have left by another device
+            self.connections.append(known)
+            return known
         self.connections.append(_Connection(ends, ends))
         return self.connections[-1]
 
