@@ -158,7 +158,7 @@ class Guide:
         if packet.hook == "output":
             return LOCAL
         if packet.hook == "postrouting":
-            return self.random.choice((LOCAL, *self.node.taps))
+            return self.random.choice((LOCAL, self.random.choice(self.node.taps)))
         name = interface_name(packet.fields["iif"])
         if name == "lo":
             return LOCAL
