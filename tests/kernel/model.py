@@ -139,11 +139,17 @@ class _Walk:
     connections: list[_Connection]  #: the one that was used last is the last
     #: Whether the kernel had nowhere to send a packet that NAT had changed.
     unroutable: bool = False
+    came_in: bool = False  #: whether a packet has come in, which the kernel may answer
+    complains: bool = False  #: whether what is sent is an error itself
 
     def check(self, events: tuple[Event, ...]) -> Iterator[Divergence]:
         """Check each hook that a packet has begun."""
         self.unroutable = any(event.place in _NO_ROUTE for event in events)
         for index, event in enumerate(events):
+            if index == 0:
+                self.complains = bool(event.headers and event.headers.quoted)
+            # What the kernel answers by itself is of no program's socket.
+            self.came_in = self.came_in or event.place in {"prerouting", "input", "forward"}
             if event.kind == "begin" and event.headers:
                 track, end, made = _rest(events, index)
                 yield from self._check_hook(event, track, end, made)
@@ -240,7 +246,8 @@ class _Walk:
             "ct_state": STATE_BITS[state.rstrip("<>")] if state != "?" else STATE_BITS["invalid"],
             "ct_protocol": self.conversation.protocol,
         }
-        own = begin.place in {"output", "postrouting"} and not begin.iif
+        made = self.came_in or (headers.quoted is not None and not self.complains)
+        own = begin.place in {"output", "postrouting"} and not begin.iif and not made
         mac = 0x06 << 40 | int.from_bytes(begin.mark.to_bytes(4, "big"), "big")
         fields |= {
             "tos": headers.tos,
