@@ -12,7 +12,7 @@ from .agreement import Tally
 from .limits import why_not
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="session")
 def can_send_packets() -> None:
     """Where packets cannot be sent the test says why, and in CI it fails."""
     if reason := why_not():

@@ -140,14 +140,11 @@ class _Walk:
     #: Whether the kernel had nowhere to send a packet that NAT had changed.
     unroutable: bool = False
     came_in: bool = False  #: whether a packet has come in, which the kernel may answer
-    complains: bool = False  #: whether what is sent is an error itself
 
     def check(self, events: tuple[Event, ...]) -> Iterator[Divergence]:
         """Check each hook that a packet has begun."""
         self.unroutable = any(event.place in _NO_ROUTE for event in events)
         for index, event in enumerate(events):
-            if index == 0:
-                self.complains = bool(event.headers and event.headers.quoted)
             # What the kernel answers by itself is of no program's socket.
             self.came_in = self.came_in or event.place in {"prerouting", "input", "forward"}
             if event.kind == "begin" and event.headers:
@@ -174,7 +171,7 @@ class _Walk:
                 # masqueraded connection would leave by another device than before.
                 moved = connection and connection.device not in {"", begin.oif}
                 lost = len(self.connections) > 1 or unroutable or moved
-                # The kernel has no more patience for its own errors about what it sent itself.
+                # Nor does the kernel answer all errors about what it has sent to itself.
                 wrong = "" if lost or begin.headers.quoted else wrong
             if not wrong:
                 self._learn(end, found, connection)
@@ -246,7 +243,8 @@ class _Walk:
             "ct_state": STATE_BITS[state.rstrip("<>")] if state != "?" else STATE_BITS["invalid"],
             "ct_protocol": self.conversation.protocol,
         }
-        made = self.came_in or (headers.quoted is not None and not self.complains)
+        sends_error = self.conversation.moves[self.number].way in {Way.ERROR_BACK, Way.ERROR_FORTH}
+        made = self.came_in or (headers.quoted is not None and not sends_error)
         own = begin.place in {"output", "postrouting"} and not begin.iif and not made
         mac = 0x06 << 40 | int.from_bytes(begin.mark.to_bytes(4, "big"), "big")
         fields |= {

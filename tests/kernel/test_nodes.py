@@ -48,7 +48,7 @@ def test_a_node_does_the_same(path: Path, add: Callable[[Tally], None]) -> None:
     before = contents(dump, path.name, ipset_save)
     with Arena(before, contents(script), Settings()) as arena:
         tally = check_translation(arena, PACKETS)
-        tally.hooks = check_models(arena, nft.parse(script), MODELLED)
+        check_models(arena, nft.parse(script), MODELLED, tally)
         if tally.hit < 0.95 * tally.reachable:
             # Some rules ask for what rules before them rule out: the model finds no packet either.
             tally.reachable = tally.hit + len(missed_but_in_the_model(arena))
@@ -62,7 +62,7 @@ def test_what_other_tools_write_does_the_same(path: Path, add: Callable[[Tally],
     script = translate(dump, ())
     with Arena(contents(dump, path.name), contents(script), Settings()) as arena:
         tally = check_translation(arena, FEW)
-        tally.hooks = check_models(arena, nft.parse(script), MODELLED)
+        check_models(arena, nft.parse(script), MODELLED, tally)
         add(tally)
 
 

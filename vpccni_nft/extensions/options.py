@@ -53,6 +53,15 @@ class Options:
     span: Span | None = None
     evidence: Evidence = attrs.Factory(Evidence)
 
+    def words(self) -> tuple[str, ...]:
+        """All options as they are written, for a room that makes nothing of them."""
+        return tuple(
+            word
+            for option in self.given
+            for word in ("!" * option.negated, option.name, *(one.text for one in option.words))
+            if word
+        )
+
     def flag(self, name: str) -> bool:
         """Whether an option without a value is there."""
         option = self._find(name)

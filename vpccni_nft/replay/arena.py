@@ -95,16 +95,20 @@ class Arena:
         """
         stale = _tables(self.before) - _tables(before) or _tables(self.after) - _tables(after)
         self._understand(before, after)
+        if not stale and self._is_unloaded():
+            self._load()
+        else:
+            self._stack.close()
+            self._enter()
+
+    def _is_unloaded(self) -> bool:
+        """Take the rulesets away; false where a side has had enough."""
         try:
-            if stale:
-                raise ReplayError("an empty table would be left")
             for side in self.sides:
                 side.unload()
         except (ReplayError, OSError):
-            self._stack.close()
-            self._enter()
-        else:
-            self._load()
+            return False
+        return True
 
     def _understand(self, before: Contents, after: Contents) -> None:
         self.before, self.after = before, after

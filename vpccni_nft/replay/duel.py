@@ -79,7 +79,8 @@ class Tally:
     conversations: int = 0
     packets: int = 0  #: put in, on either side
     repeated: int = 0  #: conversations that had to be held more than once
-    #: Of these, the ones of which each side has shown something rare that the other one has not.
+    #: Of these, the ones of which each side has shown something rare that the other one has not,
+    #: and those that differed among others, but not alone.
     undecided: int = 0
 
 
@@ -89,7 +90,7 @@ class Duel:
 
     before: Side
     after: Side
-    #: Ports around which a choice of NAT is another one: see ``edges_of``.
+    #: Ports around which a choice of NAT is another one: see ``ports_of``.
     edges: list[int]
     #: Ports that rules send connections to.
     single: frozenset[int]
@@ -148,9 +149,11 @@ class Duel:
     def _confirm(self, conversation: Conversation) -> Iterator[Mismatch]:
         """Repeat alone what seems to differ; what others had caused is none."""
         found = self._alone(conversation)
-        if found:
-            small = self._minimise(conversation)
-            yield self._alone(small) or found
+        if not found:
+            self.tally.undecided += 1
+            return
+        small = self._minimise(conversation)
+        yield self._alone(small) or found
 
     def _alone(self, conversation: Conversation) -> Mismatch | None:
         one: Outcomes = Counter()

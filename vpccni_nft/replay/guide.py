@@ -57,6 +57,9 @@ _ERRORS = {
 }
 
 
+#: A mark that no rule of a CNI gives.
+_ANY_MARK = 0x10000
+
 #: Users that sockets are opened for.
 _MOST_USERS = 8
 
@@ -71,8 +74,8 @@ class Guide:
     #: Marks that rules give to connections, and any other one.
     marks: tuple[int, ...]
     #: Users, and groups, that open the node's sockets.
-    users: tuple[int, ...] = (0,)
-    groups: tuple[int, ...] = (0,)
+    users: tuple[int, ...]
+    groups: tuple[int, ...]
 
     @classmethod
     def of(
@@ -98,10 +101,15 @@ class Guide:
         if not pools:
             # Of scripts that this package cannot read nothing is known; any packet is worth a try.
             pools = [Pool.of(Ruleset(()), family) for family in Family]
-        marks = {mark for pool in pools for mark in pool.constants.marks}
-        random, marks_ = Random(seed), tuple(sorted(marks | {0x10000}))  # noqa: S311
-        users, groups = (_owners(rulesets, end) for end in ("uid", "gid"))
-        return cls(node, tuple(pools), random, marks_, users, groups)
+        marks = {_ANY_MARK, *(mark for pool in pools for mark in pool.constants.marks)}
+        return cls(
+            node=node,
+            pools=tuple(pools),
+            random=Random(seed),  # noqa: S311
+            marks=tuple(sorted(marks)),
+            users=_owners(rulesets, "uid"),
+            groups=_owners(rulesets, "gid"),
+        )
 
     @property
     def rules(self) -> set[int]:

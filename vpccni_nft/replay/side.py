@@ -95,7 +95,7 @@ class Side:
         #: Whether there are tables of nft.
         self._holds_nft = False
         #: Whether there are ipsets.
-        self.ipsets = False
+        self._holds_ipsets = False
         #: The sets that stand for recent lists.
         self._dynamic: list[tuple[Family, str, str]] = []
         #: Whether conntrack runs, once a ruleset is there.
@@ -175,7 +175,7 @@ class Side:
     def restore_ipsets(self, lines: str) -> None:
         """Make ipsets, by lines as ipset(8) saves them."""
         self.run("ipset", "restore", script=lines)
-        self.ipsets = True
+        self._holds_ipsets = True
 
     def unload(self) -> None:
         """Take the ruleset away again, and all that was made for it."""
@@ -183,9 +183,9 @@ class Side:
             if tables:
                 self._restore(family, "".join(map(_empty_table, sorted(tables))))
             tables.clear()
-        if self.ipsets:
+        if self._holds_ipsets:
             self.run("ipset", "destroy")
-            self.ipsets = False
+            self._holds_ipsets = False
         if self._holds_nft:
             names = [line.split()[1:] for line in self.run("nft", "list", "tables").splitlines()]
             script = (f"delete table {family} {name}\n" for family, name in names)

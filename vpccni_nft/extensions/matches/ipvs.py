@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ...semantics.effects import View
     from ..context import Context
-    from ..options import Option, Options
+    from ..options import Options
 
 
 @attrs.frozen
@@ -34,14 +34,7 @@ def build(options: Options) -> Ipvs:
     """Keep the options."""
     if not options.given:
         raise Problem(BAD_OPTION, "ipvs needs an option", span=options.span)
-    return Ipvs(tuple(word for option in options.given for word in _words(option)))
-
-
-def _words(option: Option) -> Iterator[str]:
-    if option.negated:
-        yield "!"
-    yield option.name
-    yield from (word.text for word in option.words)
+    return Ipvs(options.words())
 
 
 def save(node: Ipvs) -> Iterator[str]:

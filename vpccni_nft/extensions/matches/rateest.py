@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ...semantics.effects import View
     from ..context import Context
-    from ..options import Option, Options
+    from ..options import Options
 
 
 @attrs.frozen
@@ -33,14 +33,7 @@ def build(options: Options) -> RateEst:
     """Keep the options."""
     if not options.given:
         raise Problem(BAD_OPTION, "rateest needs an option", span=options.span)
-    return RateEst(tuple(word for option in options.given for word in _words(option)))
-
-
-def _words(option: Option) -> Iterator[str]:
-    if option.negated:
-        yield "!"
-    yield option.name
-    yield from (word.text for word in option.words)
+    return RateEst(options.words())
 
 
 def save(node: RateEst) -> Iterator[str]:
