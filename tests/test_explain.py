@@ -356,7 +356,7 @@ def test_a_rule_that_the_model_does_not_know_is_unknown_and_its_place_is_told() 
     chain = attrs.evolve(chain, rules=(*chain.rules, unheard_of))
     ruleset = nft.Ruleset((attrs.evolve(table, chains=(chain,)),))
     with pytest.raises(NoMeaning, match=r"^after rule 1 of t c \(line 4\): "):
-        trace(ruleset, parse_packet("hook=output").packet)
+        trace((ruleset,), parse_packet("hook=output").packet)
 
 
 # --- packets as text ----------------------------------------------------------------------------
@@ -399,7 +399,7 @@ def test_a_trace_ends_as_a_run_without_one(path: Path) -> None:
     for hook in HOOKS:
         packet = parse_packet(f"hook={hook} mark=0x4080 random=0.5", family).packet
         for ruleset in (dump, script):
-            walked = trace(ruleset, packet)
+            walked = trace((ruleset,), packet)
             plain = run(chains_of(ruleset, family), packet)
             assert differences(plain, walked.outcome) == {}
             changed = {change.field: change.before for step in walked.steps for change in

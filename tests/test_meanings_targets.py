@@ -82,21 +82,24 @@ def chains_of(rules: Iterable[str], family: Family) -> Iterator[BaseChain]:
 
 @attrs.define
 class Probe:
-    """A chain without rules that notes what it sees of a packet, or changes it."""
+    """A chain of one rule that notes what it sees of a packet, or changes it."""
 
     hook: str
     priority: int
     changes: dict[str, int] = attrs.Factory(dict)
     seen: dict[str, int] = attrs.Factory(dict)
 
-    def run(self, state: State, where: Bool) -> Bool:
+    def rules(self, _chain: str) -> tuple[str]:
+        return ("probe",)
+
+    def rule(self, _chain: str, _number: int, state: State, live: Bool) -> tuple[Bool, Bool]:
         self.seen.update(state.fields)
         state.fields.update(self.changes)
-        return where
+        return live, False
 
     @property
     def chain(self) -> BaseChain:
-        return BaseChain(self.hook, self.priority, "filter", policy_drops=False, run=self.run)
+        return BaseChain(self.hook, self.priority, "filter", False, self, "probe")
 
 
 def send(

@@ -55,7 +55,7 @@ def explain_files(
     sides, notes = _read_sides(read_sources(files), family)
     read = _read_packet(text, family or _family_of(sides[0]))
     try:
-        traces = [trace(side.ruleset, read.packet) for side in sides]
+        traces = [trace((side.ruleset,), read.packet) for side in sides]
     except NoMeaning as reason:
         click.echo(f"unknown: {printable(str(reason))}", err=True)
         return UNKNOWN

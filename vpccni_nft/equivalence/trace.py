@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import attrs
@@ -11,16 +10,17 @@ from ..iptables import ast as iptables
 from ..iptables.saver import rule_line
 from ..nft import ast as nft
 from ..nft.serializer import rule_text
+from ..semantics.hook import BaseChain
 from ..semantics.packet import NoMeaning
 from .packet_text import KEY_OF
 from .sample import chains_of, differences, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ..core.values import Family
     from ..semantics.algebra import Bool
-    from ..semantics.hook import BaseChain, Outcome
+    from ..semantics.hook import Outcome
     from ..semantics.packet import Binding, Event, State, Verdict
     from .sample import Packet
 
@@ -77,12 +77,16 @@ class Trace:
         return tuple(_changes(self.packet.fields, self.outcome.fields))
 
 
-def trace(ruleset: iptables.Ruleset | nft.Ruleset, packet: Packet) -> Trace:
-    """Send a packet through a hook and write down everything. Raises NoMeaning."""
-    tracer = _Tracer(dict(_places(ruleset, packet.family)))
-    bases = tuple(tracer.watched(base) for base in _bases(ruleset, packet.family))
+def trace(rulesets: Sequence[iptables.Ruleset | nft.Ruleset], packet: Packet) -> Trace:
+    """Send a packet through a hook of a node, and write down everything. Raises NoMeaning.
+
+    All rulesets are on the node.
+    """
+    places = (place for one in rulesets for place in _places(one, packet.family))
+    tracer = _Tracer(dict(places))
+    bases = [base for one in rulesets for base in _bases(one, packet.family, tracer)]
     try:
-        outcome = run(bases, packet, tracer.watch)
+        outcome = run(tuple(bases), packet, tracer.watch)
     except NoMeaning as error:
         raise NoMeaning(f"{tracer.last_place()}: {error}") from error
     tracer.between()
@@ -108,26 +112,38 @@ def _is_count(event: Event) -> bool:
 
 
 @attrs.frozen
-class _Base:
+class _Watched(BaseChain):
+    """A base chain whose way is written down."""
+
     table: str
-    chain: str
-    run: BaseChain
+    tracer: _Tracer
+
+    def run(self, state: State, where: Bool) -> Bool:
+        """Go through it, and tell when it begins and ends."""
+        return self.tracer.run(self, state, where)
 
 
-def _bases(ruleset: iptables.Ruleset | nft.Ruleset, family: Family) -> Iterator[_Base]:
+def _bases(
+    ruleset: iptables.Ruleset | nft.Ruleset, family: Family, tracer: _Tracer
+) -> Iterator[_Watched]:
     for table in ruleset.tables:
-        if table.family is not family:
-            continue
         # One table at a time, so that its name is known.
         if isinstance(table, iptables.Table):
             assert isinstance(ruleset, iptables.Ruleset)
             bases = chains_of(iptables.Ruleset((table,), ruleset.ipsets), family)
-            names = [chain.name for chain in table.chains if chain.policy]
         else:
             bases = chains_of(nft.Ruleset((table,)), family)
-            names = [chain.name for chain in table.chains if chain.hook]
-        for name, base in zip(names, bases, strict=True):
-            yield _Base(table.name, name, base)
+        for base in bases:
+            yield _Watched(
+                hook=base.hook,
+                priority=base.priority,
+                type=base.type,
+                policy_drops=base.policy_drops,
+                program=base.program,
+                name=base.name,
+                table=table.name,
+                tracer=tracer,
+            )
 
 
 def _places(
@@ -155,10 +171,7 @@ class _Tracer:
     #: The chains that lead to the rule, the base chain first.
     stack: list[str] = attrs.Factory(list)
 
-    def watched(self, base: _Base) -> BaseChain:
-        return attrs.evolve(base.run, run=partial(self.run, base))
-
-    def run(self, base: _Base, state: State, where: Bool) -> Bool:
+    def run(self, base: _Watched, state: State, where: Bool) -> Bool:
         """Go through a base chain."""
         if self.state is None:
             self.state, self.fields = state, dict(state.fields)
@@ -166,19 +179,19 @@ class _Tracer:
         here = Step(
             kind="chain" if where else "skip",
             table=base.table,
-            chain=base.chain,
-            text=f"{base.run.type} {base.run.hook} {base.run.priority}",
+            chain=base.name,
+            text=f"{base.type} {base.hook} {base.priority}",
         )
         if not where:
             if state.live:
                 self.steps.append(here)
-            return base.run.run(state, where)
+            return BaseChain.run(base, state, where)
         self.steps.append(here)
-        self.stack = [base.chain]
-        undecided = base.run.run(state, where)
+        self.stack = [base.name]
+        undecided = BaseChain.run(base, state, where)
         self._flush_to_last()
         if undecided and state.live:
-            policy = "drop" if base.run.policy_drops else "accept"
+            policy = "drop" if base.policy_drops else "accept"
             self.steps.append(attrs.evolve(here, kind="policy", text=policy))
         return undecided
 

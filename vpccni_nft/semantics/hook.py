@@ -6,7 +6,7 @@ Chains of both languages stand side by side here, as they do on a node.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
@@ -24,7 +24,7 @@ from .packet import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from .algebra import Algebra, Bool, Word
 
@@ -36,6 +36,44 @@ NAT_PRIORITIES = {"prerouting": -100, "output": -100, "input": 100, "postrouting
 SOURCE_HOOKS = {"input", "postrouting"}
 
 
+class Program(Protocol):
+    """The chains of a table, as something that packets go through."""
+
+    def rules(self, chain: str) -> Sequence[object]:
+        """The rules of a chain."""
+
+    def rule(self, chain: str, number: int, state: State, live: Bool) -> tuple[Bool, Bool]:
+        """Go through a rule; the answer is where the next one is reached, and where it returns."""
+
+
+def run(program: Program, chain: str, state: State, where: Bool) -> Bool:
+    """Go through a chain; the answer is where it comes back to its caller."""
+    live, back = run_rules(program, chain, range(len(program.rules(chain))), state, where)
+    return state.algebra.any(live, back)
+
+
+def run_rules(
+    program: Program, chain: str, numbers: Iterable[int], state: State, where: Bool
+) -> tuple[Bool, Bool]:
+    """Go through some rules of a chain; the answer is as that of a single rule."""
+    live, back = where, state.algebra.false
+    for number in numbers:
+        if state.algebra.impossible(live):
+            break
+        live, returned = program.rule(chain, number, state, live)
+        back = state.algebra.any(back, returned)
+    return live, back
+
+
+def call(program: Program, chain: str, state: State, where: Bool) -> Bool:
+    """Go where a rule leads to, unless somebody knows what comes of it; the answer as of a run."""
+    if state.calls:
+        returned = state.calls(program, chain, state, where)
+        if returned is not None:
+            return returned
+    return run(program, chain, state, where)
+
+
 @attrs.frozen
 class BaseChain:
     """A chain that the kernel calls."""
@@ -44,8 +82,12 @@ class BaseChain:
     priority: int
     type: str  #: ``filter``, ``nat`` or ``route``
     policy_drops: bool
-    #: Go through its rules where a condition holds; the answer is where no rule decided.
-    run: Callable[[State, Bool], Bool]
+    program: Program
+    name: str
+
+    def run(self, state: State, where: Bool) -> Bool:
+        """Go through its rules where a condition holds; the answer is where no rule decided."""
+        return run(self.program, self.name, state, where)
 
 
 @attrs.frozen

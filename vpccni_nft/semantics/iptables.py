@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from functools import partial
 from typing import TYPE_CHECKING
 
 import attrs
@@ -14,7 +13,7 @@ from ..extensions import extension_of
 from ..extensions.targets.set import SetTarget
 from ..iptables import ast
 from .effects import Effect, View
-from .hook import BaseChain
+from .hook import BaseChain, call
 from .packet import Event, State, interface_word, prefix_mask
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def sets_of(ruleset: ast.Ruleset) -> IpSets | None:
 def base_chains(table: ast.Table, sets: IpSets | None = None) -> Iterator[BaseChain]:
     """The chains of a table that the kernel calls."""
     chains = {chain.name: chain for chain in table.chains}
-    meaning = _Meaning(chains, dict(_places(table.chains)), sets)
+    program = _Program(chains, dict(_places(table.chains)), sets)
     for chain in table.chains:
         if chain.policy:
             hook, priority = PLACES[table.name, chain.name]
@@ -69,7 +68,7 @@ def base_chains(table: ast.Table, sets: IpSets | None = None) -> Iterator[BaseCh
             if (table.name, chain.name) == ("mangle", "OUTPUT"):
                 kind = "route"
             drops = chain.policy is ast.Policy.DROP
-            yield BaseChain(hook, priority, kind, drops, partial(meaning.run, chain))
+            yield BaseChain(hook, priority, kind, drops, program, chain.name)
 
 
 def _places(chains: Iterable[ast.Chain]) -> Iterator[tuple[tuple[str, int, int], str]]:
@@ -82,45 +81,42 @@ def _places(chains: Iterable[ast.Chain]) -> Iterator[tuple[tuple[str, int, int],
                 yield (chain.name, number, index), f"{chain.name} {place}"
 
 
-@attrs.frozen
-class _Meaning:
+@attrs.frozen(eq=False)
+class _Program:
+    """A table."""
+
     chains: Mapping[str, ast.Chain]
     places: Mapping[tuple[str, int, int], str]
     sets: IpSets | None = None
 
-    def run(self, chain: ast.Chain, state: State, where: Bool) -> Bool:
-        """Go through a chain; the answer is where it comes back to its caller."""
-        algebra = state.algebra
-        live, back = where, algebra.false
-        for number, rule in enumerate(chain.rules):
-            if algebra.impossible(live):
-                break
-            fits = self._fits(chain.name, number, rule, state, live)
-            if state.watch:
-                state.watch(rule, live, fits)
-            if algebra.impossible(fits):
-                continue
-            state.happen(fits, Event("count"))
-            match rule.target:
-                case None:
-                    pass
-                case ast.Jump(name):
-                    returned = self.run(self.chains[name], state, fits)
-                    live = algebra.any(algebra.all(live, algebra.no(fits)), returned)
-                case ast.Goto(name):
-                    back = algebra.any(back, self.run(self.chains[name], state, fits))
-                    live = algebra.all(live, algebra.no(fits))
-                case target:
-                    view = View(state, chain.name, self.sets)
-                    effect = extension_of(target).meaning(target, view)
-                    _apply(effect, state, fits)
-                    for when, _ in effect.verdicts:
-                        live = algebra.all(live, algebra.no(algebra.all(fits, when)))
-                    if effect.verdict or effect.binding or effect.returns:
-                        live = algebra.all(live, algebra.no(fits))
-                    if effect.returns:
-                        back = algebra.any(back, fits)
-        return algebra.any(live, back)
+    def rules(self, chain: str) -> tuple[ast.Rule, ...]:
+        """The rules of a chain."""
+        return self.chains[chain].rules
+
+    def rule(self, chain: str, number: int, state: State, live: Bool) -> tuple[Bool, Bool]:
+        """Go through a rule; the answer is where the next one is reached, and where it returns."""
+        algebra, rule = state.algebra, self.chains[chain].rules[number]
+        fits = self._fits(chain, number, rule, state, live)
+        if state.watch:
+            state.watch(rule, live, fits)
+        if algebra.impossible(fits):
+            return live, algebra.false
+        state.happen(fits, Event("count"))
+        gone = algebra.all(live, algebra.no(fits))
+        match rule.target:
+            case None:
+                return live, algebra.false
+            case ast.Jump(name):
+                return algebra.any(gone, call(self, name, state, fits)), algebra.false
+            case ast.Goto(name):
+                return gone, call(self, name, state, fits)
+        effect = extension_of(rule.target).meaning(rule.target, View(state, chain, self.sets))
+        _apply(effect, state, fits)
+        for when, _ in effect.verdicts:
+            live = algebra.all(live, algebra.no(algebra.all(fits, when)))
+        if effect.verdict or effect.binding or effect.returns:
+            live = algebra.all(live, algebra.no(fits))
+        return live, fits if effect.returns else algebra.false
 
     def _fits(self, chain: str, number: int, rule: ast.Rule, state: State, live: Bool) -> Bool:
         """Test the base specification, then the matches in their order."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import re
-from functools import partial
 from typing import TYPE_CHECKING
 
 import attrs
@@ -16,7 +15,7 @@ from ..nft import ast, names
 from ..nft import expressions as x
 from ..nft import statements as s
 from .effects import View
-from .hook import BaseChain
+from .hook import BaseChain, call
 from .nft_host import set_label
 from .nft_values import compare, evaluate, evaluate_for, evaluate_key, pairs
 from .packet import (
@@ -53,12 +52,11 @@ def base_chains(table: ast.Table) -> Iterator[BaseChain]:
     for chain in table.chains:
         if not chain.name.startswith("."):
             _name_places(chain, chains, names.unspell(chain.name), itertools.count(), places)
-    meaning = _Meaning(chains, {set_.name: set_ for set_ in table.sets}, places)
+    program = _Program(chains, {set_.name: set_ for set_ in table.sets}, places)
     for chain in table.chains:
         if hook := chain.hook:
             drops = hook.policy == "drop"
-            run = partial(meaning.run, chain)
-            yield BaseChain(hook.name, hook.priority, hook.type, drops, run)
+            yield BaseChain(hook.name, hook.priority, hook.type, drops, program, chain.name)
 
 
 def _name_places(
@@ -97,26 +95,29 @@ def _keeps_state(step: s.Statement) -> bool:
     return isinstance(step, s.Limit | s.CtCount | s.Quota)
 
 
-@attrs.frozen
-class _Meaning:
+@attrs.frozen(eq=False)
+class _Program:
+    """A table."""
+
     chains: Mapping[str, ast.Chain]
     sets: Mapping[str, ast.Set]
     places: Mapping[Step, str]
 
-    def run(self, chain: ast.Chain, state: State, where: Bool) -> Bool:
-        """Go through a chain; the answer is where it comes back to its caller."""
-        algebra = state.algebra
-        live, back = where, algebra.false
-        for number, rule in enumerate(chain.rules):
-            if algebra.impossible(live):
-                break
-            fits, verdicts = self._run_steps(chain.name, number, rule, state, live)
-            if state.watch:
-                state.watch(rule, live, fits)
-            for when, verdict in verdicts:
-                if not algebra.impossible(when):
-                    live, back = self._follow(verdict, state, when, live, back)
-        return algebra.any(live, back)
+    def rules(self, chain: str) -> tuple[ast.Rule, ...]:
+        """The rules of a chain."""
+        return self.chains[chain].rules
+
+    def rule(self, chain: str, number: int, state: State, live: Bool) -> tuple[Bool, Bool]:
+        """Go through a rule; the answer is where the next one is reached, and where it returns."""
+        algebra, rule = state.algebra, self.chains[chain].rules[number]
+        fits, verdicts = self._run_steps(chain, number, rule, state, live)
+        if state.watch:
+            state.watch(rule, live, fits)
+        back = algebra.false
+        for when, verdict in verdicts:
+            if not algebra.impossible(when):
+                live, back = self._follow(verdict, state, when, live, back)
+        return live, back
 
     def _follow(
         self, verdict: s.Statement, state: State, when: Bool, live: Bool, back: Bool
@@ -128,9 +129,9 @@ class _Meaning:
             case s.Continue():
                 return live, back
             case s.Jump(name):
-                return algebra.any(gone, self.run(self.chains[name], state, when)), back
+                return algebra.any(gone, call(self, name, state, when)), back
             case s.Goto(name):
-                return gone, algebra.any(back, self.run(self.chains[name], state, when))
+                return gone, algebra.any(back, call(self, name, state, when))
             case s.Return():
                 return gone, algebra.any(back, when)
             case _:

@@ -6,7 +6,7 @@ mask. Only what is here is shared between the two languages' meanings.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -174,6 +174,9 @@ class State:
     events: list[tuple[Bool, Event]] = attrs.Factory(list)
     #: Told of every rule that is reached: the rule, where it is reached, where it fits.
     watch: Callable[[object, Bool, Bool], None] | None = None
+    #: Asked at every jump: the table's program, the chain, this state, where it is reached. The
+    #: answer is where the chain comes back, or None where it is to be gone through.
+    calls: Callable[[Any, str, State, Bool], Bool | None] | None = None
 
     @classmethod
     def start(

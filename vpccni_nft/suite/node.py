@@ -133,7 +133,7 @@ class Node:
     def explain(self, packet: Packet) -> str:
         """Say how a packet ends on both sides, after making it plain."""
         plain = simplify(packet, self.differ)
-        before, after = trace(self.dump, plain.packet), trace(self.script, plain.packet)
+        before, after = (trace((one,), plain.packet) for one in (self.dump, self.script))
         found = parts(before.outcome, after.outcome, counts=True)
         lines = [f"the packet {plain.text} ends differently: {', '.join(found)}"]
         if plain.untold:

@@ -1,0 +1,438 @@
+"""The algebra of terms: meanings of all packets at once.
+
+Terms are interned and kept in a normal form, so that most terms that mean the same are the same
+object. What the normal form does not settle, ``symbolic`` asks the solver.
+
+A conjunction is a set of conditions; a disjunction is the negation of one. A comparison of some
+bits with a constant is one atom, ``bits``, whatever masks, shifts and flips stand before it; so is
+an upper bound, ``up to``.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+#: How wide a condition is, and how wide a log: neither is a word.
+CONDITION, LOG = 0, -1
+
+#: Conjunctions of conjunctions are flattened up to so many conditions. Beyond that a conjunction
+#: stays a condition of the next one: the terms of a chain grow with its rules, not their square.
+_MOST_CONDITIONS = 24
+
+
+#: Terms are ordered by when they were made first.
+_age = attrgetter("number")
+
+
+class Term:
+    """A node of a term: what it is, what it is made of, its bits. Equal terms are one object."""
+
+    __slots__ = ("kind", "number", "parts", "width")
+
+    def __init__(self, kind: str, parts: tuple[Any, ...], width: int, number: int) -> None:
+        self.kind = kind
+        self.parts = parts
+        self.width = width
+        self.number = number  #: by which terms are ordered: when it was first made
+
+    @property
+    def terms(self) -> Iterator[Term]:
+        """The terms that it is made of."""
+        return (part for part in self.parts if isinstance(part, Term))
+
+    def __repr__(self) -> str:
+        inner = " ".join(repr(part) if isinstance(part, Term) else str(part) for part in self.parts)
+        return f"({self.kind} {inner})" if inner else self.kind
+
+
+class Terms:
+    """Booleans and words are terms. What the world answers is a function of its question."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[object, ...], Term] = {}
+        self.true = self._make("true", (), CONDITION)
+        self.false = self._make("false", (), CONDITION)
+        self._reads: dict[Term, frozenset[str]] = {}
+
+    # --- making terms -----------------------------------------------------------------------------
+
+    def _make(self, kind: str, parts: tuple[object, ...], width: int) -> Term:
+        key = (kind, width, *parts)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = Term(kind, parts, width, len(self._known))
+        return found
+
+    def variable(self, name: str, width: int) -> Term:
+        """Something that can have any value."""
+        return self._make("variable", (name,), width)
+
+    def word(self, value: int, width: int) -> Term:
+        """A constant."""
+        return self._make("word", (value & (1 << width) - 1,), width)
+
+    def ask(self, oracle: str, arguments: tuple[Term, ...], width: int) -> Term:
+        """A function's value."""
+        return self._make("ask", (oracle, *arguments), width)
+
+    # --- conditions -------------------------------------------------------------------------------
+
+    def no(self, condition: Term) -> Term:
+        """Negation."""
+        if condition is self.true:
+            return self.false
+        if condition is self.false:
+            return self.true
+        if condition.kind == "not":
+            (inner,) = condition.terms
+            return inner
+        return self._make("not", (condition,), CONDITION)
+
+    def all(self, *conditions: Term) -> Term:
+        """Conjunction."""
+        found: dict[Term, None] = {}
+        for condition in conditions:
+            if condition.kind == "and" and len(condition.parts) + len(found) <= _MOST_CONDITIONS:
+                found.update(dict.fromkeys(condition.terms))
+            elif condition is not self.true:
+                found[condition] = None
+        if not found:
+            return self.true
+        if len(found) > 1:
+            found = self._simplified(found)
+        if self.false in found:
+            return self.false
+        if len(found) == 1:
+            return next(iter(found))
+        return self._make("and", tuple(sorted(found, key=_age)), CONDITION)
+
+    def any(self, *conditions: Term) -> Term:
+        """Disjunction."""
+        return self.no(self.all(*map(self.no, conditions)))
+
+    def same(self, left: Term, right: Term) -> Term:
+        """Equivalence."""
+        if left is right:
+            return self.true
+        return self.any(self.all(left, right), self.all(self.no(left), self.no(right)))
+
+    def impossible(self, condition: Term) -> bool:
+        """Whether the normal form is false."""
+        return condition is self.false
+
+    def _simplified(self, conditions: dict[Term, None]) -> dict[Term, None]:
+        """The same conjunction: atoms of one word joined, and what the others imply left out."""
+        result: dict[Term, None] = {}
+        joined: dict[Term, tuple[int, int]] = {}
+        for one in conditions:
+            if atom := _known_bits(one):
+                word, mask, value = atom
+                known, bits = joined.get(word, (0, 0))
+                if (bits ^ value) & known & mask:
+                    return {self.false: None}
+                joined[word] = (known | mask, bits | value)
+            else:
+                result[one] = None
+        for word, (mask, value) in joined.items():
+            result[self._bits(word, mask, value)] = None
+        return self._reduced(result, joined)
+
+    def _reduced(
+        self, result: dict[Term, None], joined: Mapping[Term, tuple[int, int]]
+    ) -> dict[Term, None]:
+        """Conditions without those that the others imply."""
+        kept: dict[Term, None] = {}
+        for one in result:
+            if one.kind == "not":
+                if one.parts[0] in result:
+                    return {self.false: None}
+                one = self._negated_under(one, result, joined)  # noqa: PLW2901 - or what is left
+            elif one.kind == "up to":
+                word, limit = one.parts
+                full = (1 << word.width) - 1
+                if word in joined and joined[word][0] == full:
+                    if joined[word][1] > limit:
+                        return {self.false: None}
+                    continue
+            if one is self.false:
+                return {self.false: None}
+            if one is not self.true:
+                kept[one] = None
+        return kept
+
+    def _negated_under(
+        self, negated: Term, others: dict[Term, None], joined: Mapping[Term, tuple[int, int]]
+    ) -> Term:
+        """A negated condition, where others hold: without what they say already."""
+        (inner,) = negated.terms
+        settled = self._settled(inner, joined)
+        if settled is not None:
+            return self.no(settled)
+        if inner.kind != "and":
+            return negated
+        rest = []
+        for part in inner.terms:
+            if part in others:
+                continue
+            if self.no(part) in others:
+                return self.true
+            truth = self._settled(part, joined)
+            if truth is self.false:
+                return self.true
+            if truth is not self.true:
+                rest.append(part)
+        return negated if len(rest) == len(inner.parts) else self.no(self.all(*rest))
+
+    def _settled(self, atom: Term, joined: Mapping[Term, tuple[int, int]]) -> Term | None:
+        """Whether an atom is true or false where some bits of words are known."""
+        if atom.kind not in {"bits", "up to"}:
+            return None
+        word = atom.parts[0]
+        if word not in joined:
+            return None
+        known, bits = joined[word]
+        if atom.kind == "bits":
+            _, mask, value = atom.parts
+            if (bits ^ value) & known & mask:
+                return self.false
+            return self.true if not mask & ~known else None
+        if known != (1 << word.width) - 1:
+            return None
+        return self.true if bits <= atom.parts[1] else self.false
+
+    # --- comparisons ------------------------------------------------------------------------------
+
+    def equal(self, left: Term, right: Term) -> Term:
+        """Equality."""
+        if left is right:
+            return self.true
+        if left.kind == "word":
+            left, right = right, left
+        if right.kind == "word":
+            return self._bits(left, (1 << left.width) - 1, _value(right))
+        return self._make("equal", tuple(sorted((left, right), key=_age)), CONDITION)
+
+    def _bits(self, word: Term, mask: int, value: int) -> Term:
+        """Whether a word's bits under a mask have a value."""
+        if value & ~mask:
+            return self.false
+        if not mask:
+            return self.true
+        match word.kind, word.parts:
+            case "word", (int(constant),):
+                return self.true if constant & mask == value else self.false
+            case "masked", (Term() as inner, int(free), int(flipped)):
+                if (value ^ flipped) & mask & ~free:
+                    return self.false
+                return self._bits(inner, mask & free, (value ^ flipped) & mask & free)
+            case "part", (Term() as inner, int(low)):
+                return self._bits(inner, mask << low, value << low)
+            case "joined", (Term() as high, Term() as low_word):
+                low_bits = (1 << low_word.width) - 1
+                return self.all(
+                    self._bits(high, mask >> low_word.width, value >> low_word.width),
+                    self._bits(low_word, mask & low_bits, value & low_bits),
+                )
+            case "choose", (Term() as condition, Term() as then, Term() as otherwise):
+                if then.kind == "word" or otherwise.kind == "word":
+                    return self.any(
+                        self.all(condition, self._bits(then, mask, value)),
+                        self.all(self.no(condition), self._bits(otherwise, mask, value)),
+                    )
+        if word.width == 1 and not value:
+            return self.no(self._bits(word, 1, 1))
+        if mask & mask - 1 == 0 and not value:
+            return self.no(self._make("bits", (word, mask, mask), CONDITION))
+        return self._make("bits", (word, mask, value), CONDITION)
+
+    def at_most(self, left: Term, right: Term) -> Term:
+        """Order: bounds by constants are upper bounds, or the negation of one."""
+        if left is right:
+            return self.true
+        if right.kind == "word":
+            return self._up_to(left, _value(right))
+        if left.kind == "word":
+            return self.no(self._up_to(right, _value(left) - 1))
+        return self._make("at most", (left, right), CONDITION)
+
+    def _up_to(self, word: Term, limit: int) -> Term:
+        if limit < 0:
+            return self.false
+        if limit >= (1 << word.width) - 1:
+            return self.true
+        if limit == 0:
+            return self._bits(word, (1 << word.width) - 1, 0)
+        if limit & limit + 1 == 0:
+            return self._bits(word, ((1 << word.width) - 1) ^ limit, 0)
+        if limit + 2 == 1 << word.width:
+            return self.no(self._bits(word, limit + 1, limit + 1))
+        if word.kind == "word":
+            return self.true if _value(word) <= limit else self.false
+        return self._make("up to", (word, limit), CONDITION)
+
+    # --- words ------------------------------------------------------------------------------------
+
+    def _masked(self, word: Term, free: int, flipped: int) -> Term:
+        """The free bits of a word, with some bits turned round after that."""
+        if word.kind == "word":
+            return self.word(_value(word) & free ^ flipped, word.width)
+        if word.kind == "masked":
+            inner, before, turned = word.parts
+            return self._masked(inner, before & free, turned & free ^ flipped)
+        if not free:
+            return self.word(flipped, word.width)
+        if free == (1 << word.width) - 1 and not flipped:
+            return word
+        return self._make("masked", (word, free, flipped), word.width)
+
+    def both(self, left: Term, right: Term) -> Term:
+        """Bitwise and."""
+        if left.kind == "word":
+            left, right = right, left
+        if right.kind == "word":
+            return self._masked(left, _value(right), 0)
+        return self._symmetric("both", left, right) if left is not right else left
+
+    def either(self, left: Term, right: Term) -> Term:
+        """Bitwise or."""
+        if left.kind == "word":
+            left, right = right, left
+        if right.kind == "word":
+            bits = _value(right)
+            return self._masked(left, ((1 << left.width) - 1) & ~bits, bits)
+        return self._symmetric("either", left, right) if left is not right else left
+
+    def differing(self, left: Term, right: Term) -> Term:
+        """Bitwise exclusive or."""
+        if left.kind == "word":
+            left, right = right, left
+        if right.kind == "word":
+            return self._masked(left, (1 << left.width) - 1, _value(right))
+        return self._symmetric("differing", left, right)
+
+    def _symmetric(self, kind: str, left: Term, right: Term) -> Term:
+        return self._make(kind, tuple(sorted((left, right), key=_age)), left.width)
+
+    def choose(self, condition: Term, then: Term, otherwise: Term) -> Term:
+        """One of the two."""
+        if condition is self.true or then is otherwise:
+            return then
+        if condition is self.false:
+            return otherwise
+        if condition.kind == "not":
+            (condition,) = condition.terms
+            then, otherwise = otherwise, then
+        if then.kind == "choose" and then.parts[0] is condition:
+            then = then.parts[1]
+        if otherwise.kind == "choose":
+            inner, first, second = otherwise.terms
+            if inner is condition:
+                otherwise = second
+            elif first is then:
+                return self.choose(self.any(condition, inner), then, second)
+        if then is otherwise:
+            return then
+        return self._make("choose", (condition, then, otherwise), then.width)
+
+    def part(self, word: Term, low: int, width: int) -> Term:
+        """Some bits of a word."""
+        if word.kind == "word":
+            return self.word(_value(word) >> low, width)
+        if not low and width == word.width:
+            return word
+        if word.kind == "joined":
+            high, low_word = word.terms
+            if low >= low_word.width:
+                return self.part(high, low - low_word.width, width)
+            if low + width <= low_word.width:
+                return self.part(low_word, low, width)
+        return self._make("part", (word, low), width)
+
+    def joined(self, high: Term, low: Term, low_width: int) -> Term:
+        """One behind the other."""
+        width = high.width + low_width
+        if high.kind == low.kind == "word":
+            return self.word(_value(high) << low_width | _value(low), width)
+        if high.kind == low.kind == "part":
+            word, from_high = high.parts
+            other, from_low = low.parts
+            if word is other and from_high == from_low + low_width:
+                return self.part(word, from_low, width)
+        return self._make("joined", (high, low), width)
+
+    def plus(self, left: Term, right: Term, width: int) -> Term:
+        """Modular addition."""
+        if left.kind == right.kind == "word":
+            return self.word(_value(left) + _value(right), width)
+        return self._symmetric("plus", left, right)
+
+    # --- logs: what happened, in its order --------------------------------------------------------
+
+    def log(self, events: Iterable[tuple[Term, object, tuple[Term, ...]]]) -> Term:
+        """What has happened: each under its condition, with the words that went into it."""
+        found = self.variable("log", LOG)
+        for when, event, arguments in events:
+            after = self._make("then", (event, found, *arguments), LOG)
+            found = self.choose(when, after, found)
+        return found
+
+    def alike(self, left: Term, right: Term) -> Term:
+        """Whether two words, conditions or logs are the same."""
+        if left.width == CONDITION:
+            return self.same(left, right)
+        if left.width == LOG:
+            if left is right:
+                return self.true
+            return self._make("equal", tuple(sorted((left, right), key=_age)), CONDITION)
+        return self.equal(left, right)
+
+    # --- looking into terms -----------------------------------------------------------------------
+
+    def reads(self, term: Term) -> frozenset[str]:
+        """The variables that a term depends on."""
+        for one in postorder(term, self._reads):
+            if one.kind == "variable":
+                self._reads[one] = frozenset((str(one.parts[0]),))
+            else:
+                self._reads[one] = frozenset().union(*(self._reads[part] for part in one.terms))
+        return self._reads[term]
+
+
+def postorder(term: Term, done: Mapping[Term, object]) -> Iterator[Term]:
+    """A term's terms, each after those that it is made of; without those that are done already.
+
+    The caller has done with a term when it asks for the next one.
+    """
+    waiting = [term]
+    while waiting:
+        one = waiting[-1]
+        if one in done:
+            waiting.pop()
+            continue
+        missing = [part for part in one.terms if part not in done]
+        if missing:
+            waiting.extend(missing)
+        else:
+            waiting.pop()
+            yield one
+
+
+def _known_bits(condition: Term) -> tuple[Term, int, int] | None:
+    """What a condition says of some bits of a word: that one bit is not set is said by a "not"."""
+    negated = condition.kind == "not"
+    (atom,) = condition.terms if negated else (condition,)
+    if atom.kind != "bits":
+        return None
+    word, mask, value = atom.parts
+    if negated:
+        return (word, mask, 0) if value == mask and mask & mask - 1 == 0 else None
+    return word, mask, value
+
+
+def _value(word: Term) -> int:
+    value: int = word.parts[0]
+    return value
