@@ -89,6 +89,9 @@ class Probe:
     changes: dict[str, int] = attrs.Factory(dict)
     seen: dict[str, int] = attrs.Factory(dict)
 
+    table = "probe"
+    names = {"probe": "probe"}  # noqa: RUF012
+
     def rules(self, _chain: str) -> tuple[str]:
         return ("probe",)
 

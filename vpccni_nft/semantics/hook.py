@@ -39,6 +39,14 @@ SOURCE_HOOKS = {"input", "postrouting"}
 class Program(Protocol):
     """The chains of a table, as something that packets go through."""
 
+    @property
+    def table(self) -> str:
+        """The table's name."""
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Its chains by name, and what a dump of iptables calls them."""
+
     def rules(self, chain: str) -> Sequence[object]:
         """The rules of a chain."""
 
@@ -107,6 +115,7 @@ def run_hook(
     chains: Iterable[BaseChain],
     fields: Mapping[str, Word],
     watch: Callable[[object, Bool, Bool], None] | None = None,
+    calls: Callable[[Program, str, State, Bool], Bool | None] | None = None,
 ) -> State:
     """Send a packet through the base chains of a hook.
 
@@ -114,7 +123,7 @@ def run_hook(
     equal priority run in the order in which they are given: the kernel promises none.
     """
     state = State.start(algebra, family, hook, fields)
-    state.watch = watch
+    state.watch, state.calls = watch, calls
     ahead = [(NAT_PRIORITIES[hook], partial(_translate, state))] if hook in NAT_PRIORITIES else []
     if hook in {"prerouting", "output"}:
         state.fields["ct_state"] = state.word("ct_state", STATE_BITS["invalid"])

@@ -60,7 +60,7 @@ def sets_of(ruleset: ast.Ruleset) -> IpSets | None:
 def base_chains(table: ast.Table, sets: IpSets | None = None) -> Iterator[BaseChain]:
     """The chains of a table that the kernel calls."""
     chains = {chain.name: chain for chain in table.chains}
-    program = _Program(chains, dict(_places(table.chains)), sets)
+    program = _Program(table.name, chains, dict(_places(table.chains)), sets)
     for chain in table.chains:
         if chain.policy:
             hook, priority = PLACES[table.name, chain.name]
@@ -85,9 +85,15 @@ def _places(chains: Iterable[ast.Chain]) -> Iterator[tuple[tuple[str, int, int],
 class _Program:
     """A table."""
 
+    table: str
     chains: Mapping[str, ast.Chain]
     places: Mapping[tuple[str, int, int], str]
     sets: IpSets | None = None
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Its chains by name, and what a dump of iptables calls them."""
+        return {name: name for name in self.chains}
 
     def rules(self, chain: str) -> tuple[ast.Rule, ...]:
         """The rules of a chain."""

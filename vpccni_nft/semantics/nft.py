@@ -52,7 +52,7 @@ def base_chains(table: ast.Table) -> Iterator[BaseChain]:
     for chain in table.chains:
         if not chain.name.startswith("."):
             _name_places(chain, chains, names.unspell(chain.name), itertools.count(), places)
-    program = _Program(chains, {set_.name: set_ for set_ in table.sets}, places)
+    program = _Program(table.name, chains, {set_.name: set_ for set_ in table.sets}, places)
     for chain in table.chains:
         if hook := chain.hook:
             drops = hook.policy == "drop"
@@ -99,9 +99,15 @@ def _keeps_state(step: s.Statement) -> bool:
 class _Program:
     """A table."""
 
+    table: str
     chains: Mapping[str, ast.Chain]
     sets: Mapping[str, ast.Set]
     places: Mapping[Step, str]
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Its chains by name, and what a dump of iptables calls them."""
+        return {name: names.unspell(name) for name in self.chains}
 
     def rules(self, chain: str) -> tuple[ast.Rule, ...]:
         """The rules of a chain."""
@@ -343,7 +349,8 @@ def _set(key: x.Expression, expression: x.Expression, view: View, when: Bool) ->
         value = evaluate_for(key, expression, view, width("packet_type", state.family))
         state.assign(when, "packet_type", value.word)
         return algebra.true
-    value = evaluate(expression, view)
+    bits = width("ct_zone" if isinstance(key, x.Ct) and key.key == "zone" else "mark", state.family)
+    value = evaluate_for(key, expression, view, bits)
     when = algebra.all(when, value.there)
     match key:
         case x.Meta("priority"):

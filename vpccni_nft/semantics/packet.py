@@ -226,7 +226,18 @@ class State:
                     found = algebra.all(found, algebra.no(alike))
                 else:
                     found = algebra.any(found, alike)
+            elif event.kind == "call" and name in event.details:
+                found = algebra.any(
+                    algebra.all(when, self._member_after(event, name, key)),
+                    algebra.all(algebra.no(when), found),
+                )
         return found
+
+    def _member_after(self, event: Event, name: str, key: tuple[Word, ...]) -> Bool:
+        """Whether a key is in a set after a chain that is not gone through has changed it."""
+        question = f"member of {name} after {event.details[0]}"
+        answer = self.algebra.ask(question, (*event.arguments, *key), 1)
+        return self.algebra.equal(answer, self.algebra.word(1, 1))
 
     def assign(self, when: Bool, field: str, value: Word) -> None:
         """Give a field a value where a condition holds."""

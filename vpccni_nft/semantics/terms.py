@@ -112,7 +112,22 @@ class Terms:
 
     def any(self, *conditions: Term) -> Term:
         """Disjunction."""
-        return self.no(self.all(*map(self.no, conditions)))
+        found = [one for one in conditions if one is not self.false]
+        if len(found) == 2 and (whole := self._whole(*found) or self._whole(*found[::-1])):
+            return whole
+        return self.no(self.all(*map(self.no, found)))
+
+    def _whole(self, one: Term, other: Term) -> Term | None:
+        """What was split in two by a condition: where it holds, and where it does not."""
+        with_it, without = _conditions(one), _conditions(other)
+        extra = without.keys() - with_it.keys()
+        if len(extra) != 1:
+            return None
+        (negated,) = extra
+        split = _conditions(self.no(negated))
+        if split.keys() != with_it.keys() - without.keys():
+            return None
+        return self.all(*(part for part in with_it if part not in split))
 
     def same(self, left: Term, right: Term) -> Term:
         """Equivalence."""
@@ -126,7 +141,7 @@ class Terms:
 
     def _simplified(self, conditions: dict[Term, None]) -> dict[Term, None]:
         """The same conjunction: atoms of one word joined, and what the others imply left out."""
-        result: dict[Term, None] = {}
+        others: dict[Term, None] = {}
         joined: dict[Term, tuple[int, int]] = {}
         for one in conditions:
             if atom := _known_bits(one):
@@ -136,33 +151,24 @@ class Terms:
                     return {self.false: None}
                 joined[word] = (known | mask, bits | value)
             else:
-                result[one] = None
-        for word, (mask, value) in joined.items():
-            result[self._bits(word, mask, value)] = None
-        return self._reduced(result, joined)
+                others[one] = None
+        atoms = dict.fromkeys(self._bits(word, *bits) for word, bits in joined.items())
+        every = {**atoms, **others}
+        kept = [self._reduced(one, every, joined) for one in others]
+        return {**atoms, **dict.fromkeys(one for one in kept if one is not self.true)}
 
     def _reduced(
-        self, result: dict[Term, None], joined: Mapping[Term, tuple[int, int]]
-    ) -> dict[Term, None]:
-        """Conditions without those that the others imply."""
-        kept: dict[Term, None] = {}
-        for one in result:
-            if one.kind == "not":
-                if one.parts[0] in result:
-                    return {self.false: None}
-                one = self._negated_under(one, result, joined)  # noqa: PLW2901 - or what is left
-            elif one.kind == "up to":
-                word, limit = one.parts
-                full = (1 << word.width) - 1
-                if word in joined and joined[word][0] == full:
-                    if joined[word][1] > limit:
-                        return {self.false: None}
-                    continue
-            if one is self.false:
-                return {self.false: None}
-            if one is not self.true:
-                kept[one] = None
-        return kept
+        self, one: Term, every: dict[Term, None], joined: Mapping[Term, tuple[int, int]]
+    ) -> Term:
+        """A condition without what the others say already."""
+        if one.kind == "up to":
+            return self._settled(one, joined) or one
+        if one.kind != "not":
+            return one
+        (inner,) = one.terms
+        if inner in every:
+            return self.false
+        return self._negated_under(one, every, joined)
 
     def _negated_under(
         self, negated: Term, others: dict[Term, None], joined: Mapping[Term, tuple[int, int]]
@@ -208,6 +214,7 @@ class Terms:
 
     def equal(self, left: Term, right: Term) -> Term:
         """Equality."""
+        assert left.width == right.width, (left, right)
         if left is right:
             return self.true
         if left.kind == "word":
@@ -251,6 +258,7 @@ class Terms:
 
     def at_most(self, left: Term, right: Term) -> Term:
         """Order: bounds by constants are upper bounds, or the negation of one."""
+        assert left.width == right.width, (left, right)
         if left is right:
             return self.true
         if right.kind == "word":
@@ -315,10 +323,12 @@ class Terms:
         return self._symmetric("differing", left, right)
 
     def _symmetric(self, kind: str, left: Term, right: Term) -> Term:
+        assert left.width == right.width, (left, right)
         return self._make(kind, tuple(sorted((left, right), key=_age)), left.width)
 
     def choose(self, condition: Term, then: Term, otherwise: Term) -> Term:
         """One of the two."""
+        assert then.width == otherwise.width, (then, otherwise)
         if condition is self.true or then is otherwise:
             return then
         if condition is self.false:
@@ -419,6 +429,10 @@ def postorder(term: Term, done: Mapping[Term, object]) -> Iterator[Term]:
         else:
             waiting.pop()
             yield one
+
+
+def _conditions(condition: Term) -> dict[Term, None]:
+    return dict.fromkeys(condition.terms if condition.kind == "and" else (condition,))
 
 
 def _known_bits(condition: Term) -> tuple[Term, int, int] | None:

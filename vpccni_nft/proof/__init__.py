@@ -1,0 +1,1 @@
+"""Whether two sides of a node mean the same for all packets: proofs and counterexamples."""

@@ -1,0 +1,240 @@
+"""Chains of the same name, rule by rule.
+
+Two chains mean the same where their rules do, one after the other, for any packet in any state. A
+chain that is proved stands for what it does wherever it is called: the same unknown function of
+the packet on both sides. So a proof costs as much as there are rules, however they call each other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..semantics.packet import Event, width
+from ..semantics.symbolic import Undecided
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from ..semantics.hook import Program
+    from ..semantics.packet import State
+    from ..semantics.symbolic import Solver
+    from ..semantics.terms import Term
+    from .generic import Setting
+
+#: How many rules of either side are taken together where they do not mean the same one by one.
+_SIZES = ((1, 1), (1, 0), (0, 1), (1, 2), (2, 1), (2, 2), (1, 3), (3, 1), (2, 3), (3, 2), (3, 3))
+
+#: How many rules a chain may have to be compared as a whole.
+_WHOLE = 400
+
+#: What the tables of a translation are called besides their iptables names.
+_PREFIX = "vpccni-"
+
+
+@attrs.frozen
+class Called:
+    """A chain that means the same on both sides, for whoever calls it."""
+
+    symbol: str
+    reads: tuple[str, ...]  #: the fields that it depends on
+    writes: tuple[str, ...]  #: the fields that it may change
+    sets: tuple[str, ...]  #: the sets that it may change
+    decides: bool  #: whether it may end the hook
+    stays: bool  #: whether it always comes back
+
+    def enter(self, setting: Setting, state: State, where: Term) -> Term:
+        """Do what the chain does; the answer is where it comes back."""
+        terms = setting.terms
+        arguments = tuple(state.fields[field] for field in self.reads)
+
+        def says(question: str) -> Term:
+            answer = terms.ask(f"{self.symbol} {question}", arguments, 1)
+            return terms.equal(answer, terms.word(1, 1))
+
+        called = Event("call", (self.symbol, *self.sets), arguments)
+        for happened in (state.verdicts, state.bindings, state.events):
+            happened.append((where, called))  # type: ignore[attr-defined]
+        for field in self.writes:
+            bits = width(field, setting.family)
+            state.assign(where, field, terms.ask(f"{self.symbol} {field}", arguments, bits))
+        back = where if self.stays else terms.all(where, says("returns"))
+        if self.decides:
+            ends = terms.all(where, terms.no(back), says("ends the hook"))
+            state.live = terms.all(state.live, terms.no(ends))
+        return back
+
+
+@attrs.frozen
+class Part:
+    """Some rules of a chain of one side."""
+
+    program: Program
+    chain: str
+    numbers: range
+
+
+class Names:
+    """The chains of one side, by what iptables calls them and their tables.
+
+    Of two tables that are called alike the first one counts.
+    """
+
+    def __init__(self, programs: Iterable[Program]) -> None:
+        self.programs = tuple(programs)
+        self._chains: dict[tuple[str, str], Part] = {}
+        self._names: dict[tuple[Program, str], tuple[str, str]] = {}
+        for program in self.programs:
+            table = program.table.removeprefix(_PREFIX)
+            for chain, name in program.names.items():
+                part = Part(program, chain, range(len(program.rules(chain))))
+                self._chains.setdefault((table, name), part)
+                self._names[program, chain] = (table, name)
+
+    def part(self, table: str, name: str) -> Part | None:
+        """A chain, if there is one of this name."""
+        return self._chains.get((table, name))
+
+    def of(self, program: Program, chain: str) -> tuple[str, str]:
+        """What iptables calls a table and its chain."""
+        return self._names[program, chain]
+
+
+@attrs.define
+class Pairs:
+    """The chains of two sides at one hook, and which of them mean the same."""
+
+    setting: Setting
+    solver: Solver
+    before: Names
+    after: Names
+    #: Chains that mean the same, by table and name; None for those of which it is not known.
+    known: dict[tuple[str, str], Called | None] = attrs.Factory(dict)
+    #: The parts that do not mean the same, or may not.
+    open: list[tuple[Part, Part]] = attrs.Factory(list)
+    #: Whether something was not decided in time.
+    undecided: bool = False
+    _answers: dict[Term, bool] = attrs.Factory(dict)
+
+    def call(self, program: Program, chain: str, state: State, where: Term) -> Term | None:
+        """What a rule's jump does where both sides have the chain, and it means the same."""
+        names = self.before if program in self.before.programs else self.after
+        called = self.prove(*names.of(program, chain))
+        return called.enter(self.setting, state, where) if called else None
+
+    def prove(self, table: str, name: str) -> Called | None:
+        """Whether both sides' chains of this name mean the same."""
+        key = (table, name)
+        if key not in self.known:
+            sides = self._sides(table, name)
+            self.known[key] = self.compare(f"{table} {name}", *sides) if sides else None
+        return self.known[key]
+
+    def _sides(self, table: str, name: str) -> tuple[Part, Part] | None:
+        before, after = self.before.part(table, name), self.after.part(table, name)
+        return (before, after) if before and after else None
+
+    def compare(self, symbol: str, before: Part, after: Part) -> Called | None:
+        """Whether two chains mean the same."""
+        footprint = _Footprint()
+        one, other = before.numbers, after.numbers
+        while one or other:
+            size = self._next(before, after, one, other, footprint)
+            if size is None:
+                if max(len(one), len(other)) > _WHOLE or not self._same(
+                    attrs.evolve(before, numbers=one), attrs.evolve(after, numbers=other), footprint
+                ):
+                    self.open.append(
+                        (attrs.evolve(before, numbers=one), attrs.evolve(after, numbers=other))
+                    )
+                    return None
+                break
+            one, other = one[size[0] :], other[size[1] :]
+        return footprint.called(symbol)
+
+    def _next(
+        self, before: Part, after: Part, one: range, other: range, footprint: _Footprint
+    ) -> tuple[int, int] | None:
+        """How many rules of either side come next that mean the same together."""
+        for left, right in _SIZES:
+            if left <= len(one) and right <= len(other):
+                mine = attrs.evolve(before, numbers=one[:left])
+                theirs = attrs.evolve(after, numbers=other[:right])
+                if self._same(mine, theirs, footprint):
+                    return left, right
+        return None
+
+    def _same(self, before: Part, after: Part, footprint: _Footprint) -> bool:
+        """Whether two parts mean the same, for any packet in any state."""
+        ours, state = self._run(before)
+        theirs, _ = self._run(after)
+        differing = self.setting.compare(ours, theirs)
+        if not self._never(differing):
+            return False
+        footprint.add(self.setting, ours, state)
+        footprint.add(self.setting, theirs, state)
+        return True
+
+    def _run(self, part: Part) -> tuple[dict[str, Term], State]:
+        return self.setting.run(part.program, part.chain, part.numbers, self.call)
+
+    def _never(self, condition: Term) -> bool:
+        """Whether no packet makes a condition true."""
+        if condition is self.setting.terms.false:
+            return True
+        if condition not in self._answers:
+            try:
+                found = self.solver.find(condition, self.setting.invariants)
+            except Undecided:
+                self.undecided = True
+                found = None
+                self._answers[condition] = False
+            else:
+                self._answers[condition] = found is None
+        return self._answers[condition]
+
+
+@attrs.define
+class _Footprint:
+    """What the rules of a chain look at, and what they may do."""
+
+    reads: set[str] = attrs.Factory(set)
+    writes: set[str] = attrs.Factory(set)
+    sets: set[str] = attrs.Factory(set)
+    decides: bool = False
+    stays: bool = True
+
+    def add(self, setting: Setting, outcome: Mapping[str, Term], state: State) -> None:
+        """Some more rules."""
+        terms, fields = setting.terms, setting.fields
+        for name, term in outcome.items():
+            if name not in fields:
+                self.reads |= terms.reads(term)
+            elif term is not fields[name]:
+                self.reads |= terms.reads(term)
+                self.writes.add(name)
+        undecided = terms.variable("undecided", 0)
+        reached = terms.all(undecided, terms.variable("reached", 0))
+        self.decides |= outcome["undecided"] is not undecided
+        self.stays &= terms.any(outcome["next"], outcome["back"]) is reached
+        self.sets.update(_changed_sets(event for _, event in state.events))
+
+    def called(self, symbol: str) -> Called:
+        """The chain, as it is called."""
+        return Called(
+            symbol,
+            tuple(sorted(self.reads - {"undecided", "reached", "log"})),
+            tuple(sorted(self.writes)),
+            tuple(sorted(self.sets)),
+            self.decides,
+            self.stays,
+        )
+
+
+def _changed_sets(events: Iterable[Event]) -> Iterator[str]:
+    for event in events:
+        if event.kind in {"add", "update", "delete"}:
+            yield str(event.details[0])
+        elif event.kind == "call":
+            yield from map(str, event.details[1:])
