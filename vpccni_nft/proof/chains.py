@@ -7,7 +7,7 @@ the packet on both sides. So a proof costs as much as there are rules, however t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -54,8 +54,9 @@ class Called:
             return terms.equal(answer, terms.word(1, 1))
 
         called = Event("call", (self.symbol, *self.sets), arguments)
-        for happened in (state.verdicts, state.bindings, state.events):
-            happened.append((where, called))  # type: ignore[attr-defined]
+        logs: tuple[list[Any], ...] = (state.verdicts, state.bindings, state.events)
+        for log in logs:
+            log.append((where, called))
         for field in self.writes:
             bits = width(field, setting.family)
             state.assign(where, field, terms.ask(f"{self.symbol} {field}", arguments, bits))
@@ -110,12 +111,10 @@ class Pairs:
     before: Names
     after: Names
     #: Chains that mean the same, by table and name; None for those of which it is not known.
-    known: dict[tuple[str, str], Called | None] = attrs.Factory(dict)
+    known: dict[tuple[str, str], Called | None] = attrs.field(factory=dict, init=False)
     #: The parts that do not mean the same, or may not.
-    open: list[tuple[Part, Part]] = attrs.Factory(list)
-    #: Whether something was not decided in time.
-    undecided: bool = False
-    _answers: dict[Term, bool] = attrs.Factory(dict)
+    open: list[tuple[Part, Part]] = attrs.field(factory=list, init=False)
+    _answers: dict[Term, bool] = attrs.field(factory=dict, init=False)
 
     def call(self, program: Program, chain: str, state: State, where: Term) -> Term | None:
         """What a rule's jump does where both sides have the chain, and it means the same."""
@@ -186,12 +185,9 @@ class Pairs:
         if condition not in self._answers:
             try:
                 found = self.solver.find(condition, self.setting.invariants)
-            except Undecided:
-                self.undecided = True
-                found = None
-                self._answers[condition] = False
-            else:
                 self._answers[condition] = found is None
+            except Undecided:
+                self._answers[condition] = False
         return self._answers[condition]
 
 
@@ -207,17 +203,12 @@ class _Footprint:
 
     def add(self, setting: Setting, outcome: Mapping[str, Term], state: State) -> None:
         """Some more rules."""
-        terms, fields = setting.terms, setting.fields
         for name, term in outcome.items():
-            if name not in fields:
-                self.reads |= terms.reads(term)
-            elif term is not fields[name]:
-                self.reads |= terms.reads(term)
+            self.reads |= setting.terms.reads(term)
+            if name in setting.fields:
                 self.writes.add(name)
-        undecided = terms.variable("undecided", 0)
-        reached = terms.all(undecided, terms.variable("reached", 0))
-        self.decides |= outcome["undecided"] is not undecided
-        self.stays &= terms.any(outcome["next"], outcome["back"]) is reached
+        self.decides |= outcome["undecided"] is not setting.undecided
+        self.stays &= setting.terms.any(outcome["next"], outcome["back"]) is setting.reached
         self.sets.update(_changed_sets(event for _, event in state.events))
 
     def called(self, symbol: str) -> Called:

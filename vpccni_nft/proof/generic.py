@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -24,11 +25,8 @@ if TYPE_CHECKING:
     from ..semantics.hook import Program
     from ..semantics.terms import Term, Terms
 
-#: What the rest of a hook depends on besides the packet's fields.
-FLOW = ("next", "back", "undecided", "verdicts", "bindings", "events")
 
-
-@attrs.frozen
+@attrs.frozen(eq=False, slots=False)
 class Setting:
     """Where and for which packets something is compared."""
 
@@ -38,7 +36,7 @@ class Setting:
     fragments: bool  #: whether fragments come: not where conntrack puts them together
     counters: bool  #: whether it counts which rules counted a packet
 
-    @property
+    @cached_property
     def fields(self) -> dict[str, Term]:
         """Any packet."""
         found = {field: self.terms.variable(field, width(field, self.family)) for field in FIELDS}
@@ -49,12 +47,22 @@ class Setting:
             }
         return found
 
-    @property
-    def invariants(self) -> Iterator[Term]:
+    @cached_property
+    def undecided(self) -> Term:
+        """Whether no verdict has been given yet."""
+        return self.terms.variable("undecided", CONDITION)
+
+    @cached_property
+    def reached(self) -> Term:
+        """Whether the packet comes to what is gone through."""
+        return self.terms.all(self.undecided, self.terms.variable("reached", CONDITION))
+
+    @cached_property
+    def invariants(self) -> tuple[Term, ...]:
         """What holds of every packet, at any place."""
-        terms = self.terms
-        state = terms.variable("ct_state", width("ct_state", self.family))
-        yield terms.any(*(terms.equal(state, terms.word(bit, 8)) for bit in STATE_BITS.values()))
+        terms, state = self.terms, self.fields["ct_state"]
+        bits = (terms.equal(state, terms.word(bit, 8)) for bit in STATE_BITS.values())
+        return (terms.any(*bits),)
 
     def log(self, happened: Iterable[tuple[Term, Any]]) -> Term:
         """What has happened, as a term."""
@@ -65,33 +73,34 @@ class Setting:
     def compare(self, one: Mapping[str, Term], other: Mapping[str, Term]) -> Term:
         """Where two outcomes differ."""
         terms = self.terms
-        parts = (
-            terms.no(terms.alike(value, other[name]))
-            for name, value in one.items()
-            if value is not other[name]
-        )
-        return terms.any(*parts)
+        found = []
+        for name in one.keys() | other.keys():
+            mine, theirs = (outcome.get(name) or self.fields[name] for outcome in (one, other))
+            if mine is not theirs:
+                found.append(terms.no(terms.alike(mine, theirs)))
+        return terms.any(*found)
 
     def run(
         self, program: Program, chain: str, numbers: range, calls: Any
     ) -> tuple[dict[str, Term], State]:
         """Go through some rules of a chain; what comes of it, by name."""
-        terms = self.terms
-        state = State.start(terms, self.family, self.hook, self.fields)
-        state.live = terms.variable("undecided", CONDITION)
+        state = State(self.terms, self.family, self.hook, dict(self.fields), self.undecided)
         state.calls = calls
-        where = terms.all(state.live, terms.variable("reached", CONDITION))
-        live, back = run_rules(program, chain, numbers, state, where)
+        live, back = run_rules(program, chain, numbers, state, self.reached)
         return {"next": live, "back": back, **self.outcome(state)}, state
 
     def outcome(self, state: State) -> dict[str, Term]:
-        """What has come of a packet so far, by name."""
+        """What has come of a packet so far, by name; of its fields those that may have changed."""
         return {
             "undecided": state.live,
             "verdicts": self.log(state.verdicts),
             "bindings": self.log(state.bindings),
             "events": self.log(state.events),
-            **state.fields,
+            **{
+                field: value
+                for field, value in state.fields.items()
+                if value is not self.fields[field]
+            },
         }
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..semantics.hook import CONNTRACK_PRIORITY, NAT_PRIORITIES, run_hook
+from ..semantics.hook import NAT_PRIORITIES, run_hook
+from ..semantics.packet import CONNTRACK_PRIORITY
 from .chains import Names, Pairs, Part
 from .generic import packets_at
 
@@ -35,7 +36,8 @@ class Hook:
     def __attrs_post_init__(self) -> None:
         sides = (self.before, self.after)
         programs = [dict.fromkeys(chain.program for chain in side) for side in sides]
-        self.pairs = Pairs(self.setting, self.solver, *map(Names, programs))
+        before, after = map(Names, programs)
+        self.pairs = Pairs(self.setting, self.solver, before, after)
 
     def is_alike(self) -> bool:
         """Whether the base chains mean the same one by one."""
@@ -48,8 +50,11 @@ class Hook:
         names = self.pairs.before.of(one.program, one.name)
         if names == self.pairs.after.of(other.program, other.name):
             return self.pairs.prove(*names) is not None
-        parts = [Part(c.program, c.name, range(len(c.program.rules(c.name)))) for c in (one, other)]
-        return self.pairs.compare(f"base chain {one.name} {other.name}", *parts) is not None
+        mine, theirs = (
+            Part(base.program, base.name, range(len(base.program.rules(base.name))))
+            for base in (one, other)
+        )
+        return self.pairs.compare(f"{one.name} and {other.name}", mine, theirs) is not None
 
     def difference(self, *, inside: bool) -> Model | None:
         """A packet to which something else happens; None if there is none.

@@ -143,7 +143,9 @@ class Terms:
         """The same conjunction: atoms of one word joined, and what the others imply left out."""
         others: dict[Term, None] = {}
         joined: dict[Term, tuple[int, int]] = {}
-        for one in conditions:
+        for one in self._ranges(conditions):
+            if one is self.false:
+                return {self.false: None}
             if atom := _known_bits(one):
                 word, mask, value = atom
                 known, bits = joined.get(word, (0, 0))
@@ -156,6 +158,32 @@ class Terms:
         every = {**atoms, **others}
         kept = [self._reduced(one, every, joined) for one in others]
         return {**atoms, **dict.fromkeys(one for one in kept if one is not self.true)}
+
+    def _ranges(self, conditions: dict[Term, None]) -> Iterable[Term]:
+        """The same conditions, the bounds of each word joined; a range can be some of its bits."""
+        bounds: dict[Term, tuple[int, int]] = {}
+        others: list[Term] = []
+        for one in conditions:
+            atom = one.parts[0] if one.kind == "not" else one
+            if atom.kind == "up to":
+                word, limit = atom.parts
+                first, last = bounds.get(word, (0, (1 << word.width) - 1))
+                bounds[word] = (
+                    (max(first, limit + 1), last) if atom is not one else (first, min(last, limit))
+                )
+            else:
+                others.append(one)
+        for word, (first, last) in bounds.items():
+            size = last - first + 1
+            if size < 1:
+                return [self.false]
+            if size & size - 1 == 0 and first & size - 1 == 0:
+                others.append(self._bits(word, (1 << word.width) - size, first))
+            else:
+                if first:
+                    others.append(self.no(self._up_to(word, first - 1)))
+                others.append(self._up_to(word, last))
+        return others
 
     def _reduced(
         self, one: Term, every: dict[Term, None], joined: Mapping[Term, tuple[int, int]]
