@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -18,6 +17,7 @@ from ..equivalence.report import binding_text, event_text, lines_of, value_text
 from ..equivalence.trace import parts, trace
 from ..lowering import Options
 from ..parser import parse_sources
+from ..parser.forms import is_nft
 from ..semantics.packet import NoMeaning
 from ..translation import APPROXIMATIONS, translate_sources
 from .files import read_sources
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
     from ..equivalence.trace import Step, Trace
 
 SAME, DIFFERENT, UNREADABLE, UNKNOWN = 0, 1, 2, 3
-
-#: How an nft ruleset begins to speak of a table; a dump writes ``*table``.
-_NFT = re.compile(r"\s*(?:(?:add|create|destroy|delete|flush)\s+)?(?:table\s+\S|ruleset\b)")
-_DUMP = re.compile(r"\s*(?:\*\w|-[APNt]\s|:\S)")
 
 
 @attrs.frozen
@@ -82,7 +78,7 @@ def _read_sides(sources: tuple[Source, ...], family: Family | None) -> tuple[lis
     if len(sources) == 2:
         return [_read_side(source, family) for source in sources], []
     (source,) = sources
-    if _is_nft(source):
+    if is_nft(source):
         return [_read_side(source, family)], []
     allowed = frozenset(APPROXIMATIONS.values())
     translation = translate_sources(sources, Options(allowed=allowed), family)
@@ -100,7 +96,7 @@ def _read_sides(sources: tuple[Source, ...], family: Family | None) -> tuple[lis
 
 
 def _read_side(source: Source, family: Family | None) -> Side:
-    if _is_nft(source):
+    if is_nft(source):
         try:
             ruleset = nft.parse("\n".join(source.lines) + "\n", source.name)
         except Refused as refused:
@@ -118,16 +114,6 @@ def _read_side(source: Source, family: Family | None) -> Side:
 def _exit_code(diagnostics: Any) -> int:
     unreadable = any(found.code is NOT_A_DUMP for found in diagnostics)
     return UNREADABLE if unreadable else DIFFERENT
-
-
-def _is_nft(source: Source) -> bool:
-    """Whether the first line that tells is one of nft's."""
-    for line in source.lines:
-        if _NFT.match(line):
-            return True
-        if _DUMP.match(line):
-            return False
-    return False
 
 
 def _family_of(side: Side) -> Family:

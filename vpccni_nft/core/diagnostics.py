@@ -1,7 +1,7 @@
 """Problems that are found in the input, and the one catalogue of their codes.
 
-A code's first letter tells where it comes from: P parsing, T translating. ``docs/codes`` has a
-page for each code; a test holds that catalogue and pages agree.
+A code's first letter tells where it comes from: P parsing, T translating, V verifying.
+``docs/codes`` has a page for each code; a test holds that catalogue and pages agree.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ class Kind(enum.Enum):
     ERROR = "error"  #: refused, whatever the caller says
     APPROXIMATION = "approximation"  #: refused unless the caller allows this code
     NOTE = "note"  #: never refused; the packets see no difference
+    UNKNOWN = "unknown"  #: a reason why a proof has no answer
 
 
 @attrs.frozen
@@ -86,6 +87,11 @@ NAME_CHANGED = Code("T202", Kind.NOTE, "a name is respelt")
 ACCOUNTING_MOVED = Code("T203", Kind.NOTE, "an nfacct object becomes a named counter")
 CHAINS_MERGED = Code("T204", Kind.NOTE, "a cascade of chains is flattened")
 IPSET_COPIED = Code("T205", Kind.NOTE, "an ipset becomes a set of the table")
+
+NO_TIME = Code("V001", Kind.UNKNOWN, "the proof ran out of time")
+APPROXIMATED = Code("V002", Kind.UNKNOWN, "the model approximates a rule")
+NO_MEANING = Code("V003", Kind.UNKNOWN, "the model does not know what a rule does")
+ONE_SIDE_TRACKS = Code("V004", Kind.UNKNOWN, "only one side turns connection tracking on")
 
 #: Every code, in the order of their names.
 CATALOGUE: tuple[Code, ...] = tuple(

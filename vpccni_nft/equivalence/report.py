@@ -18,17 +18,13 @@ if TYPE_CHECKING:
 def lines_of(trace: Trace, *, all_rules: bool = False) -> Iterator[str]:
     """A trace, a line a rule that fits (or any rule), with what it changes under it."""
     family = trace.packet.family
-    shown = [step for step in trace.steps if step.fits or all_rules or _does_something(step)]
+    shown = [step for step in trace.steps if step.fits or all_rules or step.does_something]
     if not trace.steps:
         yield f"  nothing at the hook {trace.packet.hook}"
     wide = max((len(_place(step)) for step in shown if step.kind == "rule"), default=0)
     for step in shown:
         yield from _step_lines(step, family, wide, all_rules=all_rules)
     yield f"  outcome: {'; '.join(_outcome(trace, family))}"
-
-
-def _does_something(step: Step) -> bool:
-    return bool(step.changes or step.events or step.binding or step.verdict)
 
 
 def _step_lines(step: Step, family: Family, wide: int, *, all_rules: bool) -> Iterator[str]:

@@ -10,7 +10,7 @@ from ..semantics.packet import FIELDS
 from .packet_text import KEY_OF, complete, default_world, packet_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from .sample import Packet
 
@@ -49,7 +49,21 @@ def simplify(packet: Packet, interesting: Callable[[Packet], bool]) -> Plain:
         trial = complete(family, hook, fewer)
         if field in given and (trial == fields or interesting(with_fields(trial))):
             given, fields = fewer, trial
+    for field in _BITS & given.keys():
+        for bit in _bits_of(given[field]):
+            fewer = {**given, field: given[field] & ~bit}
+            trial = complete(family, hook, fewer)
+            if interesting(with_fields(trial)):
+                given, fields = fewer, trial
     return Plain(with_fields(fields), given)
+
+
+#: Fields whose bits each mean something.
+_BITS = {"mark", "ct_mark", "ct_status", "tcp_flags"}
+
+
+def _bits_of(number: int) -> Iterator[int]:
+    return (1 << place for place in reversed(range(number.bit_length())) if number >> place & 1)
 
 
 def _in_plain_world(packet: Packet) -> Packet:

@@ -61,6 +61,12 @@ class Step:
     events: tuple[Event, ...] = ()  #: other than that the rule counts
     binding: Binding | None = None
     verdict: Verdict | None = None
+    rule: object = attrs.field(default=None, eq=False, repr=False)  #: the rule itself
+
+    @property
+    def does_something(self) -> bool:
+        """Whether it is more than passed by, or counted."""
+        return bool(self.changes or self.events or self.binding or self.verdict)
 
 
 @attrs.frozen
@@ -203,7 +209,9 @@ class _Tracer:
         """
         table, chain, number = self.places[id(rule)]
         happened = self._flush()
-        step = Step(kind="rule", table=table, chain=chain, number=number, fits=bool(fits))
+        step = Step(
+            kind="rule", table=table, chain=chain, number=number, fits=bool(fits), rule=rule
+        )
         if isinstance(rule, iptables.Rule):
             text = rule_line(chain, attrs.evolve(rule, counters=None))
             step = attrs.evolve(step, text=text, line=rule.span.line if rule.span else None)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ..semantics.packet import Event, width
+from ..semantics.packet import Event, NoMeaning, width
 from ..semantics.symbolic import Undecided
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Called:
         arguments = tuple(state.fields[field] for field in self.reads)
 
         def says(question: str) -> Term:
-            answer = terms.ask(f"{self.symbol} {question}", arguments, 1)
+            answer = terms.result(f"{self.symbol} {question}", arguments, 1)
             return terms.equal(answer, terms.word(1, 1))
 
         called = Event("call", (self.symbol, *self.sets), arguments)
@@ -59,7 +59,7 @@ class Called:
             log.append((where, called))
         for field in self.writes:
             bits = width(field, setting.family)
-            state.assign(where, field, terms.ask(f"{self.symbol} {field}", arguments, bits))
+            state.assign(where, field, terms.result(f"{self.symbol} {field}", arguments, bits))
         back = where if self.stays else terms.all(where, says("returns"))
         if self.decides:
             ends = terms.all(where, terms.no(back), says("ends the hook"))
@@ -74,6 +74,18 @@ class Part:
     program: Program
     chain: str
     numbers: range
+
+    def first(self, count: int) -> Part:
+        """Its first rules."""
+        return attrs.evolve(self, numbers=self.numbers[:count])
+
+    def behind(self, count: int) -> Part:
+        """The rules behind its first ones."""
+        return attrs.evolve(self, numbers=self.numbers[count:])
+
+
+class _Differs(Exception):  # noqa: N818 - found on the way, and caught
+    """Rules do not mean the same, or it is not known."""
 
 
 class Names:
@@ -118,9 +130,22 @@ class Pairs:
 
     def call(self, program: Program, chain: str, state: State, where: Term) -> Term | None:
         """What a rule's jump does where both sides have the chain, and it means the same."""
-        names = self.before if program in self.before.programs else self.after
-        called = self.prove(*names.of(program, chain))
+        called = self._called(program, chain)
         return called.enter(self.setting, state, where) if called else None
+
+    def _called(self, program: Program, chain: str) -> Called | None:
+        names = self.before if program in self.before.programs else self.after
+        return self.prove(*names.of(program, chain))
+
+    def _call_alike(self, program: Program, chain: str, state: State, where: Term) -> Term | None:
+        """The same within a chain of both sides: what calls a chain that differs is not alike.
+
+        It may be, where the difference does not show; the whole hook tells.
+        """
+        names = self.before if program in self.before.programs else self.after
+        if not self._called(program, chain) and self._sides(*names.of(program, chain)):
+            raise _Differs
+        return self.call(program, chain, state, where)
 
     def prove(self, table: str, name: str) -> Called | None:
         """Whether both sides' chains of this name mean the same."""
@@ -137,32 +162,30 @@ class Pairs:
     def compare(self, symbol: str, before: Part, after: Part) -> Called | None:
         """Whether two chains mean the same."""
         footprint = _Footprint()
-        one, other = before.numbers, after.numbers
-        while one or other:
-            size = self._next(before, after, one, other, footprint)
-            if size is None:
-                if max(len(one), len(other)) > _WHOLE or not self._same(
-                    attrs.evolve(before, numbers=one), attrs.evolve(after, numbers=other), footprint
-                ):
-                    self.open.append(
-                        (attrs.evolve(before, numbers=one), attrs.evolve(after, numbers=other))
-                    )
-                    return None
-                break
-            one, other = one[size[0] :], other[size[1] :]
+        rest = before, after
+        try:
+            while any(part.numbers for part in rest):
+                rest = self._next(*rest, footprint) or self._whole(*rest, footprint)
+        except (_Differs, NoMeaning):
+            self.open.append(rest)
+            return None
         return footprint.called(symbol)
 
-    def _next(
-        self, before: Part, after: Part, one: range, other: range, footprint: _Footprint
-    ) -> tuple[int, int] | None:
-        """How many rules of either side come next that mean the same together."""
+    def _next(self, before: Part, after: Part, footprint: _Footprint) -> tuple[Part, Part] | None:
+        """What is left behind the next rules of either side that mean the same together."""
         for left, right in _SIZES:
-            if left <= len(one) and right <= len(other):
-                mine = attrs.evolve(before, numbers=one[:left])
-                theirs = attrs.evolve(after, numbers=other[:right])
-                if self._same(mine, theirs, footprint):
-                    return left, right
+            if left > len(before.numbers) or right > len(after.numbers):
+                continue
+            if self._same(before.first(left), after.first(right), footprint):
+                return before.behind(left), after.behind(right)
         return None
+
+    def _whole(self, before: Part, after: Part, footprint: _Footprint) -> tuple[Part, Part]:
+        """Nothing is left where all the rest means the same together."""
+        one, other = len(before.numbers), len(after.numbers)
+        if one == other or max(one, other) > _WHOLE or not self._same(before, after, footprint):
+            raise _Differs
+        return before.behind(one), after.behind(other)
 
     def _same(self, before: Part, after: Part, footprint: _Footprint) -> bool:
         """Whether two parts mean the same, for any packet in any state."""
@@ -176,7 +199,7 @@ class Pairs:
         return True
 
     def _run(self, part: Part) -> tuple[dict[str, Term], State]:
-        return self.setting.run(part.program, part.chain, part.numbers, self.call)
+        return self.setting.run(part.program, part.chain, part.numbers, self._call_alike)
 
     def _never(self, condition: Term) -> bool:
         """Whether no packet makes a condition true."""

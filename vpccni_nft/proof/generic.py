@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from ..core.values import Family
 from ..semantics.hook import run_rules
 from ..semantics.packet import (
     FIELDS,
@@ -21,7 +22,6 @@ from ..semantics.terms import CONDITION
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from ..core.values import Family
     from ..semantics.hook import Program
     from ..semantics.terms import Term, Terms
 
@@ -59,10 +59,25 @@ class Setting:
 
     @cached_property
     def invariants(self) -> tuple[Term, ...]:
-        """What holds of every packet, at any place."""
-        terms, state = self.terms, self.fields["ct_state"]
-        bits = (terms.equal(state, terms.word(bit, 8)) for bit in STATE_BITS.values())
-        return (terms.any(*bits),)
+        """What holds of every packet, at any place.
+
+        It has one state and a network header. The offset of a fragment has 13 bits, and what has
+        one is a fragment.
+        """
+        terms, fields = self.terms, self.fields
+        states = (
+            terms.equal(fields["ct_state"], terms.word(bit, 8)) for bit in STATE_BITS.values()
+        )
+        offset = fields["fragment"]
+        return (
+            terms.any(*states),
+            terms.at_most(terms.word(_SMALLEST[self.family], 16), fields["length"]),
+            terms.at_most(offset, terms.word(0x1FFF, offset.width)),
+            terms.any(
+                terms.equal(offset, terms.word(0, offset.width)),
+                terms.equal(fields["fragmented"], terms.word(1, 1)),
+            ),
+        )
 
     def log(self, happened: Iterable[tuple[Term, Any]]) -> Term:
         """What has happened, as a term."""
@@ -137,6 +152,9 @@ def packets_at(setting: Setting) -> Iterator[Term]:
     for field in ("ct_template", "ct_zone", "ct_zone_direction"):
         yield terms.equal(fields[field], terms.word(0, width(field, setting.family)))
 
+
+#: The bytes of a network header.
+_SMALLEST = {Family.IP: 20, Family.IP6: 40}
 
 #: The hooks whose packets came by an interface, and those whose packets leave by one. In
 #: postrouting there are both packets that came by one and packets that did not.

@@ -12,7 +12,7 @@ from .chains import Names, Pairs, Part
 from .generic import packets_at
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ..semantics.hook import BaseChain
     from ..semantics.symbolic import Model, Solver
@@ -56,30 +56,61 @@ class Hook:
         )
         return self.pairs.compare(f"{one.name} and {other.name}", mine, theirs) is not None
 
-    def difference(self, *, inside: bool) -> Model | None:
-        """A packet to which something else happens; None if there is none.
+    def compare(self, *, inside: bool) -> Comparison:
+        """Send any packet through both sides.
 
-        With ``inside`` chains that mean the same are gone through all the same: without, what they
-        do can be anything, and the packet may be none. Raises Undecided.
+        With ``inside`` chains that mean the same are gone through all the same. Without, what they
+        do can be anything, and a packet that is found may be none. Raises NoMeaning.
         """
-        one, other = (self._run(side, inside=inside) for side in (self.before, self.after))
-        differing = self.setting.compare(one, other)
-        if differing is self.setting.terms.false:
-            return None
-        return self.solver.find(differing, packets_at(self.setting))
+        fits: dict[int, Term] = {}
+        one, other = (self._run(side, fits, inside=inside) for side in (self.before, self.after))
+        return Comparison(self, self.setting.compare(one, other), fits)
 
-    def _run(self, side: Sequence[BaseChain], *, inside: bool) -> dict[str, Term]:
+    def _run(
+        self, side: Sequence[BaseChain], fits: dict[int, Term], *, inside: bool
+    ) -> dict[str, Term]:
         setting = self.setting
+
+        def watch(rule: object, _live: Term, here: Term) -> None:
+            before = fits.get(id(rule), setting.terms.false)
+            fits[id(rule)] = setting.terms.any(before, here)
+
         state = run_hook(
             setting.terms,
             setting.family,
             setting.hook,
             side,
             setting.fields,
-            calls=None if inside else self.pairs.call,
+            watch,
+            None if inside else self.pairs.call,
         )
         found = setting.outcome(state)
         return {name: term for name, term in found.items() if name not in _OWN_FIELDS}
+
+
+@attrs.define
+class Comparison:
+    """Any packet at a hook: where something else happens to it, and which rules it fits."""
+
+    hook: Hook
+    differing: Term
+    fits: Mapping[int, Term]  #: by the identity of the rule
+    #: Rules that no packet that is looked for fits all of, by their identities.
+    left_out: list[frozenset[int]] = attrs.Factory(list)
+
+    def find(self) -> Model | None:
+        """A packet to which something else happens. Raises Undecided."""
+        if self.differing is self.hook.setting.terms.false:
+            return None
+        return self.hook.solver.find(self.differing, packets_at(self.hook.setting))
+
+    def leave_out(self, rules: Iterable[object]) -> None:
+        """Look no more for packets that fit all of these rules, of those that are known here."""
+        terms = self.hook.setting.terms
+        known = frozenset(map(id, rules)) & self.fits.keys()
+        self.left_out.append(known)
+        fits = (self.fits[rule] for rule in known)
+        self.differing = terms.all(self.differing, terms.no(terms.all(*fits)))
 
 
 def at_hook(chains: Sequence[BaseChain], hook: str) -> list[BaseChain]:

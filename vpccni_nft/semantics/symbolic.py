@@ -78,7 +78,7 @@ class Solver:
                 return z3.Const(f"{term.parts[0]}", self._sort(term.width))
             case "word":
                 return z3.BitVecVal(term.parts[0], term.width, self._context)
-            case "ask" | "then":
+            case "ask" | "result" | "then":
                 return self._function(term, parts)(*parts)
             case "not":
                 return z3.Not(parts[0])

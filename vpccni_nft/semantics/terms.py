@@ -79,6 +79,14 @@ class Terms:
         """A function's value."""
         return self._make("ask", (oracle, *arguments), width)
 
+    def result(self, of: str, arguments: tuple[Term, ...], width: int) -> Term:
+        """What comes of something that is not looked into: a function of its arguments."""
+        return self._make("result", (of, *arguments), width)
+
+    def oracles(self) -> set[str]:
+        """The names of the questions that the world has been asked."""
+        return {term.parts[0] for term in self._known.values() if term.kind == "ask"}
+
     # --- conditions -------------------------------------------------------------------------------
 
     def no(self, condition: Term) -> Term:

@@ -1,0 +1,124 @@
+"""What is on a node: dumps, nft rulesets, or both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from .. import iptables, nft
+from ..core.diagnostics import Kind, Refused
+from ..core.values import Family
+from ..equivalence.constants import values_in
+from ..equivalence.sample import chains_of
+from ..extensions import extension_of
+from ..extensions.targets.ct import Ct
+from ..lowering import Options, lower
+from ..nft import expressions as x
+from ..nft import statements as s
+from ..parser import parse_sources
+from ..parser.forms import is_nft
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ..core.diagnostics import Diagnostic
+    from ..core.span import Source
+    from ..semantics.hook import BaseChain
+
+Ruleset = iptables.Ruleset | nft.Ruleset
+
+#: What of nft needs connection tracking, besides chains of the type nat.
+_TRACKING = (x.Ct, s.Nat, s.CtCount, s.Synproxy)
+
+
+@attrs.frozen
+class Side:
+    """All rulesets that are on a node together."""
+
+    rulesets: tuple[Ruleset, ...]
+
+    @classmethod
+    def of(
+        cls,
+        sources: Sequence[Source],
+        family: Family | None = None,
+        ipset_save: Source | None = None,
+    ) -> Side:
+        """Read dumps and nft rulesets. Raises Refused with all problems."""
+        dumps = [source for source in sources if not is_nft(source)]
+        problems: list[Diagnostic] = []
+        rulesets: list[Ruleset] = []
+        if dumps:
+            ruleset, found = parse_sources(dumps, family, ipset_save)
+            problems += found
+            rulesets.append(ruleset)
+        for source in sources:
+            if source not in dumps:
+                try:
+                    rulesets.append(nft.parse(source.content, source.name))
+                except Refused as refused:
+                    problems += refused.diagnostics
+        if any(one.refuses for one in problems):
+            raise Refused(problems)
+        return cls(tuple(rulesets))
+
+    @property
+    def families(self) -> set[Family]:
+        """The families that there are tables of."""
+        return {table.family for ruleset in self.rulesets for table in ruleset.tables}
+
+    @property
+    def dumps(self) -> tuple[iptables.Ruleset, ...]:
+        """What iptables has of the rules."""
+        return tuple(one for one in self.rulesets if isinstance(one, iptables.Ruleset))
+
+    @property
+    def is_nft(self) -> bool:
+        """Whether nft has some of the rules."""
+        return len(self.dumps) < len(self.rulesets)
+
+    def chains(self, family: Family) -> list[BaseChain]:
+        """The base chains of a family."""
+        return [chain for ruleset in self.rulesets for chain in chains_of(ruleset, family)]
+
+    def tracks(self, family: Family) -> bool:
+        """Whether the rules turn connection tracking on."""
+        return any(
+            _tracks(table)
+            for ruleset in self.rulesets
+            for table in ruleset.tables
+            if table.family is family
+        )
+
+    def approximated(self) -> Iterator[Diagnostic]:
+        """The rules of dumps that nft has no exact form of."""
+        for dump in self.dumps:
+            for found in lower(dump, Options())[1]:
+                if found.code.kind is Kind.APPROXIMATION:
+                    yield found
+
+
+def _tracks(table: iptables.Table | nft.Table) -> bool:
+    if isinstance(table, iptables.Table):
+        return table.name == "nat" or any(map(_starts_tracking, _nodes(table)))
+    is_nat = any(chain.hook and chain.hook.type == "nat" for chain in table.chains)
+    return is_nat or any(isinstance(value, _TRACKING) for value in values_in(table))
+
+
+def _nodes(table: iptables.Table) -> Iterator[iptables.Match | iptables.Target]:
+    for chain in table.chains:
+        for rule in chain.rules:
+            yield from rule.matches
+            if rule.target:
+                yield rule.target
+
+
+def _starts_tracking(node: iptables.Match | iptables.Target) -> bool:
+    match node:
+        case iptables.Jump() | iptables.Goto():
+            return False
+        case Ct():
+            return not node.notrack
+        case _:
+            return extension_of(node).uses_conntrack

@@ -1,0 +1,210 @@
+"""Whether two sides treat every packet alike: the proof's whole way."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..core.diagnostics import APPROXIMATED, NO_MEANING, NO_TIME, ONE_SIDE_TRACKS, Diagnostic
+from ..semantics.packet import HOOKS, NoMeaning
+from ..semantics.symbolic import Solver, Undecided
+from ..semantics.terms import Terms
+from .counterexample import counterexample
+from .generic import Setting
+from .hooks import Hook, at_hook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+
+    from ..core.values import Family
+    from ..semantics.hook import BaseChain
+    from .counterexample import Counterexample
+    from .side import Side
+
+
+@attrs.frozen
+class Equivalent:
+    """Every packet is treated alike."""
+
+    hooks: tuple[tuple[Family, str], ...]  #: where something could differ
+    assumptions: tuple[str, ...]  #: what that rests on, as sentences
+
+
+@attrs.frozen
+class Different:
+    """Some packets are not treated alike."""
+
+    #: For each hook those that fit different rules.
+    counterexamples: tuple[Counterexample, ...]
+
+
+@attrs.frozen
+class Unknown:
+    """Nobody knows: no difference is found, and no proof either."""
+
+    reasons: tuple[Diagnostic, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """How a proof is made."""
+
+    seconds: float = 60  #: for each question to the solver
+    most: int = 10  #: how many packets are looked for
+    counters: bool = False  #: whether it counts which rules counted a packet
+    allowed: Collection[str] = ()  #: codes of approximations that are taken for exact
+
+
+def verify(
+    before: Side,
+    after: Side,
+    settings: Settings,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Equivalent | Different | Unknown:
+    """Whether two sides treat every packet alike.
+
+    ``progress`` is told what is being looked at.
+    """
+    proof = _Proof(before, after, settings, progress)
+    for family in sorted(before.families | after.families, key=str):
+        proof.of_family(family)
+    proof.note_approximations()
+    if proof.found:
+        return Different(tuple(proof.found))
+    if proof.reasons:
+        return Unknown(tuple(proof.reasons))
+    return Equivalent(tuple(proof.hooks), tuple(proof.assumptions()))
+
+
+@attrs.define
+class _Proof:
+    before: Side
+    after: Side
+    settings: Settings
+    progress: Callable[[str], None]
+    found: list[Counterexample] = attrs.Factory(list)
+    reasons: list[Diagnostic] = attrs.Factory(list)
+    hooks: list[tuple[Family, str]] = attrs.Factory(list)
+    _assumed: dict[str, None] = attrs.Factory(dict)
+
+    def of_family(self, family: Family) -> None:
+        """Look at all hooks of a family."""
+        sides = (self.before, self.after)
+        tracked = {side.tracks(family) for side in sides}
+        if len(tracked) == 2:
+            self.reasons.append(_one_side_tracks(family))
+        fragments = tracked == {False}
+        if not fragments:
+            self._assume(f"{family.title}: no fragments, for conntrack puts packets together")
+        chains = [side.chains(family) for side in sides]
+        solver = Solver(self.settings.seconds)
+        terms = Terms()
+        for name in HOOKS:
+            before, after = (at_hook(side, name) for side in chains)
+            if before or after:
+                self.hooks.append((family, name))
+                self.progress(f"{family.title} {name}")
+                setting = Setting(terms, family, name, fragments, self.settings.counters)
+                self._of_hook(Hook(setting, solver, before, after))
+        if asked := sorted({_kind(oracle) for oracle in terms.oracles()}):
+            self._assume(f"{family.title}: the node answers both sides alike: {', '.join(asked)}")
+
+    def _of_hook(self, hook: Hook) -> None:
+        for side in (hook.before, hook.after):
+            self._note_order(side)
+        try:
+            if not hook.is_alike():
+                self._look_for_packets(hook)
+        except NoMeaning as reason:
+            self.reasons.append(Diagnostic(NO_MEANING, str(reason)))
+        except Undecided:
+            self.reasons.append(_no_time(hook, self.settings.seconds))
+
+    def _look_for_packets(self, hook: Hook) -> None:
+        """First without what is proved; where what it does matters, with all of it."""
+        for inside in (False, True):
+            comparison = hook.compare(inside=inside)
+            while model := comparison.find():
+                found = counterexample(model, comparison, self.before, self.after)
+                if not found:
+                    break
+                self.found.append(found)
+                if len(self.found) == self.settings.most:
+                    return
+                comparison.leave_out(found.culprits)
+            else:
+                return
+        raise Undecided
+
+    def _note_order(self, chains: Sequence[BaseChain]) -> None:
+        """The kernel promises no order of chains of one priority; ours is an assumption."""
+        places = Counter((chain.hook, chain.type, chain.priority) for chain in chains)
+        for (hook, _, priority), count in places.items():
+            if count > 1:
+                self._assume(
+                    f"base chains at {hook} {priority} run in the order in which they were given"
+                )
+
+    def note_approximations(self) -> None:
+        """A proof that rests on something that is approximated is none."""
+        for one, other in ((self.before, self.after), (self.after, self.before)):
+            if not other.is_nft:
+                continue
+            there = Counter(map(_key, other.approximated()))
+            for found in one.approximated():
+                if there[_key(found)]:
+                    there[_key(found)] -= 1
+                elif found.code.name in self.settings.allowed:
+                    self._assume(f"{found.code}: {found.code.title}")
+                else:
+                    self.reasons.append(
+                        Diagnostic(
+                            APPROXIMATED,
+                            f"{found.message} ({found.code}: {found.code.title})",
+                            found.span,
+                            f"take it for exact with --allow {found.code}",
+                        )
+                    )
+
+    def _assume(self, sentence: str) -> None:
+        self._assumed[sentence] = None
+
+    def assumptions(self) -> Iterator[str]:
+        """What the answer rests on."""
+        if not self.settings.counters:
+            yield "which rules count a packet is not compared"
+        yield from self._assumed
+
+
+def _one_side_tracks(family: Family) -> Diagnostic:
+    return Diagnostic(
+        ONE_SIDE_TRACKS,
+        f"{family.title}: one side turns connection tracking on, which puts fragments together and"
+        " lets NAT happen, and the other does not",
+        hint="compare all rules of a node with all rules of a node",
+    )
+
+
+def _no_time(hook: Hook, seconds: float) -> Diagnostic:
+    places = ", ".join(
+        f"{part.program.table} {part.chain} rule {part.numbers.start + 1}"
+        for part, _ in hook.pairs.open[:3]
+    )
+    at = f", with {places}" if places else ""
+    return Diagnostic(
+        NO_TIME,
+        f"{hook.setting.family.title} {hook.setting.hook}{at}: no answer within {seconds:g} s",
+        hint="give it more time with --seconds, or look for a packet with vpccni-nft replay",
+    )
+
+
+def _kind(oracle: str) -> str:
+    """What a question to the world is about."""
+    return re.split(r" at | of a fragment| \d|: ", oracle)[0]
+
+
+def _key(found: Diagnostic) -> tuple[str, str]:
+    return found.code.name, found.span.text if found.span else ""
