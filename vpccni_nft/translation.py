@@ -42,6 +42,7 @@ class Translation:
     """What came of a translation."""
 
     diagnostics: tuple[Diagnostic, ...]  #: every problem, in the order of the input
+    dump: iptables.Ruleset = attrs.field(repr=False)  #: what was translated
     _ruleset: nft.Ruleset = attrs.field(repr=False)
 
     @property
@@ -147,7 +148,7 @@ def translate_sources(
     ruleset, more = lower(dump, options)
     diagnostics += (found for found in more if found.code not in _UNKNOWN)
     every = (*sources, ipset_save) if ipset_save else sources
-    return Translation(tuple(_in_order(diagnostics, every)), ruleset)
+    return Translation(tuple(_in_order(diagnostics, every)), dump, ruleset)
 
 
 def _in_order(diagnostics: Iterable[Diagnostic], sources: Sequence[Source]) -> list[Diagnostic]:

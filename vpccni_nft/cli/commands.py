@@ -21,6 +21,7 @@ from .target import TARGET
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+    from types import ModuleType
 
     from ..translation import Translation
 
@@ -45,6 +46,16 @@ IPSET_SAVE = click.option(
     "--ipset-save",
     metavar="FILE",
     help="The output of ipset save of the same node, for rules that name sets.",
+)
+
+
+SECONDS = click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60,
+    show_default=True,
+    metavar="S",
+    help="The time for each question to the solver.",
 )
 
 
@@ -96,7 +107,11 @@ def cli() -> None:
     show_default=True,
     help="The oldest nft that must take the script.",
 )
-def translate(
+@click.option(
+    "--verify", "proved", is_flag=True, help="Write only what is proved to mean the same."
+)
+@SECONDS
+def translate(  # noqa: PLR0913 - one for each option
     files: tuple[str, ...],
     output: str,
     family: str | None,
@@ -105,16 +120,24 @@ def translate(
     allowed: tuple[str, ...],
     ipset_save: str | None,
     target: object,  # noqa: ARG001 - every form that is written so far is as old as the floor
+    *,
+    proved: bool,
+    seconds: float,
 ) -> None:
     """Translate the output of iptables-save to an nft script.
 
     Reads standard input where no FILE is given. Several files become one script. Nothing is
-    written unless all of the input has a translation.
+    written unless all of the input has a translation. With --verify the script is read again and
+    proved to mean what the input means; otherwise nothing is written, and the exit code is that of
+    vpccni-nft verify.
     """
     translation = _run(files, family, allowed, counters, ipset_save)
     show(translation.diagnostics, notes=False)
     if translation.refused:
         sys.exit(_exit_code(translation))
+    if proved:
+        keeps_counters = CounterMode(counters) is not CounterMode.NONE
+        _proofs().prove_translation(translation, seconds, counters=keeps_counters)
     write_output(translation.script(form), output)
 
 
@@ -319,6 +342,86 @@ def replay(  # noqa: PLR0913 - one for each option
         click.echo("interrupted; nothing is left behind", err=True)
         code = INTERRUPTED
     sys.exit(code)
+
+
+@cli.command(
+    epilog="\b\nExamples:\n"
+    "  vpccni-nft verify --before node.save --after node.nft\n"
+    "  vpccni-nft translate node.save | vpccni-nft verify --before node.save --after -\n"
+    "  vpccni-nft verify --before v4.save --before aws-cni.nft --after <(nft list ruleset)\n"
+    "  vpccni-nft verify --before node.save --after new.nft --json | jq '.packets[].packet'\n\n"
+    "A packet that is shown can be given to vpccni-nft explain and vpccni-nft replay.\n\n"
+    "\b\nExit codes:\n  0  equivalent: both sides treat every packet alike\n"
+    "  1  different: a packet is shown\n"
+    "  2  wrong usage, unreadable input, or z3-solver is missing\n"
+    "  3  unknown: the time did not do, or the model approximates a rule"
+)
+@click.option(
+    "--before",
+    multiple=True,
+    required=True,
+    metavar="FILE",
+    help="A dump of iptables-save or an nft ruleset; may be given several times, for what is on one"
+    " node together; - is standard input.",
+)
+@click.option(
+    "--after", multiple=True, required=True, metavar="FILE", help="The same for the other side."
+)
+@IPSET_SAVE
+@FAMILY
+@ALLOW
+@click.option("--counters", is_flag=True, help="Compare which rules count a packet, too.")
+@SECONDS
+@click.option(
+    "--most",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="The most packets that are looked for.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write the answer as JSON.")
+def verify(  # noqa: PLR0913 - one for each option
+    before: tuple[str, ...],
+    after: tuple[str, ...],
+    ipset_save: str | None,
+    family: str | None,
+    allowed: tuple[str, ...],
+    *,
+    counters: bool,
+    seconds: float,
+    most: int,
+    as_json: bool,
+) -> None:
+    """Prove that two sides treat every packet alike, or show packets that they do not.
+
+    Needs z3-solver: pip install 'vpccni-nft[verify]'.
+    """
+    proofs = _proofs()
+    settings = proofs.Settings(
+        seconds=seconds, most=most, counters=counters, allowed=frozenset(allowed)
+    )
+    sys.exit(
+        proofs.verify_files(
+            before,
+            after,
+            settings,
+            ipset_save=ipset_save,
+            family=Family(family) if family else None,
+            as_json=as_json,
+        )
+    )
+
+
+def _proofs() -> ModuleType:
+    """What proves; exit 2 where the solver is not installed."""
+    try:
+        from . import verify as proofs
+    except ImportError as missing:
+        if missing.name != "z3":
+            raise
+        raise click.UsageError(missing.msg) from None
+    return proofs
 
 
 def _run(

@@ -12,8 +12,8 @@ from .. import iptables, nft
 from ..core.diagnostics import NOT_A_DUMP, Refused
 from ..core.render import printable
 from ..core.values import Family
-from ..equivalence.packet_text import KEY_OF, BadPacketText, field_text, packet_words, parse_packet
-from ..equivalence.report import binding_text, event_text, lines_of, value_text
+from ..equivalence.packet_text import KEY_OF, BadPacketText, packet_words, parse_packet
+from ..equivalence.report import lines_of, value_text
 from ..equivalence.trace import parts, trace
 from ..lowering import Options
 from ..parser import parse_sources
@@ -22,11 +22,12 @@ from ..semantics.packet import NoMeaning
 from ..translation import APPROXIMATIONS, translate_sources
 from .files import read_sources
 from .report import show
+from .steps import dict_of_outcome, dict_of_step
 
 if TYPE_CHECKING:
     from ..core.span import Source
     from ..equivalence.packet_text import PacketText
-    from ..equivalence.trace import Step, Trace
+    from ..equivalence.trace import Trace
 
 SAME, DIFFERENT, UNREADABLE, UNKNOWN = 0, 1, 2, 3
 
@@ -180,8 +181,8 @@ def _report(
             {
                 "name": printable(side.name),
                 "language": side.language,
-                "steps": [_step(step, family) for step in walked.steps],
-                "outcome": _outcome(walked),
+                "steps": [dict_of_step(step, family) for step in walked.steps],
+                "outcome": dict_of_outcome(walked),
             }
             for side, walked in zip(sides, traces, strict=True)
         ],
@@ -191,40 +192,3 @@ def _report(
             for name, both in found.items()
         },
     }
-
-
-def _step(step: Step, family: Family) -> dict[str, Any]:
-    return {
-        "kind": step.kind,
-        "table": step.table,
-        "chain": step.chain,
-        "rule": step.number or None,
-        "line": step.line,
-        "depth": step.depth,
-        "text": printable(step.text),
-        "fits": step.fits,
-        "changes": _changes(step.changes, family),
-        "events": [event_text(event, family) for event in step.events],
-        "binding": binding_text(step.binding, family) if step.binding else None,
-        "verdict": value_text("verdict", step.verdict, family) if step.verdict else None,
-    }
-
-
-def _outcome(walked: Trace) -> dict[str, Any]:
-    family, outcome = walked.packet.family, walked.outcome
-    return {
-        "verdict": value_text("verdict", outcome.verdict, family),
-        "bindings": [binding_text(binding, family) for binding in outcome.bindings],
-        "changes": _changes(walked.changes, family),
-    }
-
-
-def _changes(changes: Any, family: Family) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for change in changes:
-        first, last = (
-            field_text(change.field, value, family) for value in (change.before, change.after)
-        )
-        key = KEY_OF.get(change.field, change.field)
-        found[key] = [found[key][0] if key in found else first, last]
-    return found

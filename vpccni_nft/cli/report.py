@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 #: The most diagnostics that are written out.
 SHOWN = 50
 
-_COLOURS = {"error": "red", "approximation": "yellow", "note": "cyan", "gutter": "blue"}
+_COLOURS = {
+    "error": "red", "approximation": "yellow", "note": "cyan", "gutter": "blue",
+    "alike": "green", "different": "red", "unknown": "yellow", "before": "red", "after": "green",
+}  # fmt: skip
+_BOLD = {"error", "approximation", "hint", "alike", "different", "unknown"}
 
 
 def show(diagnostics: Iterable[Diagnostic], *, notes: bool) -> None:
@@ -26,15 +30,16 @@ def show(diagnostics: Iterable[Diagnostic], *, notes: bool) -> None:
     found = tuple(diagnostics)
     chosen = [one for one in found if notes or one.code.kind is not Kind.NOTE]
     for one in chosen[:SHOWN]:
-        click.echo(render(one, _paint), err=True)
+        click.echo(render(one, paint), err=True)
     if len(chosen) > SHOWN:
         click.echo(f"... and {len(chosen) - SHOWN} more", err=True)
     if found:
         click.echo(_summary(found, notes_shown=notes), err=True)
 
 
-def _paint(text: str, role: str) -> str:
-    return click.style(text, fg=_COLOURS.get(role), bold=role in {"error", "approximation", "hint"})
+def paint(text: str, role: str) -> str:
+    """A text in the colour of its role."""
+    return click.style(text, fg=_COLOURS.get(role), bold=role in _BOLD)
 
 
 def _summary(found: Sequence[Diagnostic], *, notes_shown: bool) -> str:

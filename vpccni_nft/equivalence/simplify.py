@@ -8,11 +8,14 @@ import attrs
 
 from ..semantics.packet import FIELDS
 from .packet_text import KEY_OF, complete, default_world, packet_words
+from .world import Answers, world_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
+    from ..semantics.concrete import Question
     from .sample import Packet
+    from .world import World
 
 
 @attrs.frozen
@@ -24,13 +27,33 @@ class Plain:
 
     @property
     def text(self) -> str:
-        """What ``explain --packet`` takes; fields that it has no key for are not in it."""
-        return " ".join((f"hook={self.packet.hook}", *packet_words(self.packet, self.given)))
+        """What ``explain --packet`` takes; what it has no key for is not in it."""
+        words = dict.fromkeys(self._world.values())
+        return " ".join(
+            (f"hook={self.packet.hook}", *packet_words(self.packet, self.given), *words)
+        )
 
     @property
     def untold(self) -> dict[str, int]:
         """The fields that matter and that the text has no key for."""
         return {field: value for field, value in self.given.items() if field not in KEY_OF}
+
+    @property
+    def answers(self) -> Mapping[Question, int]:
+        """What the world must answer for it, besides what is usual."""
+        return self.packet.answers.given if isinstance(self.packet.answers, Answers) else {}
+
+    @property
+    def untold_answers(self) -> dict[Question, int]:
+        """The answers that the text has no key for."""
+        return {key: value for key, value in self.answers.items() if key not in self._world}
+
+    @property
+    def _world(self) -> dict[Question, str]:
+        packet = self.packet
+        if not isinstance(packet.answers, Answers):
+            return {}
+        return world_words(packet.family, packet.fields, packet.answers)
 
 
 def simplify(packet: Packet, interesting: Callable[[Packet], bool]) -> Plain:
@@ -40,7 +63,7 @@ def simplify(packet: Packet, interesting: Callable[[Packet], bool]) -> Plain:
 
     def with_fields(fields: dict[str, int]) -> Packet:
         changed = attrs.evolve(packet, fields=fields)
-        return _in_plain_world(changed) if plain_world else changed
+        return _in_plain_world(changed) if plain_world else _in_its_world(changed, packet)
 
     given, fields = dict(packet.fields), dict(packet.fields)
     # Twice: what a field's default is can depend on others.
@@ -49,17 +72,20 @@ def simplify(packet: Packet, interesting: Callable[[Packet], bool]) -> Plain:
         trial = complete(family, hook, fewer)
         if field in given and (trial == fields or interesting(with_fields(trial))):
             given, fields = fewer, trial
-    for field in _BITS & given.keys():
-        for bit in _bits_of(given[field]):
+    for field in _BITS:
+        for bit in _bits_of(given.get(field, 0)):
             fewer = {**given, field: given[field] & ~bit}
             trial = complete(family, hook, fewer)
             if interesting(with_fields(trial)):
                 given, fields = fewer, trial
-    return Plain(with_fields(fields), given)
+    return Plain(_with_fewer_answers(with_fields(fields), interesting), given)
 
 
 #: Fields whose bits each mean something.
-_BITS = {"mark", "ct_mark", "ct_status", "tcp_flags"}
+_BITS = ("mark", "ct_mark", "ct_status", "tcp_flags")
+
+#: Answers are about values that are larger: addresses and names of interfaces.
+_PORTS = 0xFFFF
 
 
 def _bits_of(number: int) -> Iterator[int]:
@@ -67,5 +93,29 @@ def _bits_of(number: int) -> Iterator[int]:
 
 
 def _in_plain_world(packet: Packet) -> Packet:
-    world = default_world(packet.family, packet.hook, packet.fields)
-    return attrs.evolve(packet, answers=world)
+    return attrs.evolve(packet, answers=_usual(packet))
+
+
+def _in_its_world(packet: Packet, before: Packet) -> Packet:
+    """With the answers that were given about the packet as it was before."""
+    if not isinstance(packet.answers, Answers):
+        return packet
+    others = {
+        value: packet.fields[field]
+        for field, value in before.fields.items()
+        if value > _PORTS and value != packet.fields[field]
+    }
+    return attrs.evolve(packet, answers=packet.answers.about(others, _usual(packet)))
+
+
+def _usual(packet: Packet) -> World:
+    return default_world(packet.family, packet.hook, packet.fields)
+
+
+def _with_fewer_answers(packet: Packet, interesting: Callable[[Packet], bool]) -> Packet:
+    for question in packet.answers if isinstance(packet.answers, Answers) else ():
+        assert isinstance(packet.answers, Answers)
+        trial = attrs.evolve(packet, answers=packet.answers.without(question))
+        if interesting(trial):
+            packet = trial
+    return packet

@@ -94,10 +94,63 @@ class World(Mapping["Question", int]):
     def answers(self) -> list[str]:
         """What was asked and answered, as sentences."""
         return [
-            _sentence(self.family, *item)
+            answer_sentence(self.family, *item)
             for item in self.asked.items()
             if not item[0][0].startswith(_FRAGMENTS)
         ]
+
+
+@attrs.frozen(eq=False)
+class Answers(Mapping["Question", int]):
+    """Some answers that are given; all other questions have the usual ones."""
+
+    given: Mapping[Question, int]
+    usual: Mapping[Question, int]
+
+    def __getitem__(self, question: Question) -> int:
+        return self.given[question] if question in self.given else self.usual[question]
+
+    def __iter__(self) -> Iterator[Question]:
+        return iter(self.given)
+
+    def __len__(self) -> int:
+        return len(self.given)
+
+    def without(self, question: Question) -> Answers:
+        """The same, with the usual answer to a question."""
+        fewer = {key: value for key, value in self.given.items() if key != question}
+        return attrs.evolve(self, given=fewer)
+
+    def about(self, others: Mapping[int, int], usual: Mapping[Question, int]) -> Answers:
+        """The same answers about other addresses and interfaces, by those that they replace."""
+        given = {
+            (oracle, tuple(others.get(argument, argument) for argument in arguments)): value
+            for (oracle, arguments), value in self.given.items()
+        }
+        return Answers(given, usual)
+
+
+def world_words(family: Family, fields: Mapping[str, int], answers: Answers) -> dict[Question, str]:
+    """The words of a packet text that give these answers, where it has such words."""
+    found: dict[Question, str] = {}
+    for (oracle, arguments), value in answers.given.items():
+        question = (oracle, arguments)
+        below = _NUMBER.match(oracle)
+        if oracle == "fib type" and value in _TYPE_NAMES:
+            for end in ("saddr", "daddr"):
+                if arguments[0] == fields[end]:
+                    found[question] = f"fib-{end}={_TYPE_NAMES[value]}"
+        elif oracle == "route back":
+            found[question] = f"route-back={'yes' if value else 'no'}"
+        elif oracle == "primary address":
+            found[question] = f"primary={Address(family, value)}"
+        elif oracle.startswith("member of "):
+            found[question] = f"in:{oracle.removeprefix('member of ')}={'yes' if value else 'no'}"
+        elif oracle.startswith("random at ") or below:
+            # The middle of what comes to this number.
+            parts = int(below[1]) if below else 1 << RANDOM_BITS
+            found[question] = f"random={(value + 0.5) / parts}"
+    return found
 
 
 def default_type(family: Family, address: int) -> int:
@@ -113,7 +166,8 @@ def default_type(family: Family, address: int) -> int:
     return ADDRESS_TYPES[special.get(True, "unicast")]
 
 
-def _sentence(family: Family, question: Question, answer: int) -> str:
+def answer_sentence(family: Family, question: Question, answer: int) -> str:
+    """An answer of the world, for a reader."""
     oracle, arguments = question
     yes = "yes" if answer else "no"
     if oracle == "fib type":

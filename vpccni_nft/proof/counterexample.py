@@ -6,7 +6,6 @@ is none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import attrs
@@ -15,10 +14,11 @@ from ..equivalence.packet_text import default_world
 from ..equivalence.sample import Packet, run
 from ..equivalence.simplify import Plain, simplify
 from ..equivalence.trace import parts, trace
+from ..equivalence.world import Answers
 from ..semantics.terms import postorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Mapping
 
     from ..core.values import Family
     from ..equivalence.trace import Trace
@@ -38,8 +38,6 @@ class Counterexample:
     after: Trace
     #: What differs: both values, by what they are of.
     differences: Mapping[str, tuple[object, object]]
-    #: What the world must answer for it, besides what is usual.
-    answers: Mapping[Question, int]
 
     @property
     def culprits(self) -> Iterator[object]:
@@ -57,23 +55,6 @@ class Counterexample:
     def family(self) -> Family:
         """What it is a packet of."""
         return self.plain.packet.family
-
-
-@attrs.frozen(eq=False)
-class Answers(Mapping["Question", int]):
-    """Some answers that are given, and the usual ones to all other questions."""
-
-    given: Mapping[Question, int]
-    usual: Mapping[Question, int]
-
-    def __getitem__(self, question: Question) -> int:
-        return self.given[question] if question in self.given else self.usual[question]
-
-    def __iter__(self) -> Iterator[Question]:
-        return iter(self.given)
-
-    def __len__(self) -> int:
-        return len(self.given)
 
 
 def counterexample(
@@ -101,14 +82,10 @@ def counterexample(
     packet = Packet(family, hook, fields, Answers(answers, usual))
     if not differ(packet):
         return None
-    packet = _with_fewer_answers(packet, differ)
     plain = simplify(packet, differ)
-    plain = attrs.evolve(plain, packet=_with_fewer_answers(plain.packet, differ))
     one, other = (trace(side.rulesets, plain.packet) for side in (before, after))
     found = parts(one.outcome, other.outcome, counts=setting.counters)
-    given = plain.packet.answers
-    answers = dict(given.given) if isinstance(given, Answers) else {}
-    return Counterexample(plain, one, other, found, answers)
+    return Counterexample(plain, one, other, found)
 
 
 def _answers(model: Model, condition: Term) -> Iterator[tuple[Question, int]]:
@@ -119,17 +96,3 @@ def _answers(model: Model, condition: Term) -> Iterator[tuple[Question, int]]:
         if term.kind == "ask":
             arguments = tuple(model.value(part) for part in term.terms)
             yield (term.parts[0], arguments), model.value(term)
-
-
-def _with_fewer_answers(packet: Packet, differ: Callable[[Packet], bool]) -> Packet:
-    """Without the answers that do not matter."""
-    if not isinstance(packet.answers, Answers):
-        return packet
-    for question in packet.answers.given:
-        answers = packet.answers
-        assert isinstance(answers, Answers)
-        fewer = {key: value for key, value in answers.given.items() if key != question}
-        trial = attrs.evolve(packet, answers=attrs.evolve(answers, given=fewer))
-        if differ(trial):
-            packet = trial
-    return packet

@@ -1,0 +1,192 @@
+"""Prove that two sides treat every packet alike, or show packets that they do not."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .. import nft
+from ..core.diagnostics import Refused
+from ..core.render import as_dict, printable, render
+from ..equivalence.packet_text import KEY_OF, field_text
+from ..equivalence.report import lines_of, value_text
+from ..equivalence.world import answer_sentence
+from ..proof.side import Side
+from ..proof.verify import Different, Equivalent, Settings, Unknown, verify
+from .files import read_sources, write_output
+from .report import paint, show
+from .steps import dict_of_outcome, dict_of_step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ..core.values import Family
+    from ..proof.counterexample import Counterexample
+    from ..translation import Translation
+
+EQUIVALENT, DIFFERENT, UNREADABLE, UNKNOWN = 0, 1, 2, 3
+
+#: The most reasons for an answer that is none.
+SHOWN = 20
+
+
+def verify_files(
+    before: tuple[str, ...],
+    after: tuple[str, ...],
+    settings: Settings,
+    *,
+    ipset_save: str | None,
+    family: Family | None,
+    as_json: bool,
+) -> int:
+    """Verify files, and write the answer; what is given back is the exit code."""
+    names = (*before, *after, *((ipset_save,) if ipset_save else ()))
+    if names.count("-") > 1:
+        raise click.UsageError("standard input can be one of the files only")
+    sets = read_sources((ipset_save,))[0] if ipset_save else None
+    try:
+        one, other = (Side.of(read_sources(files), family, sets) for files in (before, after))
+    except Refused as refused:
+        show(refused.diagnostics, notes=False)
+        return UNREADABLE
+    answer = prove(one, other, settings)
+    if as_json:
+        write_output(json.dumps(dict_of(answer), indent=2) + "\n", "-")
+    else:
+        for line in lines_of_answer(answer, ", ".join(before), ", ".join(after)):
+            click.echo(line)
+    return exit_code(answer)
+
+
+def prove(before: Side, after: Side, settings: Settings) -> Equivalent | Different | Unknown:
+    """Verify, with a sign of life on a terminal."""
+    with _progress() as progress:
+        return verify(before, after, settings, progress)
+
+
+def prove_translation(translation: Translation, seconds: float, *, counters: bool) -> None:
+    """Go on where a translation means what was translated; otherwise say why not, and exit."""
+    allowed = frozenset(found.code.name for found in translation.diagnostics if found.allowed)
+    settings = Settings(seconds=seconds, counters=counters, allowed=allowed)
+    script = nft.parse(translation.script(), "the translation")
+    answer = prove(Side((translation.dump,)), Side((script,)), settings)
+    for line in lines_of_answer(answer, "the input", "the translation"):
+        click.echo(line, err=True)
+    if not isinstance(answer, Equivalent):
+        sys.exit(exit_code(answer))
+
+
+def exit_code(answer: Equivalent | Different | Unknown) -> int:
+    """What the command ends with."""
+    match answer:
+        case Equivalent():
+            return EQUIVALENT
+        case Different():
+            return DIFFERENT
+        case Unknown():
+            return UNKNOWN
+
+
+# --- text ---------------------------------------------------------------------------------------
+
+
+def lines_of_answer(
+    answer: Equivalent | Different | Unknown, before: str, after: str
+) -> Iterator[str]:
+    """The answer for a reader; the sides by what they are called."""
+    match answer:
+        case Equivalent(hooks, assumptions):
+            places = ", ".join(f"{family.title} {hook}" for family, hook in hooks) or "no hook"
+            yield f"{paint('equivalent:', 'alike')} every packet, at {places}"
+            yield from (f"  assumed: {assumption}" for assumption in assumptions)
+        case Different(found):
+            count = f"{len(found)} packets, each for other rules" if len(found) > 1 else "1 packet"
+            yield f"{paint('different:', 'different')} {count}"
+            for one in found:
+                yield from _lines_of_packet(one, before, after)
+        case Unknown(reasons):
+            yield f"{paint('unknown:', 'unknown')} no difference is found, and no proof either"
+            yield from (render(reason, paint) for reason in reasons[:SHOWN])
+            if len(reasons) > SHOWN:
+                yield f"... and {len(reasons) - SHOWN} more reasons"
+
+
+def _lines_of_packet(found: Counterexample, before: str, after: str) -> Iterator[str]:
+    family = found.family
+    yield ""
+    yield f"packet: {found.plain.text}"
+    for field, value in found.plain.untold.items():
+        yield f"  and {field} is {field_text(field, value, family)}"
+    for question, answer in found.plain.untold_answers.items():
+        yield f"  and the node answers {printable(answer_sentence(family, question, answer))}"
+    for name, (one, other) in found.differences.items():
+        mine = paint(value_text(name, one, family), "before")
+        theirs = paint(value_text(name, other, family), "after")
+        yield f"  {KEY_OF.get(name, name)}: {mine} / {theirs}"
+    for name, walked in ((before, found.before), (after, found.after)):
+        yield f"{printable(name)}:"
+        yield from map(printable, lines_of(walked))
+
+
+# --- JSON ---------------------------------------------------------------------------------------
+
+
+def dict_of(answer: Equivalent | Different | Unknown) -> dict[str, Any]:
+    """The answer for a program; the keys are stable."""
+    found: dict[str, Any] = {
+        "answer": type(answer).__name__.lower(),
+        "hooks": [],
+        "assumptions": [],
+        "packets": [],
+        "reasons": [],
+    }
+    match answer:
+        case Equivalent(hooks, assumptions):
+            found["hooks"] = [f"{family.value} {hook}" for family, hook in hooks]
+            found["assumptions"] = list(assumptions)
+        case Different(counterexamples):
+            found["packets"] = list(map(_dict_of_packet, counterexamples))
+        case Unknown(reasons):
+            found["reasons"] = list(map(as_dict, reasons))
+    return found
+
+
+def _dict_of_packet(found: Counterexample) -> dict[str, Any]:
+    family, plain = found.family, found.plain
+    return {
+        "family": family.value,
+        "hook": found.hook,
+        "packet": printable(plain.text),
+        "fields": {
+            field: field_text(field, value, family) for field, value in plain.untold.items()
+        },
+        "answers": [
+            printable(answer_sentence(family, *item)) for item in plain.untold_answers.items()
+        ],
+        "differences": {
+            KEY_OF.get(name, name): [value_text(name, value, family) for value in both]
+            for name, both in found.differences.items()
+        },
+        "before": _dict_of_trace(found.before),
+        "after": _dict_of_trace(found.after),
+    }
+
+
+def _dict_of_trace(walked: Any) -> dict[str, Any]:
+    steps = [dict_of_step(step, walked.packet.family) for step in walked.steps]
+    return {"steps": steps, "outcome": dict_of_outcome(walked)}
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("proving") as status:
+        yield lambda what: status.update(f"proving {what}")
