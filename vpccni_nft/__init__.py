@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from .core.diagnostics import Diagnostic, Refused
 from .core.values import Family
 from .translation import Translation, parse, translate
+from .vpccni.detection import Detection, detect
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "Diagnostic", "Family", "Refused", "Translation", "iptables", "nft", "parse", "translate",
+    "Detection", "Diagnostic", "Family", "Refused", "Translation", "detect", "iptables", "nft",
+    "parse", "translate",
 ]  # fmt: skip
 
 

@@ -321,6 +321,37 @@ def replay(  # noqa: PLR0913 - one for each option
     sys.exit(code)
 
 
+@cli.command(
+    epilog="\b\nExamples:\n"
+    "  sudo vpccni-nft detect\n"
+    "  vpccni-nft detect --iptables-nft-save node.save --nft node.nft\n"
+    "  vpccni-nft detect --iptables-legacy-save legacy.save"
+    " --iptables-version 'iptables v1.8.4 (legacy)' --json\n\n"
+    "\b\nExit codes:\n  0  detected, and nothing is wrong\n"
+    "  1  back ends are mixed, rules are stale, or a dump is wrong\n"
+    "  2  wrong usage, or unreadable input\n"
+    "  3  nothing of kubelet, kube-proxy or the CNI is there"
+)
+@click.option("--iptables-legacy-save", metavar="FILE", help="What iptables-legacy-save prints.")
+@click.option("--iptables-nft-save", metavar="FILE", help="What iptables-nft-save prints.")
+@click.option("--ip6tables-legacy-save", metavar="FILE", help="What ip6tables-legacy-save prints.")
+@click.option("--ip6tables-nft-save", metavar="FILE", help="What ip6tables-nft-save prints.")
+@click.option("--nft", metavar="FILE", help="What nft list ruleset prints.")
+@click.option("--iptables-version", metavar="TEXT", help="What iptables --version prints.")
+@click.option("--json", "as_json", is_flag=True, help="Write the answer as JSON.")
+def detect(
+    *, nft: str | None, iptables_version: str | None, as_json: bool, **dumps: str | None
+) -> None:
+    """Tell which back end kubelet, kube-proxy and the CNI use, and on what evidence.
+
+    Without an option the programs are run on this node, which takes root; nothing is changed. With
+    options only what they give is looked at; one of the files can be -, standard input.
+    """
+    from .detect import detect_files
+
+    sys.exit(detect_files(dumps, nft, iptables_version, as_json=as_json))
+
+
 def _run(
     files: tuple[str, ...],
     family: str | None,

@@ -1,7 +1,7 @@
 """Problems that are found in the input, and the one catalogue of their codes.
 
-A code's first letter tells where it comes from: P parsing, T translating. ``docs/codes`` has a
-page for each code; a test holds that catalogue and pages agree.
+A code's first letter tells where it comes from: P parsing, T translating, M moving a node.
+``docs/codes`` has a page for each code; a test holds that catalogue and pages agree.
 """
 
 from __future__ import annotations
@@ -86,6 +86,21 @@ NAME_CHANGED = Code("T202", Kind.NOTE, "a name is respelt")
 ACCOUNTING_MOVED = Code("T203", Kind.NOTE, "an nfacct object becomes a named counter")
 CHAINS_MERGED = Code("T204", Kind.NOTE, "a cascade of chains is flattened")
 IPSET_COPIED = Code("T205", Kind.NOTE, "an ipset becomes a set of the table")
+
+CNI_IN_SEVERAL = Code("M001", Kind.ERROR, "the CNI's rules are in several back ends")
+BACK_ENDS_MIXED = Code("M002", Kind.ERROR, "the CNI uses another back end than kubelet")
+PROXY_IN_SEVERAL = Code("M003", Kind.ERROR, "kube-proxy's rules are in several back ends")
+KUBELET_IN_SEVERAL = Code("M004", Kind.ERROR, "kubelet's chains are in several back ends")
+OTHER_PROGRAM = Code("M005", Kind.ERROR, "a dump is of another program than it is given for")
+MISPRINTED = Code("M006", Kind.ERROR, "iptables-nft-save printed rules wrongly")
+DUMPS_DISAGREE = Code("M007", Kind.ERROR, "the dump and the nft ruleset show different rules")
+TOLD_BY_COUNT = Code("M008", Kind.NOTE, "the back end is told by the number of rules alone")
+OTHER_DEFAULT = Code("M009", Kind.NOTE, "the program iptables is of the other back end")
+CONNMARK_ELSEWHERE = Code("M010", Kind.NOTE, "the CNI's connmark rules are not in the dump")
+
+OLD_RULES = Code("M101", Kind.NOTE, "the CNI's rules are of several releases or settings")
+SHARED_CHAIN = Code("M102", Kind.ERROR, "rules of several owners hang together")
+NOTHING_OWNED = Code("M103", Kind.ERROR, "no rule is of the owner that was asked for")
 
 #: Every code, in the order of their names.
 CATALOGUE: tuple[Code, ...] = tuple(
