@@ -20,8 +20,10 @@ from .report import show
 from .target import TARGET
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    from ..iptables import Ruleset
     from ..translation import Translation
 
 DONE, REFUSED, UNREADABLE, INTERRUPTED = 0, 1, 2, 130
@@ -96,7 +98,12 @@ def cli() -> None:
     show_default=True,
     help="The oldest nft that must take the script.",
 )
-def translate(
+@click.option(
+    "--owner",
+    metavar="NAME",
+    help="Take the rules of this owner only, by the names that inventory prints.",
+)
+def translate(  # noqa: PLR0913 - one for each option
     files: tuple[str, ...],
     output: str,
     family: str | None,
@@ -105,13 +112,15 @@ def translate(
     allowed: tuple[str, ...],
     ipset_save: str | None,
     target: object,  # noqa: ARG001 - every form that is written so far is as old as the floor
+    *,
+    owner: str | None,
 ) -> None:
     """Translate the output of iptables-save to an nft script.
 
     Reads standard input where no FILE is given. Several files become one script. Nothing is
     written unless all of the input has a translation.
     """
-    translation = _run(files, family, allowed, counters, ipset_save)
+    translation = _run(files, family, allowed, counters, ipset_save, owner)
     show(translation.diagnostics, notes=False)
     if translation.refused:
         sys.exit(_exit_code(translation))
@@ -378,6 +387,7 @@ def _run(
     allowed: tuple[str, ...],
     counters: str,
     ipset_save: str | None,
+    owner: str | None = None,
 ) -> Translation:
     if ipset_save == "-" and ("-" in files or not files):
         raise click.UsageError("standard input can be the rules or the sets, not both")
@@ -388,7 +398,16 @@ def _run(
         allowed=frozenset(APPROXIMATIONS[name] for name in allowed),
     )
     with _progress(sum(len(source.lines) for source in sources)):
-        return translate_sources(sources, options, Family(family) if family else None, sets)
+        named = Family(family) if family else None
+        return translate_sources(sources, options, named, sets, _part_of(owner) if owner else None)
+
+
+def _part_of(owner: str) -> Callable[[Ruleset], Ruleset]:
+    from ..vpccni.partition import OWNER_NAMES, take
+
+    if owner not in OWNER_NAMES:
+        raise click.BadParameter(f"one of {', '.join(OWNER_NAMES)}", param_hint="--owner")
+    return lambda ruleset: take(ruleset, owner)[0]
 
 
 def _progress(lines: int) -> AbstractContextManager[Any]:

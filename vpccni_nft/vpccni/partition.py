@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from ..core.values import Family
     from .ownership import Inventory, OwnedRule
 
+#: Whose rules can be taken.
+OWNER_NAMES = tuple(owner.name for owner in OWNERS)
+
 #: A chain by the family and the table that it is in.
 _Place = tuple["Family", str, str]
 
@@ -49,8 +52,8 @@ def take(ruleset: Ruleset, owner: str) -> tuple[Ruleset, Ruleset]:
     >>> [(chain.name, chain.policy, len(chain.rules)) for chain in rest.tables[0].chains]
     [('FORWARD', <Policy.DROP: 'DROP'>, 1)]
     """
-    if owner not in (names := {known.name for known in OWNERS}):
-        raise ValueError(f"{owner} is not one of {', '.join(sorted(names))}")
+    if owner not in OWNER_NAMES:
+        raise ValueError(f"{owner} is not one of {', '.join(OWNER_NAMES)}")
     division = _Division.of(inventory(ruleset), owner)
     if problems := tuple(division.problems()):
         raise Refused(problems)
