@@ -34,7 +34,9 @@ _EXAMPLE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 
-_FILE = re.compile(r"^==> (?P<name>[^\n]+) <==\n(?P<text>.*?)(?=^==> |\Z)", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(
+    r"^==> (?P<name>[^\n]+) <==\n(?P<text>.*?)(?=^==> |\Z)", re.MULTILINE | re.DOTALL
+)
 
 #: The dumps of a node as examples call them.
 _DUMPS = {"legacy.save": "iptables_legacy_save", "nft.save": "iptables_nft_save"}
