@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vpccni_nft import Detection, detect
-from vpccni_nft.vpccni.detection import BackEnd
+from vpccni_nft.cli.detect import lines_of
+from vpccni_nft.core.span import Source
+from vpccni_nft.vpccni.detection import BackEnd, detect_sources
 
 from .corpus import FOLDER, NODES, name_of
 from .test_cli import Run, environment, run
@@ -349,6 +351,18 @@ def test_the_text_names_the_agents_first_and_then_the_evidence(tmp_path: Path) -
         ["vpc-cni", "iptables-legacy"],
     ]
     assert any("chain KUBE-IPTABLES-HINT in table ip mangle" in line for line in lines)
+
+
+def test_the_answer_in_the_documentation_is_what_is_printed() -> None:
+    page = (FOLDER.parent.parent / "docs" / "detection.md").read_text()
+    example = page.partition("## The answer")[2].split("```text\n")[1].partition("```")[0]
+    found = detect_sources(
+        {
+            "iptables_legacy_save": Source.of(LEGACY_HALF, "legacy.save"),
+            "iptables_nft_save": Source.of(NFT_CNI, "nft.save"),
+        }
+    )
+    assert example.splitlines() == [*lines_of(found)]
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def detect_files(
     if as_json:
         write_output(json.dumps(_report(found), indent=2) + "\n", "-")
     else:
-        write_output("".join(f"{printable(line)}\n" for line in _lines(found)), "-")
+        write_output("".join(f"{printable(line)}\n" for line in lines_of(found)), "-")
         show(found.diagnostics, notes=True)
     return _exit_code(found)
 
@@ -59,7 +59,8 @@ def _exit_code(found: Detection) -> int:
     return DETECTED if found.known else UNKNOWN
 
 
-def _lines(found: Detection) -> Iterator[str]:
+def lines_of(found: Detection) -> Iterator[str]:
+    """The answer for people: the agents, then the evidence."""
     for title, field in _AGENTS:
         yield f"{title:<12}{_names(getattr(found, field))}"
     if found.next_start:

@@ -223,7 +223,7 @@ def _kube_proxy(node: _Node) -> Iterator[Evidence]:
             continue
         services = [found for found in scan.named(*_PROXY, table="nat") if found[1].rules]
         if services:
-            place, seen = services[0]
+            place, seen = min(services, key=lambda found: found[0].chain != _PROXY[0])
             rules = sum(one.rules for _, one in services)
             what = f"{_count(rules, 'rule')} in chains such as {place.chain} of {place.family} nat"
             yield Evidence("kube-proxy", back_end, what, seen.span)

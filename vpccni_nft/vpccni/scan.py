@@ -54,22 +54,26 @@ _RETURNS = re.compile(r"-A AWS-SNAT-CHAIN-0 .*-j RETURN\Z|^AWS-SNAT-CHAIN-0 .*\b
 MISPRINTING_VERSION = "1.8.8"
 
 #: Lines that no agent can have asked for: what iptables-nft prints where it does not understand
-#: the rules of another version. The second field says what is missing or wrong.
-_MISPRINTS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"\[unsupported revision\]"), "the options of the target are missing"),
-    (re.compile(r"(--to-destination .*){2}"), "the target has its option twice"),
-    (re.compile(r"-j DNAT --to-destination (?:-|\Z| )"), "the address of the target is missing"),
+#: the rules of another version. A word that is in the line, how it looks, and what is wrong.
+_MISPRINTS: tuple[tuple[str, re.Pattern[str], str], ...] = (
+    ("[unsupported", re.compile(r"\[unsupported revision\]"), "the target's options are missing"),
+    ("-j DNAT", re.compile(r"(--to-destination .*){2}"), "the target has its option twice"),
     (
+        "-j DNAT",
+        re.compile(r"-j DNAT --to-destination (?:-|\Z| )"),
+        "the address of the target is missing",
+    ),
+    (
+        "dropping marked",
         re.compile(r'dropping marked packets"(?!.*--mark).* -j DROP\Z'),
         "kubelet drops packets with a mark here, and the mark is missing",
     ),
     (
+        "CNI-HOSTPORT-MASQ",
         re.compile(r"-A CNI-HOSTPORT-MASQ -j MASQUERADE"),
         "portmap asks for a mark here, and the mark is missing",
     ),
 )
-#: Quick to look for: a line without any of these has no misprint.
-_SUSPECT = ("[unsup", "--to-destination", "dropping marked", "HOSTPORT-MASQ")
 
 _TABLE = re.compile(r"(?:(?:add|create)\s+)?table\s+(?P<family>\S+)\s+(?P<name>[^\s{]+)\s*\{?\s*\Z")
 _CHAIN = re.compile(r"chain\s+(?P<name>[^\s{]+)\s*\{\s*\Z")
@@ -192,16 +196,16 @@ class _DumpReader:
         words = line.split(" ", 3)
         chain = words[2] if words[0][:1] == "[" else words[1] if len(words) > 1 else ""
         self.rules[table, chain] += 1
-        if found := _PARTS.search(line):
+        # Nearly all lines are kube-proxy's: looking for plain words first is several times faster.
+        if ("AWS" in line or "CNI-E" in line or "Block" in line) and (found := _PARTS.search(line)):
             part = str(found.lastgroup)
             self.parts[part] += 1
             self.first.setdefault(part, number)
             self.returns = self.returns or bool(_RETURNS.search(line))
-        if any(word in line for word in _SUSPECT):
-            for pattern, what in _MISPRINTS:
-                if pattern.search(line):
-                    self._add_misprint(number, what)
-                    break
+        for word, pattern, what in _MISPRINTS:
+            if word in line and pattern.search(line):
+                self._add_misprint(number, what)
+                break
 
     def _add_misprint(self, number: int, what: str) -> None:
         hint = "save with the iptables version that wrote the rules: that of the agent's container"
