@@ -128,6 +128,16 @@ def test_what_an_upgrade_left_behind_is_told(name: str, told: int) -> None:
     assert [one.code.name for one in found.diagnostics] == ["M101"] * told
 
 
+def test_marks_of_an_earlier_setting_are_told() -> None:
+    dump = (FOLDER / "vpccni" / "v1.18-nft-default.save").read_text()
+    changed = dump.replace("--set-xmark 0x80/0x80", "--set-xmark 0x100/0x100", 1)
+    found = inventory(parse(changed)).diagnostics
+    assert [one.code.name for one in found] == ["M101"]
+    assert "marks: 0x100, 0x80" in found[0].message
+    half = dump.replace("--set-xmark 0x80/0x80", "--set-xmark 0x80/0xff", 1)
+    assert Counter(one.answer.owner for one in inventory(parse(half)).rules)["user"] == 1
+
+
 @FEW
 @given(node_configs(most_cidrs=6))
 def test_every_rule_of_a_drawn_node_is_the_cnis_and_of_its_release(config: NodeConfig) -> None:

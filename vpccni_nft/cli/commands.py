@@ -101,7 +101,8 @@ def cli() -> None:
 @click.option(
     "--owner",
     metavar="NAME",
-    help="Take the rules of this owner only, by the names that inventory prints.",
+    help="Take the rules of this owner only, by the names that inventory prints. That they do the"
+    " same beside the others' rules is not proved.",
 )
 def translate(  # noqa: PLR0913 - one for each option
     files: tuple[str, ...],
