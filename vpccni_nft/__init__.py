@@ -5,7 +5,7 @@
     translation = vpccni_nft.translate(text)
     print(translation.script())
 
-The languages, parsing, lowering and the command line load when they are first used.
+The languages, parsing, lowering, detection and the command line load when they are first used.
 """
 
 from __future__ import annotations
@@ -16,12 +16,10 @@ from typing import TYPE_CHECKING
 from .core.diagnostics import Diagnostic, Refused
 from .core.values import Family
 from .translation import Translation, parse, translate
-from .vpccni.detection import Detection, detect
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from . import iptables, nft
+    from .vpccni.detection import Detection, detect
 
 __version__ = "0.1.0"
 
@@ -31,7 +29,9 @@ __all__ = [
 ]  # fmt: skip
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> object:
     if name in {"iptables", "nft"}:
         return import_module(f".{name}", __name__)
+    if name in {"Detection", "detect"}:
+        return getattr(import_module(".vpccni.detection", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
