@@ -13,6 +13,10 @@ import vpccni_nft
 from vpccni_nft import nft
 from vpccni_nft.core.diagnostics import CATALOGUE, NFT_SYNTAX, Code, Diagnostic
 from vpccni_nft.core.render import render
+from vpccni_nft.core.span import Source
+from vpccni_nft.vpccni.detection import detect_sources
+from vpccni_nft.vpccni.ownership import inventory
+from vpccni_nft.vpccni.partition import take
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -29,6 +33,13 @@ _EXAMPLE = re.compile(
     r"```text\n(?P<messages>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
+
+_FILE = re.compile(
+    r"^==> (?P<name>[^\n]+) <==\n(?P<text>.*?)(?=^==> |\Z)", re.MULTILINE | re.DOTALL
+)
+
+#: The dumps of a node as examples call them.
+_DUMPS = {"legacy.save": "iptables_legacy_save", "nft.save": "iptables_nft_save"}
 
 
 def read(path: Path) -> str:
@@ -68,12 +79,38 @@ def test_the_example_of_a_code_prints_what_its_page_says(code: Code) -> None:
 
 
 def diagnostics_of(code: Code, text: str, sets: str | None) -> tuple[Diagnostic, ...]:
-    """What is found in an example: one page speaks of nft rulesets, all others of dumps."""
+    """What is found in an example: dumps are translated, but for some pages."""
+    if code.name.startswith("M0"):
+        return detected(text)
+    if code.name.startswith("M1"):
+        return divided(text)
     if code is not NFT_SYNTAX:
         return vpccni_nft.translate(text, name="node.save", ipset_save=sets).diagnostics
     with pytest.raises(vpccni_nft.Refused) as refused:
         nft.parse(text, name="node.nft")
     return refused.value.diagnostics
+
+
+def detected(text: str) -> tuple[Diagnostic, ...]:
+    """What detection says of files in one text, each below its name as head(1) prints it."""
+    files = {found["name"]: found["text"] for found in _FILE.finditer(text)}
+    version = files.pop("iptables --version", "")
+    ruleset = files.pop("ruleset.nft", None)
+    return detect_sources(
+        {_DUMPS[name]: Source.of(text, name) for name, text in files.items()},
+        Source.of(ruleset, "ruleset.nft") if ruleset else None,
+        version,
+    ).diagnostics
+
+
+def divided(text: str) -> tuple[Diagnostic, ...]:
+    """What is said of the rules of the CNI, and of taking them."""
+    ruleset = vpccni_nft.parse(text, name="node.save")
+    try:
+        take(ruleset, "vpc-cni")
+    except vpccni_nft.Refused as refused:
+        return refused.diagnostics
+    return inventory(ruleset).diagnostics
 
 
 def test_the_index_lists_all_codes_in_order_with_kind_and_title() -> None:

@@ -5,7 +5,7 @@
     translation = vpccni_nft.translate(text)
     print(translation.script())
 
-The languages, parsing, lowering and the command line load when they are first used.
+The languages, parsing, lowering, detection and the command line load when they are first used.
 """
 
 from __future__ import annotations
@@ -21,21 +21,26 @@ from .verification import verify
 if TYPE_CHECKING:
     from . import iptables, nft
     from .proof.verify import Different, Equivalent, Unknown
+    from .vpccni.detection import Detection, detect
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Diagnostic", "Different", "Equivalent", "Family", "Refused", "Translation", "Unknown",
-    "iptables", "nft", "parse", "translate", "verify",
+    "Detection", "Diagnostic", "Different", "Equivalent", "Family", "Refused", "Translation",
+    "Unknown", "detect", "iptables", "nft", "parse", "translate", "verify",
 ]  # fmt: skip
 
-#: What loads when it is first asked for, and the module that has it.
-_LAZY = {"Different": "proof.verify", "Equivalent": "proof.verify", "Unknown": "proof.verify"}
+#: What loads when it is first asked for, by the module that has it.
+_LAZY = {
+    "proof.verify": ("Different", "Equivalent", "Unknown"),
+    "vpccni.detection": ("Detection", "detect"),
+}
 
 
 def __getattr__(name: str) -> object:
     if name in {"iptables", "nft"}:
         return import_module(f".{name}", __name__)
-    if name in _LAZY:
-        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    for module, names in _LAZY.items():
+        if name in names:
+            return getattr(import_module(f".{module}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

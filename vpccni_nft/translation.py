@@ -18,7 +18,7 @@ from .core.diagnostics import (
 from .core.span import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from . import iptables, nft
     from .core.diagnostics import Code, Diagnostic
@@ -139,16 +139,28 @@ def translate_sources(
     options: Options,
     family: Family | None = None,
     ipset_save: Source | None = None,
+    part: Callable[[iptables.Ruleset], iptables.Ruleset] | None = None,
 ) -> Translation:
-    """Translate several texts as one ruleset; ``ipset_save`` has the sets that the rules name."""
+    """Translate several texts as one ruleset; ``ipset_save`` has the sets that the rules name.
+
+    ``part`` chooses the rules that are translated, or raises Refused. Matches and targets that are
+    not known count in these only.
+    """
     from .lowering import lower
     from .parser import parse_sources
 
     dump, diagnostics = parse_sources(sources, family, ipset_save)
+    told = diagnostics
+    if part:
+        told = [found for found in diagnostics if found.code not in _UNKNOWN]
+        try:
+            dump = part(dump)
+        except Refused as refused:
+            told += refused.diagnostics
     ruleset, more = lower(dump, options)
-    diagnostics += (found for found in more if found.code not in _UNKNOWN)
+    told += (found for found in more if part or found.code not in _UNKNOWN)
     every = (*sources, ipset_save) if ipset_save else sources
-    return Translation(tuple(_in_order(diagnostics, every)), dump, ruleset)
+    return Translation(tuple(_in_order(told, every)), dump, ruleset)
 
 
 def _in_order(diagnostics: Iterable[Diagnostic], sources: Sequence[Source]) -> list[Diagnostic]:

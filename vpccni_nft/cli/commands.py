@@ -20,9 +20,11 @@ from .report import show
 from .target import TARGET
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
     from types import ModuleType
 
+    from ..iptables import Ruleset
     from ..translation import Translation
 
 DONE, REFUSED, UNREADABLE, INTERRUPTED = 0, 1, 2, 130
@@ -111,6 +113,11 @@ def cli() -> None:
     "--verify", "proved", is_flag=True, help="Write only what is proved to mean the same."
 )
 @SECONDS
+    "--owner",
+    metavar="NAME",
+    help="Take the rules of this owner only, by the names that inventory prints. That they do the"
+    " same beside the others' rules is not proved.",
+)
 def translate(  # noqa: PLR0913 - one for each option
     files: tuple[str, ...],
     output: str,
@@ -123,6 +130,7 @@ def translate(  # noqa: PLR0913 - one for each option
     *,
     proved: bool,
     seconds: float,
+    owner: str | None,
 ) -> None:
     """Translate the output of iptables-save to an nft script.
 
@@ -131,7 +139,7 @@ def translate(  # noqa: PLR0913 - one for each option
     proved to mean what the input means; otherwise nothing is written, and the exit code is that of
     vpccni-nft verify.
     """
-    translation = _run(files, family, allowed, counters, ipset_save)
+    translation = _run(files, family, allowed, counters, ipset_save, owner)
     show(translation.diagnostics, notes=False)
     if translation.refused:
         sys.exit(_exit_code(translation))
@@ -424,12 +432,64 @@ def _proofs() -> ModuleType:
     return proofs
 
 
+@cli.command(
+    epilog="\b\nExamples:\n"
+    "  sudo vpccni-nft detect\n"
+    "  vpccni-nft detect --iptables-nft-save node.save --nft node.nft\n"
+    "  vpccni-nft detect --iptables-legacy-save legacy.save"
+    " --iptables-version 'iptables v1.8.4 (legacy)' --json\n\n"
+    "\b\nExit codes:\n  0  detected, and nothing is wrong\n"
+    "  1  back ends are mixed, rules are stale, or a dump is wrong\n"
+    "  2  wrong usage, or unreadable input\n"
+    "  3  nothing of kubelet, kube-proxy or the CNI is there"
+)
+@click.option("--iptables-legacy-save", metavar="FILE", help="What iptables-legacy-save prints.")
+@click.option("--iptables-nft-save", metavar="FILE", help="What iptables-nft-save prints.")
+@click.option("--ip6tables-legacy-save", metavar="FILE", help="What ip6tables-legacy-save prints.")
+@click.option("--ip6tables-nft-save", metavar="FILE", help="What ip6tables-nft-save prints.")
+@click.option("--nft", metavar="FILE", help="What nft list ruleset prints.")
+@click.option("--iptables-version", metavar="TEXT", help="What iptables --version prints.")
+@click.option("--json", "as_json", is_flag=True, help="Write the answer as JSON.")
+def detect(
+    *, nft: str | None, iptables_version: str | None, as_json: bool, **dumps: str | None
+) -> None:
+    """Tell which back end kubelet, kube-proxy and the CNI use, and on what evidence.
+
+    Without an option the programs are run on this node, which takes root; nothing is changed. With
+    options only what they give is looked at; one of the files can be -, standard input.
+    """
+    from .detect import detect_files
+
+    sys.exit(detect_files(dumps, nft, iptables_version, as_json=as_json))
+
+
+@cli.command(
+    epilog="\b\nExamples:\n"
+    "  iptables-save | vpccni-nft inventory\n"
+    "  vpccni-nft inventory node.save --rules | grep ^user\n"
+    "  vpccni-nft inventory node.save --json | jq .owners"
+)
+@click.argument("files", nargs=-1, metavar="[FILE...|-]")
+@FAMILY
+@click.option("--rules", is_flag=True, help="Show every chain and rule, and what tells its owner.")
+@click.option("--json", "as_json", is_flag=True, help="Write the answer as JSON.")
+def inventory(files: tuple[str, ...], family: str | None, *, rules: bool, as_json: bool) -> None:
+    """Tell whose the chains and rules of a dump are.
+
+    Reads standard input where no FILE is given.
+    """
+    from .inventory import inventory_files
+
+    sys.exit(inventory_files(files, family, rules=rules, as_json=as_json))
+
+
 def _run(
     files: tuple[str, ...],
     family: str | None,
     allowed: tuple[str, ...],
     counters: str,
     ipset_save: str | None,
+    owner: str | None = None,
 ) -> Translation:
     if ipset_save == "-" and ("-" in files or not files):
         raise click.UsageError("standard input can be the rules or the sets, not both")
@@ -440,7 +500,16 @@ def _run(
         allowed=frozenset(APPROXIMATIONS[name] for name in allowed),
     )
     with _progress(sum(len(source.lines) for source in sources)):
-        return translate_sources(sources, options, Family(family) if family else None, sets)
+        named = Family(family) if family else None
+        return translate_sources(sources, options, named, sets, _part_of(owner) if owner else None)
+
+
+def _part_of(owner: str) -> Callable[[Ruleset], Ruleset]:
+    from ..vpccni.partition import OWNER_NAMES, take
+
+    if owner not in OWNER_NAMES:
+        raise click.BadParameter(f"one of {', '.join(OWNER_NAMES)}", param_hint="--owner")
+    return lambda ruleset: take(ruleset, owner)[0]
 
 
 def _progress(lines: int) -> AbstractContextManager[Any]:

@@ -1,6 +1,7 @@
 """Problems that are found in the input, and the one catalogue of their codes.
 
-A code's first letter tells where it comes from: P parsing, T translating, V verifying.
+A code's first letter tells where it comes from: P parsing, T translating, V verifying, M moving a
+node.
 ``docs/codes`` has a page for each code; a test holds that catalogue and pages agree.
 """
 
@@ -92,6 +93,20 @@ NO_TIME = Code("V001", Kind.UNKNOWN, "the proof ran out of time")
 APPROXIMATED = Code("V002", Kind.UNKNOWN, "the model approximates a rule")
 NO_MEANING = Code("V003", Kind.UNKNOWN, "the model does not know what a rule does")
 ONE_SIDE_TRACKS = Code("V004", Kind.UNKNOWN, "only one side turns connection tracking on")
+CNI_IN_SEVERAL = Code("M001", Kind.ERROR, "the CNI's rules are in several back ends")
+BACK_ENDS_MIXED = Code("M002", Kind.ERROR, "the CNI uses another back end than kubelet")
+PROXY_IN_SEVERAL = Code("M003", Kind.ERROR, "kube-proxy's rules are in several back ends")
+KUBELET_IN_SEVERAL = Code("M004", Kind.ERROR, "kubelet's chains are in several back ends")
+OTHER_PROGRAM = Code("M005", Kind.ERROR, "a dump is of another program than it is given for")
+MISPRINTED = Code("M006", Kind.ERROR, "iptables-nft-save printed rules wrongly")
+DUMPS_DISAGREE = Code("M007", Kind.ERROR, "the dump and the nft ruleset show different rules")
+TOLD_BY_COUNT = Code("M008", Kind.NOTE, "the back end is told by the number of rules alone")
+OTHER_DEFAULT = Code("M009", Kind.NOTE, "the program iptables is of the other back end")
+CONNMARK_ELSEWHERE = Code("M010", Kind.NOTE, "the CNI's connmark rules are not in the dump")
+
+OLD_RULES = Code("M101", Kind.NOTE, "the CNI's rules are of several releases or settings")
+SHARED_CHAIN = Code("M102", Kind.ERROR, "rules of several owners hang together")
+NOTHING_OWNED = Code("M103", Kind.ERROR, "no rule is of the owner that was asked for")
 
 #: Every code, in the order of their names.
 CATALOGUE: tuple[Code, ...] = tuple(

@@ -1,0 +1,166 @@
+"""Write docs/ownership.md, the tables of owners and of what tells them.
+
+With ``--check`` nothing is written, and the exit code is 1 where the page is out of date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+DOCS = Path(__file__).resolve().parent
+PAGE = DOCS / "ownership.md"
+
+HEAD = """\
+# Whose rules are these?
+
+This page is written by `docs/generate_ownership.py` from `vpccni_nft/vpccni/owners.py`.
+
+Several programs write the rules of a node. `vpccni-nft inventory` tells whose each chain and each
+rule is, and what tells so:
+
+```sh
+iptables-save | vpccni-nft inventory
+vpccni-nft inventory node.save --rules
+vpccni-nft inventory node.save --json
+```
+
+The first one prints a row for each owner, with the numbers of chains and rules. Behind the CNI
+stand the releases that can have written all of its rules. `--rules` prints each chain and each
+rule behind its owner, and why it is theirs. `--json` has the same with the keys `owners`,
+`vpc_cni_releases`, `chains`, `rules` and `diagnostics`. Matches and targets that are not known do
+not matter here. Exit codes: 0 done, 1 something in the dump cannot be read, 2 wrong usage, or the
+input is no dump.
+
+## How an owner is found
+
+A chain that is not built in has its owner by its name. Of a rule these are asked in turn, and the
+first answer decides:
+
+1. It stands in a chain of somebody whose chains are their own: it is theirs.
+2. It has a form that an owner writes.
+3. It stands in a built-in chain and jumps to a chain of somebody: it is theirs.
+4. Otherwise it is of `user`.
+
+The chains of the CNI and `DOCKER-USER` are not quite their owners' own: people write into them. A
+rule there is the owner's in a known form only. Any other one is of `user`.
+
+What has no sign of its own has no owner: the rules that Shorewall or ferm write, and firewalld's in
+built-in chains, are of `user`.
+
+## Taking one owner's rules
+
+`vpccni-nft translate --owner vpc-cni` translates the rules and chains of that owner alone. In
+Python, `vpccni_nft.vpccni.partition.take` divides a ruleset into that part and the rest.
+
+- A rule in a built-in chain goes with its owner. Its place among the rules of others is lost: the
+  two parts are two base chains.
+- The policies of built-in chains stay with the rest. In the owner's part they are ACCEPT.
+- Nothing is copied. Where a chain is needed on both sides, all is refused ([M102](codes/M102.md)).
+
+Whether the two parts together do what the whole did depends on the priorities of their base chains.
+`--owner` does not prove it, and gives each base chain the priority of iptables. Beside the rest,
+which has the same priorities, the part that was loaded last then runs first. Where the owner's nat
+rules stood behind those of kube-proxy, as the CNI's do, that is not the same. So read such a
+script, and do not load it beside the rest.
+"""
+
+CHAINS_HEAD = """\
+
+## Names of chains
+
+The pattern is a regular expression for the whole name. The first one that fits decides. A release
+is one of the CNI.
+"""
+
+RULES_HEAD = """\
+
+## Forms of rules
+
+As `iptables-save` prints them. Signs in the forms:
+
+| sign | what stands for it |
+|---|---|
+| `<net>`, `<address>` | a network, an address |
+| `<if>` | the name of an interface |
+| `<prefix>` | how the names of the pods' interfaces begin |
+| `<n>`, `<hex>` | a number, hexadecimal digits |
+| `<mark>` | a mark; where it stands twice, the same |
+| `<chain>` | any chain |
+| `...` | anything |
+| `[text]`, `{one\\|other}` | there or not; one of these |
+
+The first form that fits decides.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n".join([HEAD, *_owners(), CHAINS_HEAD, *_chains(), RULES_HEAD, *_rules()]) + "\n"
+
+
+def _owners() -> Iterator[str]:
+    from vpccni_nft.vpccni.owners import OWNERS
+
+    yield "## Owners"
+    yield ""
+    yield from _table(("owner", "who it is"), ((f"`{one.name}`", one.what) for one in OWNERS))
+
+
+def _chains() -> Iterator[str]:
+    from vpccni_nft.vpccni.owners import CHAINS
+
+    rows = (
+        (f"`{one.owner}`", f"`{one.pattern}`", _releases(one.releases), one.remark)
+        for one in CHAINS
+    )
+    yield from _table(("owner", "pattern", "releases", "remark"), rows)
+
+
+def _rules() -> Iterator[str]:
+    from vpccni_nft.vpccni.owners import RULES
+
+    rows = (
+        (f"`{one.owner}`", one.table or "any", f"`{one.form}`", _releases(one.releases), one.remark)
+        for one in RULES
+    )
+    yield from _table(("owner", "table", "form", "releases", "remark"), rows)
+
+
+def _releases(releases: object) -> str:
+    from vpccni_nft.vpccni.releases import ANY
+
+    return "" if releases == ANY else str(releases)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    yield _row(head)
+    yield _row(["---"] * len(head))
+    for row in rows:
+        yield _row(cell.replace("|", "\\|") for cell in row)
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def main() -> None:
+    """Write the page, or tell whether it is up to date."""
+    parser = argparse.ArgumentParser(description="Write docs/ownership.md.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if out of date")
+    check: bool = parser.parse_args().check
+    text = page()
+    if not check:
+        PAGE.write_text(text, encoding="utf-8")
+    elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
+        sys.exit("docs/ownership.md is out of date: run python docs/generate_ownership.py")
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(DOCS.parent))  # from a bare checkout too
+    main()

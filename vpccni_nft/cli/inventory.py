@@ -1,0 +1,118 @@
+"""Show whose the chains and rules of a dump are, as text or as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from ..core.diagnostics import NOT_A_DUMP, UNKNOWN_MATCH, UNKNOWN_OPTION, UNKNOWN_TARGET
+from ..core.render import as_dict, printable
+from ..core.values import Family
+from ..parser import parse_sources
+from ..vpccni.owners import OWNERS, VPC_CNI
+from ..vpccni.ownership import inventory
+from ..vpccni.releases import ANY
+from .files import read_sources, write_output
+from .report import show
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ..core.diagnostics import Diagnostic
+    from ..vpccni.ownership import Answer, Inventory
+
+DONE, REFUSED, UNREADABLE = 0, 1, 2
+
+#: What these rules do is not known, and need not be: their owner is told by other signs.
+_UNKNOWN = (UNKNOWN_MATCH, UNKNOWN_TARGET, UNKNOWN_OPTION)
+
+
+def inventory_files(
+    files: tuple[str, ...], family: str | None, *, rules: bool, as_json: bool
+) -> int:
+    """Show the owners in dumps; the answer is the exit code."""
+    ruleset, problems = parse_sources(read_sources(files), Family(family) if family else None)
+    diagnostics = [found for found in problems if found.code not in _UNKNOWN]
+    if any(found.refuses for found in diagnostics):
+        show(diagnostics, notes=False)
+        unreadable = any(found.code is NOT_A_DUMP for found in diagnostics)
+        return UNREADABLE if unreadable else REFUSED
+    found = inventory(ruleset)
+    diagnostics += found.diagnostics
+    if as_json:
+        write_output(json.dumps(_report(found, diagnostics), indent=2) + "\n", "-")
+        return DONE
+    lines = _rule_lines(found) if rules else _table_lines(found)
+    write_output("".join(f"{printable(line)}\n" for line in lines), "-")
+    show(diagnostics, notes=True)
+    return DONE
+
+
+def _table_lines(found: Inventory) -> Iterator[str]:
+    """A row for each owner that is there."""
+    chains, rules = _counts(found)
+    what = {owner.name: owner.what for owner in OWNERS}
+    yield f"{'owner':<16}{'chains':>8}{'rules':>8}  what"
+    for owner in found.owners:
+        releases = f", {found.releases}" if owner == VPC_CNI and found.releases != ANY else ""
+        yield f"{owner:<16}{chains[owner]:>8}{rules[owner]:>8}  {what[owner]}{releases}"
+
+
+def _rule_lines(found: Inventory) -> Iterator[str]:
+    """A line for each chain and each rule, as iptables-save prints it, behind its owner."""
+    for chain in found.chains:
+        place = f"{chain.family.value} {chain.table}"
+        yield _line(chain.answer, place, f":{chain.chain.name}")
+    for rule in found.rules:
+        yield _line(rule.answer, f"{rule.family.value} {rule.table}", rule.text)
+
+
+def _line(answer: Answer, place: str, text: str) -> str:
+    return f"{answer.owner:<16}{place:<12}{text}  # {answer.why}"
+
+
+def _counts(found: Inventory) -> tuple[Mapping[str, int], Mapping[str, int]]:
+    chains = Counter(one.answer.owner for one in found.chains)
+    return chains, Counter(one.answer.owner for one in found.rules)
+
+
+def _report(found: Inventory, diagnostics: list[Diagnostic]) -> dict[str, Any]:
+    """The keys are stable."""
+    chains, rules = _counts(found)
+    return {
+        "owners": {
+            owner: {"chains": chains[owner], "rules": rules[owner]} for owner in found.owners
+        },
+        "vpc_cni_releases": str(found.releases) if VPC_CNI in found.owners else None,
+        "chains": [
+            {
+                "family": one.family.value,
+                "table": one.table,
+                "chain": printable(one.chain.name),
+                **_answer(one.answer),
+            }
+            for one in found.chains
+        ],
+        "rules": [
+            {
+                "family": one.family.value,
+                "table": one.table,
+                "chain": printable(one.chain),
+                "rule": printable(one.text),
+                "file": printable(one.rule.span.source.name) if one.rule.span else None,
+                "line": one.rule.span.line if one.rule.span else None,
+                **_answer(one.answer),
+            }
+            for one in found.rules
+        ],
+        "diagnostics": [as_dict(one) for one in diagnostics],
+    }
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
+    return {
+        "owner": answer.owner,
+        "why": printable(answer.why),
+        "releases": None if answer.releases == ANY else str(answer.releases),
+    }

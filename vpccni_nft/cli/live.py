@@ -1,0 +1,51 @@
+"""Ask the programs of this node what they have; nothing is changed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import click
+
+from ..core.span import Source
+from ..vpccni.detection import SLOTS
+
+#: Seconds after which a program that lists rules is taken for stuck.
+PATIENCE = 60
+
+
+def read_node() -> tuple[dict[str, Source], Source | None, str]:
+    """The dumps by their slots, the nft ruleset, and the version of iptables.
+
+    A program that is not there gives nothing. The legacy programs read which tables there are from
+    /proc: listing all of them makes none.
+    """
+    dumps = {}
+    for name, slot in SLOTS.items():
+        if (text := _output(slot.program)) is not None:
+            dumps[name] = Source.of(text, f"<{slot.program}>")
+    ruleset = _output("nft", "list", "ruleset")
+    nft = None if ruleset is None else Source.of(ruleset, "<nft list ruleset>")
+    if not dumps and nft is None:
+        raise click.UsageError("there is neither iptables nor nft here: give files")
+    return dumps, nft, (_output("iptables", "--version") or b"").decode(errors="replace").strip()
+
+
+def _output(name: str, *arguments: str) -> bytes | None:
+    """What a program prints, None where there is none; exit 2 where it fails."""
+    program = shutil.which(name)
+    if program is None:
+        return None
+    try:
+        done = subprocess.run(
+            [program, *arguments], capture_output=True, check=False, timeout=PATIENCE
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise click.UsageError(f"{name} does not answer: {error}") from None
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        reason = said[0] if said else f"it exits with {done.returncode}"
+        raise click.UsageError(f"{name}: {reason}")
+    # iptables-nft says on standard error that legacy tables are there, as a remark.
+    remarks = [line for line in done.stderr.splitlines() if line.startswith(b"#")]
+    return b"".join(line + b"\n" for line in remarks) + done.stdout

@@ -1,0 +1,437 @@
+"""Tell which back end each agent of a node writes to, and on what evidence.
+
+The CNI follows kubelet: since v1.13.1 its image asks for the chain ``KUBE-IPTABLES-HINT`` or
+``KUBE-KUBELET-CANARY`` in the mangle table, of iptables-nft first, then of iptables-legacy. From
+v1.23.0 on it writes its connmark rules as ``table ip aws-cni`` where its iptables program speaks to
+nf_tables.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..core.diagnostics import (
+    BACK_ENDS_MIXED,
+    CNI_IN_SEVERAL,
+    CONNMARK_ELSEWHERE,
+    DUMPS_DISAGREE,
+    KUBELET_IN_SEVERAL,
+    LEGACY_TABLES,
+    MISPRINTED,
+    OTHER_DEFAULT,
+    OTHER_PROGRAM,
+    PROXY_IN_SEVERAL,
+    TOLD_BY_COUNT,
+    Diagnostic,
+)
+from ..core.span import Source
+from .scan import MISPRINTING_VERSION, Scan, scan_dump, scan_ruleset
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from ..core.span import Span
+
+
+class BackEnd(enum.Enum):
+    """Where rules stand."""
+
+    LEGACY = "iptables-legacy"
+    NFT = "iptables-nft"
+    NATIVE = "nftables"
+    IPVS = "ipvs"  #: of kube-proxy only, and never alone: some of its rules are iptables rules
+
+
+@attrs.frozen
+class Evidence:
+    """One sign, and what it says of whom."""
+
+    agent: str  #: ``kubelet``, ``kube-proxy`` or ``vpc-cni``
+    back_end: BackEnd
+    what: str
+    span: Span | None = None  #: None where it is the number of rules in all
+
+
+@attrs.frozen(kw_only=True)
+class Detection:
+    """What was found out about a node; a tuple is empty where nothing tells.
+
+    The first back end of a tuple is the one that agents take: iptables-nft goes before
+    iptables-legacy. A second one means rules that an earlier mode left behind, but for the CNI's
+    from v1.23.0 on, which stand in iptables-nft and natively side by side.
+    """
+
+    kubelet: tuple[BackEnd, ...]
+    kube_proxy: tuple[BackEnd, ...]
+    cni: tuple[BackEnd, ...]
+    next_start: BackEnd | None  #: where a CNI that starts now writes its iptables rules
+    evidence: tuple[Evidence, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def known(self) -> bool:
+        """Whether anything was found of any agent."""
+        return bool(self.kubelet or self.kube_proxy or self.cni)
+
+
+@attrs.frozen
+class Slot:
+    """One of the dumps that can be given."""
+
+    back_end: BackEnd
+    family: str
+    program: str
+
+
+#: The dumps by the names that ``detect`` gives them.
+SLOTS: dict[str, Slot] = {
+    "iptables_legacy_save": Slot(BackEnd.LEGACY, "ip", "iptables-legacy-save"),
+    "iptables_nft_save": Slot(BackEnd.NFT, "ip", "iptables-nft-save"),
+    "ip6tables_legacy_save": Slot(BackEnd.LEGACY, "ip6", "ip6tables-legacy-save"),
+    "ip6tables_nft_save": Slot(BackEnd.NFT, "ip6", "ip6tables-nft-save"),
+}
+
+#: Chains that kubelet makes in the mangle table of the back end that it uses.
+_KUBELET = ("KUBE-IPTABLES-HINT", "KUBE-KUBELET-CANARY")
+
+#: Chains that kube-proxy has rules in. KUBE-SERVICES is there in both of its iptables modes.
+_IPVS = (
+    "KUBE-NODE-PORT", "KUBE-LOAD-BALANCER", "KUBE-IPVS-FILTER", "KUBE-IPVS-OUT-FILTER",
+    "KUBE-SOURCE-RANGES-FIREWALL",
+)  # fmt: skip
+_PROXY = ("KUBE-SERVICES", "KUBE-SVC-*", "KUBE-SEP-*")
+
+#: The native tables of the two.
+_PROXY_TABLE, _CNI_TABLE = "kube-proxy", "aws-cni"
+
+#: What the parts of the CNI's rules are called, by their names in a scan.
+_PARTS = {
+    "connmark": "connmark",
+    "snat": "source NAT",
+    "eni": "primary ENI",
+    "egress": "pod egress",
+}
+
+_VERSION = re.compile(r"v(?P<version>\d[\d.]*)(?: \((?P<mode>nf_tables|legacy)\))?")
+
+
+def detect(
+    *,
+    iptables_legacy_save: str | bytes | None = None,
+    iptables_nft_save: str | bytes | None = None,
+    ip6tables_legacy_save: str | bytes | None = None,
+    ip6tables_nft_save: str | bytes | None = None,
+    nft: str | bytes | None = None,
+    iptables_version: str = "",
+) -> Detection:
+    r"""Tell which back end kubelet, kube-proxy and the CNI use, from what programs printed.
+
+    ``nft`` is the output of ``nft list ruleset``, and ``iptables_version`` that of
+    ``iptables --version``. Each may be missing: what it would tell is then not known. An empty text
+    says that there are no rules. Problems do not raise: they are in the result.
+
+    >>> text = "*mangle\n:KUBE-IPTABLES-HINT - [0:0]\nCOMMIT\n"
+    >>> detect(iptables_nft_save=text).kubelet
+    (<BackEnd.NFT: 'iptables-nft'>,)
+    """
+    texts = {
+        "iptables_legacy_save": iptables_legacy_save,
+        "iptables_nft_save": iptables_nft_save,
+        "ip6tables_legacy_save": ip6tables_legacy_save,
+        "ip6tables_nft_save": ip6tables_nft_save,
+    }
+    return detect_sources(
+        {
+            name: Source.of(text, f"<{SLOTS[name].program}>")
+            for name, text in texts.items()
+            if text is not None
+        },
+        None if nft is None else Source.of(nft, "<nft list ruleset>"),
+        iptables_version,
+    )
+
+
+def detect_sources(
+    dumps: Mapping[str, Source], nft: Source | None = None, iptables_version: str = ""
+) -> Detection:
+    """Detect from sources; ``dumps`` are by the names of ``SLOTS``."""
+    node = _Node(
+        {SLOTS[name]: scan_dump(source, SLOTS[name].family) for name, source in dumps.items()},
+        None if nft is None else scan_ruleset(nft),
+        iptables_version,
+    )
+    evidence = (*_kubelet(node), *_kube_proxy(node), *_cni(node))
+    kubelet, proxy, cni = (
+        _back_ends(evidence, agent) for agent in ("kubelet", "kube-proxy", "vpc-cni")
+    )
+    next_start = kubelet[0] if kubelet else _by_count(node)
+    detection = Detection(
+        kubelet=kubelet,
+        kube_proxy=proxy,
+        cni=cni,
+        next_start=next_start,
+        evidence=evidence,
+        diagnostics=(),
+    )
+    return attrs.evolve(detection, diagnostics=tuple(_problems(node, detection)))
+
+
+@attrs.frozen
+class _Node:
+    dumps: Mapping[Slot, Scan]
+    nft: Scan | None
+    version: str
+
+    def views(self) -> Iterator[tuple[BackEnd, Scan]]:
+        """Everything that shows chains of iptables; dumps go before nft's own listing."""
+        for slot, scan in sorted(self.dumps.items(), key=lambda item: _order(item[0].back_end)):
+            yield slot.back_end, scan
+        if self.nft and not any(slot.back_end is BackEnd.NFT for slot in self.dumps):
+            yield BackEnd.NFT, self.nft
+
+
+def _order(back_end: BackEnd) -> int:
+    """Native rules go first, and iptables-nft before legacy: the order that agents ask in."""
+    return (BackEnd.NATIVE, BackEnd.IPVS, BackEnd.NFT, BackEnd.LEGACY).index(back_end)
+
+
+def _back_ends(evidence: Iterable[Evidence], agent: str) -> tuple[BackEnd, ...]:
+    found = {one.back_end for one in evidence if one.agent == agent}
+    return tuple(sorted(found, key=_order))
+
+
+# --- signs ----------------------------------------------------------------------------------------
+
+
+def _kubelet(node: _Node) -> Iterator[Evidence]:
+    for back_end, scan in node.views():
+        for place, seen in scan.named(*_KUBELET, table="mangle"):
+            what = f"chain {place.chain} in table {place.family} mangle"
+            yield Evidence("kubelet", back_end, what, seen.span)
+
+
+def _kube_proxy(node: _Node) -> Iterator[Evidence]:
+    for back_end, scan in node.views():
+        if ipvs := scan.named(*_IPVS):
+            place, seen = ipvs[0]
+            what = f"chain {place.chain} in table {place.family} {place.table} of {back_end.value}"
+            yield Evidence("kube-proxy", BackEnd.IPVS, what, seen.span)
+            continue
+        services = [found for found in scan.named(*_PROXY, table="nat") if found[1].rules]
+        if services:
+            place, seen = min(services, key=lambda found: found[0].chain != _PROXY[0])
+            rules = sum(one.rules for _, one in services)
+            what = f"{_count(rules, 'rule')} in chains such as {place.chain} of {place.family} nat"
+            yield Evidence("kube-proxy", back_end, what, seen.span)
+    if node.nft:
+        for place, seen in node.nft.chains.items():
+            if place.table == _PROXY_TABLE and seen.hook:
+                what = f"table {place.family} {_PROXY_TABLE}"
+                yield Evidence("kube-proxy", BackEnd.NATIVE, what, seen.span)
+                return
+
+
+def _cni(node: _Node) -> Iterator[Evidence]:
+    for back_end, scan in node.views():
+        for part, rules in scan.parts.items():
+            what = f"{_count(rules, 'rule')} for {_PARTS[part]}"
+            yield Evidence("vpc-cni", back_end, what, scan.first[part])
+    if node.nft:
+        for place, seen in node.nft.chains.items():
+            if (place.family, place.table) == ("ip", _CNI_TABLE) and seen.hook:
+                what = f"table ip {_CNI_TABLE}, chain {place.chain}: {seen.hook}"
+                yield Evidence("vpc-cni", BackEnd.NATIVE, what, seen.span)
+
+
+def _by_count(node: _Node) -> BackEnd | None:
+    """The back end with more rules, where kubelet left no chain: so do older images of the CNI."""
+    rules = dict.fromkeys((BackEnd.NFT, BackEnd.LEGACY), 0)
+    for back_end, scan in node.views():
+        rules[back_end] += scan.rules
+    return max(rules, key=lambda back_end: rules[back_end]) if any(rules.values()) else None
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+# --- what is wrong with the node, or with the texts -----------------------------------------------
+
+
+def _problems(node: _Node, found: Detection) -> Iterator[Diagnostic]:
+    for slot, scan in node.dumps.items():
+        yield from _wrong_program(slot, scan)
+        yield from _misprinting(scan)
+        legacy_is_given = any(other.back_end is BackEnd.LEGACY for other in node.dumps)
+        for problem in scan.diagnostics:
+            if problem.code is not LEGACY_TABLES or not legacy_is_given:
+                yield problem
+    if node.nft:
+        yield from node.nft.diagnostics
+        yield from _disagreements(node)
+    yield from _several(found)
+    yield from _mixed(node, found)
+    yield from _connmark_elsewhere(node)
+
+
+def _wrong_program(slot: Slot, scan: Scan) -> Iterator[Diagnostic]:
+    for program in scan.programs:
+        nft = slot.back_end is BackEnd.NFT
+        # Before 1.8 there was one back end, and 1.8.0 to 1.8.2 call both of them xtables-save.
+        if program.family != slot.family or program.nft != nft:
+            speaks = BackEnd.NFT if program.nft else BackEnd.LEGACY
+            version = "6" if program.family == "ip6" else ""
+            said = speaks.value.replace("iptables", f"ip{version}tables")
+            yield Diagnostic(
+                OTHER_PROGRAM,
+                f"this is of {said}-save, and given as the output of {slot.program}",
+                program.span,
+                "iptables-save is one of the two, depending on the system: call the program by "
+                f"its full name, {slot.program}",
+            )
+            return
+
+
+def _misprinting(scan: Scan) -> Iterator[Diagnostic]:
+    for program in scan.programs:
+        if program.nft and program.version == MISPRINTING_VERSION and scan.rules:
+            yield Diagnostic(
+                MISPRINTED,
+                f"iptables-nft-save {MISPRINTING_VERSION} prints sources and ports that rules "
+                "do not have",
+                program.span,
+                "save with iptables 1.8.9 or later",
+            )
+            return
+
+
+def _disagreements(node: _Node) -> Iterator[Diagnostic]:
+    """Chains that nft lists in iptables-nft's tables, and that its own dump does not have so."""
+    assert node.nft
+    dumps = {slot.family: scan for slot, scan in node.dumps.items() if slot.back_end is BackEnd.NFT}
+    for place, seen in node.nft.chains.items():
+        dump = dumps.get(place.family)
+        if dump is None or not place.of_iptables:
+            continue
+        printed = dump.chains.get(place)
+        if printed and printed.rules == seen.rules:
+            continue
+        shown = f"{_count(printed.rules, 'rule')}" if printed else "no such chain"
+        yield Diagnostic(
+            DUMPS_DISAGREE,
+            f"the chain {place.chain} of {place.family} {place.table} has "
+            f"{_count(seen.rules, 'rule')} here, and the dump of iptables-nft has {shown}",
+            seen.span,
+            "take both at one time; where it stays so, the dump is incomplete",
+        )
+        return
+
+
+def _several(found: Detection) -> Iterator[Diagnostic]:
+    """Rules of an earlier mode that still work."""
+    if len(found.kubelet) > 1:
+        yield Diagnostic(
+            KUBELET_IN_SEVERAL,
+            f"kubelet has chains in {_names(found.kubelet)}",
+            _place(found, "kubelet", found.kubelet[-1]),
+            "the CNI takes iptables-nft for kubelet's; delete the chains of the mode that kubelet "
+            "no longer uses, or replace the node",
+        )
+    if len(found.kube_proxy) > 1:
+        yield Diagnostic(
+            PROXY_IN_SEVERAL,
+            f"kube-proxy has rules in {_names(found.kube_proxy)}",
+            _place(found, "kube-proxy", found.kube_proxy[-1]),
+            "kube-proxy --cleanup removes its rules; then it writes those of its mode again",
+        )
+    if BackEnd.LEGACY in found.cni and len(found.cni) > 1:
+        yield Diagnostic(
+            CNI_IN_SEVERAL,
+            f"the CNI has rules in {_names(found.cni)}",
+            _place(found, "vpc-cni", BackEnd.LEGACY),
+            "every packet passes both; delete the rules of the back end that the CNI no longer "
+            "writes to, or replace the node",
+        )
+    elif BackEnd.NATIVE in found.cni:
+        for one in found.evidence:
+            if one.agent == "vpc-cni" and one.what.endswith("for connmark"):
+                yield Diagnostic(
+                    CNI_IN_SEVERAL,
+                    f"connmark rules of the CNI are in {one.back_end.value}, and in the table "
+                    f"ip {_CNI_TABLE}",
+                    one.span,
+                    "the CNI deletes the ones in iptables when it starts; see its log",
+                )
+                return
+
+
+def _mixed(node: _Node, found: Detection) -> Iterator[Diagnostic]:
+    next_start = found.next_start
+    iptables = [end for end in found.cni if end in {BackEnd.LEGACY, BackEnd.NFT}]
+    if found.kubelet and iptables and found.kubelet[0] not in iptables:
+        yield Diagnostic(
+            BACK_ENDS_MIXED,
+            f"kubelet uses {found.kubelet[0].value}, and the CNI's rules are in {_names(iptables)}",
+            _place(found, "vpc-cni", iptables[0]),
+            f"a CNI that starts now writes to {found.kubelet[0].value} and leaves these rules",
+        )
+    proxies = [end for end in found.kube_proxy if end in {BackEnd.LEGACY, BackEnd.NFT}]
+    if len(proxies) == 1 and found.kubelet and proxies[0] not in found.kubelet:
+        yield Diagnostic(
+            BACK_ENDS_MIXED,
+            f"kubelet uses {found.kubelet[0].value}, and kube-proxy's rules are in "
+            f"{proxies[0].value}",
+            _place(found, "kube-proxy", proxies[0]),
+            "the order of rules of different back ends is not that of their lines",
+        )
+    if next_start and not found.kubelet:
+        yield Diagnostic(
+            TOLD_BY_COUNT,
+            f"kubelet has no chain in what was given; {next_start.value} has the most rules",
+            None,
+            "newer images of the CNI then take iptables-nft, whatever the numbers are",
+        )
+    said = _VERSION.search(node.version)
+    if not said:
+        return
+    program = BackEnd.NFT if said["mode"] == "nf_tables" else BackEnd.LEGACY
+    if next_start and program is not next_start:
+        yield Diagnostic(
+            OTHER_DEFAULT,
+            f"the node's iptables is that of {program.value}, and the agents use "
+            f"{next_start.value}",
+            None,
+            f"iptables-save on this node does not show the agents' rules: call "
+            f"{next_start.value}-save",
+        )
+
+
+def _connmark_elsewhere(node: _Node) -> Iterator[Diagnostic]:
+    """From v1.23.0 on a dump of iptables-nft has all of the CNI's rules but these."""
+    if node.nft and ("ip", _CNI_TABLE) in node.nft.tables:
+        return
+    for slot, scan in node.dumps.items():
+        if slot.back_end is BackEnd.NFT and scan.returns and not scan.parts.get("connmark"):
+            yield Diagnostic(
+                CONNMARK_ELSEWHERE,
+                "the CNI's rules for source NAT are here, and nothing that was given shows those "
+                "that mark connections",
+                scan.first["snat"],
+                f"from v1.23.0 on they are in the table ip {_CNI_TABLE}: give the output of "
+                "nft list ruleset as well",
+            )
+
+
+def _place(found: Detection, agent: str, back_end: BackEnd) -> Span | None:
+    return next(
+        (one.span for one in found.evidence if one.agent == agent and one.back_end is back_end),
+        None,
+    )
+
+
+def _names(back_ends: Iterable[BackEnd]) -> str:
+    return " and ".join(end.value for end in back_ends)
