@@ -18,8 +18,7 @@ def main() -> None:
     limit, output, *command = sys.argv[1:]
     inward = os.open(os.devnull, os.O_RDONLY)
     outward = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    files = [(os.POSIX_SPAWN_DUP2, fd, n) for n, fd in enumerate((inward, outward, nowhere))]
+    files = [(os.POSIX_SPAWN_DUP2, fd, n) for n, fd in enumerate((inward, outward))]
     start = time.perf_counter()
     process = os.posix_spawnp(command[0], command, os.environ, file_actions=files)
     signal.signal(signal.SIGALRM, lambda *_: os.kill(process, signal.SIGKILL))

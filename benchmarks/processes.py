@@ -54,7 +54,7 @@ def cost(
     )
     seconds, kilobytes, code = done.stdout.split()
     if int(code) not in codes:
-        sys.exit(f"{' '.join(arguments[2:])} gave {code}")
+        sys.exit(f"{' '.join(arguments[2:])} gave {code}: {done.stderr}")
     return Cost(float(seconds), int(kilobytes) / 1024, int(code))
 
 
