@@ -44,7 +44,7 @@ CNI_VERSIONS = {
         "ens5", cascade=True, marks=False, vlan=False, chain="AWS SNAT CHAN", randomly="--random"
     ),
     "1.8": _Cni("eth0", cascade=True, state="-m state --state NEW "),
-    "1.14": _Cni("ens5", cascade=True),
+    "1.14": _Cni("eth0", cascade=True),
     "1.20": _Cni("ens5"),
     "1.23": _Cni("ens5", vpc=""),
 }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from benchmarks.tables import Cell
 
-_RUNS = 15
+_RUNS = 9
 
 
 def tables(services: Sequence[int]) -> Iterator[Table]:

@@ -50,7 +50,7 @@ def _text(cell: Cell) -> str:
     return f"{cell:,}" if isinstance(cell, int) else cell
 
 
-@attrs.frozen
+@attrs.frozen(str=False)
 class Program:
     """A benchmark: what it measures, for nodes of these numbers of Services."""
 
@@ -59,6 +59,9 @@ class Program:
     measure: Callable[[Sequence[int]], Iterable[Table]]
     services: Sequence[int]
     quickly: Sequence[int]
+
+    def __str__(self) -> str:
+        return self.name
 
     def run(self, *, quick: bool) -> list[Table]:
         """All tables, of nodes of the usual sizes or of small ones."""
