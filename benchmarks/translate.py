@@ -1,7 +1,8 @@
 """Time and memory of a translation, beside iptables-restore-translate on the same file.
 
 Each program runs in a process of its own, from file to file. They take turns; the middle of three
-runs counts, and the largest peak.
+runs counts, and the largest peak. A peak of 9 MB may be less: that much is the process that starts
+the programs.
 """
 
 from __future__ import annotations
