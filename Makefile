@@ -25,14 +25,19 @@ kernel: $(VENV)/installed-dev
 nightly: $(VENV)/installed-dev
 	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest -q -n auto
 
-bench: $(VENV)/installed
-	$(BIN)/python -m benchmarks.translate
+# All benchmarks, written to docs/benchmarks.md; needs root, nft and iptables.
+bench: $(VENV)/installed-bench
+	$(BIN)/python -m benchmarks.report
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/installed-bench: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/bin/python pyproject.toml

@@ -1,80 +1,60 @@
 """Time and memory of a translation, beside iptables-restore-translate on the same file.
 
-Each program runs in a process of its own, from file to file; the middle of three runs counts.
+Each program runs in a process of its own, from file to file. They take turns; the middle of three
+runs counts, and the largest peak. A peak of 9 MB may be less: that much is the process that starts
+the programs.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-import resource
-import shutil
-import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
+from benchmarks.processes import INCUMBENT, LEVELS, RUNS, cost, find, middle, ours, write_node
+from benchmarks.tables import Program, Table
 
-from benchmarks.eks_node import eks_node
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
-RULES_PER_SERVICE = 10
+    from benchmarks.tables import Cell
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("services", nargs="*", type=int, default=[100, 1000, 5000])
-    parser.add_argument("--runs", type=int, default=3)
-    arguments = parser.parse_args()
-    table = Table(
-        "rules", "vpccni-nft", "rules/s", "peak MB", "iptables-restore-translate", "ratio"
-    )
+def tables(services: Sequence[int]) -> Iterator[Table]:
+    """One table of all sizes."""
     with tempfile.TemporaryDirectory() as folder:
-        for services in arguments.services:
-            table.add_row(*row(Path(folder), services, arguments.runs))
-    Console().print(table)
+        rows = [row for number in services for row in _rows(Path(folder), number)]
+    yield Table("Time and memory of a translation", rows)
 
 
-def row(folder: Path, services: int, runs: int) -> tuple[str, ...]:
+def _rows(folder: Path, services: int) -> Iterator[dict[str, Cell]]:
     """One size of node."""
-    dump = folder / "node.save"
-    dump.write_text(eks_node(services))
-    rules = sum(line.startswith("-A") for line in dump.read_text().splitlines())
-    ours = [sys.executable, "-m", "vpccni_nft", "translate", str(dump), "-o", str(folder / "ours")]
-    seconds, peak = median([measure(ours) for _ in range(runs)])
-    cells = [f"{rules:,}", f"{seconds:.2f} s", f"{rules / seconds:,.0f}", f"{peak:.0f}"]
-    peer = shutil.which("iptables-restore-translate", path=f"{os.defpath}:/usr/sbin:/sbin")
-    if not peer:
-        return (*cells, "not installed", "-")
-    theirs, _ = median([measure([peer, "-f", str(dump)]) for _ in range(runs)])
-    return (*cells, f"{theirs:.2f} s", f"{seconds / theirs:.1f}")
+    dump, rules = write_node(folder, services)
+    output = folder / "output.nft"
+    commands = {
+        f"vpccni-nft {level}": ours("translate", *options, dump, "-o", output)
+        for level, options in LEVELS.items()
+    }
+    if incumbent := find(INCUMBENT):
+        commands[INCUMBENT] = [incumbent, "-f", dump]
+    rounds = [
+        {name: cost(command, output) for name, command in commands.items()} for _ in range(RUNS)
+    ]
+    middles = {name: middle([one[name] for one in rounds]) for name in commands}
+    peer = middles.get(INCUMBENT)
+    for name, (seconds, megabytes, _) in middles.items():
+        yield {
+            "program": name,
+            "Services": services,
+            "rules": rules,
+            "time (s)": seconds,
+            "rules/s": rules / seconds,
+            "peak (MB)": megabytes,
+            "times the incumbent": seconds / peer.seconds if peer else None,
+        }
 
 
-def measure(command: list[str]) -> tuple[float, float]:
-    """Seconds, and megabytes at the peak, of one run."""
-    start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{command[0]} failed with {process.returncode}")
-    return seconds, _megabytes(usage)
-
-
-def _megabytes(usage: resource.struct_rusage) -> float:
-    return usage.ru_maxrss / 1024
-
-
-def median(measured: list[tuple[float, float]]) -> tuple[float, float]:
-    """The middle time and the largest peak."""
-    times, peaks = zip(*measured, strict=True)
-    return statistics.median(times), max(peaks)
-
+PROGRAM = Program("translate", __doc__, tables, (88, 900, 5000, 10000), (20, 100))
 
 if __name__ == "__main__":
-    main()
+    PROGRAM.main()

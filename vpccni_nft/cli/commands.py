@@ -113,6 +113,7 @@ def cli() -> None:
     "--verify", "proved", is_flag=True, help="Write only what is proved to mean the same."
 )
 @SECONDS
+@click.option(
     "--owner",
     metavar="NAME",
     help="Take the rules of this owner only, by the names that inventory prints. That they do the"

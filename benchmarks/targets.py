@@ -1,0 +1,152 @@
+"""What is aimed at, beside what one run of all programs has measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from benchmarks.processes import INCUMBENT
+from benchmarks.tables import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from benchmarks.tables import Cell
+
+
+_FAITHFUL, _OPTIMIZED = "vpccni-nft -O0", "vpccni-nft -O"
+_LEGACY, _TRACKING = "iptables-legacy", "tracking only"
+
+
+@attrs.frozen
+class Target:
+    """A figure, and what it has to be at most; None where it was not measured."""
+
+    text: str
+    limit: float
+    measured: float | None
+
+    def row(self) -> dict[str, Cell]:
+        """The target as a row of the table."""
+        met = "not measured" if self.measured is None else self.measured <= self.limit
+        return {
+            "target": self.text,
+            "at most": self.limit,
+            "measured": self.measured,
+            "met": met if isinstance(met, str) else ("no", "yes")[met],
+        }
+
+
+def table(run: Mapping[str, Sequence[Table]]) -> Table:
+    """All targets; of several figures, the worst counts."""
+    found = [*_packets(run), *_load(run), *_translate(run), *_start(run)]
+    return Table("Targets", [target.row() for target in found])
+
+
+def _packets(run: Mapping[str, Sequence[Table]]) -> Iterator[Target]:
+    tables = run.get("packets", ())
+    columns = [(one, column) for one in tables for column in one.rows[0] if ", " in column]
+    far = [(one, column) for one, column in columns if not column.endswith("first")]
+
+    def cost(one: Table, column: str, ruleset: str, services: int) -> float | None:
+        return one.find(column, {"ruleset": ruleset, "Services": services})
+
+    def above(one: Table, column: str, ruleset: str) -> float | None:
+        return _less(cost(one, column, ruleset, 10000), cost(one, column, _TRACKING, 10000))
+
+    yield Target(
+        "first packets with -O: 10,000 Services to 100",
+        1.2,
+        _worst(
+            _ratio(cost(*where, _OPTIMIZED, 10000), cost(*where, _OPTIMIZED, 100))
+            for where in columns
+        ),
+    )
+    yield Target(
+        "first packets to the last Service or none, 10,000 Services: -O to iptables-legacy",
+        1 / 25,
+        _worst(
+            _ratio(cost(*where, _OPTIMIZED, 10000), cost(*where, _LEGACY, 10000)) for where in far
+        ),
+    )
+    yield Target(
+        f"the same, without what `{_TRACKING}` costs on both sides",
+        1 / 25,
+        _worst(_ratio(above(*where, _OPTIMIZED), above(*where, _LEGACY)) for where in far),
+    )
+
+
+def _load(run: Mapping[str, Sequence[Table]]) -> Iterator[Target]:
+    tables = run.get("load", ())
+
+    def seconds(ruleset: str, services: int, column: str = "load (s)") -> float | None:
+        return _worst(
+            one.find(column, {"ruleset": ruleset, "Services": services}) for one in tables
+        )
+
+    optimized = seconds(_OPTIMIZED, 10000)
+    yield Target(
+        "load of 10,000 Services: -O to -O0", 0.75, _ratio(optimized, seconds(_FAITHFUL, 10000))
+    )
+    yield Target(
+        "load of 10,000 Services: -O to iptables-nft-restore",
+        1,
+        _ratio(optimized, seconds("iptables-nft-restore", 10000)),
+    )
+    yield Target(
+        "translation and load from 11,000 rules up: -O to the incumbent",
+        1,
+        _worst(
+            _ratio(
+                seconds(_OPTIMIZED, services, "both (s)"), seconds(INCUMBENT, services, "both (s)")
+            )
+            for services in (1000, 5000, 10000)
+        ),
+    )
+
+
+def _translate(run: Mapping[str, Sequence[Table]]) -> Iterator[Target]:
+    tables = run.get("translate", ())
+
+    def find(program: str, services: int, column: str) -> float | None:
+        return _worst(
+            one.find(column, {"program": program, "Services": services}) for one in tables
+        )
+
+    faithful = find(_FAITHFUL, 5000, "time (s)")
+    yield Target(
+        "translation of 55,000 rules: -O0 to the incumbent",
+        3,
+        _ratio(faithful, find(INCUMBENT, 5000, "time (s)")),
+    )
+    yield Target(
+        "translation of 55,000 rules: -O to -O0",
+        2,
+        _ratio(find(_OPTIMIZED, 5000, "time (s)"), faithful),
+    )
+    for program in (_FAITHFUL, _OPTIMIZED):
+        peak = find(program, 10000, "peak (MB)")
+        yield Target(f"peak of {program} at 110,000 rules (MB)", 400, peak)
+
+
+def _start(run: Mapping[str, Sequence[Table]]) -> Iterator[Target]:
+    command = {"command": "python -c 'import vpccni_nft'"}
+    column = "more than python (ms)"
+    found = _worst(one.find(column, command) for one in run.get("startup", ()))
+    yield Target("import of vpccni_nft (ms)", 60, found)
+
+
+def _ratio(one: float | None, other: float | None) -> float | None:
+    return None if one is None or not other else one / other
+
+
+def _less(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one - other
+
+
+def _worst(figures: Iterable[float | None]) -> float | None:
+    """The largest of them; None where any is missing."""
+    found = list(figures)
+    numbers = [figure for figure in found if figure is not None]
+    return max(numbers) if numbers and len(numbers) == len(found) else None
