@@ -13,14 +13,15 @@ import attrs
 
 from ..semantics.packet import Event, NoMeaning, width
 from ..semantics.symbolic import Undecided
+from .cells import are_alike
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ..semantics.hook import Program
     from ..semantics.packet import State
     from ..semantics.symbolic import Solver
-    from ..semantics.terms import Term
+    from ..semantics.terms import Term, Terms
     from .generic import Setting
 
 #: How many rules of either side are taken together where they do not mean the same one by one.
@@ -40,6 +41,7 @@ class Called:
     symbol: str
     reads: tuple[str, ...]  #: the fields that it depends on
     writes: tuple[str, ...]  #: the fields that it may change
+    moves: frozenset[str]  #: those that it may have changed when it comes back
     sets: tuple[str, ...]  #: the sets that it may change
     decides: bool  #: whether it may end the hook
     stays: bool  #: whether it always comes back
@@ -57,12 +59,14 @@ class Called:
         logs: tuple[list[Any], ...] = (state.verdicts, state.bindings, state.events)
         for log in logs:
             log.append((where, called))
+        back = where if self.stays else terms.all(where, says("returns"))
+        gone = terms.all(where, terms.no(back))
         for field in self.writes:
             bits = width(field, setting.family)
-            state.assign(where, field, terms.result(f"{self.symbol} {field}", arguments, bits))
-        back = where if self.stays else terms.all(where, says("returns"))
+            value = terms.result(f"{self.symbol} {field}", arguments, bits)
+            state.assign(where if field in self.moves else gone, field, value)
         if self.decides:
-            ends = terms.all(where, terms.no(back), says("ends the hook"))
+            ends = terms.all(gone, says("ends the hook"))
             state.live = terms.all(state.live, terms.no(ends))
         return back
 
@@ -73,7 +77,7 @@ class Part:
 
     program: Program
     chain: str
-    numbers: range
+    numbers: Sequence[int]
 
     def first(self, count: int) -> Part:
         """Its first rules."""
@@ -84,7 +88,7 @@ class Part:
         return attrs.evolve(self, numbers=self.numbers[count:])
 
 
-class _Differs(Exception):  # noqa: N818 - found on the way, and caught
+class Differs(Exception):  # noqa: N818 - found on the way, and caught
     """Rules do not mean the same, or it is not known."""
 
 
@@ -122,8 +126,10 @@ class Pairs:
     solver: Solver
     before: Names
     after: Names
-    #: Chains that mean the same, by table and name; None for those of which it is not known.
-    known: dict[tuple[str, str], Called | None] = attrs.field(factory=dict, init=False)
+    #: What is known of chains whatever the hook, and at this one alone, by table and name: that
+    #: they mean the same, or None where they do not, or may not.
+    anywhere: dict[tuple[str, str], Called | None]
+    here: dict[tuple[str, str], Called | None] = attrs.field(factory=dict, init=False)
     #: The parts that do not mean the same, or may not.
     open: list[tuple[Part, Part]] = attrs.field(factory=list, init=False)
     _answers: dict[Term, bool] = attrs.field(factory=dict, init=False)
@@ -134,26 +140,36 @@ class Pairs:
         return called.enter(self.setting, state, where) if called else None
 
     def _called(self, program: Program, chain: str) -> Called | None:
-        names = self.before if program in self.before.programs else self.after
-        return self.prove(*names.of(program, chain))
+        return self.prove(*self._names(program, chain))
 
-    def _call_alike(self, program: Program, chain: str, state: State, where: Term) -> Term | None:
+    def _names(self, program: Program, chain: str) -> tuple[str, str]:
+        side = self.before if program in self.before.programs else self.after
+        return side.of(program, chain)
+
+    def call_alike(self, program: Program, chain: str, state: State, where: Term) -> Term | None:
         """The same within a chain of both sides: what calls a chain that differs is not alike.
 
         It may be, where the difference does not show; the whole hook tells.
         """
-        names = self.before if program in self.before.programs else self.after
-        if not self._called(program, chain) and self._sides(*names.of(program, chain)):
-            raise _Differs
+        if not self._called(program, chain) and self._sides(*self._names(program, chain)):
+            raise Differs
         return self.call(program, chain, state, where)
 
     def prove(self, table: str, name: str) -> Called | None:
         """Whether both sides' chains of this name mean the same."""
         key = (table, name)
-        if key not in self.known:
+        if key in self.anywhere:
+            return self.anywhere[key]
+        hook = self.setting.hook
+        if key not in self.here:
+            asked, hook.asked = hook.asked, False
             sides = self._sides(table, name)
-            self.known[key] = self.compare(f"{table} {name}", *sides) if sides else None
-        return self.known[key]
+            found = self.compare(f"{table} {name}", *sides) if sides else None
+            (self.here if hook.asked else self.anywhere)[key] = found
+            hook.asked |= asked
+        else:
+            hook.asked = True
+        return self.anywhere[key] if key in self.anywhere else self.here[key]
 
     def _sides(self, table: str, name: str) -> tuple[Part, Part] | None:
         before, after = self.before.part(table, name), self.after.part(table, name)
@@ -161,17 +177,17 @@ class Pairs:
 
     def compare(self, symbol: str, before: Part, after: Part) -> Called | None:
         """Whether two chains mean the same."""
-        footprint = _Footprint()
+        footprint = Footprint()
         rest = before, after
         try:
             while any(part.numbers for part in rest):
                 rest = self._next(*rest, footprint) or self._whole(*rest, footprint)
-        except (_Differs, NoMeaning):
+        except (Differs, NoMeaning):
             self.open.append(rest)
             return None
         return footprint.called(symbol)
 
-    def _next(self, before: Part, after: Part, footprint: _Footprint) -> tuple[Part, Part] | None:
+    def _next(self, before: Part, after: Part, footprint: Footprint) -> tuple[Part, Part] | None:
         """What is left behind the next rules of either side that mean the same together."""
         for left, right in _SIZES:
             if left > len(before.numbers) or right > len(after.numbers):
@@ -180,28 +196,29 @@ class Pairs:
                 return before.behind(left), after.behind(right)
         return None
 
-    def _whole(self, before: Part, after: Part, footprint: _Footprint) -> tuple[Part, Part]:
+    def _whole(self, before: Part, after: Part, footprint: Footprint) -> tuple[Part, Part]:
         """Nothing is left where all the rest means the same together."""
         one, other = len(before.numbers), len(after.numbers)
-        if one == other or max(one, other) > _WHOLE or not self._same(before, after, footprint):
-            raise _Differs
+        if not are_alike(self, before, after, footprint) and (
+            one == other or max(one, other) > _WHOLE or not self._same(before, after, footprint)
+        ):
+            raise Differs
         return before.behind(one), after.behind(other)
 
-    def _same(self, before: Part, after: Part, footprint: _Footprint) -> bool:
+    def _same(self, before: Part, after: Part, footprint: Footprint) -> bool:
         """Whether two parts mean the same, for any packet in any state."""
         ours, state = self._run(before)
         theirs, _ = self._run(after)
         differing = self.setting.compare(ours, theirs)
-        if not self._never(differing):
+        if not self.never(differing):
             return False
-        footprint.add(self.setting, ours, state)
-        footprint.add(self.setting, theirs, state)
+        footprint.add(self, self.setting, ours, state)
         return True
 
     def _run(self, part: Part) -> tuple[dict[str, Term], State]:
-        return self.setting.run(part.program, part.chain, part.numbers, self._call_alike)
+        return self.setting.run(part.program, part.chain, part.numbers, self.call_alike)
 
-    def _never(self, condition: Term) -> bool:
+    def never(self, condition: Term) -> bool:
         """Whether no packet makes a condition true."""
         if condition is self.setting.terms.false:
             return True
@@ -215,23 +232,34 @@ class Pairs:
 
 
 @attrs.define
-class _Footprint:
+class Footprint:
     """What the rules of a chain look at, and what they may do."""
 
     reads: set[str] = attrs.Factory(set)
     writes: set[str] = attrs.Factory(set)
+    moves: set[str] = attrs.Factory(set)
     sets: set[str] = attrs.Factory(set)
     decides: bool = False
     stays: bool = True
 
-    def add(self, setting: Setting, outcome: Mapping[str, Term], state: State) -> None:
+    def add(
+        self, pairs: Pairs, setting: Setting, outcome: Mapping[str, Term], state: State
+    ) -> None:
         """Some more rules."""
+        terms = setting.terms
+        stays = terms.any(outcome["next"], outcome["back"])
+        ends: dict[Term, bool] = {}
         for name, term in outcome.items():
-            self.reads |= setting.terms.reads(term)
+            self.reads |= terms.reads(term)
             if name in setting.fields:
                 self.writes.add(name)
+                where = _changes_where(terms, term, setting.fields[name])
+                if where not in ends:
+                    ends[where] = pairs.never(terms.all(stays, where))
+                if not ends[where]:
+                    self.moves.add(name)
         self.decides |= outcome["undecided"] is not setting.undecided
-        self.stays &= setting.terms.any(outcome["next"], outcome["back"]) is setting.reached
+        self.stays &= stays is setting.reached
         self.sets.update(_changed_sets(event for _, event in state.events))
 
     def called(self, symbol: str) -> Called:
@@ -240,10 +268,24 @@ class _Footprint:
             symbol,
             tuple(sorted(self.reads - {"undecided", "reached", "log"})),
             tuple(sorted(self.writes)),
+            frozenset(self.moves),
             tuple(sorted(self.sets)),
             self.decides,
             self.stays,
         )
+
+
+def _changes_where(terms: Terms, term: Term, before: Term) -> Term:
+    """Where a field may change."""
+    where = terms.false
+    while term is not before:
+        if term.kind != "choose":
+            return terms.true
+        condition, then, otherwise = term.terms
+        if then is before:
+            condition, then, otherwise = terms.no(condition), otherwise, then
+        where, term = terms.any(where, condition), otherwise
+    return where
 
 
 def _changed_sets(events: Iterable[Event]) -> Iterator[str]:

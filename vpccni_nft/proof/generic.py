@@ -26,26 +26,58 @@ if TYPE_CHECKING:
     from ..semantics.terms import Term, Terms
 
 
+class HookName(str):
+    """A hook's name that notes whether a meaning asks for it."""
+
+    __slots__ = ("asked",)
+    asked: bool
+
+    @classmethod
+    def of(cls, name: str) -> HookName:
+        """A name that nobody has asked for yet."""
+        found = cls(name)
+        found.asked = False
+        return found
+
+    def __eq__(self, other: object) -> bool:
+        self.asked = True
+        return str.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        self.asked = True
+        return str.__hash__(self)
+
+
 @attrs.frozen(eq=False, slots=False)
 class Setting:
     """Where and for which packets something is compared."""
 
     terms: Terms
     family: Family
-    hook: str
+    hook: HookName
     fragments: bool  #: whether fragments come: not where conntrack puts them together
     counters: bool  #: whether it counts which rules counted a packet
+    #: Fields that have a value, of all packets that are looked at.
+    known: Mapping[str, int] = attrs.Factory(dict)
 
     @cached_property
     def fields(self) -> dict[str, Term]:
         """Any packet."""
         found = {field: self.terms.variable(field, width(field, self.family)) for field in FIELDS}
+        known = dict(self.known)
         if not self.fragments:
-            found |= {
-                field: self.terms.word(0, width(field, self.family))
-                for field in ("fragment", "fragmented")
-            }
-        return found
+            known |= {"fragment": 0, "fragmented": 0}
+        return found | {
+            field: self.terms.word(value, width(field, self.family))
+            for field, value in known.items()
+        }
+
+    def where(self, field: str, value: int) -> Setting:
+        """The same for packets of which a field has a value."""
+        return attrs.evolve(self, known={**self.known, field: value})
 
     @cached_property
     def undecided(self) -> Term:
@@ -96,13 +128,18 @@ class Setting:
         return terms.any(*found)
 
     def run(
-        self, program: Program, chain: str, numbers: range, calls: Any
+        self, program: Program, chain: str, numbers: Iterable[int], calls: Any
     ) -> tuple[dict[str, Term], State]:
         """Go through some rules of a chain; what comes of it, by name."""
-        state = State(self.terms, self.family, self.hook, dict(self.fields), self.undecided)
-        state.calls = calls
+        state = self.start(calls)
         live, back = run_rules(program, chain, numbers, state, self.reached)
         return {"next": live, "back": back, **self.outcome(state)}, state
+
+    def start(self, calls: Any) -> State:
+        """A packet that comes to a rule of some chain."""
+        state = State(self.terms, self.family, self.hook, dict(self.fields), self.undecided)
+        state.calls = calls
+        return state
 
     def outcome(self, state: State) -> dict[str, Term]:
         """What has come of a packet so far, by name; of its fields those that may have changed."""

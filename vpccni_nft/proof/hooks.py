@@ -8,7 +8,7 @@ import attrs
 
 from ..semantics.hook import NAT_PRIORITIES, run_hook
 from ..semantics.packet import CONNTRACK_PRIORITY
-from .chains import Names, Pairs, Part
+from .chains import Part
 from .generic import packets_at
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..semantics.hook import BaseChain
     from ..semantics.symbolic import Model, Solver
     from ..semantics.terms import Term
+    from .chains import Pairs
     from .generic import Setting
 
 #: Fields that only the model has, which say what bindings say.
@@ -31,13 +32,7 @@ class Hook:
     solver: Solver
     before: Sequence[BaseChain]
     after: Sequence[BaseChain]
-    pairs: Pairs = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        sides = (self.before, self.after)
-        programs = [dict.fromkeys(chain.program for chain in side) for side in sides]
-        before, after = map(Names, programs)
-        self.pairs = Pairs(self.setting, self.solver, before, after)
+    pairs: Pairs
 
     def is_alike(self) -> bool:
         """Whether the base chains mean the same one by one."""

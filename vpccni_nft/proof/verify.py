@@ -12,8 +12,9 @@ from ..core.diagnostics import APPROXIMATED, NO_MEANING, NO_TIME, ONE_SIDE_TRACK
 from ..semantics.packet import HOOKS, NoMeaning
 from ..semantics.symbolic import Solver, Undecided
 from ..semantics.terms import Terms
+from .chains import Names, Pairs
 from .counterexample import counterexample
-from .generic import Setting
+from .generic import HookName, Setting
 from .hooks import Hook, at_hook
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from ..core.values import Family
     from ..semantics.hook import BaseChain
+    from .chains import Called
     from .counterexample import Counterexample
     from .side import Side
 
@@ -102,13 +104,17 @@ class _Proof:
         chains = [side.chains(family) for side in sides]
         solver = Solver(self.settings.seconds)
         terms = Terms()
+        names = [Names(dict.fromkeys(chain.program for chain in side)) for side in chains]
+        anywhere: dict[tuple[str, str], Called | None] = {}
         for name in HOOKS:
             before, after = (at_hook(side, name) for side in chains)
             if before or after:
                 self.hooks.append((family, name))
                 self.progress(f"{family.title} {name}")
-                setting = Setting(terms, family, name, fragments, self.settings.counters)
-                self._of_hook(Hook(setting, solver, before, after))
+                hook = HookName.of(name)
+                setting = Setting(terms, family, hook, fragments, self.settings.counters)
+                pairs = Pairs(setting, solver, names[0], names[1], anywhere)
+                self._of_hook(Hook(setting, solver, before, after, pairs))
         if asked := sorted({_kind(oracle) for oracle in terms.oracles()}):
             self._assume(f"{family.title}: the node answers both sides alike: {', '.join(asked)}")
 
@@ -190,7 +196,7 @@ def _one_side_tracks(family: Family) -> Diagnostic:
 
 def _no_time(hook: Hook, seconds: float) -> Diagnostic:
     places = ", ".join(
-        f"{part.program.table} {part.chain} rule {part.numbers.start + 1}"
+        f"{part.program.table} {part.chain} rule {part.numbers[0] + 1}"
         for part, _ in hook.pairs.open[:3]
     )
     at = f", with {places}" if places else ""

@@ -60,7 +60,7 @@ def sets_of(ruleset: ast.Ruleset) -> IpSets | None:
 def base_chains(table: ast.Table, sets: IpSets | None = None) -> Iterator[BaseChain]:
     """The chains of a table that the kernel calls."""
     chains = {chain.name: chain for chain in table.chains}
-    program = _Program(table.name, chains, dict(_places(table.chains)), sets)
+    program = IptablesProgram(table.name, chains, dict(_places(table.chains)), sets)
     for chain in table.chains:
         if chain.policy:
             hook, priority = PLACES[table.name, chain.name]
@@ -82,7 +82,7 @@ def _places(chains: Iterable[ast.Chain]) -> Iterator[tuple[tuple[str, int, int],
 
 
 @attrs.frozen(eq=False)
-class _Program:
+class IptablesProgram:
     """A table."""
 
     table: str

@@ -52,7 +52,7 @@ def base_chains(table: ast.Table) -> Iterator[BaseChain]:
     for chain in table.chains:
         if not chain.name.startswith("."):
             _name_places(chain, chains, names.unspell(chain.name), itertools.count(), places)
-    program = _Program(table.name, chains, {set_.name: set_ for set_ in table.sets}, places)
+    program = NftProgram(table.name, chains, {set_.name: set_ for set_ in table.sets}, places)
     for chain in table.chains:
         if hook := chain.hook:
             drops = hook.policy == "drop"
@@ -96,7 +96,7 @@ def _keeps_state(step: s.Statement) -> bool:
 
 
 @attrs.frozen(eq=False)
-class _Program:
+class NftProgram:
     """A table."""
 
     table: str

@@ -358,7 +358,7 @@ def contains(
     if isinstance(elements, x.SetReference) and (not listed or _is_open(elements, sets)):
         member = view.state.member(names.unspell(elements.name), *(one.word for one in values))
         return there, member
-    return there, algebra.any(*(_is_element(values, key, one, view) for one in listed))
+    return there, algebra.any(*(is_element(values, key, one, view) for one in listed))
 
 
 def pairs(
@@ -374,7 +374,7 @@ def pairs(
     listed = [_pair(element) for element in _elements(elements, sets)]
     # The element for all others comes last, wherever it stands.
     for wanted, value in sorted(listed, key=lambda pair: isinstance(pair[0], x.CatchAll)):
-        here = algebra.all(free, _is_element(values, key, wanted, view))
+        here = algebra.all(free, is_element(values, key, wanted, view))
         yield here, value
         free = algebra.all(free, algebra.no(here))
 
@@ -398,7 +398,7 @@ def _pair(element: x.Expression) -> tuple[x.Expression, x.Expression | s.Verdict
     return element.key, element.value
 
 
-def _is_element(
+def is_element(
     values: tuple[Value, ...], key: x.Expression, element: x.Expression, view: View
 ) -> Bool:
     """Whether a key is an element, which may be a range, a prefix, or several parts of these."""

@@ -10,7 +10,7 @@ an upper bound, ``up to``.
 
 from __future__ import annotations
 
-from operator import attrgetter
+from operator import attrgetter, is_
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,6 +23,10 @@ CONDITION, LOG = 0, -1
 #: stays a condition of the next one: the terms of a chain grow with its rules, not their square.
 _MOST_CONDITIONS = 24
 
+
+#: How deep a condition is looked into for what others say already, and how many parts of it.
+_DEPTH = 4
+_MOST_PARTS = 100
 
 #: Terms are ordered by when they were made first.
 _age = attrgetter("number")
@@ -57,6 +61,8 @@ class Terms:
         self.true = self._make("true", (), CONDITION)
         self.false = self._make("false", (), CONDITION)
         self._reads: dict[Term, frozenset[str]] = {}
+        #: How many parts of the condition at hand may still be looked into.
+        self._left = 0
 
     # --- making terms -----------------------------------------------------------------------------
 
@@ -204,30 +210,43 @@ class Terms:
         (inner,) = one.terms
         if inner in every:
             return self.false
-        return self._negated_under(one, every, joined)
-
-    def _negated_under(
-        self, negated: Term, others: dict[Term, None], joined: Mapping[Term, tuple[int, int]]
-    ) -> Term:
-        """A negated condition, where others hold: without what they say already."""
-        (inner,) = negated.terms
+        if inner.kind == "and":
+            self._left = _MOST_PARTS
+            return self.no(self._conjunction_under(inner, every, joined, _DEPTH))
         settled = self._settled(inner, joined)
-        if settled is not None:
-            return self.no(settled)
-        if inner.kind != "and":
-            return negated
-        rest = []
-        for part in inner.terms:
-            if part in others:
-                continue
-            if self.no(part) in others:
-                return self.true
-            truth = self._settled(part, joined)
-            if truth is self.false:
-                return self.true
-            if truth is not self.true:
-                rest.append(part)
-        return negated if len(rest) == len(inner.parts) else self.no(self.all(*rest))
+        return one if settled is None else self.no(settled)
+
+    def _under(
+        self,
+        term: Term,
+        others: dict[Term, None],
+        joined: Mapping[Term, tuple[int, int]],
+        depth: int,
+    ) -> Term:
+        """A condition, where others hold: without what they say already."""
+        if term in others:
+            return self.true
+        if self.no(term) in others:
+            return self.false
+        settled = self._settled(term, joined)
+        self._left -= 1
+        if settled is not None or not depth or self._left < 0:
+            return settled or term
+        if term.kind == "not":
+            return self.no(self._under(term.parts[0], others, joined, depth - 1))
+        if term.kind == "and":
+            return self._conjunction_under(term, others, joined, depth - 1)
+        return term
+
+    def _conjunction_under(
+        self,
+        term: Term,
+        others: dict[Term, None],
+        joined: Mapping[Term, tuple[int, int]],
+        depth: int,
+    ) -> Term:
+        parts = [self._under(part, others, joined, depth) for part in term.terms]
+        return term if all(map(is_, parts, term.parts)) else self.all(*parts)
 
     def _settled(self, atom: Term, joined: Mapping[Term, tuple[int, int]]) -> Term | None:
         """Whether an atom is true or false where some bits of words are known."""
@@ -257,6 +276,13 @@ class Terms:
             left, right = right, left
         if right.kind == "word":
             return self._bits(left, (1 << left.width) - 1, _value(right))
+        for one, other in ((left, right), (right, left)):
+            if one.kind == "choose" and other in one.parts:
+                condition, then, otherwise = one.terms
+                return self.any(
+                    self.all(condition, self.equal(then, other)),
+                    self.all(self.no(condition), self.equal(otherwise, other)),
+                )
         return self._make("equal", tuple(sorted((left, right), key=_age)), CONDITION)
 
     def _bits(self, word: Term, mask: int, value: int) -> Term:

@@ -1,0 +1,190 @@
+"""Chains that look a packet up, split by what they look up.
+
+Thousands of rules, each for one address, and a map of these addresses are compared address by
+address: for one of them only its own rules and elements matter, and those for any address. That
+holds as long as no rule changes the address and lets the packet go on, which is proved, too.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..nft import ast as nft
+from ..nft import expressions as x
+from ..nft import statements as s
+from ..semantics.effects import View
+from ..semantics.hook import run_rules
+from ..semantics.nft import NftProgram
+from ..semantics.nft_values import evaluate_key, is_element
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from ..semantics.hook import Program
+    from ..semantics.packet import State
+    from ..semantics.terms import Term
+    from .chains import Footprint, Pairs, Part
+    from .generic import Setting
+
+#: How many values are worth the trouble.
+_FEWEST = 8
+
+#: The fields of a condition that can have one value only, and that value.
+Key = dict[str, int]
+
+
+def are_alike(pairs: Pairs, before: Part, after: Part, footprint: Footprint) -> bool:
+    """Whether two parts mean the same, for each value of the field that most rules ask for."""
+    keys = {number: _rule_key(pairs, before, number) for number in before.numbers}
+    values = defaultdict(set)
+    for key in keys.values():
+        for field, value in key.items():
+            values[field].add(value)
+    field = max(values, key=lambda one: len(values[one]), default="")
+    if len(values[field]) < _FEWEST:
+        return False
+    one = _Index.of(before, {number: key.get(field) for number, key in keys.items()})
+    other = _Index.of(
+        after,
+        {number: _rule_key(pairs, after, number).get(field) for number in after.numbers},
+        _elements(pairs, after, field),
+    )
+    footprint.reads.add(field)
+    every: list[int | None] = [*sorted(one.values | other.values), None]
+    for value in every:
+        setting = pairs.setting if value is None else pairs.setting.where(field, value)
+        ours = _run(pairs, setting, one, value, field)
+        theirs = _run(pairs, setting, other, value, field)
+        if not ours or not theirs or not pairs.never(setting.compare(ours[0], theirs[0])):
+            return False
+        footprint.add(pairs, setting, *ours)
+    return True
+
+
+@attrs.frozen
+class _Index:
+    """The rules and elements of a part by their value of a field; None is that of all the rest."""
+
+    part: Part
+    rules: Mapping[int | None, list[int]]
+    elements: Mapping[str, Mapping[int | None, list[x.Expression]]]
+
+    @classmethod
+    def of(
+        cls,
+        part: Part,
+        rules: Mapping[int, int | None],
+        elements: Mapping[str, Mapping[int | None, list[x.Expression]]] | None = None,
+    ) -> _Index:
+        by_value = defaultdict(list)
+        for number, value in rules.items():
+            by_value[value].append(number)
+        return cls(part, by_value, elements or {})
+
+    @property
+    def values(self) -> set[int]:
+        """All values that something is for."""
+        found = {*self.rules, *(value for by in self.elements.values() for value in by)}
+        return {value for value in found if value is not None}
+
+    def cell(self, value: int | None) -> Part:
+        """What matters for a value, or for all others."""
+        numbers = sorted({*self.rules.get(value, ()), *self.rules.get(None, ())})
+        program = self.part.program
+        if self.elements:
+            assert isinstance(program, NftProgram)
+            sets = dict(program.sets)
+            for name, by_value in self.elements.items():
+                own = by_value.get(value, ()) if value is not None else ()
+                elements = (*own, *by_value.get(None, ()))
+                sets[name] = attrs.evolve(sets[name], elements=elements)
+            program = attrs.evolve(program, sets=sets)
+        return attrs.evolve(self.part, program=program, numbers=numbers)
+
+
+def _run(
+    pairs: Pairs, setting: Setting, index: _Index, value: int | None, field: str
+) -> tuple[dict[str, Term], State] | None:
+    """Go through what matters for a value; None where a packet may go on with another one."""
+    terms, cell = setting.terms, index.cell(value)
+
+    def call(program: Program, chain: str, state: State, where: Term) -> Term | None:
+        known = index.part.program if program is cell.program else program
+        return pairs.call_alike(known, chain, state, where)
+
+    state = setting.start(call)
+    live, back = setting.reached, terms.false
+    for number in cell.numbers:
+        live, returned = run_rules(cell.program, cell.chain, (number,), state, live)
+        back = terms.any(back, returned)
+        kept = terms.equal(state.fields[field], setting.fields[field])
+        if not pairs.never(terms.all(live, terms.no(kept))):
+            return None
+    return {"next": live, "back": back, **setting.outcome(state)}, state
+
+
+def _rule_key(pairs: Pairs, part: Part, number: int) -> Key:
+    """The fields that a packet must have one value of to fit a rule."""
+    terms, rule = pairs.setting.terms, part.program.rules(part.chain)[number]
+    if isinstance(rule, nft.Rule) and any(_lookups(step) for step in rule.statements):
+        return {}
+    state = pairs.setting.start(lambda *_: terms.false)
+    found: list[Term] = []
+
+    def watch(seen: object, _live: Term, fits: Term) -> None:
+        if seen is rule:
+            found.append(fits)
+
+    state.watch = watch
+    part.program.rule(part.chain, number, state, pairs.setting.reached)
+    return dict(_key(found))
+
+
+def _key(conditions: Iterable[Term]) -> Iterator[tuple[str, int]]:
+    for condition in conditions:
+        for part in condition.terms if condition.kind == "and" else (condition,):
+            if part.kind == "bits":
+                word, mask, value = part.parts
+                if word.kind == "variable" and mask == (1 << word.width) - 1:
+                    yield word.parts[0], value
+
+
+def _elements(
+    pairs: Pairs, part: Part, field: str
+) -> dict[str, dict[int | None, list[x.Expression]]]:
+    """The elements of the sets that rules look up in, by their value of a field."""
+    program = part.program
+    if not isinstance(program, NftProgram):
+        return {}
+    found: dict[str, dict[int | None, list[x.Expression]]] = {}
+    for number in part.numbers:
+        for step in program.rules(part.chain)[number].statements:
+            for key, name in _lookups(step):
+                if len(program.sets[name].elements) >= _FEWEST:
+                    found[name] = _by_value(pairs, key, program.sets[name], field)
+    return found
+
+
+def _lookups(step: s.Statement) -> tuple[tuple[x.Expression, str], ...]:
+    """The keys that a step looks up in named sets, and their names."""
+    match step:
+        case s.VerdictMap(key, x.SetReference(name)) | s.Match(key, _, x.SetReference(name)):
+            return ((key, name),)
+    return ()
+
+
+def _by_value(
+    pairs: Pairs, key: x.Expression, elements: nft.Set, field: str
+) -> dict[int | None, list[x.Expression]]:
+    """A set's elements by their value of a field; None for those that any value may fit."""
+    view = View(pairs.setting.start(None), "")
+    values = evaluate_key(key, view)
+    found = defaultdict(list)
+    for element in elements.elements:
+        wanted = element.key if isinstance(element, x.Pair) else element
+        condition = is_element(values, key, wanted, view)
+        found[dict(_key((condition,))).get(field)].append(element)
+    return found
