@@ -27,6 +27,7 @@ from . import layout
 from .depth import flatten
 from .jumps import built_in_above, check_jumps
 from .rule import leaves_chain, lower_rule
+from .usual import UsualRules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -127,6 +128,10 @@ class _TableLowering:
     facts: _FamilyFacts
     sets: _SetFacts
     objects: Objects = attrs.Factory(Objects)
+    usual: UsualRules = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.usual = UsualRules(self.table.family, self.options.counters, self._context)
 
     def lower(self) -> nft.Table:
         if self.table.name not in layout.PRIORITIES:
@@ -151,6 +156,9 @@ class _TableLowering:
             self.report.add(NAME_CHANGED, f"nft knows the chain as {name}", chain.span)
         parts: list[tuple[str, list[nft.Rule]]] = [(name, [])]
         for number, rule in enumerate(chain.rules, start=1):
+            if usual := self.usual.lower(rule, hooks):
+                parts[-1][1].append(usual)
+                continue
             lowered, rest = self._rule(rule, f"{name}-{number}", hooks)
             parts[-1][1].extend(lowered)
             if rest:
@@ -177,12 +185,19 @@ class _TableLowering:
     ) -> tuple[tuple[nft.Rule, ...], str]:
         """What stands for a rule, and the helper chain that the rules behind it go to."""
         protocol = rule.protocol
-        context = Context(
+        number = protocol.value if protocol and not protocol.negated else None
+        context = self._context(hooks, number, leaves_chain(rule))
+        return lower_rule(rule, context, place, self.options.counters), context.rest
+
+    def _context(
+        self, hooks: frozenset[str], protocol: int | None, leaves: bool  # noqa: FBT001
+    ) -> Context:
+        return Context(
             family=self.table.family,
             table=self.table.name,
-            protocol=protocol.value if protocol and not protocol.negated else None,
+            protocol=protocol,
             hooks=hooks,
-            leaves_chain=leaves_chain(rule),
+            leaves_chain=leaves,
             # Without conntrack the kernel passes over nat chains (nf_nat_core.c, nf_nat_inet_fn).
             tracked=self.facts.tracked or self.table.name == "nat",
             objects=self.objects,
@@ -192,7 +207,6 @@ class _TableLowering:
             ipsets=self.sets.ipsets,
             set_users=self.sets.users,
         )
-        return lower_rule(rule, context, place, self.options.counters), context.rest
 
     def _flatten(self, chains: tuple[nft.Chain, ...]) -> tuple[nft.Chain, ...]:
         if any(found.refuses for found in self.report.diagnostics):
