@@ -57,8 +57,8 @@ def called(chain: Chain) -> list[str]:
     return [
         step.chain
         for rule in chain.rules
-        for step in rule.statements
-        if isinstance(step, s.Jump | s.Goto)
+        for step in rule.statements[-1:]  # a verdict ends its rule
+        if isinstance(step, (s.Jump, s.Goto))  # noqa: UP038 - it is quicker than a union
     ]
 
 

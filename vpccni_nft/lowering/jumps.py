@@ -13,13 +13,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..core.span import Span
-    from ..iptables.ast import Table
+    from ..iptables.ast import Rule, Table
 
 
 @attrs.frozen
 class _Call:
     chain: str
-    span: Span | None
+    rule: Rule
+
+    @property
+    def span(self) -> Span | None:
+        return self.rule.target_span
 
 
 def built_in_above(table: Table) -> dict[str, frozenset[str]]:
@@ -46,7 +50,7 @@ def check_jumps(table: Table) -> Iterator[Diagnostic]:
     built_in = {chain.name for chain in table.chains if chain.policy}
     calls = {
         chain.name: [
-            _Call(rule.target.chain, rule.target_span)
+            _Call(rule.target.chain, rule)
             for rule in chain.rules
             if isinstance(rule.target, Jump | Goto)
         ]

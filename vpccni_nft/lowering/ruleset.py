@@ -99,22 +99,14 @@ class _FamilyFacts:
 
 def _uses_conntrack(ruleset: iptables.Ruleset, family: Family) -> bool:
     """Whether these rules make the kernel track connections; a nat chain alone does not."""
-    return any(
-        any(map(_rule_uses_conntrack, _rules(table)))
-        for table in ruleset.tables
-        if table.family is family
-    )
+    rules = [rule for table in ruleset.tables if table.family is family for rule in _rules(table)]
+    nodes = {type(match) for rule in rules for match in rule.matches}
+    nodes |= {type(rule.target) for rule in rules if rule.target}
+    return any(extension_of(node).uses_conntrack for node in nodes.difference(_NOT_EXTENSIONS))
 
 
 def _rules(table: iptables.Table) -> Iterable[iptables.Rule]:
     return (rule for chain in table.chains for rule in chain.rules)
-
-
-def _rule_uses_conntrack(rule: iptables.Rule) -> bool:
-    nodes = (*rule.matches, *((rule.target,) if rule.target else ()))
-    return any(
-        extension_of(node).uses_conntrack for node in nodes if not isinstance(node, _NOT_EXTENSIONS)
-    )
 
 
 _NOT_EXTENSIONS = (iptables.Jump, iptables.Goto, iptables.UnknownMatch, iptables.UnknownTarget)

@@ -111,7 +111,9 @@ def comment(text: str) -> str:
     >>> comment('dnat name: "aws-cni"')
     "dnat name: 'aws-cni'"
     """
-    clean = "".join(char if char.isprintable() else "?" for char in text.replace('"', "'"))
+    clean = text.replace('"', "'")
+    if not clean.isprintable():
+        clean = "".join(char if char.isprintable() else "?" for char in clean)
     if len(clean.encode()) <= COMMENT_LENGTH:
         return clean
     kept = clean.encode()[: COMMENT_LENGTH - len("...")].decode("utf-8", "ignore")
