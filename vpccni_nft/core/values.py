@@ -15,6 +15,8 @@ import attrs
 
 T = TypeVar("T")
 
+_INTEGER = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+", re.ASCII)
+
 
 class Family(enum.Enum):
     """The address family of a table, by nft's name for it."""
@@ -22,25 +24,15 @@ class Family(enum.Enum):
     IP = "ip"
     IP6 = "ip6"
 
-    @property
-    def bits(self) -> int:
-        """The length of an address."""
-        return 32 if self is Family.IP else 128
-
-    @property
-    def all_ones(self) -> int:
-        """The mask of a single address."""
-        return (1 << self.bits) - 1
-
-    @property
-    def title(self) -> str:
-        """The name that people know it by."""
-        return "IPv4" if self is Family.IP else "IPv6"
-
-    @property
-    def socket_family(self) -> socket.AddressFamily:
-        """The constant that inet_pton(3) wants."""
-        return socket.AF_INET if self is Family.IP else socket.AF_INET6
+    def __init__(self, name: str) -> None:
+        #: The length of an address.
+        self.bits = 32 if name == "ip" else 128
+        #: The mask of a single address.
+        self.all_ones = (1 << self.bits) - 1
+        #: The name that people know it by.
+        self.title = "IPv4" if name == "ip" else "IPv6"
+        #: The constant that inet_pton(3) wants.
+        self.socket_family = socket.AF_INET if name == "ip" else socket.AF_INET6
 
 
 @attrs.frozen
@@ -57,7 +49,7 @@ def parse_integer(text: str, largest: int = 0xFFFFFFFF) -> int:
     >>> parse_integer("0x80"), parse_integer("017"), parse_integer("9")
     (128, 15, 9)
     """
-    if not re.fullmatch(r"0[xX][0-9a-fA-F]+|[0-9]+", text, re.ASCII):
+    if not _INTEGER.fullmatch(text):
         raise ValueError(f"“{text}” is not a number")
     # Longer than any value in a rule: int() would refuse it, or take long.
     if len(text) > 40:

@@ -122,9 +122,10 @@ def _longest_path(chains: dict[str, Chain]) -> tuple[str, ...]:
     """The longest path of jumps that starts in a base chain."""
     length: dict[str, int] = {}
     follow: dict[str, str] = {}
-    for name in _callees_first(chains):
+    calls = {name: called(chain) for name, chain in chains.items()}
+    for name in _callees_first(calls):
         length[name] = 1
-        for target in called(chains[name]):
+        for target in calls[name]:
             if length[target] + 1 > length[name]:
                 length[name] = length[target] + 1
                 follow[name] = target
@@ -135,11 +136,11 @@ def _longest_path(chains: dict[str, Chain]) -> tuple[str, ...]:
     return tuple(path)
 
 
-def _callees_first(chains: dict[str, Chain]) -> Iterable[str]:
+def _callees_first(calls: dict[str, list[str]]) -> Iterable[str]:
     """The chains in an order in which each comes after all that it calls; no recursion."""
     done: set[str] = set()
     order: list[str] = []
-    stack = [(name, False) for name in reversed(chains)]
+    stack = [(name, False) for name in reversed(calls)]
     while stack:
         name, all_called = stack.pop()
         if all_called:
@@ -147,5 +148,5 @@ def _callees_first(chains: dict[str, Chain]) -> Iterable[str]:
         elif name not in done:
             done.add(name)
             stack.append((name, True))
-            stack += ((target, False) for target in called(chains[name]))
+            stack += ((target, False) for target in calls[name])
     return order

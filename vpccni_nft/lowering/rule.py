@@ -116,20 +116,18 @@ def _action(rule: iptables.Rule, context: Context) -> Statements:
 
 def lower_target(target: iptables.Target, context: Context) -> Statements:
     """What stands for a target."""
-    match target:
-        case iptables.Jump(chain):
-            return (s.Jump(names.spell(chain)),)
-        case iptables.Goto(chain):
-            return (s.Goto(names.spell(chain)),)
-        case iptables.UnknownTarget(name):
-            raise Problem(UNKNOWN_TARGET, f"the target {name} is not known")
-        case _:
-            return extension_of(target).lower(target, context)
+    if isinstance(target, iptables.Jump):
+        return (s.Jump(names.spell(target.chain)),)
+    if isinstance(target, iptables.Goto):
+        return (s.Goto(names.spell(target.chain)),)
+    if isinstance(target, iptables.UnknownTarget):
+        raise Problem(UNKNOWN_TARGET, f"the target {target.name} is not known")
+    return extension_of(target).lower(target, context)
 
 
 def leaves_chain(rule: iptables.Rule) -> bool:
     """Whether the target acts on the chain that the rule stands in, so that it cannot move."""
-    return isinstance(rule.target, Return | iptables.Goto)
+    return isinstance(rule.target, (Return, iptables.Goto))  # noqa: UP038 - quicker than a union
 
 
 def _comment(rule: iptables.Rule, context: Context) -> str:

@@ -100,9 +100,15 @@ class _FamilyFacts:
 def _uses_conntrack(ruleset: iptables.Ruleset, family: Family) -> bool:
     """Whether these rules make the kernel track connections; a nat chain alone does not."""
     rules = [rule for table in ruleset.tables if table.family is family for rule in _rules(table)]
-    nodes = {type(match) for rule in rules for match in rule.matches}
-    nodes |= {type(rule.target) for rule in rules if rule.target}
-    return any(extension_of(node).uses_conntrack for node in nodes.difference(_NOT_EXTENSIONS))
+    nodes: dict[type, iptables.Match | iptables.Target] = {
+        type(match): match for rule in rules for match in rule.matches
+    }
+    nodes |= {type(rule.target): rule.target for rule in rules if rule.target}
+    return any(
+        extension_of(node).uses_conntrack
+        for node in nodes.values()
+        if not isinstance(node, _NOT_EXTENSIONS)
+    )
 
 
 def _rules(table: iptables.Table) -> Iterable[iptables.Rule]:

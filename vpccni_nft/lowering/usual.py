@@ -160,8 +160,9 @@ class UsualRules:
             statements = tuple(lower(*given))
         except (Problem, _AsksForMoreError):
             return None
-        if not all(isinstance(step, s.Statement) for step in statements):
-            return None
+        for step in statements:
+            if not isinstance(step, s.Statement):
+                return None
         return _Lowered(statements, self._shape(statements))  # type: ignore[arg-type]
 
     def _shape(self, statements: Sequence[Piece]) -> int:
@@ -182,15 +183,10 @@ def _lower_field(name: str, value: Any, family: Family) -> Sequence[s.Match]:
 
 def _told_apart(step: Piece) -> object:
     """All of a statement that ``without_implied_protocol`` and ``kept_apart`` look at."""
-    match step:
-        case s.Match(left, operator, x.Protocol() as protocol):
-            return left, operator, protocol
-        case s.Match(left, operator, right):
-            return left, operator, type(right)
-        case s.VerdictMap(key):
-            return s.VerdictMap, key
-        case _:
-            return type(step)
+    if isinstance(step, s.Match):
+        right = step.right
+        return step.left, step.operator, right if isinstance(right, x.Protocol) else type(right)
+    return (s.VerdictMap, step.key) if isinstance(step, s.VerdictMap) else type(step)
 
 
 def _left_out(

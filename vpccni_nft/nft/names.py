@@ -114,7 +114,7 @@ def comment(text: str) -> str:
     clean = text.replace('"', "'")
     if not clean.isprintable():
         clean = "".join(char if char.isprintable() else "?" for char in clean)
-    if len(clean.encode()) <= COMMENT_LENGTH:
+    if len(clean) <= COMMENT_LENGTH and len(clean.encode()) <= COMMENT_LENGTH:
         return clean
     kept = clean.encode()[: COMMENT_LENGTH - len("...")].decode("utf-8", "ignore")
     return f"{kept}..."

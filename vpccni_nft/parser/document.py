@@ -29,14 +29,14 @@ from ..extensions.words import unquote
 from ..iptables import ast
 from .line import LineBuilder
 from .rules import KnownRules
-from .shapes import Line, Shapes
+from .shapes import Shapes, whole_line
 from .syntax import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..core.diagnostics import Code
-    from .shapes import Key, Shape
+    from .shapes import Key, Line, Shape
 
 #: iptables-restore reads no longer line (xshared.c and iptables-restore.c: a buffer of 10240).
 LINE_LENGTH = 10240
@@ -107,14 +107,15 @@ class _Reader:
     current: _TableDraft | None = None
     header: tuple[str, Family] | None = None  #: the remark that speaks of the next tables
     group: int = 0
+    counters: dict[str, ast.Counters] = attrs.Factory(dict)  #: those of chains, by their text
     shapes: Shapes = attrs.Factory(Shapes)
-    known: KnownRules = attrs.Factory(lambda self: KnownRules(self.source, None), takes_self=True)
+    known: KnownRules = attrs.Factory(lambda: KnownRules(None))
 
     def read(self, number: int, text: str) -> None:
         """Take one line that is not blank."""
         if len(text) > LINE_LENGTH:
             message = f"the line has {len(text)} characters; iptables reads {LINE_LENGTH} at most"
-            whole = Line(self.source, number, ()).whole
+            whole = whole_line(self.source, number)
             self.unreadable.append(Diagnostic(SYNTAX, message, whole))
             return
         try:
@@ -125,6 +126,8 @@ class _Reader:
         try:
             if shape.kind == "rule":
                 self._rule(shape, line, key)
+            elif shape.kind == "chain":
+                self._chain(shape, line)
             else:
                 getattr(self, f"_{shape.kind}")(shape, line)
         except Problem as problem:
@@ -184,13 +187,20 @@ class _Reader:
             raise Problem(BAD_STRUCTURE, "a chain without a table before it", span=whole)
         name, policy = line.words[:2]
         counters = shape.words[2]
-        builder = LineBuilder(line, self.diagnostics)
         chain = _ChainDraft(
             _parse_policy(policy, whole),
-            None if counters is None else builder.bracketed_counters(counters),
+            None if counters is None else self._counters(line, counters),
             whole,
         )
         self._declare(self.current, name[1:], chain)
+
+    def _counters(self, line: Line, place: int) -> ast.Counters:
+        text = line.words[place]
+        known = self.counters.get(text)
+        if known is None:
+            known = LineBuilder(line, self.diagnostics).bracketed_counters(place)
+            self.counters[text] = known
+        return known
 
     def _policy(self, shape: Shape, line: Line) -> None:
         whole = line.whole
@@ -216,7 +226,9 @@ class _Reader:
     def _rule(self, shape: Shape, line: Line, key: Key | None) -> None:
         whole = line.whole
         draft = self.current or self._listing(whole)
-        found = key and self._known_rules(draft).rule(key, shape, line.words, whole)
+        if self.known.family is not draft.family:
+            self.known = KnownRules(draft.family)
+        found = self.known.rule(key, shape, line) if key else None
         name, rule = found or LineBuilder(line, self.diagnostics, draft.evidence).rule(shape)
         if name not in draft.chains:
             raise Problem(
@@ -226,11 +238,6 @@ class _Reader:
                 hint="is the beginning of the dump missing?",
             )
         draft.chains[name].rules.append(rule)
-
-    def _known_rules(self, draft: _TableDraft) -> KnownRules:
-        if self.known.family is not draft.family:
-            self.known = KnownRules(self.source, draft.family)
-        return self.known
 
     def _listing(self, span: Span) -> _TableDraft:
         """The table of iptables -S lines, which have no line for it."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ..core.diagnostics import Problem
-from ..core.span import Span, WordPlaces
+from ..core.span import WordPlaces
 from ..extensions.options import Evidence
 from ..extensions.words import unquote
 from ..iptables import ast
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ..core.diagnostics import Diagnostic
-    from ..core.span import Source
     from ..core.values import Family
     from .shapes import Key, Shape
 
@@ -36,6 +35,11 @@ MOST_NODES = 1 << 17
 Nodes = dict[object, Any]
 
 
+#: How one part of a rule is found: the words of the part that are no part of its shape, the nodes
+#: by these, and the part.
+Step = tuple["Callable[[Sequence[str]], object]", Nodes, Part]
+
+
 class WordsAlone(Line):
     """Words that stand nowhere: whoever reads them is told of problems, but not of their places."""
 
@@ -44,19 +48,10 @@ class WordsAlone(Line):
 
 
 @attrs.frozen
-class _Step:
-    """How one part of a rule is found."""
-
-    part: Part
-    values: Callable[[Sequence[str]], object]  #: the words of the part that are in no shape
-    nodes: Nodes
-
-
-@attrs.frozen
 class _Plan:
     """How rules of one shape are put together."""
 
-    steps: tuple[_Step, ...]  #: of the fields, then of the matches
+    steps: tuple[Step, ...]  #: of the fields, then of the matches
     fields: tuple[str, ...]
     places: WordPlaces
     chain: int
@@ -64,41 +59,39 @@ class _Plan:
 
 
 class KnownRules:
-    """The rules of tables of one family; each table's family is known before its rules."""
+    """The rules of tables whose remark tells this family."""
 
-    def __init__(self, source: Source, family: Family | None) -> None:
+    def __init__(self, family: Family | None) -> None:
         self.family = family
-        self._source = source
         self._plans: dict[Key, _Plan | None] = {}
         self._nodes: dict[tuple[str, Key], Nodes] = {}
 
-    def rule(
-        self, key: Key, shape: Shape, words: Sequence[str], span: Span
-    ) -> tuple[str, ast.Rule] | None:
+    def rule(self, key: Key, shape: Shape, line: Line) -> tuple[str, ast.Rule] | None:
         """The name of a rule's chain and the rule; None where it has to be built word by word."""
         plan = self._plans.get(key)
         if plan is None:
-            if key in self._plans or len(self._plans) >= MOST_NODES:
+            if key in self._plans:
                 return None
             plan = self._plans[key] = self._plan(key, shape)
             if plan is None:
                 return None
+        words = line.words
         found = []
-        for step in plan.steps:
-            values = step.values(words)
-            node = step.nodes.get(values)
+        for values_of, nodes, part in plan.steps:
+            values = values_of(words)
+            node = nodes.get(values)
             if node is None:
-                node = self._build(step.part, words)
+                node = self._build(part, line)
                 if node is None:
                     return None
-                if len(step.nodes) < MOST_NODES:
-                    step.nodes[values] = node
+                if len(nodes) < MOST_NODES:
+                    nodes[values] = node
             found.append(node)
         fields = plan.fields
         rule = ast.Rule(
             **dict(zip(fields, found, strict=False)),
             matches=tuple(found[len(fields) :]),
-            span=span,
+            span=line.whole,
             places=plan.places,
             protocol_name="" if plan.protocol is None else unquote(words[plan.protocol]),
         )
@@ -127,20 +120,17 @@ class KnownRules:
             protocol.options[0].values[0] if protocol else None,
         )
 
-    def _step(self, key: Key, part: Part) -> _Step:
+    def _step(self, key: Key, part: Part) -> Step:
         own = key[part.first : part.last + 1]
         values = [part.first + place for place, word in enumerate(own) if is_value(word)]
-        return _Step(
-            part,
-            itemgetter(*values) if values else _no_value,
-            self._nodes.setdefault((part.kind, own), {}),
-        )
+        nodes = self._nodes.setdefault((part.kind, own), {})
+        return itemgetter(*values) if values else _no_value, nodes, part
 
-    def _build(self, part: Part, words: Sequence[str]) -> Any:
+    def _build(self, part: Part, line: Line) -> Any:
         """A part's node, or None where it has a problem or speaks of another family."""
         problems: list[Diagnostic] = []
         evidence = Evidence()
-        builder = LineBuilder(WordsAlone(self._source, 0, words), problems, evidence)
+        builder = LineBuilder(WordsAlone(line.whole, line.words), problems, evidence)
         try:
             node = builder.node(part)
         except Problem:

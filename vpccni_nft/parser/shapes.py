@@ -79,8 +79,7 @@ class Shape:
 class Line:
     """One line and its words."""
 
-    source: Source
-    number: int
+    whole: Span  #: without the blanks around it
     words: Sequence[str]
     starts: Sequence[int] = ()  #: the column of each word; empty where single blanks part them
 
@@ -92,15 +91,7 @@ class Line:
         else:
             start = 1 + sum(len(word) + 1 for word in self.words[:first])
             end = start + len(" ".join(self.words[first : last + 1]))
-        return Span(self.source, self.number, start, end)
-
-    @property
-    def whole(self) -> Span:
-        """The line, without the blanks around it."""
-        text = self.source.lines[self.number - 1]
-        stripped = text.strip()
-        start = text.find(stripped) + 1
-        return Span(self.source, self.number, start, start + len(stripped))
+        return Span(self.whole.source, self.whole.line, start, end)
 
 
 class Shapes:
@@ -133,16 +124,17 @@ class Shapes:
         """
         words = split_words(text) if text.strip() == text else None
         if words is None:
-            return (*_plain(source, number, line_parser().parse(text)), None)
+            return (*_plain(whole_line(source, number), line_parser().parse(text)), None)
         key = self.key(words)
-        if shape := self._known.get(key):
-            return shape, Line(source, number, words), key
-        tree = line_parser().parse(text)
-        places = _places_of(tree, words)
-        if places is None or len(self._known) >= MOST_SHAPES:
-            return (*_plain(source, number, tree), None)
-        self._known[key] = shape = _shape(tree, places)
-        return shape, Line(source, number, words), key
+        whole = Span(source, number, 1, len(text) + 1)
+        shape = self._known.get(key)
+        if shape is None:
+            tree = line_parser().parse(text)
+            places = _places_of(tree, words)
+            if places is None or len(self._known) >= MOST_SHAPES:
+                return (*_plain(whole, tree), None)
+            self._known[key] = shape = _shape(tree, places)
+        return shape, Line(whole, words), key
 
 
 def is_value(word: str) -> bool:
@@ -160,12 +152,20 @@ def _class(word: str) -> str:
     return word
 
 
-def _plain(source: Source, number: int, tree: Branch) -> tuple[Shape, Line]:
+def whole_line(source: Source, number: int) -> Span:
+    """A line without the blanks around it."""
+    text = source.lines[number - 1]
+    stripped = text.strip()
+    start = text.find(stripped) + 1
+    return Span(source, number, start, start + len(stripped))
+
+
+def _plain(whole: Span, tree: Branch) -> tuple[Shape, Line]:
     """A line's shape where its words are the tokens of its tree, wherever they stand."""
     tokens = list(_tokens(tree))
     starts = [token.column or 1 for token in tokens]
     shape = _shape(tree, {start: place for place, start in enumerate(starts)})
-    return shape, Line(source, number, [str(token) for token in tokens], starts)
+    return shape, Line(whole, [str(token) for token in tokens], starts)
 
 
 def _places_of(tree: Branch, words: Sequence[str]) -> dict[int, int] | None:
