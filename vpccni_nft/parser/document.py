@@ -109,7 +109,9 @@ class _Reader:
     group: int = 0
     counters: dict[str, ast.Counters] = attrs.Factory(dict)  #: those of chains, by their text
     shapes: Shapes = attrs.Factory(Shapes)
-    known: KnownRules = attrs.Factory(lambda: KnownRules(None))
+    known: KnownRules = attrs.Factory(
+        lambda self: KnownRules(None, self.shapes), takes_self=True
+    )
 
     def read(self, number: int, text: str) -> None:
         """Take one line that is not blank."""
@@ -117,6 +119,8 @@ class _Reader:
             message = f"the line has {len(text)} characters; iptables reads {LINE_LENGTH} at most"
             whole = whole_line(self.source, number)
             self.unreadable.append(Diagnostic(SYNTAX, message, whole))
+            return
+        if self._read_likely(number, text):
             return
         try:
             shape, line, key = self.shapes.read(self.source, number, text)
@@ -132,6 +136,20 @@ class _Reader:
                 getattr(self, f"_{shape.kind}")(shape, line)
         except Problem as problem:
             self.diagnostics.append(problem.at(line.whole))
+
+    def _read_likely(self, number: int, text: str) -> bool:
+        """Take a rule of a shape that is likely here; False where it is anything else."""
+        draft = self.current
+        if not draft or draft.family is not self.known.family or text[-1].isspace():
+            return False
+        planned = self.known.likely(text)
+        if planned is None:
+            return False
+        found = self.known.rule(*planned, Span(self.source, number, 1, len(text) + 1))
+        if found is None or found[0] not in draft.chains:
+            return False
+        draft.chains[found[0]].rules.append(found[1])
+        return True
 
     # One method a kind of line; the names are the grammar's.
 
@@ -227,8 +245,9 @@ class _Reader:
         whole = line.whole
         draft = self.current or self._listing(whole)
         if self.known.family is not draft.family:
-            self.known = KnownRules(draft.family)
-        found = self.known.rule(key, shape, line) if key else None
+            self.known = KnownRules(draft.family, self.shapes)
+        planned = self.known.plan(key, shape, line) if key else None
+        found = planned and self.known.rule(*planned, whole)
         name, rule = found or LineBuilder(line, self.diagnostics, draft.evidence).rule(shape)
         if name not in draft.chains:
             raise Problem(

@@ -87,7 +87,7 @@ class LineBuilder:
             case "bracketed":
                 return self.bracketed_counters(*part.words)
             case _:
-                return self._base(part.kind, self._option(part.options[0]))
+                return self._base(part.kind, self.option(part.options[0]))
 
     def _add(self, rule: _Draft, part: Part) -> None:
         """Give a part to its rule."""
@@ -100,7 +100,7 @@ class LineBuilder:
             rule.target = self.node(part)
             rule.target_place = self._place(part)
         elif part.kind == "stray":
-            option = self._option(part.options[0])
+            option = self.option(part.options[0])
             raise Problem(
                 UNKNOWN_OPTION,
                 f"{option.name} belongs to no match",
@@ -115,7 +115,7 @@ class LineBuilder:
     def _add_base(self, rule: _Draft, part: Part) -> None:
         """One option of the base specification; the part's kind is a field of the rule."""
         if part.kind in rule.base:
-            option = self._option(part.options[0])
+            option = self.option(part.options[0])
             raise Problem(BAD_OPTION, f"{option.name} stands here twice", span=option.span)
         value = self.node(part)
         if part.kind == "protocol":
@@ -148,7 +148,7 @@ class LineBuilder:
         """Give the options to the extension's room; keep the words where there is no room."""
         name = part.words[0]
         word = self.line.words[name]
-        options = tuple(map(self._option, part.options))
+        options = tuple(map(self.option, part.options))
         span = self._part_span(part)
         extension = registry.get(unquote(word))
         try:
@@ -167,7 +167,7 @@ class LineBuilder:
             words = tuple(self.line.words[name + 1 : part.last + 1])
             return unknown(word, words)  # type: ignore[call-arg]
 
-    def _option(self, shape: OptionShape) -> Option:
+    def option(self, shape: OptionShape) -> Option:
         """An option with its words."""
         return Option(
             self.line.words[shape.name],

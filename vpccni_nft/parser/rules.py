@@ -4,18 +4,23 @@ What a part of a rule says depends on its words alone. So each is built once, an
 give the same node again: a node of a cluster says ``-m statistic`` or ``-p tcp`` thousands of
 times. What has a problem is never kept; its line is built word by word, by ``LineBuilder``, which
 tells where the problem stands.
+
+The rules of a dump follow one another in the same order of shapes again and again. So a line is
+first held against the patterns of the shapes that followed the last one before.
 """
 
 from __future__ import annotations
 
-from operator import itemgetter
+import re
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from ..core.diagnostics import Problem
 from ..core.span import WordPlaces
-from ..extensions.options import Evidence
+from ..core.values import Negatable, Network
+from ..extensions import MATCHES, TARGETS
+from ..extensions.options import Evidence, Option, Options, Word
 from ..extensions.words import unquote
 from ..iptables import ast
 from .line import TARGET_KINDS, LineBuilder
@@ -25,19 +30,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ..core.diagnostics import Diagnostic
+    from ..core.span import Span
     from ..core.values import Family
-    from .shapes import Key, Shape
+    from .shapes import Key, Shape, Shapes
 
 #: Nodes of one kind that are kept.
 MOST_NODES = 1 << 17
 
+#: Shapes that a line is held against before its own is looked for.
+MOST_FOLLOWERS = 3
+
 #: The nodes of the parts with the same options, by the values of these.
 Nodes = dict[object, Any]
-
-
-#: How one part of a rule is found: the words of the part that are no part of its shape, the nodes
-#: by these, and the part.
-Step = tuple["Callable[[Sequence[str]], object]", Nodes, Part]
 
 
 class WordsAlone(Line):
@@ -48,57 +52,96 @@ class WordsAlone(Line):
 
 
 @attrs.frozen
+class _Hole:
+    """A part whose node depends on values."""
+
+    place: int  #: among the nodes of the rule
+    first: int  #: its values among those of the line
+    last: int
+    nodes: Nodes
+    make: Callable[[tuple[str, ...]], Any]
+
+
+@attrs.frozen(eq=False)
 class _Plan:
     """How rules of one shape are put together."""
 
-    steps: tuple[Step, ...]  #: of the fields, then of the matches
-    fields: tuple[str, ...]
+    pattern: re.Pattern[str] | None  #: lines of this shape, with a group for each value
+    values: tuple[int, ...]  #: the places of the values among the words
+    nodes: list[Any]  #: those that depend on no value, each in its place; None for the others
+    holes: tuple[_Hole, ...]
+    fields: tuple[str, ...]  #: what the first nodes are; the others are matches
     places: WordPlaces
-    chain: int
-    protocol: int | None
+    chain: Callable[[Sequence[str]], str]
+    protocol_name: Callable[[Sequence[str]], str]
+    followers: list[_Plan] = attrs.Factory(list)  #: the plans of the lines behind, latest first
 
 
 class KnownRules:
     """The rules of tables whose remark tells this family."""
 
-    def __init__(self, family: Family | None) -> None:
+    def __init__(self, family: Family | None, shapes: Shapes) -> None:
         self.family = family
+        self._shapes = shapes
         self._plans: dict[Key, _Plan | None] = {}
         self._nodes: dict[tuple[str, Key], Nodes] = {}
+        self._last: _Plan | None = None
 
-    def rule(self, key: Key, shape: Shape, line: Line) -> tuple[str, ast.Rule] | None:
-        """The name of a rule's chain and the rule; None where it has to be built word by word."""
-        plan = self._plans.get(key)
+    def likely(self, text: str) -> tuple[_Plan, tuple[str, ...]] | None:
+        """A line's plan and its values, where it is of a shape that followed the last one."""
+        last = self._last
+        if last is None:
+            return None
+        for plan in last.followers:
+            found = plan.pattern and plan.pattern.fullmatch(text)
+            if found:
+                values = found.groups()
+                if not self._shapes.spelt_out.isdisjoint(values):
+                    return None
+                self._last = plan
+                return plan, values
+        return None
+
+    def plan(self, key: Key, shape: Shape, line: Line) -> tuple[_Plan, tuple[str, ...]] | None:
+        """The same by the line's shape; None where a rule has to be built word by word."""
+        if key not in self._plans:
+            self._plans[key] = self._make_plan(key, shape, line.words)
+        plan = self._plans[key]
         if plan is None:
-            if key in self._plans:
-                return None
-            plan = self._plans[key] = self._plan(key, shape)
-            if plan is None:
-                return None
-        words = line.words
-        found = []
-        for values_of, nodes, part in plan.steps:
-            values = values_of(words)
-            node = nodes.get(values)
+            return None
+        if last := self._last:
+            others = [other for other in last.followers if other is not plan]
+            last.followers[:] = [plan, *others][:MOST_FOLLOWERS]
+        self._last = plan
+        return plan, tuple([line.words[place] for place in plan.values])
+
+    def rule(
+        self, plan: _Plan, values: tuple[str, ...], whole: Span
+    ) -> tuple[str, ast.Rule] | None:
+        """The name of a rule's chain and the rule; None where it has a problem."""
+        found = plan.nodes.copy()
+        for hole in plan.holes:
+            own = values[hole.first : hole.last]
+            node = hole.nodes.get(own)
             if node is None:
-                node = self._build(part, line)
+                node = hole.make(own)
                 if node is None:
                     return None
-                if len(nodes) < MOST_NODES:
-                    nodes[values] = node
-            found.append(node)
+                if len(hole.nodes) < MOST_NODES:
+                    hole.nodes[own] = node
+            found[hole.place] = node
         fields = plan.fields
         rule = ast.Rule(
             **dict(zip(fields, found, strict=False)),
             matches=tuple(found[len(fields) :]),
-            span=line.whole,
+            span=whole,
             places=plan.places,
-            protocol_name="" if plan.protocol is None else unquote(words[plan.protocol]),
+            protocol_name=plan.protocol_name(values),
         )
-        return unquote(words[plan.chain]), rule
+        return plan.chain(values), rule
 
-    def _plan(self, key: Key, shape: Shape) -> _Plan | None:
-        """None where some part contradicts another one, or belongs to none."""
+    def _make_plan(self, key: Key, shape: Shape, words: Sequence[str]) -> _Plan | None:
+        """None where some part contradicts another one, belongs to none, or has a problem."""
         bracketed, chain = shape.words
         assert chain is not None
         parts = shape.parts
@@ -108,40 +151,106 @@ class KnownRules:
         others = {_field(part): part for part in parts if part.kind != "match"}
         if len(matches) + len(others) < len(parts) or "stray" in others:
             return None
+        values = tuple(place for place, word in enumerate(key) if is_value(word))
+        nodes: list[Any] = []
+        holes = []
+        for part in (*others.values(), *matches):
+            own = [at for at, place in enumerate(values) if part.first <= place <= part.last]
+            make = self._maker(part, words, tuple(values[at] for at in own))
+            node = None if own else make(())
+            if own:
+                known = self._nodes.setdefault((part.kind, key[part.first : part.last + 1]), {})
+                holes.append(_Hole(len(nodes), own[0], own[-1] + 1, known, make))
+            elif node is None:
+                return None
+            nodes.append(node)
         target, protocol = others.get("target"), others.get("protocol")
         return _Plan(
-            tuple(self._step(key, part) for part in (*others.values(), *matches)),
+            _pattern(key, words),
+            values,
+            nodes,
+            tuple(holes),
             tuple(others),
             WordPlaces(
                 tuple((part.first, part.last) for part in matches),
                 (target.first, target.last) if target else None,
             ),
-            chain,
-            protocol.options[0].values[0] if protocol else None,
+            _reader(words, values, chain),
+            _reader(words, values, protocol.options[0].values[0] if protocol else None),
         )
 
-    def _step(self, key: Key, part: Part) -> Step:
-        own = key[part.first : part.last + 1]
-        values = [part.first + place for place, word in enumerate(own) if is_value(word)]
-        nodes = self._nodes.setdefault((part.kind, own), {})
-        return itemgetter(*values) if values else _no_value, nodes, part
+    def _maker(
+        self, part: Part, words: Sequence[str], places: tuple[int, ...]
+    ) -> Callable[[tuple[str, ...]], Any]:
+        """What makes a part's node from the values at these places."""
+        if len(places) == 1:
+            if part.kind in {"jump", "goto"}:
+                jump = ast.Jump if part.kind == "jump" else ast.Goto
+                return lambda values: jump(unquote(values[0]))
+            if part.kind in {"source", "destination"}:
+                return self._network_maker(negated=part.options[0].negated)
+            if part.kind in {"match", "target"} and part.words[0] not in places:
+                return self._extension_maker(part, words, places[0])
+        return self._plain_maker(part, words, places)
 
-    def _build(self, part: Part, line: Line) -> Any:
-        """A part's node, or None where it has a problem or speaks of another family."""
-        problems: list[Diagnostic] = []
-        evidence = Evidence()
-        builder = LineBuilder(WordsAlone(line.whole, line.words), problems, evidence)
-        try:
-            node = builder.node(part)
-        except Problem:
-            return None
-        if problems or any(family is not self.family for family, _ in evidence.families):
-            return None
-        return node
+    def _plain_maker(
+        self, part: Part, words: Sequence[str], places: tuple[int, ...]
+    ) -> Callable[[tuple[str, ...]], Any]:
+        def make(values: tuple[str, ...]) -> Any:
+            own = list(words)
+            for place, value in zip(places, values, strict=True):
+                own[place] = value
+            problems: list[Diagnostic] = []
+            evidence = Evidence()
+            try:
+                node = LineBuilder(WordsAlone(None, own), problems, evidence).node(part)  # type: ignore[arg-type]
+            except Problem:
+                return None
+            return None if problems or not self._fits(evidence) else node
 
+        return make
 
-def _no_value(_words: Sequence[str]) -> tuple[()]:
-    return ()
+    def _network_maker(self, *, negated: bool) -> Callable[[tuple[str, ...]], Any]:
+        family = self.family
+
+        def make(values: tuple[str, ...]) -> Any:
+            try:
+                network = Network.parse(unquote(values[0]))
+            except ValueError:
+                return None
+            return Negatable(network, negated) if network.family is family else None
+
+        return make
+
+    def _extension_maker(
+        self, part: Part, words: Sequence[str], place: int
+    ) -> Callable[[tuple[str, ...]], Any]:
+        """The same as the plain maker, for an option with one value; the others are made once."""
+        name = words[part.words[0]]
+        extension = (MATCHES if part.kind == "match" else TARGETS).get(name)
+        changing = [option for option in part.options if option.values == (place,)]
+        if not extension or len(changing) != 1 or any(option.foreign for option in part.options):
+            return self._plain_maker(part, words, (place,))
+        builder = LineBuilder(WordsAlone(None, words), [])  # type: ignore[arg-type]
+        options = [builder.option(option) for option in part.options]
+        at = part.options.index(changing[0])
+        option, negated = options[at].name, options[at].negated
+        build = extension.build
+
+        def make(values: tuple[str, ...]) -> Any:
+            evidence = Evidence()
+            options[at] = Option(option, (Word(unquote(values[0])),), negated)
+            try:
+                node = build(Options(name, tuple(options), None, evidence))
+            except Problem:
+                return None
+            return node if self._fits(evidence) else None
+
+        return make
+
+    def _fits(self, evidence: Evidence) -> bool:
+        """Whether no address contradicts the table; else it is kept where each of them stands."""
+        return all(family is self.family for family, _ in evidence.families)
 
 
 def _field(part: Part) -> str:
@@ -149,3 +258,37 @@ def _field(part: Part) -> str:
     if part.kind in TARGET_KINDS:
         return "target"
     return "counters" if part.kind == "bracketed" else part.kind
+
+
+def _reader(
+    words: Sequence[str], values: tuple[int, ...], place: int | None
+) -> Callable[[Sequence[str]], str]:
+    """What reads one word of a rule from its values."""
+    if place in values:
+        at = values.index(place)
+        return lambda values: unquote(values[at])
+    word = "" if place is None else unquote(words[place])
+    return lambda _values: word
+
+
+def _pattern(key: Key, words: Sequence[str]) -> re.Pattern[str] | None:
+    """What lines with such words fit, the values as groups; None where a value looks odd."""
+    parts = [
+        _value_pattern(own, word) if is_value(own) else re.escape(word)
+        for own, word in zip(key, words, strict=True)
+    ]
+    return None if "" in parts else re.compile(" ".join(parts))
+
+
+def _value_pattern(own: str, word: str) -> str:
+    """What values of the same class fit. A word that the grammar spells out fits as well."""
+    if own == " [":
+        return r"(\[[0-9]+:[0-9]+\])"
+    if own:
+        return ""
+    if re.fullmatch(r'"[^"\\]*"', word):
+        return r'("[^"\\]*")'
+    for form in (r'[^ \t"!\[:#*-][^ \t"]*', r'\[[^ \t"]*[^ \t"\]]'):
+        if re.fullmatch(form, word):
+            return f"({form})"
+    return ""

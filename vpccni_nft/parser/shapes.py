@@ -107,6 +107,9 @@ class Shapes:
             if isinstance(terminal.pattern, PatternStr)
         }
 
+        #: Words that no value is.
+        self.spelt_out = frozenset(self._classes)
+
     def __len__(self) -> int:
         return len(self._known)
 
