@@ -56,13 +56,20 @@ class _Lowered:
     comment: str = ""
 
 
+#: What is lowered already, by id: the ruleset keeps the nodes.
+Known = dict[int, _Lowered]
+
+
 @attrs.frozen
 class _Place:
     """Where rules stand that lower alike."""
 
     context: Context
-    parts: dict[int, _Lowered | None] = attrs.Factory(dict)  #: by id: the ruleset keeps the nodes
+    known: Known = attrs.Factory(dict)
 
+
+#: The places under some hooks, by the protocol and whether the target leaves the chain.
+Places = dict[tuple[int | None, bool], _Place]
 
 _base_of = attrgetter(*FIELDS)
 
@@ -70,100 +77,122 @@ _base_of = attrgetter(*FIELDS)
 class UsualRules:
     """The usual rules of one table, with what is known so far.
 
-    ``place`` makes a context from the hooks, the protocol, and whether the target leaves the chain.
+    ``make_context`` takes the hooks, the protocol, and whether the target leaves the chain.
     """
 
     def __init__(
         self,
         family: Family,
         counters: CounterMode,
-        place: Callable[[frozenset[str], int | None, bool], Context],
+        make_context: Callable[[frozenset[str], int | None, bool], Context],
     ) -> None:
         self._family = family
         self._counters = counters
-        self._make_context = place
-        self._places: dict[tuple[frozenset[str], int | None, bool], _Place] = {}
-        self._fields: tuple[dict[int, _Lowered | None], ...] = tuple({} for _ in FIELDS)
-        self._counted: dict[int, _Lowered | None] = {}
+        self._make_context = make_context
+        self._places: dict[frozenset[str], Places] = {}
+        self._fields: tuple[Known, ...] = tuple({} for _ in FIELDS)
+        self._counted: Known = {}
         self._shapes: dict[object, int] = {}
         self._left_out: dict[tuple[int, ...], frozenset[int] | None] = {}
 
     def lower(self, rule: iptables.Rule, hooks: frozenset[str]) -> nft.Rule | None:
         """The rule that stands for this one; None where it is not a usual one."""
-        protocol = rule.protocol
-        number = None if protocol is None or protocol.negated else protocol.value
-        where = hooks, number, leaves_chain(rule)
-        place = self._places.get(where)
-        if place is None:
-            place = self._places[where] = _Place(_alone(self._make_context(*where)))
-        found: list[_Lowered | None] = []
-        for name, known, value in zip(FIELDS, self._fields, _base_of(rule), strict=True):
-            if value is not None:
-                key = id(value)
-                if key not in known:
-                    known[key] = self._attempt(_lower_field, name, value, self._family)
-                found.append(known[key])
-        comment = ""
-        known = place.parts
-        for match in rule.matches:
-            key = id(match)
-            if key not in known:
-                known[key] = self._lower_match(match, place.context)
-            part = known[key]
-            if part is None or (comment and part.comment):
-                return None
-            comment = comment or part.comment
-            found.append(part)
-        conditions = len(found)
-        if self._counters is not CounterMode.NONE:
-            key = id(rule.counters)
-            if key not in self._counted:
-                self._counted[key] = self._attempt(lower_counter, rule, self._counters)
-            found.append(self._counted[key])
-        if target := rule.target:
-            key = id(target)
-            if key not in known:
-                known[key] = self._attempt(lower_target, target, place.context)
-            found.append(known[key])
-        return self._rule(found, conditions, comment, rule.span)
-
-    def _rule(
-        self, parts: Sequence[_Lowered | None], conditions: int, comment: str, origin: Span | None
-    ) -> nft.Rule | None:
-        """Put the parts together; so many of them are conditions."""
+        known = self._place(rule, hooks).known
         statements: list[s.Statement] = []
-        shapes = [conditions]
-        for part in parts:
+        shapes = []
+        comment = ""
+        for fields, value in zip(self._fields, _base_of(rule), strict=True):
+            if value is not None:
+                part = fields.get(id(value)) or self._learn_field(fields, value)
+                if part is None:
+                    return None
+                statements += part.statements
+                shapes.append(part.shape)
+        for match in rule.matches:
+            part = known.get(id(match)) or self._learn_match(match, rule, hooks)
+            if part is None:
+                return None
+            if part.comment:
+                if comment:
+                    return None
+                comment = part.comment
+            elif part.statements:
+                statements += part.statements
+                shapes.append(part.shape)
+        shapes.append(-1)  # here end the conditions
+        conditions = len(statements)
+        if self._counters is not CounterMode.NONE:
+            part = self._counted.get(id(rule.counters)) or self._learn_counter(rule)
+            statements += part.statements
+            shapes.append(part.shape)
+        if rule.target:
+            part = known.get(id(rule.target)) or self._learn_target(rule, hooks)
             if part is None:
                 return None
             statements += part.statements
             shapes.append(part.shape)
         shape = tuple(shapes)
         if shape not in self._left_out:
-            self._left_out[shape] = _left_out(parts[:conditions], parts[conditions:])
+            self._left_out[shape] = _left_out(statements, conditions)
         left_out = self._left_out[shape]
         if left_out is None:
             return None
         if left_out:
             statements = [step for at, step in enumerate(statements) if at not in left_out]
-        return nft.Rule(tuple(statements), comment, origin)
+        return nft.Rule(tuple(statements), comment, rule.span)
 
-    def _lower_match(self, match: iptables.Match, context: Context) -> _Lowered | None:
-        if isinstance(match, Comment):
-            usual = match.text and names.comment(match.text) == match.text
-            return _Lowered((), self._shape(()), match.text) if usual else None
-        return self._attempt(lower_match, match, context)
+    def _place(self, rule: iptables.Rule, hooks: frozenset[str]) -> _Place:
+        places = self._places.get(hooks)
+        if places is None:
+            places = self._places[hooks] = {}
+        protocol = rule.protocol
+        where = (
+            None if protocol is None or protocol.negated else protocol.value,
+            leaves_chain(rule),
+        )
+        place = places.get(where)
+        if place is None:
+            place = places[where] = _Place(_alone(self._make_context(hooks, *where)))
+        return place
 
-    def _attempt(self, lower: Callable[..., Sequence[Piece]], *given: Any) -> _Lowered | None:
+    def _learn_field(self, known: Known, value: object) -> _Lowered | None:
+        (lower,) = (one for one, its in zip(FIELDS.values(), self._fields, strict=True)
+                    if its is known)  # fmt: skip
+        return self._learn(known, value, lower, self._family)
+
+    def _learn_match(
+        self, match: iptables.Match, rule: iptables.Rule, hooks: frozenset[str]
+    ) -> _Lowered | None:
+        place = self._place(rule, hooks)
+        if not isinstance(match, Comment):
+            return self._learn(place.known, match, lower_match, place.context)
+        if not match.text or names.comment(match.text) != match.text:
+            return None
+        part = place.known[id(match)] = _Lowered((), 0, match.text)
+        return part
+
+    def _learn_counter(self, rule: iptables.Rule) -> _Lowered:
+        statements = lower_counter(rule, self._counters)
+        part = self._counted[id(rule.counters)] = _Lowered(statements, self._shape(statements))
+        return part
+
+    def _learn_target(self, rule: iptables.Rule, hooks: frozenset[str]) -> _Lowered | None:
+        place = self._place(rule, hooks)
+        return self._learn(place.known, rule.target, lower_target, place.context)
+
+    def _learn(
+        self, known: Known, node: Any, lower: Callable[..., Sequence[Piece]], where: object
+    ) -> _Lowered | None:
         """A part, or None where it has a problem, asks for more, or needs a chain."""
         try:
-            statements = tuple(lower(*given))
+            statements = tuple(lower(node, where))
         except (Problem, _AsksForMoreError):
             return None
         for step in statements:
             if not isinstance(step, s.Statement):
                 return None
-        return _Lowered(statements, self._shape(statements))  # type: ignore[arg-type]
+        part = known[id(node)] = _Lowered(statements, self._shape(statements))  # type: ignore[arg-type]
+        return part
 
     def _shape(self, statements: Sequence[Piece]) -> int:
         return self._shapes.setdefault(tuple(map(_told_apart, statements)), len(self._shapes))
@@ -177,10 +206,6 @@ def _alone(context: Context) -> Context:
     )
 
 
-def _lower_field(name: str, value: Any, family: Family) -> Sequence[s.Match]:
-    return FIELDS[name](value, family)
-
-
 def _told_apart(step: Piece) -> object:
     """All of a statement that ``without_implied_protocol`` and ``kept_apart`` look at."""
     if isinstance(step, s.Match):
@@ -189,25 +214,21 @@ def _told_apart(step: Piece) -> object:
     return (s.VerdictMap, step.key) if isinstance(step, s.VerdictMap) else type(step)
 
 
-def _left_out(
-    conditions: Sequence[_Lowered | None], action: Sequence[_Lowered | None]
-) -> frozenset[int] | None:
-    """Which statements a rule of these parts does not need; None where others must be written."""
-    statements = _statements(conditions)
-    kept = without_implied_protocol(statements)
-    whole = (*kept, *_statements(action))
-    if kept_apart(whole) != whole:
+def _left_out(steps: Sequence[s.Statement], conditions: int) -> frozenset[int] | None:
+    """Which statements a rule does not need; None where others must be written instead.
+
+    So many of them are conditions.
+    """
+    kept = without_implied_protocol(steps[:conditions])
+    whole = (*kept, *steps[conditions:])
+    if kept_apart(whole) != whole:  # type: ignore[arg-type]
         return None
     ahead = iter(kept)
     following = next(ahead, None)
     left_out = set()
-    for at, step in enumerate(statements):
+    for at, step in enumerate(steps[:conditions]):
         if step is following:
             following = next(ahead, None)
         else:
             left_out.add(at)
     return frozenset(left_out)
-
-
-def _statements(parts: Sequence[_Lowered | None]) -> Statements:
-    return tuple(step for part in parts if part for step in part.statements)

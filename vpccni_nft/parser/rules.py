@@ -12,6 +12,8 @@ first held against the patterns of the shapes that followed the last one before.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -27,8 +29,6 @@ from .line import TARGET_KINDS, LineBuilder
 from .shapes import Line, Part, is_value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from ..core.diagnostics import Diagnostic
     from ..core.span import Span
     from ..core.values import Family
@@ -51,15 +51,12 @@ class WordsAlone(Line):
         """No place."""
 
 
-@attrs.frozen
-class _Hole:
-    """A part whose node depends on values."""
+#: What makes a part's node from its values; it gives None where they have a problem.
+Maker = Callable[[Any], Any]
 
-    place: int  #: among the nodes of the rule
-    first: int  #: its values among those of the line
-    last: int
-    nodes: Nodes
-    make: Callable[[tuple[str, ...]], Any]
+#: A part whose node depends on values: the field or the place among the matches that it fills, what
+#: takes its values from those of the line, the nodes that are known by these, and their maker.
+Hole = tuple[Any, Callable[[Sequence[str]], Any], Nodes, Maker]
 
 
 @attrs.frozen(eq=False)
@@ -68,12 +65,11 @@ class _Plan:
 
     pattern: re.Pattern[str] | None  #: lines of this shape, with a group for each value
     values: tuple[int, ...]  #: the places of the values among the words
-    nodes: list[Any]  #: those that depend on no value, each in its place; None for the others
-    holes: tuple[_Hole, ...]
-    fields: tuple[str, ...]  #: what the first nodes are; the others are matches
-    places: WordPlaces
+    fields: dict[str, Any]  #: those that depend on no value
+    field_holes: tuple[Hole, ...]
+    matches: list[Any]  #: those that depend on no value; None in the places of the others
+    match_holes: tuple[Hole, ...]
     chain: Callable[[Sequence[str]], str]
-    protocol_name: Callable[[Sequence[str]], str]
     followers: list[_Plan] = attrs.Factory(list)  #: the plans of the lines behind, latest first
 
 
@@ -119,26 +115,29 @@ class KnownRules:
         self, plan: _Plan, values: tuple[str, ...], whole: Span
     ) -> tuple[str, ast.Rule] | None:
         """The name of a rule's chain and the rule; None where it has a problem."""
-        found = plan.nodes.copy()
-        for hole in plan.holes:
-            own = values[hole.first : hole.last]
-            node = hole.nodes.get(own)
+        fields = plan.fields.copy()
+        for place, own, nodes, make in plan.field_holes:
+            key = own(values)
+            node = nodes.get(key)
             if node is None:
-                node = hole.make(own)
+                node = make(key)
                 if node is None:
                     return None
-                if len(hole.nodes) < MOST_NODES:
-                    hole.nodes[own] = node
-            found[hole.place] = node
-        fields = plan.fields
-        rule = ast.Rule(
-            **dict(zip(fields, found, strict=False)),
-            matches=tuple(found[len(fields) :]),
-            span=whole,
-            places=plan.places,
-            protocol_name=plan.protocol_name(values),
-        )
-        return plan.chain(values), rule
+                if len(nodes) < MOST_NODES:
+                    nodes[key] = node
+            fields[place] = node
+        matches = plan.matches.copy()
+        for place, own, nodes, make in plan.match_holes:
+            key = own(values)
+            node = nodes.get(key)
+            if node is None:
+                node = make(key)
+                if node is None:
+                    return None
+                if len(nodes) < MOST_NODES:
+                    nodes[key] = node
+            matches[place] = node
+        return plan.chain(values), ast.Rule(matches=tuple(matches), span=whole, **fields)
 
     def _make_plan(self, key: Key, shape: Shape, words: Sequence[str]) -> _Plan | None:
         """None where some part contradicts another one, belongs to none, or has a problem."""
@@ -152,50 +151,70 @@ class KnownRules:
         if len(matches) + len(others) < len(parts) or "stray" in others:
             return None
         values = tuple(place for place, word in enumerate(key) if is_value(word))
-        nodes: list[Any] = []
-        holes = []
-        for part in (*others.values(), *matches):
-            own = [at for at, place in enumerate(values) if part.first <= place <= part.last]
-            make = self._maker(part, words, tuple(values[at] for at in own))
-            node = None if own else make(())
-            if own:
-                known = self._nodes.setdefault((part.kind, key[part.first : part.last + 1]), {})
-                holes.append(_Hole(len(nodes), own[0], own[-1] + 1, known, make))
+        target, protocol = others.get("target"), others.get("protocol")
+        fields: dict[str, Any] = {
+            "places": WordPlaces(
+                tuple((part.first, part.last) for part in matches),
+                (target.first, target.last) if target else None,
+            )
+        }
+        field_holes, match_holes = [], []
+        for name, part in others.items():
+            hole, node = self._hole(name, part, key, words, values)
+            if hole:
+                field_holes.append(hole)
             elif node is None:
                 return None
-            nodes.append(node)
-        target, protocol = others.get("target"), others.get("protocol")
+            fields[name] = node
+        found = []
+        for place, part in enumerate(matches):
+            hole, node = self._hole(place, part, key, words, values)
+            if hole:
+                match_holes.append(hole)
+            elif node is None:
+                return None
+            found.append(node)
+        if protocol:
+            place = protocol.options[0].values[0]
+            if place in values:
+                field_holes.append(("protocol_name", itemgetter(values.index(place)), {}, unquote))
+            fields["protocol_name"] = unquote(words[place])
         return _Plan(
             _pattern(key, words),
             values,
-            nodes,
-            tuple(holes),
-            tuple(others),
-            WordPlaces(
-                tuple((part.first, part.last) for part in matches),
-                (target.first, target.last) if target else None,
-            ),
-            _reader(words, values, chain),
-            _reader(words, values, protocol.options[0].values[0] if protocol else None),
+            fields,
+            tuple(field_holes),
+            found,
+            tuple(match_holes),
+            _chain_reader(words, values, chain),
         )
 
-    def _maker(
-        self, part: Part, words: Sequence[str], places: tuple[int, ...]
-    ) -> Callable[[tuple[str, ...]], Any]:
-        """What makes a part's node from the values at these places."""
-        if len(places) == 1:
-            if part.kind in {"jump", "goto"}:
-                jump = ast.Jump if part.kind == "jump" else ast.Goto
-                return lambda values: jump(unquote(values[0]))
-            if part.kind in {"source", "destination"}:
-                return self._network_maker(negated=part.options[0].negated)
-            if part.kind in {"match", "target"} and part.words[0] not in places:
-                return self._extension_maker(part, words, places[0])
-        return self._plain_maker(part, words, places)
+    def _hole(
+        self, name: object, part: Part, key: Key, words: Sequence[str], values: tuple[int, ...]
+    ) -> tuple[Hole | None, Any]:
+        """The hole for a part, or its node where it depends on no value."""
+        places = tuple(place for place in values if part.first <= place <= part.last)
+        make = self._maker(part, words, places)
+        if not places:
+            return None, make(())
+        known = self._nodes.setdefault((part.kind, key[part.first : part.last + 1]), {})
+        return (name, itemgetter(*map(values.index, places)), known, make), None
 
-    def _plain_maker(
-        self, part: Part, words: Sequence[str], places: tuple[int, ...]
-    ) -> Callable[[tuple[str, ...]], Any]:
+    def _maker(self, part: Part, words: Sequence[str], places: tuple[int, ...]) -> Maker:
+        """What makes a part's node from the values at these places."""
+        if len(places) != 1:
+            return self._plain_maker(part, words, places)
+        if part.kind in {"jump", "goto"}:
+            jump = ast.Jump if part.kind == "jump" else ast.Goto
+            return lambda value: jump(unquote(value))
+        if part.kind in {"source", "destination"}:
+            return self._network_maker(negated=part.options[0].negated)
+        if part.kind in {"match", "target"} and part.words[0] not in places:
+            return self._extension_maker(part, words, places[0])
+        plain = self._plain_maker(part, words, places)
+        return lambda value: plain((value,))
+
+    def _plain_maker(self, part: Part, words: Sequence[str], places: tuple[int, ...]) -> Maker:
         def make(values: tuple[str, ...]) -> Any:
             own = list(words)
             for place, value in zip(places, values, strict=True):
@@ -210,36 +229,35 @@ class KnownRules:
 
         return make
 
-    def _network_maker(self, *, negated: bool) -> Callable[[tuple[str, ...]], Any]:
+    def _network_maker(self, *, negated: bool) -> Maker:
         family = self.family
 
-        def make(values: tuple[str, ...]) -> Any:
+        def make(value: str) -> Negatable[Network] | None:
             try:
-                network = Network.parse(unquote(values[0]))
+                network = Network.parse(unquote(value))
             except ValueError:
                 return None
             return Negatable(network, negated) if network.family is family else None
 
         return make
 
-    def _extension_maker(
-        self, part: Part, words: Sequence[str], place: int
-    ) -> Callable[[tuple[str, ...]], Any]:
+    def _extension_maker(self, part: Part, words: Sequence[str], place: int) -> Maker:
         """The same as the plain maker, for an option with one value; the others are made once."""
         name = words[part.words[0]]
         extension = (MATCHES if part.kind == "match" else TARGETS).get(name)
         changing = [option for option in part.options if option.values == (place,)]
         if not extension or len(changing) != 1 or any(option.foreign for option in part.options):
-            return self._plain_maker(part, words, (place,))
+            plain = self._plain_maker(part, words, (place,))
+            return lambda value: plain((value,))
         builder = LineBuilder(WordsAlone(None, words), [])  # type: ignore[arg-type]
         options = [builder.option(option) for option in part.options]
         at = part.options.index(changing[0])
         option, negated = options[at].name, options[at].negated
         build = extension.build
 
-        def make(values: tuple[str, ...]) -> Any:
+        def make(value: str) -> Any:
             evidence = Evidence()
-            options[at] = Option(option, (Word(unquote(values[0])),), negated)
+            options[at] = Option(option, (Word(unquote(value)),), negated)
             try:
                 node = build(Options(name, tuple(options), None, evidence))
             except Problem:
@@ -260,15 +278,15 @@ def _field(part: Part) -> str:
     return "counters" if part.kind == "bracketed" else part.kind
 
 
-def _reader(
-    words: Sequence[str], values: tuple[int, ...], place: int | None
+def _chain_reader(
+    words: Sequence[str], values: tuple[int, ...], place: int
 ) -> Callable[[Sequence[str]], str]:
-    """What reads one word of a rule from its values."""
+    """What reads the name of a rule's chain from the values."""
     if place in values:
         at = values.index(place)
         return lambda values: unquote(values[at])
-    word = "" if place is None else unquote(words[place])
-    return lambda _values: word
+    name = unquote(words[place])
+    return lambda _values: name
 
 
 def _pattern(key: Key, words: Sequence[str]) -> re.Pattern[str] | None:
