@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ..core.values import Negatable, Network
     from ..iptables.ast import Interface, Rule
 
+SOURCE = {family: x.Payload(header, "saddr") for family, header in NETWORK_HEADER.items()}
+DESTINATION = {family: x.Payload(header, "daddr") for family, header in NETWORK_HEADER.items()}
+
 #: Headers that ip6tables looks behind for the protocol of a packet, which they never are
 #: (ip6_packet_match; net/ipv6/exthdrs_core.c, ipv6_find_hdr).
 EXTENSION_HEADERS = frozenset({0, 43, 44, 51, 60})
@@ -37,11 +40,11 @@ def lower_base(rule: Rule, family: Family) -> Iterator[s.Match]:
 
 
 def _compare_source(test: Negatable[Network], family: Family) -> tuple[s.Match, ...]:
-    return compare_network(x.Payload(NETWORK_HEADER[family], "saddr"), test)
+    return compare_network(SOURCE[family], test)
 
 
 def _compare_destination(test: Negatable[Network], family: Family) -> tuple[s.Match, ...]:
-    return compare_network(x.Payload(NETWORK_HEADER[family], "daddr"), test)
+    return compare_network(DESTINATION[family], test)
 
 
 def _compare_in_interface(test: Negatable[Interface], _family: Family) -> tuple[s.Match, ...]:

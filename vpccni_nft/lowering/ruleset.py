@@ -25,7 +25,7 @@ from ..nft import names
 from ..nft import statements as s
 from . import layout
 from .depth import flatten
-from .jumps import built_in_above, check_jumps
+from .jumps import built_in_above, calls_of, check_jumps
 from .rule import leaves_chain, lower_rule
 from .usual import UsualRules
 
@@ -136,8 +136,9 @@ class _TableLowering:
             message = f"there is no table {self.table.name}"
             self.report.add(UNKNOWN_TABLE, message, self.table.span)
             return nft.Table(self.table.family, layout.table_name("unknown"))
-        self.report.diagnostics += check_jumps(self.table)
-        hooks = built_in_above(self.table)
+        calls = calls_of(self.table)
+        self.report.diagnostics += check_jumps(self.table, calls)
+        hooks = built_in_above(self.table, calls)
         chains = [self._chain(chain, hooks[chain.name]) for chain in self.table.chains]
         chains += (nft.Chain(name, rules) for name, rules in self.objects.helpers.items())
         return nft.Table(
@@ -152,18 +153,19 @@ class _TableLowering:
         name = names.spell(chain.name)
         if name != chain.name:
             self.report.add(NAME_CHANGED, f"nft knows the chain as {name}", chain.span)
-        parts: list[tuple[str, list[nft.Rule]]] = [(name, [])]
+        rules: list[nft.Rule] = []
+        further: dict[str, list[nft.Rule]] = {}
+        behind = rules  # those of the helper chain that the rest of the chain went to
         for number, rule in enumerate(chain.rules, start=1):
             if usual := self.usual.lower(rule, hooks):
-                parts[-1][1].append(usual)
+                behind.append(usual)
                 continue
             lowered, rest = self._rule(rule, f"{name}-{number}", hooks)
-            parts[-1][1].extend(lowered)
+            behind += lowered
             if rest:
-                parts[-1][1].append(nft.Rule((s.Goto(rest),)))
-                parts.append((rest, []))
-        (_, rules), *further = parts
-        self.objects.helpers |= {rest: tuple(its_rules) for rest, its_rules in further}
+                behind.append(nft.Rule((s.Goto(rest),)))
+                behind = further[rest] = []
+        self.objects.helpers |= {rest: tuple(its_rules) for rest, its_rules in further.items()}
         return nft.Chain(name, tuple(rules), self._hook(chain))
 
     def _hook(self, chain: iptables.Chain) -> nft.Hook | None:
@@ -188,7 +190,10 @@ class _TableLowering:
         return lower_rule(rule, context, place, self.options.counters), context.rest
 
     def _context(
-        self, hooks: frozenset[str], protocol: int | None, leaves: bool  # noqa: FBT001
+        self,
+        hooks: frozenset[str],
+        protocol: int | None,
+        leaves: bool,
     ) -> Context:
         return Context(
             family=self.table.family,

@@ -28,7 +28,6 @@ from .rule import leaves_chain, lower_counter, lower_match, lower_target, withou
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ..core.span import Span
     from ..core.values import Family
     from ..extensions.extension import Piece, Statements
     from ..iptables import ast as iptables
@@ -95,9 +94,12 @@ class UsualRules:
         self._shapes: dict[object, int] = {}
         self._left_out: dict[tuple[int, ...], frozenset[int] | None] = {}
 
-    def lower(self, rule: iptables.Rule, hooks: frozenset[str]) -> nft.Rule | None:
+    def lower(  # noqa: PLR0912 - one pass over the parts, for it is called for each rule
+        self, rule: iptables.Rule, hooks: frozenset[str]
+    ) -> nft.Rule | None:
         """The rule that stands for this one; None where it is not a usual one."""
-        known = self._place(rule, hooks).known
+        place = self._place(rule, hooks)
+        known = place.known
         statements: list[s.Statement] = []
         shapes = []
         comment = ""
@@ -109,7 +111,7 @@ class UsualRules:
                 statements += part.statements
                 shapes.append(part.shape)
         for match in rule.matches:
-            part = known.get(id(match)) or self._learn_match(match, rule, hooks)
+            part = known.get(id(match)) or self._learn_match(match, place)
             if part is None:
                 return None
             if part.comment:
@@ -126,7 +128,9 @@ class UsualRules:
             statements += part.statements
             shapes.append(part.shape)
         if rule.target:
-            part = known.get(id(rule.target)) or self._learn_target(rule, hooks)
+            part = known.get(id(rule.target)) or self._learn(
+                known, rule.target, lower_target, place.context
+            )
             if part is None:
                 return None
             statements += part.statements
@@ -156,14 +160,12 @@ class UsualRules:
         return place
 
     def _learn_field(self, known: Known, value: object) -> _Lowered | None:
-        (lower,) = (one for one, its in zip(FIELDS.values(), self._fields, strict=True)
-                    if its is known)  # fmt: skip
+        lower = next(
+            lower for lower, its in zip(FIELDS.values(), self._fields, strict=True) if its is known
+        )
         return self._learn(known, value, lower, self._family)
 
-    def _learn_match(
-        self, match: iptables.Match, rule: iptables.Rule, hooks: frozenset[str]
-    ) -> _Lowered | None:
-        place = self._place(rule, hooks)
+    def _learn_match(self, match: iptables.Match, place: _Place) -> _Lowered | None:
         if not isinstance(match, Comment):
             return self._learn(place.known, match, lower_match, place.context)
         if not match.text or names.comment(match.text) != match.text:
@@ -175,10 +177,6 @@ class UsualRules:
         statements = lower_counter(rule, self._counters)
         part = self._counted[id(rule.counters)] = _Lowered(statements, self._shape(statements))
         return part
-
-    def _learn_target(self, rule: iptables.Rule, hooks: frozenset[str]) -> _Lowered | None:
-        place = self._place(rule, hooks)
-        return self._learn(place.known, rule.target, lower_target, place.context)
 
     def _learn(
         self, known: Known, node: Any, lower: Callable[..., Sequence[Piece]], where: object

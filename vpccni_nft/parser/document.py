@@ -29,7 +29,7 @@ from ..extensions.words import unquote
 from ..iptables import ast
 from .line import LineBuilder
 from .rules import KnownRules
-from .shapes import Shapes, whole_line
+from .shapes import Shapes, pattern, whole_line
 from .syntax import explain
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 #: iptables-restore reads no longer line (xshared.c and iptables-restore.c: a buffer of 10240).
 LINE_LENGTH = 10240
+
+#: Bytes of a chain's name.
+CHAIN_NAME = 28
 
 #: After so many lines that cannot be read, and no table, the input is something else.
 PATIENCE = 100
@@ -108,10 +111,9 @@ class _Reader:
     header: tuple[str, Family] | None = None  #: the remark that speaks of the next tables
     group: int = 0
     counters: dict[str, ast.Counters] = attrs.Factory(dict)  #: those of chains, by their text
+    chain_pattern: re.Pattern[str] | None = None  #: what the last chain but a built-in one fits
     shapes: Shapes = attrs.Factory(Shapes)
-    known: KnownRules = attrs.Factory(
-        lambda self: KnownRules(None, self.shapes), takes_self=True
-    )
+    known: KnownRules = attrs.Factory(lambda self: KnownRules(None, self.shapes), takes_self=True)
 
     def read(self, number: int, text: str) -> None:
         """Take one line that is not blank."""
@@ -120,7 +122,8 @@ class _Reader:
             whole = whole_line(self.source, number)
             self.unreadable.append(Diagnostic(SYNTAX, message, whole))
             return
-        if self._read_likely(number, text):
+        likely = self._likely_chain if text[0] == ":" else self._likely_rule
+        if likely(number, text):
             return
         try:
             shape, line, key = self.shapes.read(self.source, number, text)
@@ -131,13 +134,13 @@ class _Reader:
             if shape.kind == "rule":
                 self._rule(shape, line, key)
             elif shape.kind == "chain":
-                self._chain(shape, line)
+                self._chain(shape, line, key)
             else:
                 getattr(self, f"_{shape.kind}")(shape, line)
         except Problem as problem:
             self.diagnostics.append(problem.at(line.whole))
 
-    def _read_likely(self, number: int, text: str) -> bool:
+    def _likely_rule(self, number: int, text: str) -> bool:
         """Take a rule of a shape that is likely here; False where it is anything else."""
         draft = self.current
         if not draft or draft.family is not self.known.family or text[-1].isspace():
@@ -199,7 +202,7 @@ class _Reader:
         self.current.committed = True
         self.current = None
 
-    def _chain(self, shape: Shape, line: Line) -> None:
+    def _chain(self, shape: Shape, line: Line, key: Key | None) -> None:
         whole = line.whole
         if not self.current or self.current.is_listing:
             raise Problem(BAD_STRUCTURE, "a chain without a table before it", span=whole)
@@ -211,6 +214,22 @@ class _Reader:
             whole,
         )
         self._declare(self.current, name[1:], chain)
+        if key and not chain.policy and counters is not None:
+            self.chain_pattern = pattern(key, line.words)
+
+    def _likely_chain(self, number: int, text: str) -> bool:
+        """Take a chain that is declared like the last one; False where it is anything else."""
+        found = self.chain_pattern and self.chain_pattern.fullmatch(text)
+        draft = self.current
+        if not found or not draft or draft.is_listing:
+            return False
+        word, counted = found.groups()
+        name, counters = word[1:], self.counters.get(counted)
+        if not counters or name in draft.chains or not name.isascii() or len(name) > CHAIN_NAME:
+            return False
+        whole = Span(self.source, number, 1, len(text) + 1)
+        draft.chains[name] = _ChainDraft(None, counters, whole)
+        return True
 
     def _counters(self, line: Line, place: int) -> ast.Counters:
         text = line.words[place]
@@ -273,8 +292,10 @@ class _Reader:
         if name in draft.chains:
             first = draft.chains[name].span.line
             raise Problem(BAD_STRUCTURE, f"the chain {name} is declared in line {first} already")
-        if not name or len(name.encode("utf-8", "surrogateescape")) > 28:
-            raise Problem(BAD_VALUE, "a chain's name has 1 to 28 characters", span=chain.span)
+        if not name or len(name.encode("utf-8", "surrogateescape")) > CHAIN_NAME:
+            raise Problem(
+                BAD_VALUE, f"a chain's name has 1 to {CHAIN_NAME} characters", span=chain.span
+            )
         draft.chains[name] = chain
 
     def _cut_short(self, draft: _TableDraft) -> None:

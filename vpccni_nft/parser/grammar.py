@@ -33,9 +33,9 @@ def line_parser() -> Lark:
     from lark import Lark
 
     tables = _tables_file()
-    with contextlib.suppress(Exception):  # as with bytecode: what cannot be read is made anew
-        with tables.open("rb") as file:
-            return Lark.load(file)
+    # As with bytecode, what cannot be read is made anew.
+    with contextlib.suppress(Exception), tables.open("rb") as file:
+        return Lark.load(file)
     parser = Lark.open(
         str(grammar_folder() / "iptables_save.lark"),
         parser="lalr",

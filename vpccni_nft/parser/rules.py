@@ -26,7 +26,7 @@ from ..extensions.options import Evidence, Option, Options, Word
 from ..extensions.words import unquote
 from ..iptables import ast
 from .line import TARGET_KINDS, LineBuilder
-from .shapes import Line, Part, is_value
+from .shapes import Line, Part, is_value, pattern
 
 if TYPE_CHECKING:
     from ..core.diagnostics import Diagnostic
@@ -47,7 +47,7 @@ Nodes = dict[object, Any]
 class WordsAlone(Line):
     """Words that stand nowhere: whoever reads them is told of problems, but not of their places."""
 
-    def span(self, _first: int, _last: int) -> None:  # type: ignore[override]
+    def span(self, _first: int, _last: int) -> None:
         """No place."""
 
 
@@ -180,7 +180,7 @@ class KnownRules:
                 field_holes.append(("protocol_name", itemgetter(values.index(place)), {}, unquote))
             fields["protocol_name"] = unquote(words[place])
         return _Plan(
-            _pattern(key, words),
+            pattern(key, words),
             values,
             fields,
             tuple(field_holes),
@@ -287,26 +287,3 @@ def _chain_reader(
         return lambda values: unquote(values[at])
     name = unquote(words[place])
     return lambda _values: name
-
-
-def _pattern(key: Key, words: Sequence[str]) -> re.Pattern[str] | None:
-    """What lines with such words fit, the values as groups; None where a value looks odd."""
-    parts = [
-        _value_pattern(own, word) if is_value(own) else re.escape(word)
-        for own, word in zip(key, words, strict=True)
-    ]
-    return None if "" in parts else re.compile(" ".join(parts))
-
-
-def _value_pattern(own: str, word: str) -> str:
-    """What values of the same class fit. A word that the grammar spells out fits as well."""
-    if own == " [":
-        return r"(\[[0-9]+:[0-9]+\])"
-    if own:
-        return ""
-    if re.fullmatch(r'"[^"\\]*"', word):
-        return r'("[^"\\]*")'
-    for form in (r'[^ \t"!\[:#*-][^ \t"]*', r'\[[^ \t"]*[^ \t"\]]'):
-        if re.fullmatch(form, word):
-            return f"({form})"
-    return ""

@@ -40,6 +40,13 @@ _COUNTERS = re.compile(r"\[[0-9]+:[0-9]+\]")
 #: The class of values. The others begin with a blank, which no word does.
 _VALUE = ""
 
+#: Words of each class, as regular expressions; not all of them.
+_FORMS = {
+    _VALUE: (r'"[^"\\]*"', r'[^ \t"!\[:#*-][^ \t"]*', r'\[[^ \t"]*[^ \t"\]]'),
+    " [": (r"\[[0-9]+:[0-9]+\]",),
+    " :": (r':[^ \t"]+',),
+}
+
 Branch = Tree[Token]
 
 
@@ -140,6 +147,24 @@ class Shapes:
         return shape, Line(whole, words), key
 
 
+def pattern(key: Key, words: Sequence[str]) -> re.Pattern[str] | None:
+    """What lines with such words fit, the values as groups; None where a value looks odd.
+
+    A value that the grammar spells out fits as well, although its line has another shape.
+    """
+    parts = [
+        _value_pattern(own, word) if is_value(own) else re.escape(word)
+        for own, word in zip(key, words, strict=True)
+    ]
+    return None if "" in parts else re.compile(" ".join(parts))
+
+
+def _value_pattern(own: str, word: str) -> str:
+    """What values of the same class fit."""
+    forms = _FORMS.get(own, ())
+    return next((f"({form})" for form in forms if re.fullmatch(form, word)), "")
+
+
 def is_value(word: str) -> bool:
     """Whether a word of a key is a class of words."""
     return not word or word[0] == " "
@@ -202,9 +227,7 @@ def _shape(tree: Branch, places: Mapping[int, int]) -> Shape:
 
 def _part(tree: Branch, places: Mapping[int, int]) -> Part:
     tokens = [places[token.column or 1] for token in _tokens(tree)]
-    own = tuple(
-        places[child.column or 1] for child in tree.children if isinstance(child, Token)
-    )
+    own = tuple(places[child.column or 1] for child in tree.children if isinstance(child, Token))
     options = tuple(_option(child, places) for child in tree.children if isinstance(child, Tree))
     kind = _kind(tree)
     if kind not in {"match", "target", "jump", "goto", "counters", "stray"}:
