@@ -214,8 +214,10 @@ class _Reader:
             whole,
         )
         self._declare(self.current, name[1:], chain)
-        if key and not chain.policy and counters is not None:
-            self.chain_pattern = pattern(key, line.words)
+        if key and not chain.policy:
+            form = pattern(key, line.words)
+            if form and form.groups == len(("name", "counters")):
+                self.chain_pattern = form
 
     def _likely_chain(self, number: int, text: str) -> bool:
         """Take a chain that is declared like the last one; False where it is anything else."""
