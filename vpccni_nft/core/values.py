@@ -81,16 +81,20 @@ class Address:
     @classmethod
     def parse(cls, text: str) -> Address:
         """Read one literal address; a host name is never looked up."""
-        family = Family.IP6 if ":" in text else Family.IP
-        try:
-            packed = socket.inet_pton(family.socket_family, text)
-        except (OSError, ValueError):
-            raise ValueError(f"“{text}” is not an address") from None
-        return cls(family, int.from_bytes(packed, "big"))
+        return cls(*_read_address(text))
 
     def __str__(self) -> str:
         packed = self.value.to_bytes(self.family.bits // 8, "big")
         return socket.inet_ntop(self.family.socket_family, packed)
+
+
+def _read_address(text: str) -> tuple[Family, int]:
+    family = Family.IP6 if ":" in text else Family.IP
+    try:
+        packed = socket.inet_pton(family.socket_family, text)
+    except (OSError, ValueError):
+        raise ValueError(f"“{text}” is not an address") from None
+    return family, int.from_bytes(packed, "big")
 
 
 @attrs.frozen
@@ -119,8 +123,7 @@ class Network:
     def parse(cls, text: str) -> Network:
         """Read ADDRESS, ADDRESS/LENGTH or ADDRESS/MASK; bits outside the mask are cleared."""
         address_text, slash, mask_text = text.partition("/")
-        address = Address.parse(address_text)
-        family = address.family
+        family, address = _read_address(address_text)
         if not slash:
             mask = family.all_ones
         elif mask_text.isascii() and mask_text.isdigit() and len(mask_text) <= 3:
@@ -130,7 +133,7 @@ class Network:
             if mask_address.family is not family:
                 raise ValueError(f"“{mask_text}” is not an {family.title} mask")
             mask = mask_address.value
-        return cls(family, address.value & mask, mask)
+        return cls(family, address & mask, mask)
 
     @property
     def length(self) -> int | None:

@@ -13,14 +13,18 @@ if TYPE_CHECKING:
     from ..iptables.ast import Rule, Table
 
 
-#: The rules of each chain that jump or go to another one.
-Calls = dict[str, list["Rule"]]
+#: For each chain, the chains that it jumps or goes to, with the rules that do.
+Calls = dict[str, list[tuple[str, "Rule"]]]
 
 
 def calls_of(table: Table) -> Calls:
     """Who calls whom, by the names of chains."""
     return {
-        chain.name: [rule for rule in chain.rules if isinstance(rule.target, (Jump, Goto))]
+        chain.name: [
+            (target.chain, rule)
+            for rule in chain.rules
+            if isinstance(target := rule.target, (Jump, Goto))
+        ]
         for chain in table.chains
     }
 
@@ -36,16 +40,15 @@ def built_in_above(table: Table, calls: Calls) -> dict[str, frozenset[str]]:
             known = above.get(name)
             if known is not None and built_in not in known:
                 above[name] = larger.setdefault((known, built_in), known | {built_in})
-                ahead += [_callee(rule) for rule in calls[name]]
+                ahead += [callee for callee, _ in calls[name]]
     return above
 
 
 def check_jumps(table: Table, calls: Calls) -> Iterator[Diagnostic]:
     """What iptables-restore would refuse as well (iptables: No chain; Too many levels)."""
     built_in = {chain.name for chain in table.chains if chain.policy}
-    for rules in calls.values():
-        for rule in rules:
-            callee = _callee(rule)
+    for found in calls.values():
+        for callee, rule in found:
             if callee in built_in:
                 yield Diagnostic(
                     BAD_PLACE, f"{callee} is built in: the kernel alone calls it", rule.target_span
@@ -72,12 +75,12 @@ def _loops(calls: Calls) -> Iterator[Diagnostic]:
         path = [(start, iter(first))]
         while path:
             name, ahead = path[-1]
-            rule = next(ahead, None)
-            if rule is None:
+            call = next(ahead, None)
+            if call is None:
                 state[name] = left
                 path.pop()
                 continue
-            callee = _callee(rule)
+            callee, rule = call
             if state.get(callee) == on_path:
                 yield Diagnostic(
                     CHAIN_LOOP,
@@ -87,8 +90,3 @@ def _loops(calls: Calls) -> Iterator[Diagnostic]:
             elif state.get(callee) == unseen:
                 state[callee] = on_path
                 path.append((callee, iter(calls[callee])))
-
-
-def _callee(rule: Rule) -> str:
-    assert isinstance(rule.target, (Jump, Goto))
-    return rule.target.chain

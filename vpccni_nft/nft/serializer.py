@@ -30,6 +30,10 @@ PROTOCOL_NAMES = {
 }  # fmt: skip
 
 
+#: The texts of a table's comments, and of its statements by id: lowering shares statements.
+Texts = dict[int | str, str]
+
+
 def serialize(ruleset: Ruleset, header: str = "") -> str:
     """The whole script; each line of ``header`` becomes a comment at its top."""
     return "".join(pieces(ruleset, header))
@@ -47,16 +51,18 @@ def rule_text(rule: Rule) -> str:
     return _rule_text(rule, {})
 
 
-def _rule_text(rule: Rule, texts: dict[int, str]) -> str:
-    """The same; ``texts`` has those of statements so far, by id: lowering shares statements."""
+def _rule_text(rule: Rule, texts: Texts) -> str:
     words = []
     for statement in rule.statements:
         text = texts.get(id(statement))
         if text is None:
             text = texts[id(statement)] = statement_text(statement)
         words.append(text)
-    if rule.comment:
-        words.append(f"comment {quoted(rule.comment)}")
+    if comment := rule.comment:
+        text = texts.get(comment)
+        if text is None:
+            text = texts[comment] = f"comment {quoted(comment)}"
+        words.append(text)
     return " ".join(words)
 
 
@@ -89,7 +95,7 @@ def _table_pieces(table: Table) -> Iterator[str]:
         yield _joined(_counter_lines(counter))
     for set_ in table.sets:
         yield _joined(_set_lines(set_))
-    texts: dict[int, str] = {}
+    texts: Texts = {}
     for chain in table.chains:
         yield _joined(_chain_lines(chain, texts))
     yield "}\n"
@@ -136,7 +142,7 @@ def _set_lines(set_: Set) -> Iterator[str]:
     yield "\t}"
 
 
-def _chain_lines(chain: Chain, texts: dict[int, str]) -> Iterator[str]:
+def _chain_lines(chain: Chain, texts: Texts) -> Iterator[str]:
     yield f"\tchain {checked(chain.name)} {{"
     if chain.comment:
         yield f"\t\tcomment {quoted(chain.comment)}"
@@ -144,8 +150,7 @@ def _chain_lines(chain: Chain, texts: dict[int, str]) -> Iterator[str]:
         yield (
             f"\t\ttype {hook.type} hook {hook.name} priority {hook.priority}; policy {hook.policy};"
         )
-    for rule in chain.rules:
-        yield f"\t\t{_rule_text(rule, texts)}"
+    yield from [f"\t\t{_rule_text(rule, texts)}" for rule in chain.rules]
     yield "\t}"
 
 

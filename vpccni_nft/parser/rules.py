@@ -253,16 +253,18 @@ class KnownRules:
         options = [builder.option(option) for option in part.options]
         at = part.options.index(changing[0])
         option, negated = options[at].name, options[at].negated
-        build = extension.build
+        build, evidence = extension.build, Evidence()
+        given = Options(name, (), None, evidence)
 
         def make(value: str) -> Any:
-            evidence = Evidence()
             options[at] = Option(option, (Word(unquote(value)),), negated)
+            given.given = tuple(options)
+            evidence.families.clear()
             try:
-                node = build(Options(name, tuple(options), None, evidence))
+                node = build(given)
             except Problem:
                 return None
-            return node if self._fits(evidence) else None
+            return node if not evidence.families or self._fits(evidence) else None
 
         return make
 
