@@ -134,15 +134,21 @@ def _longest_path(chains: dict[str, Chain]) -> tuple[str, ...]:
 
 def _callees_first(calls: dict[str, list[str]]) -> Iterable[str]:
     """The chains in an order in which each comes after all that it calls; no recursion."""
-    done: set[str] = set()
+    seen: set[str] = set()
     order: list[str] = []
-    stack = [(name, False) for name in reversed(calls)]
-    while stack:
-        name, all_called = stack.pop()
-        if all_called:
-            order.append(name)
-        elif name not in done:
-            done.add(name)
-            stack.append((name, True))
-            stack += ((target, False) for target in calls[name])
+    for start in calls:
+        if start in seen:
+            continue
+        seen.add(start)
+        path = [(start, iter(calls[start]))]
+        while path:
+            name, ahead = path[-1]
+            for target in ahead:
+                if target not in seen:
+                    seen.add(target)
+                    path.append((target, iter(calls[target])))
+                    break
+            else:
+                order.append(name)
+                path.pop()
     return order

@@ -31,17 +31,22 @@ def calls_of(table: Table) -> Calls:
 
 def built_in_above(table: Table, calls: Calls) -> dict[str, frozenset[str]]:
     """For each chain, the built-in chains that lead to it, itself included."""
-    above: dict[str, frozenset[str]] = dict.fromkeys(calls, frozenset())
-    larger: dict[tuple[frozenset[str], str], frozenset[str]] = {}  # one set for all that are equal
-    for built_in in (chain.name for chain in table.chains if chain.policy):
-        ahead = [built_in]
+    built_in = [chain.name for chain in table.chains if chain.policy]
+    above = dict.fromkeys(calls, 0)  # one bit for each built-in chain
+    for number, start in enumerate(built_in):
+        bit = 1 << number
+        ahead = [start]
         while ahead:
             name = ahead.pop()
             known = above.get(name)
-            if known is not None and built_in not in known:
-                above[name] = larger.setdefault((known, built_in), known | {built_in})
+            if known is not None and not known & bit:
+                above[name] = known | bit
                 ahead += [callee for callee, _ in calls[name]]
-    return above
+    sets = {
+        bits: frozenset(name for number, name in enumerate(built_in) if bits >> number & 1)
+        for bits in set(above.values())
+    }
+    return {name: sets[bits] for name, bits in above.items()}
 
 
 def check_jumps(table: Table, calls: Calls) -> Iterator[Diagnostic]:
