@@ -136,11 +136,11 @@ def _callees_first(calls: dict[str, list[str]]) -> Iterable[str]:
     """The chains in an order in which each comes after all that it calls; no recursion."""
     seen: set[str] = set()
     order: list[str] = []
-    for start in calls:
+    for start, first in calls.items():
         if start in seen:
             continue
         seen.add(start)
-        path = [(start, iter(calls[start]))]
+        path = [(start, iter(first))]
         while path:
             name, ahead = path[-1]
             for target in ahead:
