@@ -18,7 +18,7 @@ from .core.diagnostics import (
 from .core.span import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from . import iptables, nft
     from .core.diagnostics import Code, Diagnostic
@@ -59,11 +59,19 @@ class Translation:
 
     def script(self, format: Literal["nft", "json"] = "nft") -> str:  # noqa: A002 - as the option
         """The text for ``nft -f`` or, with ``json``, for ``nft -j -f``. Raises Refused."""
+        return "".join(self.pieces(format))
+
+    def pieces(
+        self,
+        format: Literal["nft", "json"] = "nft",  # noqa: A002 - as the option
+    ) -> Iterator[str]:
+        """The same text bit by bit, for whoever writes a large one to a file. Raises Refused."""
         from . import __version__, nft
+        from .nft.serializer import pieces
 
         if format == "json":
-            return json.dumps(nft.as_json(self.ruleset)) + "\n"
-        return nft.serialize(self.ruleset, header=f"Written by vpccni-nft {__version__}.")
+            return iter((json.dumps(nft.as_json(self.ruleset)), "\n"))
+        return pieces(self.ruleset, header=f"Written by vpccni-nft {__version__}.")
 
 
 def parse(

@@ -16,7 +16,7 @@ from ..core.render import printable
 from ..core.span import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 #: Larger input is no dump: 110,000 rules are 20 MB.
 MOST_BYTES = 1 << 30
@@ -48,23 +48,29 @@ def _standard(stream: TextIO | None) -> TextIO:
 
 def write_output(text: str, output: str) -> None:
     """Write to a file, which is replaced at once when all is written, or to standard output."""
+    write_pieces((text,), output)
+
+
+def write_pieces(pieces: Iterable[str], output: str) -> None:
+    """The same for a long text, which need not be in memory as a whole."""
     try:
         if output == "-":
             # As bytes: a script is UTF-8, whatever the locale is.
+            content = "".join(pieces).encode()  # all of it is there before any is written
             stream = _standard(sys.stdout).buffer
-            stream.write(text.encode())
+            stream.write(content)
             stream.flush()
         else:
-            _replace(Path(output), text.encode())
+            _replace(Path(output), pieces)
     except BrokenPipeError:
         raise
     except OSError as error:
         raise click.UsageError(f"cannot write {printable(output)}: {error.strerror}") from None
 
 
-def _replace(target: Path, content: bytes) -> None:
+def _replace(target: Path, pieces: Iterable[str]) -> None:
     if target.exists() and not target.is_file():  # a device or a pipe cannot be replaced
-        target.write_bytes(content)
+        target.write_bytes("".join(pieces).encode())
         return
     target = target.resolve()  # a link stays a link
     mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
@@ -72,7 +78,7 @@ def _replace(target: Path, content: bytes) -> None:
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            file.writelines(piece.encode() for piece in pieces)
             file.flush()
             os.fsync(file.fileno())
         temporary.chmod(mode)

@@ -62,3 +62,59 @@ class Span:
 
     def __str__(self) -> str:
         return f"{self.source.name}:{self.line}:{self.start}"
+
+
+@attrs.frozen
+class Places:
+    """Where the parts of one line stand: from the first column of each to the one after it."""
+
+    matches: tuple[tuple[int, int], ...] = ()
+    target: tuple[int, int] | None = None
+
+    def span(self, whole: Span, place: tuple[int, int]) -> Span:
+        """One of the places, in a line."""
+        return Span(whole.source, whole.line, *place)
+
+
+@attrs.frozen
+class WordPlaces(Places):
+    """The same, told by the first and the last word of each part.
+
+    All lines of one shape share it. It is for lines whose words single blanks part.
+    """
+
+    def span(self, whole: Span, place: tuple[int, int]) -> Span:
+        """Count the words."""
+        words = split_words(whole.text)
+        assert words is not None
+        first, last = place
+        start = whole.start + sum(len(word) + 1 for word in words[:first])
+        length = len(" ".join(words[first : last + 1]))
+        return Span(whole.source, whole.line, start, start + length)
+
+
+#: A word as iptables-restore splits it; the same as in ``grammars/common.lark``.
+_WORD = re.compile(r'(?:[^ \t"]++|"(?:[^"\\]++|\\.)*+")++')
+
+
+def split_words(line: str) -> list[str] | None:
+    r"""The words of a line, with their quotes; None where other than single blanks part them.
+
+    >>> split_words('-A X -m comment --comment "two words"')
+    ['-A', 'X', '-m', 'comment', '--comment', '"two words"']
+    >>> split_words("-A  X")
+    """
+    before, quote, rest = line.partition('"')
+    if not quote:
+        words = line.split(" ")
+        return None if "" in words or "\t" in line else words
+    # The usual line has one quoted word, and is quicker to split around it.
+    quoted, _, after = rest.partition('" ')
+    if '"' not in quoted and '"' not in after and "\\" not in quoted and before[-1:] == " ":
+        words = before.split(" ")
+        words[-1] = f'"{quoted}"'
+        words += after.split(" ")
+        if "" not in words and "\t" not in before and "\t" not in after:
+            return words
+    words = _WORD.findall(line)
+    return words if " ".join(words) == line else None

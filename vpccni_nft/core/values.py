@@ -15,6 +15,8 @@ import attrs
 
 T = TypeVar("T")
 
+_INTEGER = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+", re.ASCII)
+
 
 class Family(enum.Enum):
     """The address family of a table, by nft's name for it."""
@@ -22,25 +24,15 @@ class Family(enum.Enum):
     IP = "ip"
     IP6 = "ip6"
 
-    @property
-    def bits(self) -> int:
-        """The length of an address."""
-        return 32 if self is Family.IP else 128
-
-    @property
-    def all_ones(self) -> int:
-        """The mask of a single address."""
-        return (1 << self.bits) - 1
-
-    @property
-    def title(self) -> str:
-        """The name that people know it by."""
-        return "IPv4" if self is Family.IP else "IPv6"
-
-    @property
-    def socket_family(self) -> socket.AddressFamily:
-        """The constant that inet_pton(3) wants."""
-        return socket.AF_INET if self is Family.IP else socket.AF_INET6
+    def __init__(self, name: str) -> None:
+        #: The length of an address.
+        self.bits = 32 if name == "ip" else 128
+        #: The mask of a single address.
+        self.all_ones = (1 << self.bits) - 1
+        #: The name that people know it by.
+        self.title = "IPv4" if name == "ip" else "IPv6"
+        #: The constant that inet_pton(3) wants.
+        self.socket_family = socket.AF_INET if name == "ip" else socket.AF_INET6
 
 
 @attrs.frozen
@@ -57,7 +49,7 @@ def parse_integer(text: str, largest: int = 0xFFFFFFFF) -> int:
     >>> parse_integer("0x80"), parse_integer("017"), parse_integer("9")
     (128, 15, 9)
     """
-    if not re.fullmatch(r"0[xX][0-9a-fA-F]+|[0-9]+", text, re.ASCII):
+    if not _INTEGER.fullmatch(text):
         raise ValueError(f"“{text}” is not a number")
     # Longer than any value in a rule: int() would refuse it, or take long.
     if len(text) > 40:
@@ -89,16 +81,20 @@ class Address:
     @classmethod
     def parse(cls, text: str) -> Address:
         """Read one literal address; a host name is never looked up."""
-        family = Family.IP6 if ":" in text else Family.IP
-        try:
-            packed = socket.inet_pton(family.socket_family, text)
-        except (OSError, ValueError):
-            raise ValueError(f"“{text}” is not an address") from None
-        return cls(family, int.from_bytes(packed, "big"))
+        return cls(*_read_address(text))
 
     def __str__(self) -> str:
         packed = self.value.to_bytes(self.family.bits // 8, "big")
         return socket.inet_ntop(self.family.socket_family, packed)
+
+
+def _read_address(text: str) -> tuple[Family, int]:
+    family = Family.IP6 if ":" in text else Family.IP
+    try:
+        packed = socket.inet_pton(family.socket_family, text)
+    except (OSError, ValueError):
+        raise ValueError(f"“{text}” is not an address") from None
+    return family, int.from_bytes(packed, "big")
 
 
 @attrs.frozen
@@ -127,8 +123,7 @@ class Network:
     def parse(cls, text: str) -> Network:
         """Read ADDRESS, ADDRESS/LENGTH or ADDRESS/MASK; bits outside the mask are cleared."""
         address_text, slash, mask_text = text.partition("/")
-        address = Address.parse(address_text)
-        family = address.family
+        family, address = _read_address(address_text)
         if not slash:
             mask = family.all_ones
         elif mask_text.isascii() and mask_text.isdigit() and len(mask_text) <= 3:
@@ -138,7 +133,7 @@ class Network:
             if mask_address.family is not family:
                 raise ValueError(f"“{mask_text}” is not an {family.title} mask")
             mask = mask_address.value
-        return cls(family, address.value & mask, mask)
+        return cls(family, address & mask, mask)
 
     @property
     def length(self) -> int | None:

@@ -125,10 +125,13 @@ class Options:
         return present[0]
 
     def _find(self, name: str) -> Option | None:
-        found = [option for option in self.given if option.name == name]
-        if len(found) > 1:
-            raise Problem(BAD_OPTION, f"{name} stands here twice", span=found[1].span)
-        return found[0] if found else None
+        found = None
+        for option in self.given:
+            if option.name == name:
+                if found:
+                    raise Problem(BAD_OPTION, f"{name} stands here twice", span=option.span)
+                found = option
+        return found
 
     def _refuse_negation(self, option: Option) -> None:
         if option.negated:

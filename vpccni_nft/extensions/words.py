@@ -54,6 +54,9 @@ def unquote(word: str) -> str:
     """
     if '"' not in word:
         return word
+    inner = word[1:-1]
+    if word == f'"{inner}"' and '"' not in inner and "\\" not in inner:
+        return inner
     return "".join(_unquoted(word))
 
 

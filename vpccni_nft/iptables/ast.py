@@ -16,7 +16,7 @@ from ..core.values import Family, Negatable, Network
 
 if TYPE_CHECKING:
     from ..core.ipsets import IpSet
-    from ..core.span import Span
+    from ..core.span import Places, Span
 
 
 class Match:
@@ -114,10 +114,23 @@ class Rule:
     target: Target | None = None  #: None: only count
     counters: Counters | None = None
     span: Span | None = attrs.field(default=None, eq=False, repr=False)
-    match_spans: tuple[Span, ...] = attrs.field(default=(), eq=False, repr=False)
-    target_span: Span | None = attrs.field(default=None, eq=False, repr=False)
+    places: Places | None = attrs.field(default=None, eq=False, repr=False)
     #: The spelling of the protocol, which depends on the dumping host's /etc/protocols.
     protocol_name: str = attrs.field(default="", eq=False, repr=False)
+
+    @property
+    def match_spans(self) -> tuple[Span, ...]:
+        """Where each match stands; empty where the rule was not read from a text."""
+        if not self.span or not self.places:
+            return ()
+        return tuple(self.places.span(self.span, place) for place in self.places.matches)
+
+    @property
+    def target_span(self) -> Span | None:
+        """Where the target stands."""
+        if not self.span or not self.places or not self.places.target:
+            return None
+        return self.places.span(self.span, self.places.target)
 
 
 @attrs.frozen

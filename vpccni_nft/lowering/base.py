@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..core.diagnostics import NO_NFT_FORM, Problem
 from ..core.values import Family
@@ -13,10 +13,13 @@ from ..nft import statements as s
 from ..nft.expressions import NETWORK_HEADER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from ..core.values import Negatable
+    from ..core.values import Negatable, Network
     from ..iptables.ast import Interface, Rule
+
+SOURCE = {family: x.Payload(header, "saddr") for family, header in NETWORK_HEADER.items()}
+DESTINATION = {family: x.Payload(header, "daddr") for family, header in NETWORK_HEADER.items()}
 
 #: Headers that ip6tables looks behind for the protocol of a packet, which they never are
 #: (ip6_packet_match; net/ipv6/exthdrs_core.c, ipv6_find_hdr).
@@ -31,22 +34,32 @@ JSON_WORDS = frozenset("ah comp dccp esp icmp icmpv6 redirect sctp tcp udp udpli
 
 def lower_base(rule: Rule, family: Family) -> Iterator[s.Match]:
     """The tests of ip_packet_match (ip_tables.c), in the order in which they are saved."""
-    header = NETWORK_HEADER[family]
-    if rule.source:
-        yield from compare_network(x.Payload(header, "saddr"), rule.source)
-    if rule.destination:
-        yield from compare_network(x.Payload(header, "daddr"), rule.destination)
-    if rule.in_interface:
-        yield from _compare_interface("iifname", rule.in_interface)
-    if rule.out_interface:
-        yield from _compare_interface("oifname", rule.out_interface)
-    if rule.protocol and family is Family.IP6 and rule.protocol.value in EXTENSION_HEADERS:
-        yield from always_or_never(holds=rule.protocol.negated)
-    elif rule.protocol:
-        sign = equality(negated=rule.protocol.negated)
-        yield s.Match(x.Meta("l4proto"), sign, x.Protocol(rule.protocol.value))
-    if rule.fragment:
-        yield _compare_fragment(rule.fragment, family)
+    for name, lower in FIELDS.items():
+        if test := getattr(rule, name):
+            yield from lower(test, family)
+
+
+def _compare_source(test: Negatable[Network], family: Family) -> tuple[s.Match, ...]:
+    return compare_network(SOURCE[family], test)
+
+
+def _compare_destination(test: Negatable[Network], family: Family) -> tuple[s.Match, ...]:
+    return compare_network(DESTINATION[family], test)
+
+
+def _compare_in_interface(test: Negatable[Interface], _family: Family) -> tuple[s.Match, ...]:
+    return _compare_interface("iifname", test)
+
+
+def _compare_out_interface(test: Negatable[Interface], _family: Family) -> tuple[s.Match, ...]:
+    return _compare_interface("oifname", test)
+
+
+def _compare_protocol(test: Negatable[int], family: Family) -> tuple[s.Match, ...]:
+    if family is Family.IP6 and test.value in EXTENSION_HEADERS:
+        return always_or_never(holds=test.negated)
+    sign = equality(negated=test.negated)
+    return (s.Match(x.Meta("l4proto"), sign, x.Protocol(test.value)),)
 
 
 def _compare_interface(key: str, test: Negatable[Interface]) -> tuple[s.Match, ...]:
@@ -63,8 +76,19 @@ def _compare_interface(key: str, test: Negatable[Interface]) -> tuple[s.Match, .
     return (s.Match(x.Meta(key), equality(negated=test.negated), interface),)
 
 
-def _compare_fragment(test: Negatable[bool], family: Family) -> s.Match:
+def _compare_fragment(test: Negatable[bool], family: Family) -> tuple[s.Match, ...]:
     if family is Family.IP6:
         raise Problem(NO_NFT_FORM, "ip6tables has no -f")
     offset = x.Binary("&", x.Payload("ip", "frag-off"), x.Hex(OFFSET_BITS))
-    return s.Match(offset, equality(negated=not test.negated), x.Number(0))
+    return (s.Match(offset, equality(negated=not test.negated), x.Number(0)),)
+
+
+#: What stands for each field of a rule.
+FIELDS: dict[str, Callable[[Any, Family], tuple[s.Match, ...]]] = {
+    "source": _compare_source,
+    "destination": _compare_destination,
+    "in_interface": _compare_in_interface,
+    "out_interface": _compare_out_interface,
+    "protocol": _compare_protocol,
+    "fragment": _compare_fragment,
+}

@@ -53,13 +53,9 @@ def flatten(chains: tuple[Chain, ...]) -> Flattened:
 
 
 def called(chain: Chain) -> list[str]:
-    """The chains that a chain jumps or goes to, in order."""
-    return [
-        step.chain
-        for rule in chain.rules
-        for step in rule.statements
-        if isinstance(step, s.Jump | s.Goto)
-    ]
+    """The chains that a chain jumps or goes to, in order; a verdict ends its rule."""
+    ends = [rule.statements[-1] for rule in chain.rules if rule.statements]
+    return [end.chain for end in ends if isinstance(end, (s.Jump, s.Goto))]
 
 
 def _cascades(chains: tuple[Chain, ...], by_name: dict[str, Chain]) -> dict[str, str]:
@@ -122,9 +118,10 @@ def _longest_path(chains: dict[str, Chain]) -> tuple[str, ...]:
     """The longest path of jumps that starts in a base chain."""
     length: dict[str, int] = {}
     follow: dict[str, str] = {}
-    for name in _callees_first(chains):
+    calls = {name: called(chain) for name, chain in chains.items()}
+    for name in _callees_first(calls):
         length[name] = 1
-        for target in called(chains[name]):
+        for target in calls[name]:
             if length[target] + 1 > length[name]:
                 length[name] = length[target] + 1
                 follow[name] = target
@@ -135,17 +132,23 @@ def _longest_path(chains: dict[str, Chain]) -> tuple[str, ...]:
     return tuple(path)
 
 
-def _callees_first(chains: dict[str, Chain]) -> Iterable[str]:
+def _callees_first(calls: dict[str, list[str]]) -> Iterable[str]:
     """The chains in an order in which each comes after all that it calls; no recursion."""
-    done: set[str] = set()
+    seen: set[str] = set()
     order: list[str] = []
-    stack = [(name, False) for name in reversed(chains)]
-    while stack:
-        name, all_called = stack.pop()
-        if all_called:
-            order.append(name)
-        elif name not in done:
-            done.add(name)
-            stack.append((name, True))
-            stack += ((target, False) for target in called(chains[name]))
+    for start, first in calls.items():
+        if start in seen:
+            continue
+        seen.add(start)
+        path = [(start, iter(first))]
+        while path:
+            name, ahead = path[-1]
+            for target in ahead:
+                if target not in seen:
+                    seen.add(target)
+                    path.append((target, iter(calls[target])))
+                    break
+            else:
+                order.append(name)
+                path.pop()
     return order

@@ -4,72 +4,72 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
-
 from ..core.diagnostics import BAD_PLACE, CHAIN_LOOP, MISSING_CHAIN, Diagnostic
 from ..iptables.ast import Goto, Jump
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..core.span import Span
-    from ..iptables.ast import Table
+    from ..iptables.ast import Rule, Table
 
 
-@attrs.frozen
-class _Call:
-    chain: str
-    span: Span | None
+#: For each chain, the chains that it jumps or goes to, with the rules that do.
+Calls = dict[str, list[tuple[str, "Rule"]]]
 
 
-def built_in_above(table: Table) -> dict[str, frozenset[str]]:
-    """For each chain, the built-in chains that lead to it, itself included."""
-    calls = {
-        chain.name: {
-            rule.target.chain for rule in chain.rules if isinstance(rule.target, Jump | Goto)
-        }
-        for chain in table.chains
-    }
-    above: dict[str, set[str]] = {name: set() for name in calls}
-    for built_in in (chain.name for chain in table.chains if chain.policy):
-        ahead = [built_in]
-        while ahead:
-            name = ahead.pop()
-            if name in above and built_in not in above[name]:
-                above[name].add(built_in)
-                ahead += calls[name]
-    return {name: frozenset(found) for name, found in above.items()}
-
-
-def check_jumps(table: Table) -> Iterator[Diagnostic]:
-    """What iptables-restore would refuse as well (iptables: No chain; Too many levels)."""
-    built_in = {chain.name for chain in table.chains if chain.policy}
-    calls = {
+def calls_of(table: Table) -> Calls:
+    """Who calls whom, by the names of chains."""
+    return {
         chain.name: [
-            _Call(rule.target.chain, rule.target_span)
+            (target.chain, rule)
             for rule in chain.rules
-            if isinstance(rule.target, Jump | Goto)
+            if isinstance(target := rule.target, (Jump, Goto))
         ]
         for chain in table.chains
     }
+
+
+def built_in_above(table: Table, calls: Calls) -> dict[str, frozenset[str]]:
+    """For each chain, the built-in chains that lead to it, itself included."""
+    built_in = [chain.name for chain in table.chains if chain.policy]
+    above = dict.fromkeys(calls, 0)  # one bit for each built-in chain
+    for number, start in enumerate(built_in):
+        bit = 1 << number
+        ahead = [start]
+        while ahead:
+            name = ahead.pop()
+            known = above.get(name)
+            if known is not None and not known & bit:
+                above[name] = known | bit
+                ahead += [callee for callee, _ in calls[name]]
+    sets = {
+        bits: frozenset(name for number, name in enumerate(built_in) if bits >> number & 1)
+        for bits in set(above.values())
+    }
+    return {name: sets[bits] for name, bits in above.items()}
+
+
+def check_jumps(table: Table, calls: Calls) -> Iterator[Diagnostic]:
+    """What iptables-restore would refuse as well (iptables: No chain; Too many levels)."""
+    built_in = {chain.name for chain in table.chains if chain.policy}
     for found in calls.values():
-        for call in found:
-            if call.chain in built_in:
+        for callee, rule in found:
+            if callee in built_in:
                 yield Diagnostic(
-                    BAD_PLACE, f"{call.chain} is built in: the kernel alone calls it", call.span
+                    BAD_PLACE, f"{callee} is built in: the kernel alone calls it", rule.target_span
                 )
-            elif call.chain not in calls:
+            elif callee not in calls:
                 yield Diagnostic(
                     MISSING_CHAIN,
-                    f"the table {table.name} has no chain {call.chain}, and no target of that name "
+                    f"the table {table.name} has no chain {callee}, and no target of that name "
                     "is known",
-                    call.span,
+                    rule.target_span,
                     "vpccni-nft extensions lists the targets that are known",
                 )
     yield from _loops(calls)
 
 
-def _loops(calls: dict[str, list[_Call]]) -> Iterator[Diagnostic]:
+def _loops(calls: Calls) -> Iterator[Diagnostic]:
     """Walk along the calls, and tell each one that leads to a chain still being walked."""
     unseen, on_path, left = 0, 1, 2
     state = dict.fromkeys(calls, unseen)
@@ -84,10 +84,14 @@ def _loops(calls: dict[str, list[_Call]]) -> Iterator[Diagnostic]:
             if call is None:
                 state[name] = left
                 path.pop()
-            elif state.get(call.chain) == on_path:
+                continue
+            callee, rule = call
+            if state.get(callee) == on_path:
                 yield Diagnostic(
-                    CHAIN_LOOP, f"this leads back to {call.chain}, which leads here", call.span
+                    CHAIN_LOOP,
+                    f"this leads back to {callee}, which leads here",
+                    rule.target_span,
                 )
-            elif state.get(call.chain) == unseen:
-                state[call.chain] = on_path
-                path.append((call.chain, iter(calls[call.chain])))
+            elif state.get(callee) == unseen:
+                state[callee] = on_path
+                path.append((callee, iter(calls[callee])))

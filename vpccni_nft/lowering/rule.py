@@ -35,7 +35,7 @@ def lower_rule(
     that is refused; the context has the reasons, one for each part that has no translation.
     """
     conditions = _conditions(rule, context)
-    action = (*_counter(rule, counters), *_action(rule, context))
+    action = (*lower_counter(rule, counters), *_action(rule, context))
     if context.refused:
         return ()
     with context.at(rule.span):
@@ -50,17 +50,18 @@ def _conditions(rule: iptables.Rule, context: Context) -> tuple[Piece, ...]:
         pieces += lower_base(rule, context.family)
     for match, span in zip_longest(rule.matches, rule.match_spans):
         with context.at(span):
-            pieces += _lower_match(match, context)
-    return _without_implied_protocol(pieces)
+            pieces += lower_match(match, context)
+    return without_implied_protocol(pieces)
 
 
-def _lower_match(match: iptables.Match, context: Context) -> tuple[Piece, ...]:
+def lower_match(match: iptables.Match, context: Context) -> tuple[Piece, ...]:
+    """What stands for a match."""
     if isinstance(match, iptables.UnknownMatch):
         raise Problem(UNKNOWN_MATCH, f"the match {match.name} is not known")
     return extension_of(match).lower(match, context)
 
 
-def _without_implied_protocol(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
+def without_implied_protocol(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
     """Leave out ``meta l4proto tcp`` before ``tcp dport``, where nft adds it by itself.
 
     Not across a statement with a side effect: it would see packets of other protocols.
@@ -96,7 +97,8 @@ def _implied_later(piece: Piece, later: Sequence[Piece]) -> bool:
     return False
 
 
-def _counter(rule: iptables.Rule, mode: CounterMode) -> Statements:
+def lower_counter(rule: iptables.Rule, mode: CounterMode) -> Statements:
+    """The counter that stands between the conditions and the action."""
     if mode is CounterMode.NONE:
         return ()
     if mode is CounterMode.KEEP and rule.counters:
@@ -108,25 +110,24 @@ def _action(rule: iptables.Rule, context: Context) -> Statements:
     if not rule.target:
         return ()
     with context.at(rule.target_span):
-        return _lower_target(rule.target, context)
+        return lower_target(rule.target, context)
     return ()
 
 
-def _lower_target(target: iptables.Target, context: Context) -> Statements:
-    match target:
-        case iptables.Jump(chain):
-            return (s.Jump(names.spell(chain)),)
-        case iptables.Goto(chain):
-            return (s.Goto(names.spell(chain)),)
-        case iptables.UnknownTarget(name):
-            raise Problem(UNKNOWN_TARGET, f"the target {name} is not known")
-        case _:
-            return extension_of(target).lower(target, context)
+def lower_target(target: iptables.Target, context: Context) -> Statements:
+    """What stands for a target."""
+    if isinstance(target, iptables.Jump):
+        return (s.Jump(names.spell(target.chain)),)
+    if isinstance(target, iptables.Goto):
+        return (s.Goto(names.spell(target.chain)),)
+    if isinstance(target, iptables.UnknownTarget):
+        raise Problem(UNKNOWN_TARGET, f"the target {target.name} is not known")
+    return extension_of(target).lower(target, context)
 
 
 def leaves_chain(rule: iptables.Rule) -> bool:
     """Whether the target acts on the chain that the rule stands in, so that it cannot move."""
-    return isinstance(rule.target, Return | iptables.Goto)
+    return isinstance(rule.target, (Return, iptables.Goto))
 
 
 def _comment(rule: iptables.Rule, context: Context) -> str:

@@ -25,8 +25,9 @@ from ..nft import names
 from ..nft import statements as s
 from . import layout
 from .depth import flatten
-from .jumps import built_in_above, check_jumps
+from .jumps import built_in_above, calls_of, check_jumps
 from .rule import leaves_chain, lower_rule
+from .usual import UsualRules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -98,22 +99,20 @@ class _FamilyFacts:
 
 def _uses_conntrack(ruleset: iptables.Ruleset, family: Family) -> bool:
     """Whether these rules make the kernel track connections; a nat chain alone does not."""
+    rules = [rule for table in ruleset.tables if table.family is family for rule in _rules(table)]
+    nodes: dict[type, iptables.Match | iptables.Target] = {
+        type(match): match for rule in rules for match in rule.matches
+    }
+    nodes |= {type(rule.target): rule.target for rule in rules if rule.target}
     return any(
-        any(map(_rule_uses_conntrack, _rules(table)))
-        for table in ruleset.tables
-        if table.family is family
+        extension_of(node).uses_conntrack
+        for node in nodes.values()
+        if not isinstance(node, _NOT_EXTENSIONS)
     )
 
 
 def _rules(table: iptables.Table) -> Iterable[iptables.Rule]:
     return (rule for chain in table.chains for rule in chain.rules)
-
-
-def _rule_uses_conntrack(rule: iptables.Rule) -> bool:
-    nodes = (*rule.matches, *((rule.target,) if rule.target else ()))
-    return any(
-        extension_of(node).uses_conntrack for node in nodes if not isinstance(node, _NOT_EXTENSIONS)
-    )
 
 
 _NOT_EXTENSIONS = (iptables.Jump, iptables.Goto, iptables.UnknownMatch, iptables.UnknownTarget)
@@ -127,14 +126,19 @@ class _TableLowering:
     facts: _FamilyFacts
     sets: _SetFacts
     objects: Objects = attrs.Factory(Objects)
+    usual: UsualRules = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.usual = UsualRules(self.table.family, self.options.counters, self._context)
 
     def lower(self) -> nft.Table:
         if self.table.name not in layout.PRIORITIES:
             message = f"there is no table {self.table.name}"
             self.report.add(UNKNOWN_TABLE, message, self.table.span)
             return nft.Table(self.table.family, layout.table_name("unknown"))
-        self.report.diagnostics += check_jumps(self.table)
-        hooks = built_in_above(self.table)
+        calls = calls_of(self.table)
+        self.report.diagnostics += check_jumps(self.table, calls)
+        hooks = built_in_above(self.table, calls)
         chains = [self._chain(chain, hooks[chain.name]) for chain in self.table.chains]
         chains += (nft.Chain(name, rules) for name, rules in self.objects.helpers.items())
         return nft.Table(
@@ -149,15 +153,19 @@ class _TableLowering:
         name = names.spell(chain.name)
         if name != chain.name:
             self.report.add(NAME_CHANGED, f"nft knows the chain as {name}", chain.span)
-        parts: list[tuple[str, list[nft.Rule]]] = [(name, [])]
+        rules: list[nft.Rule] = []
+        further: dict[str, list[nft.Rule]] = {}
+        behind = rules  # those of the helper chain that the rest of the chain went to
         for number, rule in enumerate(chain.rules, start=1):
+            if usual := self.usual.lower(rule, hooks):
+                behind.append(usual)
+                continue
             lowered, rest = self._rule(rule, f"{name}-{number}", hooks)
-            parts[-1][1].extend(lowered)
+            behind += lowered
             if rest:
-                parts[-1][1].append(nft.Rule((s.Goto(rest),)))
-                parts.append((rest, []))
-        (_, rules), *further = parts
-        self.objects.helpers |= {rest: tuple(its_rules) for rest, its_rules in further}
+                behind.append(nft.Rule((s.Goto(rest),)))
+                behind = further[rest] = []
+        self.objects.helpers |= {rest: tuple(its_rules) for rest, its_rules in further.items()}
         return nft.Chain(name, tuple(rules), self._hook(chain))
 
     def _hook(self, chain: iptables.Chain) -> nft.Hook | None:
@@ -177,12 +185,22 @@ class _TableLowering:
     ) -> tuple[tuple[nft.Rule, ...], str]:
         """What stands for a rule, and the helper chain that the rules behind it go to."""
         protocol = rule.protocol
-        context = Context(
+        number = protocol.value if protocol and not protocol.negated else None
+        context = self._context(hooks, number, leaves_chain(rule))
+        return lower_rule(rule, context, place, self.options.counters), context.rest
+
+    def _context(
+        self,
+        hooks: frozenset[str],
+        protocol: int | None,
+        leaves: bool,
+    ) -> Context:
+        return Context(
             family=self.table.family,
             table=self.table.name,
-            protocol=protocol.value if protocol and not protocol.negated else None,
+            protocol=protocol,
             hooks=hooks,
-            leaves_chain=leaves_chain(rule),
+            leaves_chain=leaves,
             # Without conntrack the kernel passes over nat chains (nf_nat_core.c, nf_nat_inet_fn).
             tracked=self.facts.tracked or self.table.name == "nat",
             objects=self.objects,
@@ -192,7 +210,6 @@ class _TableLowering:
             ipsets=self.sets.ipsets,
             set_users=self.sets.users,
         )
-        return lower_rule(rule, context, place, self.options.counters), context.rest
 
     def _flatten(self, chains: tuple[nft.Chain, ...]) -> tuple[nft.Chain, ...]:
         if any(found.refuses for found in self.report.diagnostics):

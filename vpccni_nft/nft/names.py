@@ -111,8 +111,10 @@ def comment(text: str) -> str:
     >>> comment('dnat name: "aws-cni"')
     "dnat name: 'aws-cni'"
     """
-    clean = "".join(char if char.isprintable() else "?" for char in text.replace('"', "'"))
-    if len(clean.encode()) <= COMMENT_LENGTH:
+    clean = text.replace('"', "'")
+    if not clean.isprintable():
+        clean = "".join(char if char.isprintable() else "?" for char in clean)
+    if len(clean) <= COMMENT_LENGTH and len(clean.encode()) <= COMMENT_LENGTH:
         return clean
     kept = clean.encode()[: COMMENT_LENGTH - len("...")].decode("utf-8", "ignore")
     return f"{kept}..."

@@ -19,7 +19,7 @@ from .ast import Map
 from .names import checked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from .ast import Chain, Counter, Rule, Ruleset, Set, Table
 
@@ -30,19 +30,39 @@ PROTOCOL_NAMES = {
 }  # fmt: skip
 
 
+#: The texts of a table's comments, and of its statements by id: lowering shares statements.
+Texts = dict[int | str, str]
+
+
 def serialize(ruleset: Ruleset, header: str = "") -> str:
     """The whole script; each line of ``header`` becomes a comment at its top."""
-    lines = [f"# {line}" for line in header.splitlines()]
+    return "".join(pieces(ruleset, header))
+
+
+def pieces(ruleset: Ruleset, header: str = "") -> Iterator[str]:
+    """The same script chain by chain, each piece with its line ends."""
+    yield "".join(f"# {line}\n" for line in header.splitlines())
     for table in ruleset.tables:
-        lines += _table_lines(table)
-    return "\n".join(lines) + "\n"
+        yield from _table_pieces(table)
 
 
 def rule_text(rule: Rule) -> str:
     """A rule as it stands in its chain."""
-    words = [statement_text(statement) for statement in rule.statements]
-    if rule.comment:
-        words.append(f"comment {quoted(rule.comment)}")
+    return _rule_text(rule, {})
+
+
+def _rule_text(rule: Rule, texts: Texts) -> str:
+    words = []
+    for statement in rule.statements:
+        text = texts.get(id(statement))
+        if text is None:
+            text = texts[id(statement)] = statement_text(statement)
+        words.append(text)
+    if comment := rule.comment:
+        text = texts.get(comment)
+        if text is None:
+            text = texts[comment] = f"comment {quoted(comment)}"
+        words.append(text)
     return " ".join(words)
 
 
@@ -67,20 +87,22 @@ def duration(seconds: int) -> str:
     return f"{days}d{hours}h{minutes}m{seconds}s"
 
 
-def _table_lines(table: Table) -> Iterator[str]:
+def _table_pieces(table: Table) -> Iterator[str]:
     name = f"table {table.family.value} {checked(table.name)}"
-    yield f"add {name}"
-    yield f"delete {name}"
-    yield f"{name} {{"
-    if table.comment:
-        yield f"\tcomment {quoted(table.comment)}"
+    comment = f"\tcomment {quoted(table.comment)}\n" if table.comment else ""
+    yield f"add {name}\ndelete {name}\n{name} {{\n{comment}"
     for counter in table.counters:
-        yield from _counter_lines(counter)
+        yield _joined(_counter_lines(counter))
     for set_ in table.sets:
-        yield from _set_lines(set_)
+        yield _joined(_set_lines(set_))
+    texts: Texts = {}
     for chain in table.chains:
-        yield from _chain_lines(chain)
-    yield "}"
+        yield _joined(_chain_lines(chain, texts))
+    yield "}\n"
+
+
+def _joined(lines: Iterable[str]) -> str:
+    return "".join([f"{line}\n" for line in lines])
 
 
 def _counter_lines(counter: Counter) -> Iterator[str]:
@@ -120,7 +142,7 @@ def _set_lines(set_: Set) -> Iterator[str]:
     yield "\t}"
 
 
-def _chain_lines(chain: Chain) -> Iterator[str]:
+def _chain_lines(chain: Chain, texts: Texts) -> Iterator[str]:
     yield f"\tchain {checked(chain.name)} {{"
     if chain.comment:
         yield f"\t\tcomment {quoted(chain.comment)}"
@@ -128,8 +150,7 @@ def _chain_lines(chain: Chain) -> Iterator[str]:
         yield (
             f"\t\ttype {hook.type} hook {hook.name} priority {hook.priority}; policy {hook.policy};"
         )
-    for rule in chain.rules:
-        yield f"\t\t{rule_text(rule)}"
+    yield from [f"\t\t{_rule_text(rule, texts)}" for rule in chain.rules]
     yield "\t}"
 
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 import attrs
-from lark import Token, UnexpectedInput
+from lark import UnexpectedInput
 
 from ..core.diagnostics import (
     BAD_STRUCTURE,
@@ -27,19 +27,22 @@ from ..core.values import Family
 from ..extensions.options import Evidence
 from ..extensions.words import unquote
 from ..iptables import ast
-from .grammar import line_parser
 from .line import LineBuilder
+from .rules import KnownRules
+from .shapes import Shapes, pattern, whole_line
 from .syntax import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lark import Tree
-
     from ..core.diagnostics import Code
+    from .shapes import Key, Line, Shape
 
 #: iptables-restore reads no longer line (xshared.c and iptables-restore.c: a buffer of 10240).
 LINE_LENGTH = 10240
+
+#: Bytes of a chain's name.
+CHAIN_NAME = 28
 
 #: After so many lines that cannot be read, and no table, the input is something else.
 PATIENCE = 100
@@ -107,29 +110,54 @@ class _Reader:
     current: _TableDraft | None = None
     header: tuple[str, Family] | None = None  #: the remark that speaks of the next tables
     group: int = 0
+    counters: dict[str, ast.Counters] = attrs.Factory(dict)  #: those of chains, by their text
+    chain_pattern: re.Pattern[str] | None = None  #: what the last chain but a built-in one fits
+    shapes: Shapes = attrs.Factory(Shapes)
+    known: KnownRules = attrs.Factory(lambda self: KnownRules(None, self.shapes), takes_self=True)
 
-    def read(self, number: int, line: str) -> None:
+    def read(self, number: int, text: str) -> None:
         """Take one line that is not blank."""
-        builder = LineBuilder(self.source, number, self.diagnostics)
-        whole = builder.whole()
-        if len(line) > LINE_LENGTH:
-            message = f"the line has {len(line)} characters; iptables reads {LINE_LENGTH} at most"
+        if len(text) > LINE_LENGTH:
+            message = f"the line has {len(text)} characters; iptables reads {LINE_LENGTH} at most"
+            whole = whole_line(self.source, number)
             self.unreadable.append(Diagnostic(SYNTAX, message, whole))
             return
+        likely = self._likely_chain if text[0] == ":" else self._likely_rule
+        if likely(number, text):
+            return
         try:
-            tree = line_parser().parse(line)
+            shape, line, key = self.shapes.read(self.source, number, text)
         except UnexpectedInput as error:
             self.unreadable.append(explain(error, self.source, number))
             return
         try:
-            getattr(self, f"_{tree.data}")(builder, tree, whole)
+            if shape.kind == "rule":
+                self._rule(shape, line, key)
+            elif shape.kind == "chain":
+                self._chain(shape, line, key)
+            else:
+                getattr(self, f"_{shape.kind}")(shape, line)
         except Problem as problem:
-            self.diagnostics.append(problem.at(whole))
+            self.diagnostics.append(problem.at(line.whole))
+
+    def _likely_rule(self, number: int, text: str) -> bool:
+        """Take a rule of a shape that is likely here; False where it is anything else."""
+        draft = self.current
+        if not draft or draft.family is not self.known.family or text[-1].isspace():
+            return False
+        planned = self.known.likely(text)
+        if planned is None:
+            return False
+        found = self.known.rule(*planned, Span(self.source, number, 1, len(text) + 1))
+        if found is None or found[0] not in draft.chains:
+            return False
+        draft.chains[found[0]].rules.append(found[1])
+        return True
 
     # One method a kind of line; the names are the grammar's.
 
-    def _remark(self, _builder: LineBuilder, tree: Tree[Token], whole: Span) -> None:
-        text = str(tree.children[0])
+    def _remark(self, _shape: Shape, line: Line) -> None:
+        text = line.words[0]
         if found := _GENERATED.match(text):
             family = Family.IP6 if found[1] == "ip6tables" else Family.IP
             self.header = (text, family)
@@ -142,7 +170,7 @@ class _Reader:
             raise Problem(
                 INCOMPLETE_DUMP,
                 "iptables-nft-save could not print all rules of this table",
-                span=whole,
+                span=line.whole,
                 hint="another tool put native nft rules into iptables' own tables: "
                 "move them to a table of their own, then save again",
             )
@@ -150,16 +178,16 @@ class _Reader:
             raise Problem(
                 LEGACY_TABLES,
                 "the node has rules in iptables-legacy too, and this dump does not show them",
-                span=whole,
+                span=line.whole,
                 hint="iptables-legacy-save shows them: translate one back end at a time, "
                 "and remove the rules that no agent writes any more",
             )
 
-    def _table(self, _builder: LineBuilder, tree: Tree[Token], whole: Span) -> None:
-        name = str(tree.children[0])[1:]
+    def _table(self, _shape: Shape, line: Line) -> None:
+        name = line.words[0][1:]
         if self.current and not self.current.is_listing:
             self._cut_short(self.current)
-        self._open(name, whole)
+        self._open(name, line.whole)
 
     def _open(self, name: str, span: Span) -> _TableDraft:
         generated, family = self.header or ("", None)
@@ -168,42 +196,80 @@ class _Reader:
         self.current = draft
         return draft
 
-    def _commit(self, _builder: LineBuilder, _tree: Tree[Token], whole: Span) -> None:
+    def _commit(self, _shape: Shape, line: Line) -> None:
         if not self.current or self.current.is_listing:
-            raise Problem(BAD_STRUCTURE, "COMMIT without a table before it", span=whole)
+            raise Problem(BAD_STRUCTURE, "COMMIT without a table before it", span=line.whole)
         self.current.committed = True
         self.current = None
 
-    def _chain(self, builder: LineBuilder, tree: Tree[Token], whole: Span) -> None:
-        name, policy, counters = tree.children
+    def _chain(self, shape: Shape, line: Line, key: Key | None) -> None:
+        whole = line.whole
         if not self.current or self.current.is_listing:
             raise Problem(BAD_STRUCTURE, "a chain without a table before it", span=whole)
-        self._declare(
-            self.current,
-            str(name)[1:],
-            _ChainDraft(
-                _parse_policy(str(policy), whole),
-                builder.bracketed_counters(counters) if isinstance(counters, Token) else None,
-                whole,
-            ),
+        name, policy = line.words[:2]
+        counters = shape.words[2]
+        chain = _ChainDraft(
+            _parse_policy(policy, whole),
+            None if counters is None else self._counters(line, counters),
+            whole,
         )
+        self._declare(self.current, name[1:], chain)
+        if key and not chain.policy:
+            form = pattern(key, line.words)
+            if form and form.groups == len(("name", "counters")):
+                self.chain_pattern = form
 
-    def _policy(self, builder: LineBuilder, tree: Tree[Token], whole: Span) -> None:
-        name, policy = map(str, tree.children[:2])
-        counters = builder.counters(tree.children[2:]) if tree.children[2] else None
+    def _likely_chain(self, number: int, text: str) -> bool:
+        """Take a chain that is declared like the last one; False where it is anything else."""
+        found = self.chain_pattern and self.chain_pattern.fullmatch(text)
+        draft = self.current
+        if not found or not draft or draft.is_listing:
+            return False
+        word, counted = found.groups()
+        name, counters = word[1:], self.counters.get(counted)
+        if not counters or name in draft.chains or not name.isascii() or len(name) > CHAIN_NAME:
+            return False
+        whole = Span(self.source, number, 1, len(text) + 1)
+        draft.chains[name] = _ChainDraft(None, counters, whole)
+        return True
+
+    def _counters(self, line: Line, place: int) -> ast.Counters:
+        text = line.words[place]
+        known = self.counters.get(text)
+        if known is None:
+            known = LineBuilder(line, self.diagnostics).bracketed_counters(place)
+            self.counters[text] = known
+        return known
+
+    def _policy(self, shape: Shape, line: Line) -> None:
+        whole = line.whole
+        name, policy, packets, numbers = shape.words
+        counters = None
+        if packets is not None and numbers is not None:
+            counters = LineBuilder(line, self.diagnostics).counters(packets, numbers)
         draft = self._listing(whole)
         if any(chain.rules or not chain.policy for chain in draft.chains.values()):
             draft = self._open("", whole)  # the next table's listing
-        self._declare(draft, name, _ChainDraft(_parse_policy(policy, whole), counters, whole))
+        assert name is not None
+        assert policy is not None
+        chain = _ChainDraft(_parse_policy(line.words[policy], whole), counters, whole)
+        self._declare(draft, line.words[name], chain)
 
-    def _new_chain(self, _builder: LineBuilder, tree: Tree[Token], whole: Span) -> None:
-        name = unquote(str(tree.children[0]))
+    def _new_chain(self, shape: Shape, line: Line) -> None:
+        (place,) = shape.words
+        assert place is not None
+        whole = line.whole
+        name = unquote(line.words[place])
         self._declare(self._listing(whole), name, _ChainDraft(None, None, whole))
 
-    def _rule(self, builder: LineBuilder, tree: Tree[Token], whole: Span) -> None:
+    def _rule(self, shape: Shape, line: Line, key: Key | None) -> None:
+        whole = line.whole
         draft = self.current or self._listing(whole)
-        builder.evidence = draft.evidence
-        name, rule = builder.rule(tree)
+        if self.known.family is not draft.family:
+            self.known = KnownRules(draft.family, self.shapes)
+        planned = self.known.plan(key, shape, line) if key else None
+        found = planned and self.known.rule(*planned, whole)
+        name, rule = found or LineBuilder(line, self.diagnostics, draft.evidence).rule(shape)
         if name not in draft.chains:
             raise Problem(
                 BAD_STRUCTURE,
@@ -228,8 +294,10 @@ class _Reader:
         if name in draft.chains:
             first = draft.chains[name].span.line
             raise Problem(BAD_STRUCTURE, f"the chain {name} is declared in line {first} already")
-        if not name or len(name.encode("utf-8", "surrogateescape")) > 28:
-            raise Problem(BAD_VALUE, "a chain's name has 1 to 28 characters", span=chain.span)
+        if not name or len(name.encode("utf-8", "surrogateescape")) > CHAIN_NAME:
+            raise Problem(
+                BAD_VALUE, f"a chain's name has 1 to {CHAIN_NAME} characters", span=chain.span
+            )
         draft.chains[name] = chain
 
     def _cut_short(self, draft: _TableDraft) -> None:

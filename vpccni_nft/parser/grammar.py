@@ -1,7 +1,12 @@
-"""Find the grammars and make a parser of them."""
+"""Find the grammars and make parsers of them."""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import os
+import sys
+import tempfile
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,12 +32,52 @@ def line_parser() -> Lark:
     """The parser of one line of iptables-save."""
     from lark import Lark
 
-    return Lark.open(
+    tables = _tables_file()
+    # As with bytecode, what cannot be read is made anew.
+    with contextlib.suppress(Exception), tables.open("rb") as file:
+        return Lark.load(file)
+    parser = Lark.open(
         str(grammar_folder() / "iptables_save.lark"),
         parser="lalr",
         lexer="contextual",
         maybe_placeholders=True,
     )
+    if not sys.dont_write_bytecode:
+        with contextlib.suppress(OSError):  # nobody but the owner of the package may write there
+            _save(parser, tables)
+    return parser
+
+
+def _tables_file() -> Path:
+    """Where the tables of the line parser are kept: beside the bytecode of this module.
+
+    Making them takes most of the time of a small translation. They are to the grammar what
+    bytecode is to a module: made when it is first used, by whoever may write there, and trusted as
+    much. The name tells all that they depend on, so that they are never those of another grammar.
+    """
+    import lark
+
+    digest = hashlib.sha256(f"{lark.__version__} {sys.version}".encode())
+    for path in sorted(grammar_folder().glob("*.lark")):
+        digest.update(path.read_bytes())
+    return Path(__file__).parent / "__pycache__" / f"grammar.{digest.hexdigest()[:32]}.tables"
+
+
+def _save(parser: Lark, tables: Path) -> None:
+    """Write the tables, whole or not at all; those of older grammars go."""
+    tables.parent.mkdir(exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=tables.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            parser.save(file)
+        temporary.chmod(0o644)
+        for old in tables.parent.glob("grammar.*.tables"):
+            old.unlink(missing_ok=True)
+        temporary.replace(tables)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 class _WholeWords:

@@ -1,12 +1,10 @@
-"""From the tree of one line to the nodes of iptables."""
+"""From the words of one line to the nodes of iptables."""
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
-from lark import Token, Tree
 
 from ..core.diagnostics import (
     BAD_OPTION,
@@ -16,7 +14,7 @@ from ..core.diagnostics import (
     UNKNOWN_TARGET,
     Problem,
 )
-from ..core.span import Source, Span
+from ..core.span import Places
 from ..core.values import Negatable, Network, parse_integer
 from ..extensions import MATCHES, TARGETS
 from ..extensions.options import Evidence, Option, Options, Word, convert_word
@@ -28,91 +26,104 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..core.diagnostics import Code, Diagnostic
+    from ..core.span import Span
     from ..extensions.extension import Extension
+    from .shapes import Line, OptionShape, Part, Shape
 
 T = TypeVar("T")
 
 #: JSON's readers take no larger number; no counter of a kernel comes near.
 LARGEST_COUNT = 2**63 - 1
 
-Branch = Tree[Token]
+#: Kinds of parts that say what a rule does.
+TARGET_KINDS = frozenset({"target", "jump", "goto"})
 
 
 @attrs.define
 class LineBuilder:
     """Builds what one line says; problems go to ``diagnostics`` and building goes on."""
 
-    source: Source
-    line: int
+    line: Line
     diagnostics: list[Diagnostic]
     evidence: Evidence = attrs.Factory(Evidence)
 
-    def span(self, token: Token) -> Span:
-        """A token's place."""
-        start = token.column or 1
-        return Span(self.source, self.line, start, start + len(token))
-
-    def whole(self) -> Span:
-        """The line, without the blanks around it."""
-        text = self.source.lines[self.line - 1]
-        stripped = text.strip()
-        start = text.find(stripped) + 1
-        return Span(self.source, self.line, start, start + len(stripped))
-
-    def rule(self, tree: Branch) -> tuple[str, ast.Rule]:
+    def rule(self, shape: Shape) -> tuple[str, ast.Rule]:
         """The name of the chain that an ``-A`` line names, and its rule."""
-        bracketed, chain, *items = tree.children
+        bracketed, chain = shape.words
+        assert chain is not None
+        whole = self.line.whole
         rule = _Draft()
-        if isinstance(bracketed, Token):
+        if bracketed is not None:
             rule.counters = self.bracketed_counters(bracketed)
-        for item in items:
-            assert isinstance(item, Tree)
+        for part in shape.parts:
             try:
-                self._item(rule, item)
+                self._add(rule, part)
             except Problem as problem:
-                self.diagnostics.append(problem.at(self.whole()))
-        return unquote(str(chain)), rule.finish(self.whole())
+                self.diagnostics.append(problem.at(whole))
+        return unquote(self.line.words[chain]), rule.finish(whole)
 
-    def counters(self, tokens: Sequence[object]) -> ast.Counters:
-        """Read the numbers of packets and of bytes."""
-        packets, numbers = (
-            convert_word(Word(str(token), self.span(token)), _parse_count)
-            for token in tokens
-            if isinstance(token, Token)
-        )
-        return ast.Counters(packets, numbers)
+    def counters(self, packets: int, numbers: int) -> ast.Counters:
+        """Read the words for the numbers of packets and of bytes."""
+        words = (Word(self.line.words[place], self._span(place)) for place in (packets, numbers))
+        return ast.Counters(*(convert_word(word, _parse_count) for word in words))
 
-    def bracketed_counters(self, token: Token) -> ast.Counters:
+    def bracketed_counters(self, place: int) -> ast.Counters:
         """Read ``[packets:bytes]``."""
-        return convert_word(Word(str(token), self.span(token)), _parse_bracketed)
+        return convert_word(Word(self.line.words[place], self._span(place)), _parse_bracketed)
 
-    def _item(self, rule: _Draft, tree: Branch) -> None:
-        kind = tree.data.split("__")[-1]
-        if tree.data.startswith("matches__"):
-            match, span = self._extension(tree, MATCHES, ast.UnknownMatch, UNKNOWN_MATCH)
-            rule.matches.append((match, span))
-        elif tree.data.startswith("targets__") or kind == "goto":
+    def node(self, part: Part) -> Any:
+        """What one part of a rule says; None for the protocol that is all protocols."""
+        match part.kind:
+            case "match":
+                return self._extension(part, MATCHES, ast.UnknownMatch, UNKNOWN_MATCH)
+            case "target":
+                return self._extension(part, TARGETS, ast.UnknownTarget, UNKNOWN_TARGET)
+            case "jump":
+                return ast.Jump(unquote(self.line.words[part.words[0]]))
+            case "goto":
+                return ast.Goto(unquote(self.line.words[part.words[0]]))
+            case "counters":
+                return self.counters(*part.words)
+            case "bracketed":
+                return self.bracketed_counters(*part.words)
+            case _:
+                return self._base(part.kind, self.option(part.options[0]))
+
+    def _add(self, rule: _Draft, part: Part) -> None:
+        """Give a part to its rule."""
+        if part.kind == "match":
+            rule.matches.append(self.node(part))
+            rule.places.append(self._place(part))
+        elif part.kind in TARGET_KINDS:
             if rule.target:
-                raise Problem(BAD_OPTION, "a rule has one target", span=self._tree_span(tree))
-            rule.target = self._target(tree, kind)
-        elif kind == "stray":
-            option = self._option(_branches(tree)[0])
+                raise Problem(BAD_OPTION, "a rule has one target", span=self._part_span(part))
+            rule.target = self.node(part)
+            rule.target_place = self._place(part)
+        elif part.kind == "stray":
+            option = self.option(part.options[0])
             raise Problem(
                 UNKNOWN_OPTION,
                 f"{option.name} belongs to no match",
                 span=option.span,
                 hint="iptables-save prints the match before its options, as in -m tcp --dport 80",
             )
-        elif kind == "counters":
-            rule.counters = self.counters(tree.children)
+        elif part.kind == "counters":
+            rule.counters = self.node(part)
         else:
-            self._base(rule, kind, tree)
+            self._add_base(rule, part)
 
-    def _base(self, rule: _Draft, kind: str, tree: Branch) -> None:
-        """One option of the base specification; ``kind`` is a field of the rule."""
-        option = self._option(tree)
-        if kind in rule.base:
+    def _add_base(self, rule: _Draft, part: Part) -> None:
+        """One option of the base specification; the part's kind is a field of the rule."""
+        if part.kind in rule.base:
+            option = self.option(part.options[0])
             raise Problem(BAD_OPTION, f"{option.name} stands here twice", span=option.span)
+        value = self.node(part)
+        if part.kind == "protocol":
+            rule.protocol_name = self._word(part.options[0].values[0]).text
+        if value is not None:
+            rule.base[part.kind] = value
+
+    def _base(self, kind: str, option: Option) -> Negatable[Any] | None:
         value: object = True
         if kind in {"source", "destination"}:
             value = convert_word(option.words[0], Network.parse)
@@ -121,63 +132,64 @@ class LineBuilder:
             value = convert_word(option.words[0], _parse_interface)
         elif kind == "protocol":
             value = convert_word(option.words[0], parse_protocol)
-            rule.protocol_name = option.words[0].text
             if value == 0:  # "all": iptables tests nothing and prints nothing
                 if option.negated:
                     raise Problem(BAD_VALUE, "no packet is of no protocol", span=option.span)
-                return
-        rule.base[kind] = Negatable(value, option.negated)
-
-    def _target(self, tree: Branch, kind: str) -> tuple[ast.Target, Span]:
-        if kind == "goto":
-            return ast.Goto(unquote(str(_tokens(tree)[0]))), self._tree_span(tree)
-        if kind == "jump" and len(tree.children) == 1:
-            return ast.Jump(unquote(str(_tokens(tree)[0]))), self._tree_span(tree)
-        return self._extension(tree, TARGETS, ast.UnknownTarget, UNKNOWN_TARGET)
+                return None
+        return Negatable(value, option.negated)
 
     def _extension(
         self,
-        tree: Branch,
+        part: Part,
         registry: Mapping[str, Extension[Any]],
         unknown: type[T],
         code: Code,
-    ) -> tuple[T, Span]:
+    ) -> T:
         """Give the options to the extension's room; keep the words where there is no room."""
-        name, *branches = tree.children
-        assert isinstance(name, Token)
-        options = tuple(self._option(branch) for branch in branches if isinstance(branch, Tree))
-        span = self._tree_span(tree)
-        extension = registry.get(unquote(str(name)))
+        name = part.words[0]
+        word = self.line.words[name]
+        options = tuple(map(self.option, part.options))
+        span = self._part_span(part)
+        extension = registry.get(unquote(word))
         try:
             if not extension:
                 raise Problem(
                     code,
-                    f"{unquote(str(name))} is not known",
-                    span=self.span(name),
+                    f"{unquote(word)} is not known",
+                    span=self._span(name),
                     hint="vpccni-nft extensions lists the matches and targets that are",
                 )
-            _refuse_foreign_options(str(name), _branches(tree), options)
-            given = Options(str(name), options, span, self.evidence)
-            return extension.build(given), span
+            _refuse_foreign_options(word, part.options, options)
+            given = Options(word, options, span, self.evidence)
+            return extension.build(given)  # type: ignore[no-any-return]
         except Problem as problem:
             self.diagnostics.append(problem.at(span))
-            return unknown(str(name), tuple(map(str, _all_tokens(branches)))), span  # type: ignore[call-arg]
+            words = tuple(self.line.words[name + 1 : part.last + 1])
+            return unknown(word, words)  # type: ignore[call-arg]
 
-    def _option(self, tree: Branch) -> Option:
-        """An option with its words; the tree's tokens are ``[!] NAME WORD...``."""
-        tokens = _tokens(tree)
-        negated = tokens[0].type.endswith(("NOT", "NOT_BASE"))
-        name, *words = tokens[negated:]
+    def option(self, shape: OptionShape) -> Option:
+        """An option with its words."""
         return Option(
-            str(name),
-            tuple(Word(unquote(str(word)), self.span(word)) for word in words),
-            negated,
-            self.span(tokens[0]).to(self.span(tokens[-1])),
+            self.line.words[shape.name],
+            tuple(map(self._word, shape.values)),
+            shape.negated,
+            self.line.span(shape.first, shape.last),
         )
 
-    def _tree_span(self, tree: Branch) -> Span:
-        tokens = list(_all_tokens([tree]))
-        return self.span(tokens[0]).to(self.span(tokens[-1]))
+    def _word(self, place: int) -> Word:
+        return Word(unquote(self.line.words[place]), self._span(place))
+
+    def _span(self, place: int) -> Span | None:
+        return self.line.span(place, place)
+
+    def _part_span(self, part: Part) -> Span | None:
+        return self.line.span(part.first, part.last)
+
+    def _place(self, part: Part) -> tuple[int, int]:
+        """The columns of a part."""
+        span = self._part_span(part)
+        assert span
+        return span.start, span.end
 
 
 @attrs.define
@@ -185,21 +197,21 @@ class _Draft:
     """A rule while its line is read."""
 
     base: dict[str, Negatable[Any]] = attrs.Factory(dict)
-    matches: list[tuple[ast.Match, Span]] = attrs.Factory(list)
-    target: tuple[ast.Target, Span] | None = None
+    matches: list[ast.Match] = attrs.Factory(list)
+    places: list[tuple[int, int]] = attrs.Factory(list)
+    target: ast.Target | None = None
+    target_place: tuple[int, int] | None = None
     counters: ast.Counters | None = None
     protocol_name: str = ""
 
     def finish(self, span: Span) -> ast.Rule:
-        target, target_span = self.target or (None, None)
         return ast.Rule(
             **self.base,
-            matches=tuple(match for match, _ in self.matches),
-            target=target,
+            matches=tuple(self.matches),
+            target=self.target,
             counters=self.counters,
             span=span,
-            match_spans=tuple(span for _, span in self.matches),
-            target_span=target_span,
+            places=Places(tuple(self.places), self.target_place),
             protocol_name=self.protocol_name,
         )
 
@@ -222,27 +234,10 @@ def _parse_interface(text: str) -> ast.Interface:
 
 
 def _refuse_foreign_options(
-    owner: str, branches: Sequence[Branch], options: Sequence[Option]
+    owner: str, shapes: Sequence[OptionShape], options: Sequence[Option]
 ) -> None:
-    for branch, option in zip(branches, options, strict=True):
-        if branch.data.endswith("foreign_option"):
+    for shape, option in zip(shapes, options, strict=True):
+        if shape.foreign:
             raise Problem(
                 UNKNOWN_OPTION, f"{owner} has no option {option.name} here", span=option.span
             )
-
-
-def _branches(tree: Branch) -> list[Branch]:
-    return [child for child in tree.children if isinstance(child, Tree)]
-
-
-def _tokens(tree: Branch) -> list[Token]:
-    return [child for child in tree.children if isinstance(child, Token)]
-
-
-def _all_tokens(nodes: Sequence[Token | Branch]) -> list[Token]:
-    """The tokens below some nodes, in their order."""
-    return list(
-        itertools.chain.from_iterable(
-            [node] if isinstance(node, Token) else _all_tokens(node.children) for node in nodes
-        )
-    )

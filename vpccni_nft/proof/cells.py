@@ -39,12 +39,12 @@ Key = dict[str, int]
 def are_alike(pairs: Pairs, before: Part, after: Part, footprint: Footprint) -> bool:
     """Whether two parts mean the same, for each value of the field that most rules ask for."""
     keys = {number: _rule_key(pairs, before, number) for number in before.numbers}
-    values = defaultdict(set)
+    asked = defaultdict(set)
     for key in keys.values():
-        for field, value in key.items():
-            values[field].add(value)
-    field = max(values, key=lambda one: len(values[one]), default="")
-    if len(values[field]) < _FEWEST:
+        for name, wanted in key.items():
+            asked[name].add(wanted)
+    field = max(asked, key=lambda name: len(asked[name]), default="")
+    if len(asked[field]) < _FEWEST:
         return False
     one = _Index.of(before, {number: key.get(field) for number, key in keys.items()})
     other = _Index.of(
@@ -53,8 +53,8 @@ def are_alike(pairs: Pairs, before: Part, after: Part, footprint: Footprint) -> 
         _elements(pairs, after, field),
     )
     footprint.reads.add(field)
-    every: list[int | None] = [*sorted(one.values | other.values), None]
-    for value in every:
+    values: list[int | None] = [*sorted(one.values | other.values), None]
+    for value in values:
         setting = pairs.setting if value is None else pairs.setting.where(field, value)
         ours = _run(pairs, setting, one, value, field)
         theirs = _run(pairs, setting, other, value, field)
