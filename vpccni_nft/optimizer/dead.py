@@ -1,0 +1,119 @@
+"""Remove what no packet comes to, and what does nothing.
+
+- A rule behind one that always ends the chain: a rule of nothing but counters and a verdict, or a
+  NAT statement, that leads elsewhere than to the next rule. A jump is not one of them.
+- A chain that no base chain leads to.
+- A jump to a chain without rules, which comes back at once, and a goto there, which is a return.
+- A rule of conditions alone.
+
+Side conditions: a rule with a counter stays, because the number is part of the dump, and so do the
+chains that it leads to; conditions that draw or keep a state stay. Base chains stay, even empty
+ones: the kernel calls them, and a chain of type nat makes it look at connections. What is left
+means the same: it runs for the same packets, in the same order.
+
+The places of draws keep their names: what is removed has no draw.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..nft import statements as s
+from ..semantics.nft import answers_anew
+from .calls import called_by
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Set
+
+    from ..nft.ast import Chain, Rule, Table
+
+_COUNTERS = (s.Counter, s.NamedCounter)
+_GOES_ON = (s.Jump, s.Continue)
+
+
+def remove_dead(table: Table) -> Table:
+    """The table without what no packet comes to."""
+    empty = {chain.name for chain in table.chains if not chain.rules and not chain.hook}
+    chains = {chain.name: _without_idle(chain, empty, table) for chain in table.chains}
+    kept = _needed(chains, table)
+    if kept == chains.keys() and all(chains[chain.name] is chain for chain in table.chains):
+        return table
+    return attrs.evolve(
+        table, chains=tuple(chain for name, chain in chains.items() if name in kept)
+    )
+
+
+def _without_idle(chain: Chain, empty: Set[str], table: Table) -> Chain:
+    """The chain without rules that never run or do nothing."""
+    counting = {set_.name for set_ in table.sets if set_.counts}
+    rules: list[Rule] = []
+    ended = False
+    for rule in chain.rules:
+        if ended and not any(map(_is_stateful, rule.statements)):
+            continue
+        last = rule.statements[-1] if rule.statements else None
+        if isinstance(last, s.Jump | s.Goto) and last.chain in empty:
+            rest = (s.Return(),) if isinstance(last, s.Goto) else ()
+            rule = attrs.evolve(rule, statements=(*rule.statements[:-1], *rest))  # noqa: PLW2901
+        if not _is_idle(rule, counting):
+            rules.append(rule)
+        ended = ended or _always_ends(rule)
+    if len(rules) == len(chain.rules) and all(map(_is, rules, chain.rules)):
+        return chain
+    return attrs.evolve(chain, rules=tuple(rules))
+
+
+def _is(one: object, other: object) -> bool:
+    return one is other
+
+
+def _is_stateful(step: s.Statement) -> bool:
+    """Whether there is a number to keep, or a place to name."""
+    return isinstance(step, _COUNTERS) or answers_anew(step)
+
+
+def _is_idle(rule: Rule, counting: Set[str]) -> bool:
+    """Whether a rule does nothing, whatever the packet."""
+    return all(
+        isinstance(step, s.Match)
+        and not s.has_side_effect(step)
+        and not answers_anew(step)
+        and getattr(step.right, "name", None) not in counting
+        for step in rule.statements
+    )
+
+
+def _always_ends(rule: Rule) -> bool:
+    """Whether no packet comes from this rule to the next one."""
+    *before, last = rule.statements or (s.Continue(),)
+    return (
+        isinstance(last, s.Verdict | s.Nat)
+        and not isinstance(last, _GOES_ON)
+        and all(isinstance(step, _COUNTERS) for step in before)
+    )
+
+
+def _needed(chains: Mapping[str, Chain], table: Table) -> Set[str]:
+    """The base chains, those with something to keep, and all that these lead to."""
+    sets = {set_.name: set_ for set_ in table.sets}
+    waiting = [
+        name
+        for name, chain in chains.items()
+        if chain.hook
+        or any(_is_stateful(step) for rule in chain.rules for step in rule.statements)
+    ]
+    kept = set(waiting)
+    while waiting:
+        for target in called_by(chains[waiting.pop()].rules, sets):
+            if target not in kept:
+                kept.add(target)
+                waiting.append(target)
+    # A map's elements name chains, whether or not a rule uses the map.
+    for set_ in table.sets:
+        for element in set_.elements:
+            value = getattr(element, "value", None)
+            if isinstance(value, s.Jump | s.Goto) and value.chain not in kept:
+                kept |= chains.keys()
+    return kept
