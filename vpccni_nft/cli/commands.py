@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from .. import __version__
-from ..core.diagnostics import NOT_A_DUMP
+from ..core.diagnostics import NOT_A_DUMP, Refused
 from ..core.render import as_dict
 from ..core.values import Family
 from ..lowering import CounterMode, Options
@@ -65,7 +65,8 @@ def cli() -> None:
     "  vpccni-nft translate node.v4.save node.v6.save -o node.nft\n"
     "  vpccni-nft translate node.save --allow T101\n"
     "  vpccni-nft translate node.save --ipset-save node.ipset -o node.nft\n"
-    "  vpccni-nft translate node.save --format json -o node.json && nft -j -f node.json"
+    "  vpccni-nft translate node.save --format json -o node.json && nft -j -f node.json\n"
+    "  vpccni-nft translate -O node.save -o node.nft --map node.map.json"
 )
 @click.argument("files", nargs=-1, metavar="[FILE...|-]")
 @click.option(
@@ -96,6 +97,15 @@ def cli() -> None:
     show_default=True,
     help="The oldest nft that must take the script.",
 )
+@click.option(
+    "-O/-O0",
+    "optimize",
+    default=False,
+    help="Sets and maps in place of long rows of rules, or with -O0 one rule for each; -O0.",
+)
+@click.option(
+    "--map", "map_file", metavar="FILE", help="Write where each line of the input went, as JSON."
+)
 def translate(
     files: tuple[str, ...],
     output: str,
@@ -105,17 +115,29 @@ def translate(
     allowed: tuple[str, ...],
     ipset_save: str | None,
     target: object,  # noqa: ARG001 - every form that is written so far is as old as the floor
+    map_file: str | None,
+    *,
+    optimize: bool,
 ) -> None:
     """Translate the output of iptables-save to an nft script.
 
     Reads standard input where no FILE is given. Several files become one script. Nothing is
     written unless all of the input has a translation.
     """
-    translation = _run(files, family, allowed, counters, ipset_save)
+    if map_file == output == "-":
+        raise click.UsageError("standard output can be the script or the map, not both")
+    translation = _run(files, family, allowed, counters, ipset_save, optimize=optimize)
     show(translation.diagnostics, notes=False)
     if translation.refused:
         sys.exit(_exit_code(translation))
-    write_output(translation.script(form), output)
+    try:
+        script = translation.script(form)
+    except Refused as refusal:
+        show(refusal.diagnostics, notes=False)
+        sys.exit(REFUSED)
+    write_output(script, output)
+    if map_file is not None:
+        write_output(json.dumps(translation.source_map(), indent=2) + "\n", map_file)
 
 
 @cli.command(
@@ -327,6 +349,8 @@ def _run(
     allowed: tuple[str, ...],
     counters: str,
     ipset_save: str | None,
+    *,
+    optimize: bool = False,
 ) -> Translation:
     if ipset_save == "-" and ("-" in files or not files):
         raise click.UsageError("standard input can be the rules or the sets, not both")
@@ -337,7 +361,9 @@ def _run(
         allowed=frozenset(APPROXIMATIONS[name] for name in allowed),
     )
     with _progress(sum(len(source.lines) for source in sources)):
-        return translate_sources(sources, options, Family(family) if family else None, sets)
+        return translate_sources(
+            sources, options, Family(family) if family else None, sets, optimize=optimize
+        )
 
 
 def _progress(lines: int) -> AbstractContextManager[Any]:

@@ -22,32 +22,34 @@ import attrs
 
 from ..nft import statements as s
 from ..semantics.nft import answers_anew
-from .calls import called_by
+from .calls import Calls
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Set
+    from collections.abc import Set
 
     from ..nft.ast import Chain, Rule, Table
 
 _COUNTERS = (s.Counter, s.NamedCounter)
-_GOES_ON = (s.Jump, s.Continue)
+_ENDS = (s.Accept, s.Drop, s.Return, s.Goto, s.Reject, s.Nat)
 
 
-def remove_dead(table: Table) -> Table:
+def remove_dead(table: Table, calls: Calls) -> Table:
     """The table without what no packet comes to."""
     empty = {chain.name for chain in table.chains if not chain.rules and not chain.hook}
-    chains = {chain.name: _without_idle(chain, empty, table) for chain in table.chains}
-    kept = _needed(chains, table)
-    if kept == chains.keys() and all(chains[chain.name] is chain for chain in table.chains):
-        return table
-    return attrs.evolve(
-        table, chains=tuple(chain for name, chain in chains.items() if name in kept)
-    )
-
-
-def _without_idle(chain: Chain, empty: Set[str], table: Table) -> Chain:
-    """The chain without rules that never run or do nothing."""
     counting = {set_.name for set_ in table.sets if set_.counts}
+    chains = tuple(_without_idle(chain, empty, counting) for chain in table.chains)
+    if not all(map(_is, chains, table.chains)):
+        table = attrs.evolve(table, chains=chains)
+        calls = Calls.of(table, calls)
+    kept = _needed(table, calls)
+    if len(kept) < len(table.chains):
+        chains = tuple(chain for chain in table.chains if chain.name in kept)
+        return attrs.evolve(table, chains=chains)
+    return table
+
+
+def _without_idle(chain: Chain, empty: Set[str], counting: Set[str]) -> Chain:
+    """The chain without rules that never run or do nothing."""
     rules: list[Rule] = []
     ended = False
     for rule in chain.rules:
@@ -57,9 +59,11 @@ def _without_idle(chain: Chain, empty: Set[str], table: Table) -> Chain:
         if isinstance(last, s.Jump | s.Goto) and last.chain in empty:
             rest = (s.Return(),) if isinstance(last, s.Goto) else ()
             rule = attrs.evolve(rule, statements=(*rule.statements[:-1], *rest))  # noqa: PLW2901
-        if not _is_idle(rule, counting):
-            rules.append(rule)
-        ended = ended or _always_ends(rule)
+            last = rule.statements[-1] if rule.statements else None
+        if (last is None or type(last) is s.Match) and _is_idle(rule, counting):
+            continue
+        rules.append(rule)
+        ended = ended or (type(last) in _ENDS and _always_ends(rule))
     if len(rules) == len(chain.rules) and all(map(_is, rules, chain.rules)):
         return chain
     return attrs.evolve(chain, rules=tuple(rules))
@@ -86,34 +90,32 @@ def _is_idle(rule: Rule, counting: Set[str]) -> bool:
 
 
 def _always_ends(rule: Rule) -> bool:
-    """Whether no packet comes from this rule to the next one."""
-    *before, last = rule.statements or (s.Continue(),)
-    return (
-        isinstance(last, s.Verdict | s.Nat)
-        and not isinstance(last, _GOES_ON)
-        and all(isinstance(step, _COUNTERS) for step in before)
-    )
+    """Whether a rule that ends the chain has no condition."""
+    return all(isinstance(step, _COUNTERS) for step in rule.statements[:-1])
 
 
-def _needed(chains: Mapping[str, Chain], table: Table) -> Set[str]:
+def _needed(table: Table, calls: Calls) -> Set[str]:
     """The base chains, those with something to keep, and all that these lead to."""
-    sets = {set_.name: set_ for set_ in table.sets}
-    waiting = [
-        name
-        for name, chain in chains.items()
-        if chain.hook
-        or any(_is_stateful(step) for rule in chain.rules for step in rule.statements)
-    ]
-    kept = set(waiting)
-    while waiting:
-        for target in called_by(chains[waiting.pop()].rules, sets):
-            if target not in kept:
-                kept.add(target)
-                waiting.append(target)
+    kept: set[str] = set()
+    _reach(kept, [chain.name for chain in table.chains if chain.hook], calls)
     # A map's elements name chains, whether or not a rule uses the map.
     for set_ in table.sets:
         for element in set_.elements:
             value = getattr(element, "value", None)
-            if isinstance(value, s.Jump | s.Goto) and value.chain not in kept:
-                kept |= chains.keys()
+            if isinstance(value, s.Jump | s.Goto):
+                _reach(kept, [value.chain], calls)
+    for chain in table.chains:
+        if chain.name not in kept and any(
+            _is_stateful(step) for rule in chain.rules for step in rule.statements
+        ):
+            _reach(kept, [chain.name], calls)
     return kept
+
+
+def _reach(kept: set[str], waiting: list[str], calls: Calls) -> None:
+    """Keep chains, and all that they lead to."""
+    while waiting:
+        name = waiting.pop()
+        if name not in kept:
+            kept.add(name)
+            waiting += calls.facts[name].called

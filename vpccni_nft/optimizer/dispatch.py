@@ -91,18 +91,19 @@ _LASTING = (
 )  # fmt: skip
 
 
-def dispatch(table: Table) -> Table:
+def dispatch(table: Table, calls: Calls) -> Table:
     """The table with maps in place of rows of rules."""
-    found = _dispatched(table, with_helpers=True)
-    if found is not table and Calls.of(found).depth > MOST_CHAINS:
-        return _dispatched(table, with_helpers=False)
+    found = _dispatched(table, calls, with_helpers=True)
+    longer = len(found.chains) > len(table.chains)
+    if longer and Calls.of(found, calls).depth > MOST_CHAINS:
+        return _dispatched(table, calls, with_helpers=False)
     return found
 
 
-def _dispatched(table: Table, *, with_helpers: bool) -> Table:
+def _dispatched(table: Table, calls: Calls, *, with_helpers: bool) -> Table:
     work = _Dispatching(
         table,
-        Calls.of(table),
+        calls,
         with_helpers,
         {one.name for one in table.sets},
         {chain.name for chain in table.chains},
@@ -147,7 +148,6 @@ class _Dispatching:
     chain_names: set[str]
     maps: list[Map] = attrs.Factory(list)
     helpers: list[Chain] = attrs.Factory(list)
-    written: dict[str, frozenset[x.Expression]] = attrs.Factory(dict)
 
     def chain(self, chain: Chain) -> Chain:
         """The chain with maps in place of its rows."""

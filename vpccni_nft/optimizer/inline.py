@@ -27,31 +27,31 @@ import attrs
 
 from ..nft import names
 from ..nft import statements as s
-from .calls import Calls, callees_first
 
 if TYPE_CHECKING:
     from ..nft.ast import Chain, Rule, Table
+    from .calls import Calls
 
 _COUNTERS = (s.Counter, s.NamedCounter)
 _LEAVES = (s.Return, s.Goto)
+_CALLS = (s.Jump, s.Goto)
 
 
-def inline(table: Table) -> Table:
+def inline(table: Table, calls: Calls) -> Table:
     """The table with chains of one use in place of that use."""
-    calls = Calls.of(table)
     callers = calls.callers
-    chains = dict(calls.chains)
+    chains = {chain.name: chain for chain in table.chains}
     gone: set[str] = set()
-    for name in callees_first(calls.called):
+    for name in calls.order:
         chain = chains[name]
         if chain.hook or not chain.rules:
             continue
         rules: list[Rule] = []
         for number, rule in enumerate(chain.rules, start=1):
             target = _only_jump(rule)
-            callee = chains.get(target)
+            callee = chains[target] if target else chain
             if (
-                callee is None
+                not target
                 or callers[target] != 1
                 or target in calls.anew
                 or not _fits(callee, rule, is_last=number == len(chain.rules))
@@ -75,9 +75,10 @@ def _differ(one: object, other: object) -> bool:
 
 def _only_jump(rule: Rule) -> str:
     """The chain that every packet goes to which comes to this rule."""
-    *before, last = rule.statements or (s.Continue(),)
-    if isinstance(last, s.Jump | s.Goto) and all(isinstance(step, _COUNTERS) for step in before):
-        return last.chain
+    steps = rule.statements
+    last = steps[-1] if steps else None
+    if type(last) in _CALLS and all(isinstance(step, _COUNTERS) for step in steps[:-1]):
+        return last.chain  # type: ignore[union-attr]
     return ""
 
 

@@ -14,6 +14,7 @@ Keys stand in one order in every set and map: interfaces, addresses, protocol, p
 from __future__ import annotations
 
 import itertools
+import math
 from bisect import bisect
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 #: The fields, in the order in which they stand in a key.
 ORDER = ("iifname", "oifname", "saddr", "daddr", "protocol", "sport", "dport", "mark")
+ADDRESSES = ("saddr", "daddr")
 PORTS = ("sport", "dport")
 
 #: The most keys that a rule may stand for.
@@ -40,16 +42,7 @@ MOST_KEYS = 64
 #: Interfaces' names do not stand in one key with ranges: nft takes that from 1.0.3 on.
 NAMES = frozenset({"iifname", "oifname"})
 
-#: The field of each expression that has no protocol in it.
-_FIELDS: Mapping[x.Expression, str] = {
-    x.Meta("iifname"): "iifname",
-    x.Meta("oifname"): "oifname",
-    x.Meta("l4proto"): "protocol",
-    x.Meta("mark"): "mark",
-    **{
-        x.Payload(header, field): field for header in ("ip", "ip6") for field in ("saddr", "daddr")
-    },
-}
+_META = {"iifname": "iifname", "oifname": "oifname", "l4proto": "protocol", "mark": "mark"}
 _PROTOCOLS = {
     PROTOCOL_NAMES[number]: x.Protocol(number) for number in (6, 17, 33, 132, 136)
 }  # fmt: skip
@@ -90,28 +83,36 @@ def keyed(rule: Rule, counting: Set[str]) -> Keyed:
     conditions: list[tuple[s.Match, str]] = []
     at = 0
     for step in rule.statements:
-        if not isinstance(step, s.Match) or answers_anew(step):
+        if type(step) is not s.Match:
             break
-        if isinstance(step.right, x.SetReference) and step.right.name in counting:
+        field = _add_field(step, fields)
+        if not field and (
+            answers_anew(step)
+            or (isinstance(step.right, x.SetReference) and step.right.name in counting)
+        ):
             break
         at += 1
-        conditions.append((step, _add_field(step, fields)))
-    count = 1
-    for literals in fields.values():
-        count *= len(literals)
-    if count > MOST_KEYS:
-        fields = {field: few for field, few in fields.items() if len(few) == 1}
+        conditions.append((step, field))
+    if any(len(literals) > 1 for literals in fields.values()):
+        count = math.prod(map(len, fields.values()))
+        if count > MOST_KEYS:
+            fields = {field: few for field, few in fields.items() if len(few) == 1}
     return Keyed(rule, fields, tuple(conditions), rule.statements[at:])
 
 
 def _add_field(match: s.Match, fields: dict[str, tuple[x.Expression, ...]]) -> str:
     """Note the values that a match leaves to a field; the answer is the field, or nothing."""
     left = match.left
-    field = _FIELDS.get(left, "") if isinstance(left, x.Meta | x.Payload) else ""
     protocol = None
-    if not field and isinstance(left, x.Payload) and left.field in PORTS:
-        protocol = _PROTOCOLS.get(left.protocol)
-        field = left.field if protocol else ""
+    if type(left) is x.Payload:
+        if left.field in PORTS:
+            protocol = _PROTOCOLS.get(left.protocol)
+        known = protocol or (left.field in ADDRESSES and left.protocol in {"ip", "ip6"})
+        field = left.field if known else ""
+    elif type(left) is x.Meta:
+        field = _META.get(left.key, "")
+    else:
+        return ""
     if not field or field in fields or match.operator != "==":
         return ""
     right = match.right
@@ -156,7 +157,7 @@ def key_expression(order: tuple[str, ...], family: Family, protocol: str = "th")
     header = x.NETWORK_HEADER[family]
     parts: list[x.Expression] = []
     for field in order:
-        if field in {"saddr", "daddr"}:
+        if field in ADDRESSES:
             parts.append(x.Payload(header, field))
         elif field in PORTS:
             parts.append(x.Payload(protocol, field))

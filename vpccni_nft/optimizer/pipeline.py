@@ -1,6 +1,6 @@
 """The passes, in the order in which they run.
 
-A pass takes a table and gives one that means the same: the same verdicts, bindings, changes of the
+A pass takes a table, with what its chains lead to, and gives one that means the same: the same verdicts, bindings, changes of the
 packet and counts, in the same order, whatever the packet. It gives the table itself back where
 there is nothing to do, and the chains that it does not touch as they are. Each is a few scans of
 the rules with dictionaries, so that the time grows with the number of rules.
@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..nft.ast import Ruleset
+from .calls import Calls
 from .dead import remove_dead
 from .dispatch import dispatch
 from .inline import inline
@@ -23,14 +24,18 @@ if TYPE_CHECKING:
 
 #: Dead rules first, which else would stand between others; sets before maps, because rules that do
 #: the same need no map; inlining last, which sees the callers that are left.
-PASSES: tuple[Callable[[Table], Table], ...] = (remove_dead, gather_sets, dispatch, inline)
+PASSES: tuple[Callable[[Table, Calls], Table], ...] = (remove_dead, gather_sets, dispatch, inline)
 
 
 def optimize(ruleset: Ruleset) -> Ruleset:
     """The ruleset after all passes."""
-    tables = []
-    for table in ruleset.tables:
-        for pass_ in PASSES:
-            table = pass_(table)  # noqa: PLW2901 - each pass goes on with what the last one made
-        tables.append(table)
-    return Ruleset(tuple(tables))
+    return Ruleset(tuple(map(_optimized, ruleset.tables)))
+
+
+def _optimized(table: Table) -> Table:
+    calls = Calls.of(table)
+    for pass_ in PASSES:
+        changed = pass_(table, calls)
+        if changed is not table:
+            table, calls = changed, Calls.of(changed, calls)
+    return table

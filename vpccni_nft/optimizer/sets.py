@@ -31,7 +31,7 @@ from ..nft import expressions as x
 from ..nft import names
 from ..nft import statements as s
 from ..nft.ast import Rule, Set
-from .calls import MOST_SETS, Calls, fresh
+from .calls import MOST_SETS, fresh
 from .keys import (
     NAMES,
     PORTS,
@@ -52,15 +52,16 @@ if TYPE_CHECKING:
 
     from ..core.span import Span
     from ..nft.ast import Chain, Table
+    from .calls import Calls
     from .keys import Key
 
 #: The fewest rules that become one: fewer cost a packet no more than a lookup.
 FEWEST = 3
 
 
-def gather_sets(table: Table) -> Table:
+def gather_sets(table: Table, calls: Calls) -> Table:
     """The table with sets in place of rows of rules."""
-    gathering = _Gathering(table, Calls.of(table), {one.name for one in table.sets})
+    gathering = _Gathering(table, calls, {one.name for one in table.sets})
     chains = tuple(map(gathering.chain, table.chains))
     if not gathering.sets:
         return table
