@@ -20,16 +20,17 @@ from .translation import Translation, parse, translate
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from . import iptables, nft
+    from . import iptables, nft, optimizer
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Diagnostic", "Family", "Refused", "Translation", "iptables", "nft", "parse", "translate",
+    "Diagnostic", "Family", "Refused", "Translation", "iptables", "nft", "optimizer", "parse",
+    "translate",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> ModuleType:
-    if name in {"iptables", "nft"}:
+    if name in {"iptables", "nft", "optimizer"}:
         return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

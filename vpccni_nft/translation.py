@@ -46,9 +46,12 @@ _NO_NUMBERS = Diagnostic(
 
 
 def _has_numbers(set_: nft.Set) -> bool:
-    """Whether an element has counted."""
-    keys = (getattr(element, "key", element) for element in set_.elements)
-    return set_.counts and any(getattr(key, "counter", None) for key in keys)
+    """Whether an element goes on from the count of a rule."""
+    return bool(set_.origins) and any(
+        getattr(part, "counter", None)
+        for element in set_.elements
+        for part in (element, getattr(element, "key", None))
+    )
 
 
 @attrs.frozen
@@ -97,6 +100,7 @@ class Translation:
         from . import __version__, nft
 
         if format == "json":
+            # Without an optimizer, elements come from ipsets: see docs/limits.md.
             if any(_has_numbers(set_) for table in self.ruleset.tables for set_ in table.sets):
                 raise Refused((_NO_NUMBERS,))
             return json.dumps(nft.as_json(self.ruleset)) + "\n"

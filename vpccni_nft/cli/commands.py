@@ -106,7 +106,7 @@ def cli() -> None:
 @click.option(
     "--map", "map_file", metavar="FILE", help="Write where each line of the input went, as JSON."
 )
-def translate(
+def translate(  # noqa: PLR0913 - one for each option
     files: tuple[str, ...],
     output: str,
     family: str | None,
@@ -114,9 +114,9 @@ def translate(
     counters: str,
     allowed: tuple[str, ...],
     ipset_save: str | None,
+    *,
     target: object,  # noqa: ARG001 - every form that is written so far is as old as the floor
     map_file: str | None,
-    *,
     optimize: bool,
 ) -> None:
     """Translate the output of iptables-save to an nft script.

@@ -1,7 +1,7 @@
 """Problems that are found in the input, and the one catalogue of their codes.
 
-A code's first letter tells where it comes from: O optimizing, P parsing, T translating. ``docs/codes`` has a
-page for each code; a test holds that catalogue and pages agree.
+A code's first letter tells where it comes from: O optimizing, P parsing, T translating.
+``docs/codes`` has a page for each code; a test holds that catalogue and pages agree.
 """
 
 from __future__ import annotations

@@ -130,9 +130,7 @@ class Calls:
             answers_anew(step)
             or (
                 type(step) in _LEADING
-                and any(
-                    one[0] == "." and one in self.anew for one in s.targets(step, self.sets)
-                )
+                and any(one[0] == "." and one in self.anew for one in s.targets(step, self.sets))
             )
             for step in statements
             if type(step) not in _QUIET

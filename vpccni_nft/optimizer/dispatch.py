@@ -65,7 +65,7 @@ from .keys import (
 from .sets import element, split_counter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from ..core.span import Span
     from ..nft.ast import Table
@@ -111,8 +111,8 @@ def _dispatched(table: Table, calls: Calls, *, with_helpers: bool) -> Table:
     chains = [work.chain(chain) for chain in table.chains]
     if not work.maps:
         return table
-    for helper in work.helpers:  # grows: a helper may have a row of its own
-        chains.append(work.chain(helper))
+    # This grows the row of helpers: one may have rows of its own.
+    chains.extend(map(work.chain, work.helpers))
     return attrs.evolve(table, chains=tuple(chains), sets=(*table.sets, *work.maps))
 
 
@@ -214,9 +214,7 @@ class _Dispatching:
                 return _Row(row.order, 1, {}, {})
         return row
 
-    def _row(
-        self, candidates: Sequence[_Candidate], start: int, fields: frozenset[str]
-    ) -> _Row:
+    def _row(self, candidates: Sequence[_Candidate], start: int, fields: frozenset[str]) -> _Row:
         """The rules from here on that can be found by these fields."""
         order = whole_key(fields)
         groups: dict[Key, list[Keyed]] = {}
@@ -227,9 +225,7 @@ class _Dispatching:
         while end < len(candidates) and fields <= candidates[end].fields:
             one = candidates[end].keyed
             keys = one.keys(order)
-            can_move = self.with_helpers and not any(
-                isinstance(step, _LEAVES) for step in one.rest
-            )
+            can_move = self.with_helpers and not any(isinstance(step, _LEAVES) for step in one.rest)
             if not (can_move or _is_element(one, fields)):
                 break
             if not all(

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 _COUNTERS = (s.Counter, s.NamedCounter)
 _LEAVES = (s.Return, s.Goto)
-_CALLS = (s.Jump, s.Goto)
 
 
 def inline(table: Table, calls: Calls) -> Table:
@@ -77,8 +76,8 @@ def _only_jump(rule: Rule) -> str:
     """The chain that every packet goes to which comes to this rule."""
     steps = rule.statements
     last = steps[-1] if steps else None
-    if type(last) in _CALLS and all(isinstance(step, _COUNTERS) for step in steps[:-1]):
-        return last.chain  # type: ignore[union-attr]
+    if isinstance(last, s.Jump | s.Goto) and all(isinstance(one, _COUNTERS) for one in steps[:-1]):
+        return last.chain
     return ""
 
 

@@ -66,7 +66,7 @@ class Keyed:
     def keys(self, order: tuple[str, ...]) -> list[tuple[Key, tuple[x.Expression, ...]]]:
         """The keys that the rule is for, as numbers and as literals."""
         found = itertools.product(*(self.fields[field] for field in order))
-        return [(tuple(map(interval, literals)), literals) for literals in found]  # type: ignore[misc]
+        return [(tuple(map(_interval, literals)), literals) for literals in found]
 
     def conditions_but(self, fields: Set[str]) -> tuple[s.Match, ...]:
         """The conditions that are not about some fields."""
@@ -142,6 +142,12 @@ def interval(literal: x.Expression) -> Interval | None:
             return name, name
         case _:
             return None
+
+
+def _interval(literal: x.Expression) -> Interval:
+    found = interval(literal)
+    assert found is not None
+    return found
 
 
 def whole_key(fields: Set[str]) -> tuple[str, ...]:
@@ -251,15 +257,19 @@ class Regions:
             if any(_overlap(key, (other,)) for other in around):
                 return False
             self._sorted.insert(at, key[0])
-        elif key in self._points or any(_overlap(key, other) for other in self._ranges):
-            return False
-        elif ranged and (
-            len(self._ranges) == self.MOST_RANGES
-            or any(_overlap(key, other) for other in self._points)
-        ):
+        elif self._meets(key, ranged=ranged):
             return False
         (self._ranges.append if ranged else self._points.add)(key)
         return True
+
+    def _meets(self, key: Key, *, ranged: bool) -> bool:
+        """Whether a key of several parts has something in common with another, or might have."""
+        if key in self._points or any(_overlap(key, other) for other in self._ranges):
+            return True
+        return ranged and (
+            len(self._ranges) == self.MOST_RANGES
+            or any(_overlap(key, other) for other in self._points)
+        )
 
 
 def _overlap(one: Key, other: Key) -> bool:

@@ -102,9 +102,7 @@ class _Gathering:
         counted, does = split_counter(one.rest)
         if any(isinstance(step, s.Counter) for step in does):
             return None
-        kinds = tuple(
-            field if field in one.fields else match for match, field in one.conditions
-        )
+        kinds = tuple(field if field in one.fields else match for match, field in one.conditions)
         return kinds, counted is not None, does
 
     def _rules(self, row: Sequence[Keyed], home: str) -> Iterator[Rule]:
@@ -208,9 +206,7 @@ class _Element:
         )
 
 
-def element(
-    key: x.Expression, counter: s.Counter | None = None, comment: str = ""
-) -> x.Expression:
+def element(key: x.Expression, counter: s.Counter | None = None, comment: str = "") -> x.Expression:
     """A key with the numbers of a counter, where it has counted, and a comment."""
     numbers = (counter.packets, counter.bytes) if counter else None
     if numbers == (0, 0):

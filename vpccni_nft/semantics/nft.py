@@ -173,7 +173,7 @@ class _Meaning:
         self, step: s.VerdictMap, view: View, fits: Bool
     ) -> list[tuple[Bool, s.Statement]]:
         """The verdicts that a map may hold for the packet."""
-        verdicts = [
+        verdicts: list[tuple[Bool, s.Statement]] = [
             (view.state.algebra.all(fits, when), verdict)
             for when, verdict in pairs(step.key, step.map, view, self.sets)
             if isinstance(verdict, s.Verdict)
