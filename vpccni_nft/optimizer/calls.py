@@ -151,7 +151,7 @@ def _facts(chain: Chain, sets: Mapping[str, Set]) -> _Facts:
     for rule in chain.rules:
         for step in rule.statements:
             kind = type(step)
-            if kind in _QUIET:
+            if kind in _QUIET or (kind is s.Match and type(step.left) is x.Payload):  # type: ignore[attr-defined]
                 continue
             if kind in _LEADING:
                 called += s.targets(step, sets)
@@ -179,6 +179,19 @@ def _callees_first(facts: Mapping[str, _Facts]) -> list[str]:
                 else:
                     order.append(name)
     return order
+
+
+def always_ends(step: s.Statement) -> bool:
+    """Whether no packet that comes to the end of a rule comes to the next one.
+
+    A NAT statement that looks its address up ends the rule alone, where there is none.
+    """
+    if isinstance(step, s.Nat):
+        return not isinstance(step.address, x.Lookup) and not isinstance(step.port, x.Lookup)
+    return isinstance(step, _ENDS)
+
+
+_ENDS = (s.Accept, s.Drop, s.Return, s.Goto, s.Reject)
 
 
 def fresh(name: str, taken: set[str]) -> str:

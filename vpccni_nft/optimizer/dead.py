@@ -1,7 +1,7 @@
 """Remove what no packet comes to, and what does nothing.
 
-- A rule behind one that always ends the chain: a rule of nothing but counters and a verdict, or a
-  NAT statement, that leads elsewhere than to the next rule. A jump is not one of them.
+- A rule behind one that always ends the chain: a rule of nothing but counters and a verdict other
+  than a jump, or a NAT statement that does not look its address up.
 - A chain that no base chain leads to.
 - A jump to a chain without rules, which comes back at once, and a goto there, which is a return.
 - A rule of conditions alone.
@@ -22,7 +22,7 @@ import attrs
 
 from ..nft import statements as s
 from ..semantics.nft import answers_anew
-from .calls import Calls
+from .calls import Calls, always_ends
 
 if TYPE_CHECKING:
     from collections.abc import Set
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from ..nft.ast import Chain, Rule, Table
 
 _COUNTERS = (s.Counter, s.NamedCounter)
-_ENDS = (s.Accept, s.Drop, s.Return, s.Goto, s.Reject, s.Nat)
 
 
 def remove_dead(table: Table, calls: Calls) -> Table:
@@ -63,7 +62,7 @@ def _without_idle(chain: Chain, empty: Set[str], counting: Set[str]) -> Chain:
         if (last is None or type(last) is s.Match) and _is_idle(rule, counting):
             continue
         rules.append(rule)
-        ended = ended or (type(last) in _ENDS and _always_ends(rule))
+        ended = ended or _always_ends(rule)
     if len(rules) == len(chain.rules) and all(map(_is, rules, chain.rules)):
         return chain
     return attrs.evolve(chain, rules=tuple(rules))
@@ -90,8 +89,13 @@ def _is_idle(rule: Rule, counting: Set[str]) -> bool:
 
 
 def _always_ends(rule: Rule) -> bool:
-    """Whether a rule that ends the chain has no condition."""
-    return all(isinstance(step, _COUNTERS) for step in rule.statements[:-1])
+    """Whether a rule ends the chain, and has no condition."""
+    steps = rule.statements
+    return (
+        bool(steps)
+        and always_ends(steps[-1])
+        and all(isinstance(step, _COUNTERS) for step in steps[:-1])
+    )
 
 
 def _needed(table: Table, calls: Calls) -> Set[str]:

@@ -13,6 +13,7 @@ Keys stand in one order in every set and map: interfaces, addresses, protocol, p
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from bisect import bisect
@@ -172,6 +173,7 @@ def key_expression(order: tuple[str, ...], family: Family, protocol: str = "th")
     return parts[0] if len(parts) == 1 else x.Concat(tuple(parts))
 
 
+@functools.cache
 def read_by(order: tuple[str, ...], family: Family) -> Set[x.Expression]:
     """The expressions that a rule may set and so change a key; ports by any protocol's name."""
     read: set[x.Expression] = set()
@@ -180,7 +182,7 @@ def read_by(order: tuple[str, ...], family: Family) -> Set[x.Expression]:
             read |= {x.Payload(header, field) for header in (*_PROTOCOLS, "th")}
         else:
             read.add(key_expression((field,), family))
-    return read
+    return frozenset(read)
 
 
 def key_type(order: tuple[str, ...], family: Family) -> str:

@@ -31,7 +31,7 @@ from ..nft import expressions as x
 from ..nft import names
 from ..nft import statements as s
 from ..nft.ast import Rule, Set
-from .calls import MOST_SETS, fresh
+from .calls import MOST_SETS, always_ends, fresh
 from .keys import (
     NAMES,
     PORTS,
@@ -131,7 +131,7 @@ class _Gathering:
             or not self.calls.written(does).isdisjoint(read_by(order, self.table.family))
         ):
             return len(row), None
-        free = counter is None and _ends(does)
+        free = counter is None and bool(does) and always_ends(does[-1])
         regions, elements, end = Regions(order), [], start
         for one in row[start:]:
             new = _elements(one, order, regions, free=free and len(order) == 1)
@@ -221,12 +221,6 @@ def split_counter(
     if rest and isinstance(rest[0], s.Counter):
         return rest[0], rest[1:]
     return None, rest
-
-
-def _ends(does: tuple[s.Statement, ...]) -> bool:
-    """Whether a packet never comes to the next rule, and nothing before depends on the rule."""
-    last = does[-1] if does else None
-    return isinstance(last, s.Verdict | s.Nat) and not isinstance(last, s.Jump | s.Continue)
 
 
 def _elements(
