@@ -11,7 +11,13 @@ import pytest
 
 import vpccni_nft
 from vpccni_nft import nft
-from vpccni_nft.core.diagnostics import CATALOGUE, NFT_SYNTAX, Code, Diagnostic
+from vpccni_nft.core.diagnostics import (
+    CATALOGUE,
+    ELEMENT_COUNTERS,
+    NFT_SYNTAX,
+    Code,
+    Diagnostic,
+)
 from vpccni_nft.core.render import render
 from vpccni_nft.core.span import Source
 from vpccni_nft.vpccni.detection import detect_sources
@@ -84,6 +90,10 @@ def diagnostics_of(code: Code, text: str, sets: str | None) -> tuple[Diagnostic,
         return detected(text)
     if code.name.startswith("M1"):
         return divided(text)
+    if code is ELEMENT_COUNTERS:
+        with pytest.raises(vpccni_nft.Refused) as refused:
+            vpccni_nft.translate(text, optimize=True).script("json")
+        return refused.value.diagnostics
     if code is not NFT_SYNTAX:
         return vpccni_nft.translate(text, name="node.save", ipset_save=sets).diagnostics
     with pytest.raises(vpccni_nft.Refused) as refused:

@@ -44,7 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "optimizer": {"core", "nft", "semantics.nft", *_SHARED, "optimizer"},
     "equivalence": {*_PROOF, "equivalence"},
     "vpccni": {*_PROOF, "vpccni"},
-    "translation": _TRANSLATION - {"extensions"},
+    "translation": {*_TRANSLATION - {"extensions"}, "optimizer"},
     ".": {"core", "iptables", "nft", "translation", "optimizer", "equivalence", "vpccni"},
     "strategies": {*_PROOF, "equivalence", "strategies"},
     "replay": {*_PROOF, "equivalence", "replay"},

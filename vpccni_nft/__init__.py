@@ -19,7 +19,7 @@ from .translation import Translation, parse, translate
 from .verification import verify
 
 if TYPE_CHECKING:
-    from . import iptables, nft
+    from . import iptables, nft, optimizer
     from .proof.verify import Different, Equivalent, Unknown
     from .vpccni.detection import Detection, detect
 
@@ -27,7 +27,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Detection", "Diagnostic", "Different", "Equivalent", "Family", "Refused", "Translation",
-    "Unknown", "detect", "iptables", "nft", "parse", "translate", "verify",
+    "Unknown", "detect", "iptables", "nft", "optimizer", "parse", "translate", "verify",
 ]  # fmt: skip
 
 #: What loads when it is first asked for, by the module that has it.
@@ -38,7 +38,7 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> object:
-    if name in {"iptables", "nft"}:
+    if name in {"iptables", "nft", "optimizer"}:
         return import_module(f".{name}", __name__)
     for module, names in _LAZY.items():
         if name in names:

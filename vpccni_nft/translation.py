@@ -9,9 +9,11 @@ import attrs
 
 from .core.diagnostics import (
     CATALOGUE,
+    ELEMENT_COUNTERS,
     UNKNOWN_MATCH,
     UNKNOWN_OPTION,
     UNKNOWN_TARGET,
+    Diagnostic,
     Kind,
     Refused,
 )
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from . import iptables, nft
-    from .core.diagnostics import Code, Diagnostic
+    from .core.diagnostics import Code
     from .core.values import Family
     from .lowering import Options
 
@@ -36,6 +38,21 @@ IPSET_NAME = "<ipset save>"
 #: Parsing tells of these; lowering finds them again in the rules.
 _UNKNOWN = (UNKNOWN_MATCH, UNKNOWN_TARGET, UNKNOWN_OPTION)
 
+_NO_NUMBERS = Diagnostic(
+    ELEMENT_COUNTERS,
+    "nft reads no numbers for the counters of elements from JSON, and starts them from zero",
+    hint="write a script for nft -f, or use --counters zero or -O0",
+)
+
+
+def _has_numbers(set_: nft.Set) -> bool:
+    """Whether an element goes on from the count of a rule."""
+    return bool(set_.origins) and any(
+        getattr(part, "counter", None)
+        for element in set_.elements
+        for part in (element, getattr(element, "key", None))
+    )
+
 
 @attrs.frozen
 class Translation:
@@ -44,6 +61,8 @@ class Translation:
     diagnostics: tuple[Diagnostic, ...]  #: every problem, in the order of the input
     dump: iptables.Ruleset = attrs.field(repr=False)  #: what was translated
     _ruleset: nft.Ruleset = attrs.field(repr=False)
+    #: The ruleset before it was optimized.
+    _faithful: nft.Ruleset | None = attrs.field(default=None, repr=False)
 
     @property
     def refused(self) -> bool:
@@ -56,6 +75,26 @@ class Translation:
         if self.refused:
             raise Refused(self.diagnostics)
         return self._ruleset
+
+    def source_map(self) -> list[dict[str, object]]:
+        r"""Each line of the input that stands for a rule, with its places. Raises Refused.
+
+        A place is a rule of a chain or an element of a set or map, by its number from 0 on. A line
+        that the optimizer dropped has none.
+
+        >>> text = "*raw\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -d 10.0.0.0/8 -j DROP\nCOMMIT\n"
+        >>> translate(text).source_map()[0]["places"]
+        [{'family': 'ip', 'table': 'vpccni-raw', 'chain': 'OUTPUT', 'rule': 0}]
+        """
+        from .nft.origins import places_of, spans_of
+
+        found: dict[tuple[int, int], dict[str, object]] = {}
+        for span in spans_of(self._faithful or self.ruleset):
+            entry = {"file": span.source.name, "line": span.line, "places": []}
+            found.setdefault((id(span.source), span.line), entry)
+        for span, place in places_of(self.ruleset):
+            found[id(span.source), span.line]["places"].append(place)  # type: ignore[attr-defined]
+        return list(found.values())
 
     def script(self, format: Literal["nft", "json"] = "nft") -> str:  # noqa: A002 - as the option
         """The text for ``nft -f`` or, with ``json``, for ``nft -j -f``. Raises Refused."""
@@ -70,6 +109,9 @@ class Translation:
         from .nft.serializer import pieces
 
         if format == "json":
+            # Without an optimizer, elements come from ipsets: see docs/limits.md.
+            if any(_has_numbers(set_) for table in self.ruleset.tables for set_ in table.sets):
+                raise Refused((_NO_NUMBERS,))
             return iter((json.dumps(nft.as_json(self.ruleset)), "\n"))
         return pieces(self.ruleset, header=f"Written by vpccni-nft {__version__}.")
 
@@ -109,12 +151,14 @@ def translate(
     allow: Collection[str] = (),
     counters: Literal["keep", "zero", "none"] = "keep",
     ipset_save: str | bytes | None = None,
+    optimize: bool = False,
 ) -> Translation:
     r"""Translate the output of iptables-save to nftables.
 
     ``allow`` names codes of approximations (``docs/codes``) that are taken rather than refused.
     ``counters`` says whether rules count on from the dump, from zero, or not at all. ``ipset_save``
     is the output of ``ipset save`` of the same node: without it rules that name ipsets are refused.
+    ``optimize`` puts sets and maps in place of long rows of rules (``docs/optimizer.md``).
     Problems do not raise: they are in the result, whose ``ruleset`` and ``script()`` raise Refused.
     Raises ValueError where ``allow`` or ``counters`` is something else.
 
@@ -139,7 +183,7 @@ def translate(
         allowed=frozenset(APPROXIMATIONS[code] for code in allow),
     )
     sets = None if ipset_save is None else Source.of(ipset_save, IPSET_NAME)
-    return translate_sources((Source.of(text, name),), options, family, sets)
+    return translate_sources((Source.of(text, name),), options, family, sets, optimize=optimize)
 
 
 def translate_sources(
@@ -148,6 +192,8 @@ def translate_sources(
     family: Family | None = None,
     ipset_save: Source | None = None,
     part: Callable[[iptables.Ruleset], iptables.Ruleset] | None = None,
+    *,
+    optimize: bool = False,
 ) -> Translation:
     """Translate several texts as one ruleset; ``ipset_save`` has the sets that the rules name.
 
@@ -168,7 +214,12 @@ def translate_sources(
     ruleset, more = lower(dump, options)
     told += (found for found in more if part or found.code not in _UNKNOWN)
     every = (*sources, ipset_save) if ipset_save else sources
-    return Translation(tuple(_in_order(told, every)), dump, ruleset)
+    translation = Translation(tuple(_in_order(told, every)), dump, ruleset)
+    if optimize and not translation.refused:
+        from .optimizer import optimize as optimized
+
+        return attrs.evolve(translation, ruleset=optimized(ruleset), faithful=ruleset)
+    return translation
 
 
 def _in_order(diagnostics: Iterable[Diagnostic], sources: Sequence[Source]) -> list[Diagnostic]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from .. import __version__
-from ..core.diagnostics import NOT_A_DUMP
+from ..core.diagnostics import NOT_A_DUMP, Refused
 from ..core.render import as_dict
 from ..core.values import Family
 from ..lowering import CounterMode, Options
@@ -79,7 +79,8 @@ def cli() -> None:
     "  vpccni-nft translate node.v4.save node.v6.save -o node.nft\n"
     "  vpccni-nft translate node.save --allow T101\n"
     "  vpccni-nft translate node.save --ipset-save node.ipset -o node.nft\n"
-    "  vpccni-nft translate node.save --format json -o node.json && nft -j -f node.json"
+    "  vpccni-nft translate node.save --format json -o node.json && nft -j -f node.json\n"
+    "  vpccni-nft translate -O node.save -o node.nft --map node.map.json"
 )
 @click.argument("files", nargs=-1, metavar="[FILE...|-]")
 @click.option(
@@ -120,6 +121,15 @@ def cli() -> None:
     help="Take the rules of this owner only, by the names that inventory prints. That they do the"
     " same beside the others' rules is not proved.",
 )
+@click.option(
+    "-O/-O0",
+    "optimize",
+    default=False,
+    help="Sets and maps in place of long rows of rules, or with -O0 one rule for each; -O0.",
+)
+@click.option(
+    "--map", "map_file", metavar="FILE", help="Write where each line of the input went, as JSON."
+)
 def translate(  # noqa: PLR0913 - one for each option
     files: tuple[str, ...],
     output: str,
@@ -128,11 +138,13 @@ def translate(  # noqa: PLR0913 - one for each option
     counters: str,
     allowed: tuple[str, ...],
     ipset_save: str | None,
-    target: object,  # noqa: ARG001 - every form that is written so far is as old as the floor
     *,
+    target: object,  # noqa: ARG001 - every form that is written so far is as old as the floor
     proved: bool,
     seconds: float,
     owner: str | None,
+    map_file: str | None,
+    optimize: bool,
 ) -> None:
     """Translate the output of iptables-save to an nft script.
 
@@ -141,15 +153,27 @@ def translate(  # noqa: PLR0913 - one for each option
     proved to mean what the input means; otherwise nothing is written, and the exit code is that of
     vpccni-nft verify.
     """
+    if map_file == output == "-":
+        raise click.UsageError("standard output can be the script or the map, not both")
     with _uncollected():
-        translation = _run(files, family, allowed, counters, ipset_save, owner)
+        translation = _run(
+            files, family, allowed, counters, ipset_save, owner=owner, optimize=optimize
+        )
         show(translation.diagnostics, notes=False)
         if translation.refused:
             sys.exit(_exit_code(translation))
         if proved:
-            keeps_counters = CounterMode(counters) is not CounterMode.NONE
-            _proofs().prove_translation(translation, seconds, counters=keeps_counters)
-        write_pieces(translation.pieces(form), output)
+            # What optimizing leaves out counts nothing.
+            counts = CounterMode(counters) is not CounterMode.NONE and not optimize
+            _proofs().prove_translation(translation, seconds, counters=counts)
+        try:
+            pieces = translation.pieces(form)
+        except Refused as refusal:
+            show(refusal.diagnostics, notes=False)
+            sys.exit(REFUSED)
+        write_pieces(pieces, output)
+    if map_file is not None:
+        write_output(json.dumps(translation.source_map(), indent=2) + "\n", map_file)
 
 
 @cli.command(
@@ -492,7 +516,9 @@ def _run(
     allowed: tuple[str, ...],
     counters: str,
     ipset_save: str | None,
+    *,
     owner: str | None = None,
+    optimize: bool = False,
 ) -> Translation:
     if ipset_save == "-" and ("-" in files or not files):
         raise click.UsageError("standard input can be the rules or the sets, not both")
@@ -504,7 +530,8 @@ def _run(
     )
     with _progress(sum(len(source.lines) for source in sources)):
         named = Family(family) if family else None
-        return translate_sources(sources, options, named, sets, _part_of(owner) if owner else None)
+        part = _part_of(owner) if owner else None
+        return translate_sources(sources, options, named, sets, part, optimize=optimize)
 
 
 def _part_of(owner: str) -> Callable[[Ruleset], Ruleset]:

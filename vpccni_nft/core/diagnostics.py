@@ -1,7 +1,7 @@
 """Problems that are found in the input, and the one catalogue of their codes.
 
-A code's first letter tells where it comes from: P parsing, T translating, V verifying, M moving a
-node.
+A code's first letter tells where it comes from: P parsing, T translating, O optimizing,
+V verifying, M moving a node.
 ``docs/codes`` has a page for each code; a test holds that catalogue and pages agree.
 """
 
@@ -65,6 +65,8 @@ CHAIN_LOOP = Code("T004", Kind.ERROR, "chains jump in a circle")
 TOO_DEEP = Code("T005", Kind.ERROR, "jumps are nested deeper than nftables allows")
 UNKNOWN_TABLE = Code("T006", Kind.ERROR, "the table is not one of iptables' own")
 MISSING_SET = Code("T007", Kind.ERROR, "the rule names an ipset that is not there")
+
+ELEMENT_COUNTERS = Code("O001", Kind.ERROR, "JSON cannot set the counters of elements")
 
 RECENT_LIST = Code("T101", Kind.APPROXIMATION, "a recent list becomes a dynamic set")
 NOT_BRIDGED = Code("T102", Kind.APPROXIMATION, "no packet is taken to cross a bridge")

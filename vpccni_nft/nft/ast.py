@@ -22,6 +22,13 @@ class Rule:
     comment: str = ""
     #: The iptables rule it comes from, or its own place where it was read from nft.
     origin: Span | None = attrs.field(default=None, eq=False, repr=False)
+    #: Further iptables rules that it does the work of.
+    also: tuple[Span, ...] = attrs.field(default=(), eq=False, repr=False)
+
+    @property
+    def origins(self) -> tuple[Span, ...]:
+        """All the iptables rules that it stands for."""
+        return (self.origin, *self.also) if self.origin else self.also
 
 
 @attrs.frozen
@@ -57,6 +64,8 @@ class Set:
     counts: bool = False  #: whether each element has a counter
     auto_merge: bool = False  #: whether intervals that touch become one
     comment: str = ""
+    #: For each element the iptables rules that it stands for, where that is known.
+    origins: tuple[tuple[Span, ...], ...] = attrs.field(default=(), eq=False, repr=False)
 
 
 @attrs.frozen

@@ -5,9 +5,16 @@ A match is a statement too: where it is false, or where its expression has no va
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import attrs
 
-from .expressions import AnonymousSet, Binary, Concat, Expression, Host, Numgen, SetReference
+from .expressions import AnonymousSet, Binary, Concat, Expression, Host, Numgen, Pair, SetReference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from . import ast
 
 
 class Statement:
@@ -209,6 +216,17 @@ class UpdateSet(Statement):
     timeout: int | None = None  #: seconds that the element stays; None: the set's own
     #: What each element keeps a state of its own for; where it says no, the rule ends.
     limit: Limit | CtCount | None = None
+
+
+def targets(statement: Statement, sets: Mapping[str, ast.Set]) -> Iterator[str]:
+    """The chains that a statement may jump or go to, in order; maps are looked up in ``sets``."""
+    if isinstance(statement, Jump | Goto):
+        yield statement.chain
+    elif isinstance(statement, VerdictMap):
+        found = statement.map
+        for pair in (found if isinstance(found, AnonymousSet) else sets[found.name]).elements:
+            if isinstance(pair, Pair) and isinstance(pair.value, Jump | Goto):
+                yield pair.value.chain
 
 
 def has_side_effect(statement: Statement) -> bool:

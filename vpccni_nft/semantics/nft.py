@@ -48,11 +48,13 @@ Step = tuple[str, int, int]
 def base_chains(table: ast.Table) -> Iterator[BaseChain]:
     """The chains of a table that the kernel calls."""
     chains = {chain.name: chain for chain in table.chains}
+    sets = {set_.name: set_ for set_ in table.sets}
     places: dict[Step, str] = {}
     for chain in table.chains:
         if not chain.name.startswith("."):
-            _name_places(chain, chains, names.unspell(chain.name), itertools.count(), places)
-    program = NftProgram(table.name, chains, {set_.name: set_ for set_ in table.sets}, places)
+            home = names.unspell(chain.name)
+            _name_places(chain, chains, sets, home, itertools.count(), places)
+    program = NftProgram(table.name, chains, sets, places)
     for chain in table.chains:
         if hook := chain.hook:
             drops = hook.policy == "drop"
@@ -62,24 +64,33 @@ def base_chains(table: ast.Table) -> Iterator[BaseChain]:
 def _name_places(
     chain: ast.Chain,
     chains: Mapping[str, ast.Chain],
+    sets: Mapping[str, ast.Set],
     home: str,
     seen: Iterator[int],
     places: dict[Step, str],
 ) -> None:
     """Name the places of random draws and counters as ``semantics.iptables`` does.
 
-    A helper chain's steps count where its rule jumps to it.
+    A helper chain's steps count where its rule jumps to it, or where a map leads to it.
     """
     for number, rule in enumerate(chain.rules):
         for index, step in enumerate(rule.statements):
             if (chain.name, number, index) in places:
                 continue  # a helper that two rules lead to is one place
-            if (isinstance(step, s.Match) and _draws(step.left)) or _keeps_state(step):
+            if answers_anew(step):
                 places[chain.name, number, index] = f"{home} draw {next(seen)}"
-            elif isinstance(step, s.VerdictMap):
-                places[chain.name, number, index] = f"{chain.name} rule {number} step {index}"
-            elif isinstance(step, s.Jump | s.Goto) and _HELPER.fullmatch(step.chain):
-                _name_places(chains[step.chain], chains, home, seen, places)
+            for target in s.targets(step, sets):
+                if _HELPER.fullmatch(target):
+                    _name_places(chains[target], chains, sets, home, seen, places)
+
+
+def answers_anew(step: s.Statement) -> bool:
+    """Whether its place matters: it draws, or answers by what it has seen itself."""
+    if isinstance(step, s.Match):
+        return _draws(step.left)
+    if isinstance(step, s.VerdictMap):
+        return _draws(step.key)
+    return _keeps_state(step)
 
 
 def _draws(expression: x.Expression) -> bool:
@@ -169,12 +180,19 @@ class NftProgram:
         self, step: s.VerdictMap, view: View, fits: Bool
     ) -> list[tuple[Bool, s.Statement]]:
         """The verdicts that a map may hold for the packet."""
-        found = pairs(step.key, step.map, view, self.sets)
-        return [
+        verdicts: list[tuple[Bool, s.Statement]] = [
             (view.state.algebra.all(fits, when), verdict)
-            for when, verdict in found
+            for when, verdict in pairs(step.key, step.map, view, self.sets)
             if isinstance(verdict, s.Verdict)
         ]
+        if self._counts(step.map):
+            for when, _ in verdicts:
+                view.state.happen(when, Event("count"))
+        return verdicts
+
+    def _counts(self, elements: x.Expression) -> bool:
+        """Whether an element counts the lookups that find it (nft_lookup.c, nft_lookup_eval)."""
+        return isinstance(elements, x.SetReference) and self.sets[elements.name].counts
 
     def _decide(self, state: State, when: Bool, verdict: s.Statement) -> None:
         match verdict:
@@ -212,7 +230,10 @@ class NftProgram:
         state = view.state
         match step:
             case s.Match():
-                return compare(step, view, self.sets)
+                holds = compare(step, view, self.sets)
+                if step.operator == "==" and self._counts(step.right):
+                    state.happen(state.algebra.all(when, holds), Event("count"))
+                return holds
             case s.Counter():
                 state.happen(when, Event("count"))
             case s.NamedCounter(name):
