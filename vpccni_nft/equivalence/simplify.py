@@ -84,8 +84,8 @@ def simplify(packet: Packet, interesting: Callable[[Packet], bool]) -> Plain:
 #: Fields whose bits each mean something.
 _BITS = ("mark", "ct_mark", "ct_status", "tcp_flags")
 
-#: Answers are about values that are larger: addresses and names of interfaces.
-_PORTS = 0xFFFF
+#: What answers are about, but for none.
+_ASKED = ("saddr", "daddr", "iif", "oif")
 
 
 def _bits_of(number: int) -> Iterator[int]:
@@ -101,9 +101,9 @@ def _in_its_world(packet: Packet, before: Packet) -> Packet:
     if not isinstance(packet.answers, Answers):
         return packet
     others = {
-        value: packet.fields[field]
-        for field, value in before.fields.items()
-        if value > _PORTS and value != packet.fields[field]
+        before.fields[field]: packet.fields[field]
+        for field in _ASKED
+        if before.fields[field] != packet.fields[field]
     }
     return attrs.evolve(packet, answers=packet.answers.about(others, _usual(packet)))
 

@@ -60,7 +60,7 @@ def are_alike(pairs: Pairs, before: Part, after: Part, footprint: Footprint) -> 
         theirs = _run(pairs, setting, other, value, field)
         if not ours or not theirs or not pairs.never(setting.compare(ours[0], theirs[0])):
             return False
-        footprint.add(pairs, setting, *ours)
+        footprint.add(setting, *ours)
     return True
 
 

@@ -13,7 +13,7 @@ import attrs
 
 from ..semantics.packet import Event, NoMeaning, width
 from ..semantics.symbolic import Undecided
-from .cells import are_alike
+from . import cells, chance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 #: How many rules of either side are taken together where they do not mean the same one by one.
 _SIZES = ((1, 1), (1, 0), (0, 1), (1, 2), (2, 1), (2, 2), (1, 3), (3, 1), (2, 3), (3, 2), (3, 3))
+
+#: Of how many rules it is looked at where a chain comes back, and how large a condition is kept.
+_SHORT, _PLAIN = 4, 40
 
 #: How many rules a chain may have to be compared as a whole.
 _WHOLE = 400
@@ -44,7 +47,8 @@ class Called:
     moves: frozenset[str]  #: those that it may have changed when it comes back
     sets: tuple[str, ...]  #: the sets that it may change
     decides: bool  #: whether it may end the hook
-    stays: bool  #: whether it always comes back
+    #: Where it comes back, as a condition on any packet; None where that is not plain to see.
+    returns: Term | None
 
     def enter(self, setting: Setting, state: State, where: Term) -> Term:
         """Do what the chain does; the answer is where it comes back."""
@@ -59,7 +63,11 @@ class Called:
         logs: tuple[list[Any], ...] = (state.verdicts, state.bindings, state.events)
         for log in logs:
             log.append((where, called))
-        back = where if self.stays else terms.all(where, says("returns"))
+        if self.returns is None:
+            back = terms.all(where, says("returns"))
+        else:
+            here = {setting.fields[field]: state.fields[field] for field in self.reads}
+            back = terms.all(where, terms.substitute(self.returns, here))
         gone = terms.all(where, terms.no(back))
         for field in self.writes:
             bits = width(field, setting.family)
@@ -132,6 +140,10 @@ class Pairs:
     here: dict[tuple[str, str], Called | None] = attrs.field(factory=dict, init=False)
     #: The parts that do not mean the same, or may not.
     open: list[tuple[Part, Part]] = attrs.field(factory=list, init=False)
+    #: Chains that draw other random numbers on either side.
+    drawn: set[tuple[str, str]] = attrs.field(factory=set, init=False)
+    #: Whether choices by chance were found to be alike that draw other numbers.
+    by_chance: bool = attrs.field(default=False, init=False)
     _answers: dict[Term, bool] = attrs.field(factory=dict, init=False)
 
     def call(self, program: Program, chain: str, state: State, where: Term) -> Term | None:
@@ -149,9 +161,11 @@ class Pairs:
     def call_alike(self, program: Program, chain: str, state: State, where: Term) -> Term | None:
         """The same within a chain of both sides: what calls a chain that differs is not alike.
 
-        It may be, where the difference does not show; the whole hook tells.
+        It may be, where the difference does not show; the whole hook tells. Chains that draw other
+        numbers are gone through: their outcomes may be as likely for the packets that come here.
         """
-        if not self._called(program, chain) and self._sides(*self._names(program, chain)):
+        names = self._names(program, chain)
+        if not self._called(program, chain) and self._sides(*names) and names not in self.drawn:
             raise Differs
         return self.call(program, chain, state, where)
 
@@ -185,7 +199,17 @@ class Pairs:
         except (Differs, NoMeaning):
             self.open.append(rest)
             return None
-        return footprint.called(symbol)
+        return footprint.called(symbol, self._returns(before))
+
+    def _returns(self, part: Part) -> Term | None:
+        """Where a short chain comes back, if that hangs on the packet's fields alone."""
+        if len(part.numbers) > _SHORT:
+            return None
+        terms, setting = self.setting.terms, self.setting
+        outcome, _ = self._run(part)
+        here = dict.fromkeys((setting.undecided, *setting.reached.terms), terms.true)
+        where = terms.substitute(terms.any(outcome["next"], outcome["back"]), here)
+        return where if terms.is_plain(where, _PLAIN) else None
 
     def _next(self, before: Part, after: Part, footprint: Footprint) -> tuple[Part, Part] | None:
         """What is left behind the next rules of either side that mean the same together."""
@@ -199,7 +223,7 @@ class Pairs:
     def _whole(self, before: Part, after: Part, footprint: Footprint) -> tuple[Part, Part]:
         """Nothing is left where all the rest means the same together."""
         one, other = len(before.numbers), len(after.numbers)
-        if not are_alike(self, before, after, footprint) and (
+        if not cells.are_alike(self, before, after, footprint) and (
             one == other or max(one, other) > _WHOLE or not self._same(before, after, footprint)
         ):
             raise Differs
@@ -209,10 +233,13 @@ class Pairs:
         """Whether two parts mean the same, for any packet in any state."""
         ours, state = self._run(before)
         theirs, _ = self._run(after)
-        differing = self.setting.compare(ours, theirs)
-        if not self.never(differing):
-            return False
-        footprint.add(self, self.setting, ours, state)
+        if not self.never(self.setting.compare(ours, theirs)):
+            if not chance.are_alike(self, ours, theirs):
+                if chance.draw_otherwise(ours, theirs):
+                    self.drawn.add(self._names(before.program, before.chain))
+                return False
+            self.by_chance = True
+        footprint.add(self.setting, ours, state)
         return True
 
     def _run(self, part: Part) -> tuple[dict[str, Term], State]:
@@ -240,11 +267,8 @@ class Footprint:
     moves: set[str] = attrs.Factory(set)
     sets: set[str] = attrs.Factory(set)
     decides: bool = False
-    stays: bool = True
 
-    def add(
-        self, pairs: Pairs, setting: Setting, outcome: Mapping[str, Term], state: State
-    ) -> None:
+    def add(self, setting: Setting, outcome: Mapping[str, Term], state: State) -> None:
         """Some more rules."""
         terms = setting.terms
         stays = terms.any(outcome["next"], outcome["back"])
@@ -255,14 +279,13 @@ class Footprint:
                 self.writes.add(name)
                 where = _changes_where(terms, term, setting.fields[name])
                 if where not in ends:
-                    ends[where] = pairs.never(terms.all(stays, where))
+                    ends[where] = terms.all(stays, where) is terms.false
                 if not ends[where]:
                     self.moves.add(name)
         self.decides |= outcome["undecided"] is not setting.undecided
-        self.stays &= stays is setting.reached
         self.sets.update(_changed_sets(event for _, event in state.events))
 
-    def called(self, symbol: str) -> Called:
+    def called(self, symbol: str, returns: Term | None) -> Called:
         """The chain, as it is called."""
         return Called(
             symbol,
@@ -271,7 +294,7 @@ class Footprint:
             frozenset(self.moves),
             tuple(sorted(self.sets)),
             self.decides,
-            self.stays,
+            returns,
         )
 
 

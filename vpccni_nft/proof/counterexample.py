@@ -16,6 +16,7 @@ from ..equivalence.simplify import Plain, simplify
 from ..equivalence.trace import parts, trace
 from ..equivalence.world import Answers
 from ..semantics.terms import postorder
+from .chance import is_draw
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,6 +46,11 @@ class Counterexample:
         for step in (*self.before.steps, *self.after.steps):
             if step.rule is not None and step.does_something:
                 yield step.rule
+
+    @property
+    def hangs_on_chance(self) -> bool:
+        """Whether random numbers must be drawn for it."""
+        return any(is_draw(oracle) for oracle, _ in self.plain.answers)
 
     @property
     def hook(self) -> str:

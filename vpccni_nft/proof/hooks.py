@@ -9,6 +9,7 @@ import attrs
 from ..semantics.hook import NAT_PRIORITIES, run_hook
 from ..semantics.packet import CONNTRACK_PRIORITY
 from .chains import Part
+from .chance import draw_otherwise
 from .generic import packets_at
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ class Hook:
         """
         fits: dict[int, Term] = {}
         one, other = (self._run(side, fits, inside=inside) for side in (self.before, self.after))
-        return Comparison(self, self.setting.compare(one, other), fits)
+        same_draws = not draw_otherwise(one, other)
+        return Comparison(self, self.setting.compare(one, other), fits, same_draws)
 
     def _run(
         self, side: Sequence[BaseChain], fits: dict[int, Term], *, inside: bool
@@ -90,6 +92,7 @@ class Comparison:
     hook: Hook
     differing: Term
     fits: Mapping[int, Term]  #: by the identity of the rule
+    same_draws: bool  #: whether both sides draw numbers in the same places
     #: Rules that no packet that is looked for fits all of, by their identities.
     left_out: list[frozenset[int]] = attrs.Factory(list)
 

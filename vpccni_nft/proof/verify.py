@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..core.diagnostics import APPROXIMATED, NO_MEANING, NO_TIME, ONE_SIDE_TRACKS, Diagnostic
+from ..core.diagnostics import (
+    APPROXIMATED,
+    NO_MEANING,
+    NO_TIME,
+    ONE_SIDE_TRACKS,
+    OTHER_DRAWS,
+    Diagnostic,
+)
 from ..semantics.packet import HOOKS, NoMeaning
 from ..semantics.symbolic import Solver, Undecided
 from ..semantics.terms import Terms
 from .chains import Names, Pairs
+from .chance import TOLERANCE
 from .counterexample import counterexample
 from .generic import HookName, Setting
 from .hooks import Hook, at_hook
@@ -124,6 +132,8 @@ class _Proof:
         try:
             if not hook.is_alike():
                 self._look_for_packets(hook)
+            if hook.pairs.by_chance:
+                self._assume(f"outcomes of chance are as likely on both sides, within {TOLERANCE}")
         except NoMeaning as reason:
             self.reasons.append(Diagnostic(NO_MEANING, str(reason)))
         except Undecided:
@@ -137,6 +147,9 @@ class _Proof:
                 found = counterexample(model, comparison, self.before, self.after)
                 if not found:
                     break
+                if not comparison.same_draws and found.hangs_on_chance:
+                    self.reasons.append(_other_draws(hook))
+                    return
                 self.found.append(found)
                 if len(self.found) == self.settings.most:
                     return
@@ -191,6 +204,15 @@ def _one_side_tracks(family: Family) -> Diagnostic:
         f"{family.title}: one side turns connection tracking on, which puts fragments together and"
         " lets NAT happen, and the other does not",
         hint="compare all rules of a node with all rules of a node",
+    )
+
+
+def _other_draws(hook: Hook) -> Diagnostic:
+    return Diagnostic(
+        OTHER_DRAWS,
+        f"{hook.setting.family.title} {hook.setting.hook}: the two sides draw other random numbers,"
+        " and that all outcomes are as likely is not shown",
+        hint="look for a packet with vpccni-nft replay, which repeats what is random",
     )
 
 

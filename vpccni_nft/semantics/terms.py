@@ -14,7 +14,7 @@ from operator import attrgetter, is_
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 #: How wide a condition is, and how wide a log: neither is a word.
 CONDITION, LOG = 0, -1
@@ -461,6 +461,50 @@ class Terms:
                 return self.true
             return self._make("equal", tuple(sorted((left, right), key=_age)), CONDITION)
         return self.equal(left, right)
+
+    def is_plain(self, term: Term, most: int) -> bool:
+        """Whether a term hangs on variables alone, and is not large."""
+        done: dict[Term, None] = {}
+        for one in postorder(term, done):
+            if one.kind in {"ask", "result"} or len(done) == most:
+                return False
+            done[one] = None
+        return True
+
+    # --- other terms in place of some -------------------------------------------------------------
+
+    def substitute(self, term: Term, others: Mapping[Term, Term]) -> Term:
+        """A term with others in place of some of its parts."""
+        done = dict(others)
+        for one in postorder(term, done):
+            parts = [done[part] for part in one.terms]
+            same = all(map(is_, parts, one.terms))
+            done[one] = one if same else self._again(one, parts)
+        return done[term]
+
+    def _again(self, term: Term, parts: list[Term]) -> Term:
+        """A term of the same kind, of other parts."""
+        make: dict[str, Callable[..., Term]] = {
+            "not": self.no, "and": self.all, "equal": self.alike, "at most": self.at_most,
+            "both": self.both, "either": self.either, "differing": self.differing,
+            "choose": self.choose,
+        }  # fmt: skip
+        match term.kind:
+            case "bits":
+                return self._bits(parts[0], term.parts[1], term.parts[2])
+            case "up to":
+                return self._up_to(parts[0], term.parts[1])
+            case "masked":
+                return self._masked(parts[0], term.parts[1], term.parts[2])
+            case "part":
+                return self.part(parts[0], term.parts[1], term.width)
+            case "joined":
+                return self.joined(parts[0], parts[1], parts[1].width)
+            case "plus":
+                return self.plus(parts[0], parts[1], term.width)
+            case "ask" | "result" | "then":
+                return self._make(term.kind, (term.parts[0], *parts), term.width)
+        return make[term.kind](*parts)
 
     # --- looking into terms -----------------------------------------------------------------------
 

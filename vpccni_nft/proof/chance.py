@@ -1,0 +1,133 @@
+"""Choices by chance, compared as distributions.
+
+A ladder of ``statistic`` rules and one ``numgen random`` draw other numbers. They mean the same
+where every outcome is as likely on both sides, whatever the packet and the rest of the world. So
+all draws are gone through, range by range, each with its likelihood.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from ..semantics.terms import postorder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..semantics.terms import Term, Terms
+    from .chains import Pairs
+
+#: How much the likelihood of an outcome may differ.
+TOLERANCE = 1e-9
+
+#: The most outcomes that are told apart.
+_MOST = 2000
+
+_DRAW = re.compile(r"random at |number below (\d+) at ")
+
+#: What comes of a packet, by name.
+Outcome = dict[str, "Term"]
+
+
+class _TooMany(Exception):  # noqa: N818 - found on the way, and caught
+    """More outcomes than are worth the time."""
+
+
+def are_alike(pairs: Pairs, before: Outcome, after: Outcome) -> bool:
+    """Whether every outcome is as likely on both sides."""
+    if not any(map(_draws, (*before.values(), *after.values()))):
+        return False
+    try:
+        ours, theirs = (_distribution(pairs, outcome) for outcome in (before, after))
+    except _TooMany:
+        return False
+    return len(ours) == len(theirs) and all(
+        any(
+            abs(chance - likewise) <= TOLERANCE and pairs.never(pairs.setting.compare(one, other))
+            for other, likewise in theirs
+        )
+        for one, chance in ours
+    )
+
+
+def _distribution(pairs: Pairs, outcome: Outcome) -> list[tuple[Outcome, float]]:
+    """All outcomes without draws, each with its likelihood."""
+    found: dict[tuple[Term, ...], float] = {}
+    names = tuple(outcome)
+    for values, chance in _outcomes(pairs.setting.terms, tuple(outcome.values()), 1.0):
+        found[values] = found.get(values, 0.0) + chance
+        if len(found) > _MOST:
+            raise _TooMany
+    return [(dict(zip(names, values, strict=True)), chance) for values, chance in found.items()]
+
+
+def _outcomes(
+    terms: Terms, values: tuple[Term, ...], chance: float
+) -> Iterator[tuple[tuple[Term, ...], float]]:
+    draw = next((draw for value in values for draw in _draws(value)), None)
+    if draw is None:
+        yield values, chance
+        return
+    size = _size(draw)
+    bounds = sorted({0, size, *(cut for value in values for cut in _cuts(value, draw, size))})
+    for first, last in pairwise(bounds):
+        known = {draw: terms.word(first, draw.width)}
+        chosen = tuple(terms.substitute(value, known) for value in values)
+        yield from _outcomes(terms, chosen, chance * (last - first) / size)
+
+
+def draw_otherwise(before: Outcome, after: Outcome) -> bool:
+    """Whether other numbers are drawn on either side."""
+    mine, theirs = (set().union(*map(draws_in, one.values())) for one in (before, after))
+    return mine != theirs
+
+
+def is_draw(oracle: str) -> bool:
+    """Whether a question to the world is for a random number."""
+    return bool(_DRAW.match(oracle))
+
+
+def draws_in(term: Term) -> set[str]:
+    """The names of the draws that a term depends on."""
+    return {draw.parts[0] for draw in _draws(term)}
+
+
+def _draws(term: Term) -> Iterator[Term]:
+    done: dict[Term, None] = {}
+    for one in postorder(term, done):
+        done[one] = None
+        if one.kind == "ask" and _DRAW.match(one.parts[0]):
+            yield one
+
+
+def _size(draw: Term) -> int:
+    """How many numbers may be drawn, all of them as likely."""
+    found = _DRAW.match(draw.parts[0])
+    assert found
+    return int(found[1]) if found[1] else 1 << draw.width
+
+
+def _cuts(term: Term, draw: Term, size: int) -> Iterator[int]:
+    """Where the truth of a term's conditions on a draw may change."""
+    done: dict[Term, None] = {}
+    for one in postorder(term, done):
+        done[one] = None
+        if draw not in one.parts:
+            continue
+        match one.kind:
+            case "up to":
+                yield min(one.parts[1] + 1, size)
+            case "bits" if step := _step(one.parts[1], draw.width):
+                yield from (min(cut, size) for cut in (one.parts[2], one.parts[2] + step))
+            case _ if size <= _MOST:
+                yield from range(size)
+            case _:
+                raise _TooMany
+
+
+def _step(mask: int, width: int) -> int | None:
+    """How many numbers in a row are alike under a mask of upper bits; None for another mask."""
+    step = mask & -mask
+    return step if mask == (1 << width) - step else None
