@@ -36,6 +36,16 @@ _FEWEST = 8
 Key = dict[str, int]
 
 
+def looks_up(part: Part) -> bool:
+    """Whether the next rule of a part looks a packet up in a set that is worth the trouble."""
+    program = part.program
+    if not part.numbers or not isinstance(program, NftProgram):
+        return False
+    rule = program.rules(part.chain)[part.numbers[0]]
+    names = [name for step in rule.statements for _, name in _lookups(step)]
+    return any(len(program.sets[name].elements) >= _FEWEST for name in names)
+
+
 def are_alike(pairs: Pairs, before: Part, after: Part, footprint: Footprint) -> bool:
     """Whether two parts mean the same, for each value of the field that most rules ask for."""
     keys = {number: _rule_key(pairs, before, number) for number in before.numbers}
@@ -60,7 +70,7 @@ def are_alike(pairs: Pairs, before: Part, after: Part, footprint: Footprint) -> 
         theirs = _run(pairs, setting, other, value, field)
         if not ours or not theirs or not pairs.never(setting.compare(ours[0], theirs[0])):
             return False
-        footprint.add(setting, *ours)
+        footprint.add(setting, *ours, pairs.never)
     return True
 
 

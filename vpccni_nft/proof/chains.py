@@ -16,7 +16,7 @@ from ..semantics.symbolic import Undecided
 from . import cells, chance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from ..semantics.hook import Program
     from ..semantics.packet import State
@@ -195,7 +195,11 @@ class Pairs:
         rest = before, after
         try:
             while any(part.numbers for part in rest):
-                rest = self._next(*rest, footprint) or self._whole(*rest, footprint)
+                rest = (
+                    self._looked_up(*rest, footprint)
+                    or self._next(*rest, footprint)
+                    or self._whole(*rest, footprint)
+                )
         except (Differs, NoMeaning):
             self.open.append(rest)
             return None
@@ -220,12 +224,20 @@ class Pairs:
                 return before.behind(left), after.behind(right)
         return None
 
+    def _looked_up(
+        self, before: Part, after: Part, footprint: Footprint
+    ) -> tuple[Part, Part] | None:
+        """Nothing is left where one side looks up what the other one has rules for."""
+        if not any(cells.looks_up(part) for part in (before, after)):
+            return None
+        if not cells.are_alike(self, before, after, footprint):
+            return None
+        return before.behind(len(before.numbers)), after.behind(len(after.numbers))
+
     def _whole(self, before: Part, after: Part, footprint: Footprint) -> tuple[Part, Part]:
         """Nothing is left where all the rest means the same together."""
         one, other = len(before.numbers), len(after.numbers)
-        if not cells.are_alike(self, before, after, footprint) and (
-            one == other or max(one, other) > _WHOLE or not self._same(before, after, footprint)
-        ):
+        if one == other or max(one, other) > _WHOLE or not self._same(before, after, footprint):
             raise Differs
         return before.behind(one), after.behind(other)
 
@@ -239,8 +251,13 @@ class Pairs:
                     self.drawn.add(self._names(before.program, before.chain))
                 return False
             self.by_chance = True
-        footprint.add(self.setting, ours, state)
+        # Of a single rule the normal form tells whether what it changes goes on.
+        never = self.never if len(before.numbers) > 1 else self._is_false
+        footprint.add(self.setting, ours, state, never)
         return True
+
+    def _is_false(self, condition: Term) -> bool:
+        return condition is self.setting.terms.false
 
     def _run(self, part: Part) -> tuple[dict[str, Term], State]:
         return self.setting.run(part.program, part.chain, part.numbers, self.call_alike)
@@ -268,8 +285,14 @@ class Footprint:
     sets: set[str] = attrs.Factory(set)
     decides: bool = False
 
-    def add(self, setting: Setting, outcome: Mapping[str, Term], state: State) -> None:
-        """Some more rules."""
+    def add(
+        self,
+        setting: Setting,
+        outcome: Mapping[str, Term],
+        state: State,
+        never: Callable[[Term], bool],
+    ) -> None:
+        """Some more rules; ``never`` tells whether no packet makes a condition true."""
         terms = setting.terms
         stays = terms.any(outcome["next"], outcome["back"])
         ends: dict[Term, bool] = {}
@@ -279,7 +302,7 @@ class Footprint:
                 self.writes.add(name)
                 where = _changes_where(terms, term, setting.fields[name])
                 if where not in ends:
-                    ends[where] = terms.all(stays, where) is terms.false
+                    ends[where] = never(terms.all(stays, where))
                 if not ends[where]:
                     self.moves.add(name)
         self.decides |= outcome["undecided"] is not setting.undecided

@@ -121,7 +121,7 @@ class Setting:
         """Where two outcomes differ."""
         terms = self.terms
         found = []
-        for name in one.keys() | other.keys():
+        for name in sorted(one.keys() | other.keys()):
             mine, theirs = (outcome.get(name) or self.fields[name] for outcome in (one, other))
             if mine is not theirs:
                 found.append(terms.no(terms.alike(mine, theirs)))

@@ -80,7 +80,8 @@ def verify(
     """
     proof = _Proof(before, after, settings, progress)
     for family in sorted(before.families | after.families, key=str):
-        proof.of_family(family)
+        if len(proof.found) < settings.most:
+            proof.of_family(family)
     proof.note_approximations()
     if proof.found:
         return Different(tuple(proof.found))
@@ -123,6 +124,8 @@ class _Proof:
                 setting = Setting(terms, family, hook, fragments, self.settings.counters)
                 pairs = Pairs(setting, solver, names[0], names[1], anywhere)
                 self._of_hook(Hook(setting, solver, before, after, pairs))
+                if len(self.found) >= self.settings.most:
+                    return
         if asked := sorted({_kind(oracle) for oracle in terms.oracles()}):
             self._assume(f"{family.title}: the node answers both sides alike: {', '.join(asked)}")
 
@@ -151,7 +154,7 @@ class _Proof:
                     self.reasons.append(_other_draws(hook))
                     return
                 self.found.append(found)
-                if len(self.found) == self.settings.most:
+                if len(self.found) >= self.settings.most:
                     return
                 comparison.leave_out(found.culprits)
             else:
