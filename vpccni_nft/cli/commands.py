@@ -358,7 +358,8 @@ def replay(  # noqa: PLR0913 - one for each option
     "  vpccni-nft verify --before node.save --after node.nft\n"
     "  vpccni-nft translate node.save | vpccni-nft verify --before node.save --after -\n"
     "  vpccni-nft verify --before v4.save --before aws-cni.nft --after <(nft list ruleset)\n"
-    "  vpccni-nft verify --before node.save --after new.nft --json | jq '.packets[].packet'\n\n"
+    "  vpccni-nft verify --before node.save --after new.nft --json | jq '.packets[].packet'\n"
+    "  sudo vpccni-nft verify --plan plan/ --moved\n\n"
     "A packet that is shown can be given to vpccni-nft explain and vpccni-nft replay.\n\n"
     "\b\nExit codes:\n  0  equivalent: both sides treat every packet alike\n"
     "  1  different: a packet is shown\n"
@@ -368,13 +369,25 @@ def replay(  # noqa: PLR0913 - one for each option
 @click.option(
     "--before",
     multiple=True,
-    required=True,
     metavar="FILE",
     help="A dump of iptables-save or an nft ruleset; may be given several times, for what is on one"
     " node together; - is standard input.",
 )
+@click.option("--after", multiple=True, metavar="FILE", help="The same for the other side.")
 @click.option(
-    "--after", multiple=True, required=True, metavar="FILE", help="The same for the other side."
+    "--plan",
+    metavar="DIR",
+    help="Compare what a plan of migrate plan leaves on a node with what is on this node now.",
+)
+@click.option(
+    "--now",
+    multiple=True,
+    metavar="FILE",
+    help="With --plan: what is on the node, instead of asking this one; may be given several times,"
+    " or be a folder.",
+)
+@click.option(
+    "--moved", is_flag=True, help="With --plan: compare what it moved only, not the node's others."
 )
 @IPSET_SAVE
 @FAMILY
@@ -393,10 +406,13 @@ def replay(  # noqa: PLR0913 - one for each option
 def verify(  # noqa: PLR0913 - one for each option
     before: tuple[str, ...],
     after: tuple[str, ...],
+    plan: str | None,
+    now: tuple[str, ...],
     ipset_save: str | None,
     family: str | None,
     allowed: tuple[str, ...],
     *,
+    moved: bool,
     counters: bool,
     seconds: float,
     most: int,
@@ -404,12 +420,26 @@ def verify(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Prove that two sides treat every packet alike, or show packets that they do not.
 
+    The sides are the files of --before and --after, or a plan and the node that it was made for.
+
     Needs z3-solver: pip install 'vpccni-nft[verify]'.
     """
     proofs = _proofs()
     settings = proofs.Settings(
         seconds=seconds, most=most, counters=counters, allowed=frozenset(allowed)
     )
+    if plan:
+        if before or after or ipset_save or family:
+            raise click.UsageError(
+                "--plan goes with --now, and not with --before, --after, --ipset-save or --family"
+            )
+        from .drift import verify_plan
+
+        sys.exit(verify_plan(plan, now, settings, moved=moved, as_json=as_json))
+    if now or moved:
+        raise click.UsageError("--now and --moved go with --plan")
+    if not before or not after:
+        raise click.UsageError("give both --before and --after, or --plan")
     sys.exit(
         proofs.verify_files(
             before,

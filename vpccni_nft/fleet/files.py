@@ -14,7 +14,7 @@ from ..vpccni.scan import scan_dump
 from .node import DUMPS, IPSETS, NFT, VERSION, Node, texts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 #: What a file with this name is, without its extension and without ``-save``.
 _NAMES = {
@@ -93,6 +93,16 @@ def read_fleet(folder: str | os.PathLike[str]) -> Fleet:
             problems[path.name] = f"cannot read {path}: {error.strerror}"
     nodes = (Place(name, tuple(files), problems.get(name, "")) for name, files in found.items())
     return Fleet(tuple(sorted(nodes, key=lambda node: node.name)), tuple(ignored))
+
+
+def node_of(paths: Iterable[Path]) -> Node:
+    """The node whose files, or whose folders of files, these are. Raises OSError."""
+    found: dict[str, list[tuple[str, Path]]] = {"": []}
+    ignored: list[str] = []
+    for path in paths:
+        for file in _visible(path) if path.is_dir() else [path]:
+            _add(file, "", found, ignored)
+    return Place("", tuple(found[""])).read()
 
 
 def _visible(folder: Path) -> Iterator[Path]:
