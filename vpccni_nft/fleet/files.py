@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,9 @@ _NAMES = {
 #: What a file with this extension is, where its name does not tell.
 _EXTENSIONS = {".save": "rules.save", ".nft": NFT, ".ipset": IPSETS, ".txt": None}
 
+#: Larger input is no dump: 110,000 rules are 20 MB.
+MOST_BYTES = 1 << 30
+
 #: How much of a file is looked at where neither tells.
 _BEGINNING = 1 << 16
 
@@ -46,7 +50,7 @@ class Place:
         problem = self.problem
         for kind, path in self.files:
             try:
-                content = path.read_bytes()
+                content = _content(path)
             except OSError as error:
                 problem = problem or f"cannot read {path}: {error.strerror}"
                 continue
@@ -93,6 +97,15 @@ def read_fleet(folder: str | os.PathLike[str]) -> Fleet:
             problems[path.name] = f"cannot read {path}: {error.strerror}"
     nodes = (Place(name, tuple(files), problems.get(name, "")) for name, files in found.items())
     return Fleet(tuple(sorted(nodes, key=lambda node: node.name)), tuple(ignored))
+
+
+def _content(path: Path) -> bytes:
+    """A file's bytes; a pipe would never end, and no dump is larger than that."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is no regular file")
+    if path.stat().st_size > MOST_BYTES:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    return path.read_bytes()
 
 
 def node_of(paths: Iterable[Path]) -> Node:

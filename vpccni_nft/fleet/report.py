@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from ..core.render import as_dict
+from ..core.render import as_dict, printable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -27,7 +27,7 @@ def new_report(answer: str = EQUIVALENT, *reasons: str) -> Report:
     """The report of a node of which no more is known."""
     return {
         "answer": answer,
-        "reasons": list(reasons),
+        "reasons": [printable(reason) for reason in reasons],
         "detection": {"kubelet": [], "kube_proxy": [], "cni": [], "next_start": None},
         "cni_releases": [],
         "owners": {},
@@ -44,7 +44,13 @@ def of_node(
 
     ``rules`` is the key of its rules; ``like`` is the node with the same ones that was examined.
     """
-    return {"node": name, "like": like, "rules": rules, "files": dict(files), **report}
+    return {
+        "node": printable(name),
+        "like": like and printable(like),
+        "rules": rules,
+        "files": {what: printable(file) for what, file in files.items()},
+        **report,
+    }
 
 
 def worst(answers: Collection[str]) -> str:
