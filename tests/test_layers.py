@@ -82,7 +82,7 @@ ELSEWHERE = {
     "lark": ("parser",),
     "click": ("cli",),
     "rich": ("cli",),
-    "joblib": ("fleet", "cli.fleet"),
+    "joblib": ("fleet.survey",),
     "distributed": ("cli.fleet",),
     "ray": ("cli.fleet",),
     "z3": ("semantics.symbolic",),

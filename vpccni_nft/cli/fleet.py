@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
-import joblib
 
 from ..core.render import printable
-from ..fleet import Settings, read_fleet, survey
+from ..fleet import Settings, read_fleet
 from ..fleet.report import EQUIVALENT
 from ..fleet.summary import COUNTED, Summary
+from ..fleet.survey import spread, survey
 from .files import write_output
 from .report import paint
 
@@ -40,7 +40,7 @@ def examine_folder(
     with (
         _lines(output) as write,
         _cluster(backend),
-        joblib.parallel_config(backend=backend, n_jobs=jobs),
+        spread(backend, jobs),
         _progress(len(fleet.nodes)) as advance,
     ):
         for report in survey(fleet, settings):

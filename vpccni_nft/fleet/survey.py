@@ -12,6 +12,7 @@ from .report import FAILED, UNREADABLE, Report, new_report, of_node
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from .examine import Settings
     from .files import Fleet, Place
@@ -35,6 +36,12 @@ class _Group:
     key: str
     place: Place  #: of the first one, which is examined for all
     members: list[tuple[str, Mapping[str, str]]] = attrs.Factory(list)  #: names and files
+
+
+def spread(backend: str, jobs: int) -> AbstractContextManager[object]:
+    """Within it, nodes are spread with a back end of joblib."""
+    config: AbstractContextManager[object] = joblib.parallel_config(backend=backend, n_jobs=jobs)
+    return config
 
 
 def survey(fleet: Fleet, settings: Settings) -> Iterator[Report]:
