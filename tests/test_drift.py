@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import vpccni_nft
+from vpccni_nft.cli.commands import cli
 from vpccni_nft.vpccni.partition import take
 
 from .corpus import FOLDER
@@ -64,8 +66,10 @@ def drift(plan: Path, dump: str, ruleset: str, *more: str) -> tuple[Run, dict[st
     write(plan.parent / "now" / "iptables-nft.save", dump)
     write(plan.parent / "now" / "nft.txt", ruleset)
     now = str(plan.parent / "now")
-    done = run("verify", "--plan", str(plan), "--now", now, "--json", *more)
-    return done, json.loads(done.out) if done.out else {}
+    # Within this process: most of a short proof's time is the start of another one.
+    done = CliRunner().invoke(cli, ["verify", "--plan", str(plan), "--now", now, "--json", *more])
+    answer = json.loads(done.stdout) if done.stdout else {}
+    return Run(done.exit_code, done.stdout, done.stderr), answer
 
 
 def test_a_node_as_the_plan_left_it_means_the_same(tmp_path: Path) -> None:
