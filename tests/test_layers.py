@@ -48,8 +48,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     ".": {"core", "iptables", "nft", "translation", "optimizer", "equivalence", "vpccni"},
     "strategies": {*_PROOF, "equivalence", "strategies"},
     "replay": {*_PROOF, "equivalence", "replay"},
+    "fleet": {*_PROOF, "translation", "equivalence", "proof", "vpccni", "fleet"},
     "suite": {*_PROOF, "translation", "equivalence", "strategies", "suite"},
-    "cli": {*_TRANSLATION, *_SHARED, "optimizer", "equivalence", "vpccni", "replay", "cli"},
+    "cli": {
+        *_TRANSLATION,
+        *_SHARED,
+        "optimizer",
+        "equivalence",
+        "vpccni",
+        "replay",
+        "fleet",
+        "cli",
+    },
     "__main__": {"cli"},
 }
 
@@ -72,6 +82,9 @@ ELSEWHERE = {
     "lark": ("parser",),
     "click": ("cli",),
     "rich": ("cli",),
+    "joblib": ("fleet.survey",),
+    "distributed": ("cli.fleet",),
+    "ray": ("cli.fleet",),
     "z3": ("semantics.symbolic",),
     "hypothesis": ("strategies", "suite"),
     "pytest": ("suite",),
@@ -231,7 +244,7 @@ def loaded_after(statement: str) -> set[str]:
     return set(json.loads(done.stdout))
 
 
-HEAVY = {"lark", "click", "rich", "hypothesis", "z3"}
+HEAVY = {"lark", "click", "rich", "hypothesis", "z3", "joblib"}
 
 
 def test_importing_the_package_loads_no_library_but_attrs() -> None:

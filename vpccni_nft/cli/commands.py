@@ -384,7 +384,8 @@ def replay(  # noqa: PLR0913 - one for each option
     "  vpccni-nft verify --before node.save --after node.nft\n"
     "  vpccni-nft translate node.save | vpccni-nft verify --before node.save --after -\n"
     "  vpccni-nft verify --before v4.save --before aws-cni.nft --after <(nft list ruleset)\n"
-    "  vpccni-nft verify --before node.save --after new.nft --json | jq '.packets[].packet'\n\n"
+    "  vpccni-nft verify --before node.save --after new.nft --json | jq '.packets[].packet'\n"
+    "  sudo vpccni-nft verify --plan plan/ --moved\n\n"
     "A packet that is shown can be given to vpccni-nft explain and vpccni-nft replay.\n\n"
     "\b\nExit codes:\n  0  equivalent: both sides treat every packet alike\n"
     "  1  different: a packet is shown\n"
@@ -394,13 +395,25 @@ def replay(  # noqa: PLR0913 - one for each option
 @click.option(
     "--before",
     multiple=True,
-    required=True,
     metavar="FILE",
     help="A dump of iptables-save or an nft ruleset; may be given several times, for what is on one"
     " node together; - is standard input.",
 )
+@click.option("--after", multiple=True, metavar="FILE", help="The same for the other side.")
 @click.option(
-    "--after", multiple=True, required=True, metavar="FILE", help="The same for the other side."
+    "--plan",
+    metavar="DIR",
+    help="Compare what a plan of migrate plan leaves on a node with what is on this node now.",
+)
+@click.option(
+    "--now",
+    multiple=True,
+    metavar="FILE",
+    help="With --plan: what is on the node, instead of asking this one; may be given several times,"
+    " or be a folder.",
+)
+@click.option(
+    "--moved", is_flag=True, help="With --plan: compare what it moved only, not the node's others."
 )
 @IPSET_SAVE
 @FAMILY
@@ -419,10 +432,13 @@ def replay(  # noqa: PLR0913 - one for each option
 def verify(  # noqa: PLR0913 - one for each option
     before: tuple[str, ...],
     after: tuple[str, ...],
+    plan: str | None,
+    now: tuple[str, ...],
     ipset_save: str | None,
     family: str | None,
     allowed: tuple[str, ...],
     *,
+    moved: bool,
     counters: bool,
     seconds: float,
     most: int,
@@ -430,12 +446,26 @@ def verify(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Prove that two sides treat every packet alike, or show packets that they do not.
 
+    The sides are the files of --before and --after, or a plan and the node that it was made for.
+
     Needs z3-solver: pip install 'vpccni-nft[verify]'.
     """
     proofs = _proofs()
     settings = proofs.Settings(
         seconds=seconds, most=most, counters=counters, allowed=frozenset(allowed)
     )
+    if plan:
+        if before or after or ipset_save or family:
+            raise click.UsageError(
+                "--plan goes with --now, and not with --before, --after, --ipset-save or --family"
+            )
+        from .drift import verify_plan
+
+        sys.exit(verify_plan(plan, now, settings, moved=moved, as_json=as_json))
+    if now or moved:
+        raise click.UsageError("--now and --moved go with --plan")
+    if not before or not after:
+        raise click.UsageError("give both --before and --after, or --plan")
     sys.exit(
         proofs.verify_files(
             before,
@@ -508,6 +538,88 @@ def inventory(files: tuple[str, ...], family: str | None, *, rules: bool, as_jso
     from .inventory import inventory_files
 
     sys.exit(inventory_files(files, family, rules=rules, as_json=as_json))
+
+
+@cli.command(
+    epilog="\b\nExamples:\n"
+    "  vpccni-nft fleet dumps/\n"
+    "  vpccni-nft fleet dumps/ --allow T101 -o nodes.jsonl --jobs 8\n"
+    "  vpccni-nft fleet dumps/ -o - | jq -r 'select(.answer != \"equivalent\") | .node'\n"
+    "  DASK_SCHEDULER_ADDRESS=tcp://scheduler:8786 vpccni-nft fleet dumps/ --backend dask\n\n"
+    "\b\nExit codes:\n  0  all nodes are proved\n"
+    "  1  some are refused or different\n"
+    "  2  wrong usage, no node can be read, or joblib or z3-solver is missing\n"
+    "  3  some are unknown, failed or unreadable, and none is refused or different\n"
+    "  130  interrupted"
+)
+@click.argument("folder", metavar="DIR")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Write a line of JSON for each node as it finishes; - is standard output.",
+)
+@ALLOW
+@click.option("--counters", is_flag=True, help="Compare which rules count a packet, too.")
+@SECONDS
+@click.option(
+    "--node-seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=600,
+    show_default=True,
+    metavar="S",
+    help="The time for each node in all.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How many nodes are examined at a time; one for each processor where it is not given.",
+)
+@click.option(
+    "--backend",
+    type=click.Choice(["threading", "loky", "multiprocessing", "dask", "ray"]),
+    default="threading",
+    show_default=True,
+    help="What joblib spreads the nodes with; dask and ray over a cluster.",
+)
+def fleet(
+    folder: str,
+    output: str | None,
+    allowed: tuple[str, ...],
+    *,
+    counters: bool,
+    seconds: float,
+    node_seconds: float,
+    jobs: int | None,
+    backend: str,
+) -> None:
+    """Examine many nodes: back ends, owners, translation and proof of each.
+
+    DIR has a file or a folder for each node: NODE.save and NODE.nft, or NODE/iptables-nft.save and
+    others. A node that cannot be examined does not stop the rest. Needs joblib and z3-solver:
+    pip install 'vpccni-nft[fleet]'.
+    """
+    _proofs()
+    try:
+        from ..fleet import Settings
+        from .fleet import examine_folder
+    except ImportError as missing:
+        if missing.name != "joblib":
+            raise
+        raise click.UsageError(missing.msg) from None
+    try:
+        code = examine_folder(
+            folder,
+            Settings(allow=allowed, counters=counters, seconds=seconds, node_seconds=node_seconds),
+            output=output,
+            backend=backend,
+            jobs=jobs or -1,
+        )
+    except KeyboardInterrupt:
+        click.echo("interrupted; the lines that are written are whole", err=True)
+        code = INTERRUPTED
+    sys.exit(code)
 
 
 def _run(

@@ -15,6 +15,7 @@ from ..core.render import as_dict, printable, render
 from ..equivalence.packet_text import KEY_OF, field_text
 from ..equivalence.report import lines_of, value_text
 from ..equivalence.world import answer_sentence
+from ..proof.report import dict_of_packet
 from ..proof.side import Side
 from ..proof.verify import Different, Equivalent, Settings, Unknown, verify
 from .files import read_sources, write_output
@@ -156,21 +157,8 @@ def dict_of(answer: Equivalent | Different | Unknown) -> dict[str, Any]:
 
 
 def _dict_of_packet(found: Counterexample) -> dict[str, Any]:
-    family, plain = found.family, found.plain
     return {
-        "family": family.value,
-        "hook": found.hook,
-        "packet": printable(plain.text),
-        "fields": {
-            field: field_text(field, value, family) for field, value in plain.untold.items()
-        },
-        "answers": [
-            printable(answer_sentence(family, *item)) for item in plain.untold_answers.items()
-        ],
-        "differences": {
-            KEY_OF.get(name, name): [value_text(name, value, family) for value in both]
-            for name, both in found.differences.items()
-        },
+        **dict_of_packet(found),
         "before": _dict_of_trace(found.before),
         "after": _dict_of_trace(found.after),
     }

@@ -1,0 +1,245 @@
+"""Prove that a node's present rules still mean what a stored plan meant, or show packets.
+
+A plan is what ``vpccni-nft migrate plan`` writes. What is expected of the node is what it says is
+there after the move: the tables that stay as they were, what is left of the others, and the tables
+of ``apply.nft``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import click
+
+from .. import nft
+from ..core.diagnostics import Refused
+from ..core.render import printable
+from ..core.span import Source
+from ..core.values import Family
+from ..fleet.files import node_of
+from ..fleet.node import DUMPS, NFT
+from ..iptables.ast import Ruleset, Table
+from ..parser import parse_sources
+from ..proof.side import Side
+from ..vpccni.detection import SLOTS, BackEnd
+from ..vpccni.ownership import inventory
+from ..vpccni.partition import take
+from ..vpccni.scan import scan_ruleset
+from .files import read_sources, write_output
+from .live import read_node
+from .report import show
+from .verify import UNREADABLE, dict_of, exit_code, lines_of_answer, prove
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..proof.verify import Settings
+
+#: The form of plan.json that is read.
+FORMAT = 1
+
+#: The owner of a plan that moves everything.
+ALL = "all"
+
+#: The tables of iptables-nft as ``nft list ruleset`` prints them.
+_OF_IPTABLES = re.compile(r"table ip6? (?:filter|nat|mangle|raw|security) \{")
+
+
+@attrs.frozen(kw_only=True)
+class _Plan:
+    """What a plan says is on the node after the move."""
+
+    owner: str
+    allowed: frozenset[str]
+    tables: frozenset[tuple[str, str]]  #: the slots and the names of tables with rules that move
+    rulesets: dict[str, Ruleset]  #: what is left in iptables, by slot
+    script: nft.Ruleset
+    others: nft.Ruleset  #: the native tables that were there before
+
+
+def verify_plan(
+    directory: str, now: tuple[str, ...], settings: Settings, *, moved: bool, as_json: bool
+) -> int:
+    """Verify a node against a plan, and write the answer; what is given back is the exit code.
+
+    ``now`` names files or folders with what the node has; without one this node is asked. With
+    ``moved`` only what the plan moved is compared.
+    """
+    try:
+        plan = _read_plan(Path(directory))
+        rulesets, present = _read_now(plan, now)
+    except Refused as refused:
+        show(refused.diagnostics, notes=False)
+        return UNREADABLE
+    native = [plan.others, plan.script]
+    expected = plan.rulesets
+    if moved:
+        native = [plan.script]
+        present = _only(present, plan.script)
+        expected, rulesets = (_moved_of(plan, side) for side in (expected, rulesets))
+    settings = attrs.evolve(settings, allowed=frozenset(settings.allowed) | plan.allowed)
+    answer = prove(
+        Side((*expected.values(), *native)), Side((*rulesets.values(), present)), settings
+    )
+    if as_json:
+        write_output(json.dumps(dict_of(answer), indent=2) + "\n", "-")
+    else:
+        for line in lines_of_answer(answer, "the plan", "now"):
+            click.echo(line)
+    return exit_code(answer)
+
+
+# --- the plan -------------------------------------------------------------------------------------
+
+
+def _read_plan(directory: Path) -> _Plan:
+    about = _about(directory)
+    try:
+        moved = {(one["slot"], one["table"]): one["name"] for one in about["tables"]}
+        dumps = {slot: _source(directory / file) for slot, file in about["dumps"].items()}
+        others = _source(directory / about["nft"]) if about["nft"] else None
+        left = {key: _source(directory / "tables" / name / "after") for key, name in moved.items()}
+        return _Plan(
+            owner=about["owner"],
+            allowed=frozenset(about["allowed"]),
+            tables=frozenset(moved),
+            rulesets={slot: _after(slot, source, left) for slot, source in dumps.items()},
+            script=nft.parse(_source(directory / "apply.nft").content, "apply.nft"),
+            others=_native(others) if others else nft.Ruleset(),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise click.UsageError(
+            f"{printable(str(directory / 'plan.json'))} is not what migrate plan writes: {error!r}"
+        ) from None
+
+
+def _about(directory: Path) -> dict[str, Any]:
+    source = _source(directory / "plan.json")
+    try:
+        about = json.loads(source.content)
+    except ValueError as error:
+        raise click.UsageError(f"{printable(source.name)} is no JSON: {error}") from None
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise click.UsageError(
+            f"{printable(source.name)} is of another version of vpccni-nft: plan again"
+        )
+    return about
+
+
+def _source(path: Path) -> Source:
+    return read_sources((str(path),))[0]
+
+
+def _after(slot: str, dump: Source, left: dict[tuple[str, str], Source]) -> Ruleset:
+    """A dump with what the move leaves of its tables."""
+    ruleset = _parse(slot, dump)
+    tables: list[Table] = []
+    for table in ruleset.tables:
+        rest = left.get((slot, table.name))
+        tables += _parse(slot, rest).tables if rest else [table]
+    return attrs.evolve(ruleset, tables=tuple(tables))
+
+
+def _parse(slot: str, source: Source) -> Ruleset:
+    """A dump, which may have no table: iptables-nft-save prints nothing where there is none."""
+    if not any(line and not line.startswith("#") for line in source.lines):
+        return Ruleset()
+    ruleset, problems = parse_sources((source,), Family(SLOTS[slot].family), None)
+    if any(one.refuses for one in problems):
+        raise Refused(problems)
+    return ruleset
+
+
+def _native(listing: Source) -> nft.Ruleset:
+    """The tables of a listing but for those of iptables-nft, which its own dump shows better."""
+    lines = []
+    inside = False
+    for line in listing.lines:
+        inside = inside or bool(_OF_IPTABLES.match(line))
+        # A line each, so that messages name the lines of the listing.
+        lines.append("" if inside else line)
+        inside = inside and line != "}"
+    return nft.parse("".join(f"{line}\n" for line in lines), listing.name)
+
+
+# --- the node -------------------------------------------------------------------------------------
+
+
+def _read_now(plan: _Plan, now: tuple[str, ...]) -> tuple[dict[str, Ruleset], nft.Ruleset]:
+    """The rules of iptables by slot, and the native tables."""
+    dumps, listing = _given(now) if now else _live()
+    if listing is None:
+        raise click.UsageError("what nft list ruleset prints is missing")
+    needed = {slot for slot in plan.rulesets if slot not in dumps}
+    needed |= {slot for slot in _listed(listing) if slot not in dumps}
+    if needed:
+        programs = ", ".join(sorted(SLOTS[slot].program for slot in needed))
+        raise click.UsageError(f"what {programs} prints is missing")
+    rulesets = {slot: _parse(slot, dumps[slot]) for slot in SLOTS if slot in dumps}
+    return rulesets, _native(listing)
+
+
+def _live() -> tuple[dict[str, Source], Source | None]:
+    dumps, listing, _ = read_node()
+    return dumps, listing
+
+
+def _given(now: tuple[str, ...]) -> tuple[dict[str, Source], Source | None]:
+    try:
+        node = node_of(map(Path, now))
+    except OSError as error:
+        raise click.UsageError(
+            f"cannot read {printable(error.filename)}: {error.strerror}"
+        ) from None
+    if node.problem:
+        raise click.UsageError(printable(node.problem))
+    sources = {name: Source.of(text, node.files[name]) for name, text in node.texts.items()}
+    dumps = {}
+    for name, source in sources.items():
+        if name in DUMPS:
+            slot = DUMPS[name].slot
+            if slot is None:
+                raise click.UsageError(
+                    f"nothing tells which program {printable(source.name)} is of"
+                )
+            dumps[slot] = source
+    return dumps, sources.get(NFT)
+
+
+def _listed(listing: Source) -> Iterator[str]:
+    """The slots of iptables-nft whose rules are in a listing."""
+    families = {
+        place.family
+        for place, seen in scan_ruleset(listing).chains.items()
+        if place.of_iptables and seen.rules
+    }
+    for name, slot in SLOTS.items():
+        if slot.back_end is BackEnd.NFT and slot.family in families:
+            yield name
+
+
+# --- what the plan moved --------------------------------------------------------------------------
+
+
+def _only(present: nft.Ruleset, script: nft.Ruleset) -> nft.Ruleset:
+    """The tables that the plan wrote."""
+    names = {(table.family, table.name) for table in script.tables}
+    tables = (table for table in present.tables if (table.family, table.name) in names)
+    return nft.Ruleset(tuple(tables))
+
+
+def _moved_of(plan: _Plan, rulesets: dict[str, Ruleset]) -> dict[str, Ruleset]:
+    """What is in iptables of that which the plan moved: nothing, or what somebody put back."""
+    found = {}
+    for slot, ruleset in rulesets.items():
+        tables = (table for table in ruleset.tables if (slot, table.name) in plan.tables)
+        part = attrs.evolve(ruleset, tables=tuple(tables))
+        if plan.owner == ALL:
+            found[slot] = part
+        elif plan.owner in inventory(part).owners:
+            found[slot] = take(part, plan.owner)[0]
+    return found

@@ -1,0 +1,201 @@
+"""Examine one node: detection, inventory, translation and proof of each of its dumps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from ..core.diagnostics import IPSET_SYNTAX, LEGACY_TABLES, NFT_SYNTAX, NOT_A_DUMP
+from ..core.span import Source
+from ..vpccni.detection import SLOTS, BackEnd, detect_sources
+from ..vpccni.owners import VPC_CNI
+from ..vpccni.releases import ANY
+from ..vpccni.scan import scan_ruleset
+from .node import DUMPS, IPSETS, NFT, VERSION
+from .report import (
+    DIFFERENT,
+    EQUIVALENT,
+    REFUSED,
+    UNKNOWN,
+    UNREADABLE,
+    codes_of,
+    diagnostics_of,
+    new_report,
+    worst,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ..core.diagnostics import Diagnostic
+    from ..proof.verify import Different, Equivalent, Unknown
+    from ..translation import Translation
+    from ..vpccni.detection import Detection
+    from ..vpccni.ownership import Inventory
+    from .report import Report
+
+
+#: What is told of texts that are something else.
+_NO_INPUT = {NOT_A_DUMP, NFT_SYNTAX, IPSET_SYNTAX}
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """How the nodes of a fleet are examined."""
+
+    allow: tuple[str, ...] = ()  #: codes of approximations that are taken for exact
+    counters: bool = False  #: whether it counts which rules count a packet
+    seconds: float = 60  #: for each question to the solver
+    node_seconds: float = 600  #: for each node in all
+
+
+def examine(texts: Mapping[str, str], settings: Settings) -> Report:
+    """Look at a node's texts, by the names of ``node``; problems are in the report."""
+    sources = {name: Source.of(text, name) for name, text in texts.items()}
+    dumps = {name: source for name, source in sources.items() if name in DUMPS}
+    found = _detect(sources, texts.get(VERSION, ""))
+    told: list[Diagnostic] = []
+    report = new_report()
+    for name, source in dumps.items():
+        if _has_rules(source):
+            report["dumps"][name] = _examine_dump(name, source, sources, settings, told, report)
+    # What both tell of a dump is told once.
+    places = {_place(one) for one in told}
+    told = [*(one for one in found.diagnostics if _place(one) not in places), *told]
+    answers = [dump["answer"] for dump in report["dumps"].values()]
+    if problems := {one.code for one in found.diagnostics if one.refuses}:
+        answers.append(UNREADABLE if problems <= _NO_INPUT else REFUSED)
+    for reason in _missing(sources, found):
+        answers.append(UNKNOWN)
+        report["reasons"].append(reason)
+    report["answer"] = worst(answers)
+    report["detection"] = _dict_of_detection(found)
+    report["codes"] = codes_of(told)
+    report["diagnostics"] = diagnostics_of(told)
+    return report
+
+
+def _detect(sources: Mapping[str, Source], version: str) -> Detection:
+    slots = {slot: name for name, kind in DUMPS.items() if (slot := kind.slot)}
+    dumps = {slot: sources[name] for slot, name in slots.items() if name in sources}
+    return detect_sources(dumps, sources.get(NFT), version)
+
+
+def _has_rules(source: Source) -> bool:
+    return any(line and not line.startswith("#") for line in map(str.strip, source.lines))
+
+
+def _place(one: Diagnostic) -> tuple[str, str, int]:
+    span = one.span
+    return one.code.name, span.source.name if span else "", span.line if span else 0
+
+
+# --- one dump -------------------------------------------------------------------------------------
+
+
+def _examine_dump(
+    name: str,
+    source: Source,
+    sources: Mapping[str, Source],
+    settings: Settings,
+    told: list[Diagnostic],
+    report: Report,
+) -> dict[str, Any]:
+    """What is found of a dump; ``told`` and ``report`` take what is found of the node."""
+    from ..lowering import Options
+    from ..translation import APPROXIMATIONS, translate_sources
+    from ..vpccni.ownership import inventory
+
+    options = Options(allowed=frozenset(APPROXIMATIONS[code] for code in settings.allow))
+    family = DUMPS[name].family
+    translation = translate_sources((source,), options, family, sources.get(IPSETS))
+    owned = inventory(translation.dump)
+    _add_owners(owned, report)
+    told += translation.diagnostics
+    told += owned.diagnostics
+    unreadable = any(one.code in _NO_INPUT for one in translation.diagnostics)
+    result: dict[str, Any] = {
+        "answer": UNREADABLE if unreadable else REFUSED,
+        "rules": len(owned.rules),
+        "hooks": [],
+        "assumptions": [],
+        "packets": [],
+    }
+    if not translation.refused:
+        _prove(translation, settings, told, result)
+    return result
+
+
+def _add_owners(owned: Inventory, report: Report) -> None:
+    for kind, answers in (
+        ("chains", (one.answer for one in owned.chains)),
+        ("rules", (one.answer for one in owned.rules)),
+    ):
+        for answer in answers:
+            counts = report["owners"].setdefault(answer.owner, {"chains": 0, "rules": 0})
+            counts[kind] += 1
+    if VPC_CNI in owned.owners and owned.releases != ANY:
+        report["cni_releases"].append(str(owned.releases))
+
+
+def _prove(
+    translation: Translation, settings: Settings, told: list[Diagnostic], result: dict[str, Any]
+) -> None:
+    from .. import nft
+    from ..proof import verify as proof
+    from ..proof.report import dict_of_packet
+    from ..proof.side import Side
+
+    allowed = frozenset(found.code.name for found in translation.diagnostics if found.allowed)
+    limits = proof.Settings(
+        seconds=settings.seconds, counters=settings.counters, allowed=allowed, most=1
+    )
+    script = nft.parse(translation.script(), "the translation")
+    answer: Equivalent | Different | Unknown
+    answer = proof.verify(Side((translation.dump,)), Side((script,)), limits)
+    match answer:
+        case proof.Equivalent(hooks, assumptions):
+            result["answer"] = EQUIVALENT
+            result["hooks"] = [f"{family.value} {hook}" for family, hook in hooks]
+            result["assumptions"] = list(assumptions)
+        case proof.Different(packets):
+            result["answer"] = DIFFERENT
+            result["packets"] = [dict_of_packet(packet) for packet in packets]
+        case proof.Unknown(reasons):
+            result["answer"] = UNKNOWN
+            told += reasons
+
+
+# --- the node -------------------------------------------------------------------------------------
+
+
+def _missing(sources: Mapping[str, Source], found: Detection) -> Iterator[str]:
+    """Rules that are known to be on the node, and that nothing was given of."""
+    back_ends = {
+        SLOTS[slot].back_end for name in sources if name in DUMPS and (slot := DUMPS[name].slot)
+    }
+    if not any(name in DUMPS for name in sources):
+        yield "no dump of iptables is given"
+    legacy_is_told = any(one.code is LEGACY_TABLES for one in found.diagnostics)
+    if legacy_is_told and BackEnd.LEGACY not in back_ends:
+        yield "the node has rules in iptables-legacy, and no dump of them is given"
+    if NFT in sources:
+        families = {
+            place.family
+            for place, seen in scan_ruleset(sources[NFT]).chains.items()
+            if place.of_iptables and seen.rules
+        }
+        for slot, what in SLOTS.items():
+            name = next(name for name, kind in DUMPS.items() if kind.slot == slot)
+            if what.back_end is BackEnd.NFT and what.family in families and name not in sources:
+                yield f"the nft ruleset has rules of {what.program}, and no dump of them is given"
+
+
+def _dict_of_detection(found: Detection) -> dict[str, Any]:
+    return {
+        "kubelet": [end.value for end in found.kubelet],
+        "kube_proxy": [end.value for end in found.kube_proxy],
+        "cni": [end.value for end in found.cni],
+        "next_start": found.next_start.value if found.next_start else None,
+    }

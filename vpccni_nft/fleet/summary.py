@@ -1,0 +1,72 @@
+"""A fleet in numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import attrs
+
+from .report import ANSWERS, DIFFERENT, EQUIVALENT, REFUSED, UNREADABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .report import Report
+
+#: What nodes are counted by, and how it is called.
+COUNTED = {
+    "answer": "answer",
+    "kubelet": "kubelet",
+    "kube_proxy": "kube-proxy",
+    "cni": "vpc-cni",
+    "releases": "vpc-cni release",
+    "codes": "code",
+}
+
+PROVED, REFUSED_OR_DIFFERENT, NOTHING_READABLE, SOME_UNKNOWN = 0, 1, 2, 3
+
+
+@attrs.frozen
+class Summary:
+    """Numbers of nodes."""
+
+    nodes: Counter[str] = attrs.Factory(Counter)  #: ``all``, and ``like`` others
+    counts: dict[str, Counter[str]] = attrs.Factory(lambda: {name: Counter() for name in COUNTED})
+
+    def add(self, report: Report) -> None:
+        """Count a node."""
+        self.nodes["all"] += 1
+        self.nodes["like"] += report["like"] is not None
+        self.counts["answer"][report["answer"]] += 1
+        for agent in ("kubelet", "kube_proxy", "cni"):
+            back_ends = ", ".join(report["detection"][agent])
+            self.counts[agent][back_ends or "unknown"] += 1
+        releases = ", ".join(dict.fromkeys(report["cni_releases"]))
+        self.counts["releases"][releases or "unknown"] += 1
+        self.counts["codes"].update(report["codes"].keys())
+
+    def rows(self) -> Iterator[tuple[str, str, int]]:
+        """What is counted, a value of it, and the number of nodes; answers and codes in order."""
+        for name, title in COUNTED.items():
+            counts = self.counts[name]
+            match name:
+                case "answer":
+                    values = [answer for answer in ANSWERS if counts[answer]]
+                case "codes":
+                    values = sorted(counts)
+                case _:
+                    # Those of one number by their names.
+                    values = sorted(sorted(counts), key=counts.__getitem__, reverse=True)
+            for value in values:
+                yield title, value, counts[value]
+
+    @property
+    def exit_code(self) -> int:
+        """What a command that looks at a fleet ends with."""
+        answers = self.counts["answer"]
+        if answers[UNREADABLE] == self.nodes["all"]:
+            return NOTHING_READABLE
+        if answers[REFUSED] or answers[DIFFERENT]:
+            return REFUSED_OR_DIFFERENT
+        return PROVED if answers[EQUIVALENT] == self.nodes["all"] else SOME_UNKNOWN
