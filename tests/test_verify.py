@@ -8,20 +8,26 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 import vpccni_nft
 from vpccni_nft import Family, iptables, nft
 from vpccni_nft import strategies as own
 from vpccni_nft.equivalence.packet_text import parse_packet
-from vpccni_nft.equivalence.sample import chains_of, run
+from vpccni_nft.equivalence.sample import Packet, chains_of, run
 from vpccni_nft.proof.counterexample import Counterexample
 from vpccni_nft.proof.side import Side
 from vpccni_nft.proof.verify import Different, Equivalent, Settings, Unknown
 from vpccni_nft.proof.verify import verify as prove
+from vpccni_nft.semantics.concrete import Concrete
+from vpccni_nft.semantics.hook import Outcome, run_hook
+from vpccni_nft.semantics.packet import ACCEPT, FIELDS, State, width
+from vpccni_nft.semantics.terms import Term, Terms, postorder
 from vpccni_nft.translation import APPROXIMATIONS
 
 from .agreement import Sides
@@ -292,6 +298,205 @@ def test_a_table_can_move_from_the_dump_to_nft_alone() -> None:
     assert isinstance(vpccni_nft.verify(filters + raw, [filters, moved]), Equivalent)
     (found,) = packets(vpccni_nft.verify(filters + raw, filters))
     assert found == {"hook": "output", "daddr": "10.0.0.0"}
+
+
+def test_rules_that_meet_no_packet_make_no_difference() -> None:
+    unused = DUMP.replace(":KUBE-FIREWALL", ":UNUSED - [0:0]\n:KUBE-FIREWALL").replace(
+        "COMMIT", "-A UNUSED -j DROP\nCOMMIT"
+    )
+    assert isinstance(vpccni_nft.verify(DUMP, unused), Equivalent)
+
+
+def test_counting_rules_differ_only_where_counters_are_compared() -> None:
+    counting = DUMP.replace("COMMIT", "-A INPUT -s 10.9.0.0/16\nCOMMIT")
+    assert isinstance(vpccni_nft.verify(DUMP, counting), Equivalent)
+    assert isinstance(vpccni_nft.verify(DUMP, counting, counters=True), Different)
+
+
+def test_only_one_side_that_tracks_connections_is_not_known() -> None:
+    tracking = DUMP.replace("COMMIT", "-A OUTPUT -m conntrack --ctstate NEW\nCOMMIT")
+    assert codes_of(vpccni_nft.verify(DUMP, tracking)) == {"V004"}
+
+
+def test_a_rule_that_the_model_does_not_know_is_not_known() -> None:
+    base = "table ip filter {\n\tchain INPUT {\n\t\ttype filter hook input priority filter;\n"
+    odd, usual = (f"{base}\t\t{rule} drop\n\t}}\n}}\n" for rule in ("ip id 5", "ip ttl 5"))
+    assert codes_of(vpccni_nft.verify(odd, usual)) == {"V003"}
+
+
+# --- the model over terms and over numbers ------------------------------------------------------
+
+
+@attrs.define
+class InCase:
+    """What terms are worth for one packet, in one world."""
+
+    packet: Packet
+    world: Concrete = attrs.field(init=False)
+    known: dict[Term, Any] = attrs.Factory(dict)
+
+    def __attrs_post_init__(self) -> None:
+        self.world = Concrete(self.packet.seed, self.packet.answers)
+
+    def value(self, term: Term) -> Any:
+        for one in postorder(term, self.known):
+            self.known[one] = self._value(one, [self.known[part] for part in one.terms])
+        return self.known[term]
+
+    def _value(self, term: Term, parts: list[Any]) -> Any:  # noqa: PLR0911 - one a kind of term
+        world = self.world
+        rest = [part for part in term.parts if not isinstance(part, Term)]
+        match term.kind:
+            case "true" | "false":
+                return term.kind == "true"
+            case "variable":
+                return self.packet.fields[rest[0]]
+            case "word":
+                return rest[0]
+            case "ask":
+                return world.ask(rest[0], tuple(parts), term.width)
+            case "not":
+                return not parts[0]
+            case "and":
+                return all(parts)
+            case "bits":
+                return parts[0] & rest[0] == rest[1]
+            case "up to":
+                return parts[0] <= rest[0]
+            case "at most":
+                return world.at_most(*parts)
+            case "masked":
+                return parts[0] & rest[0] ^ rest[1]
+            case "part":
+                return world.part(parts[0], rest[0], term.width)
+            case "joined":
+                return world.joined(parts[0], parts[1], list(term.terms)[1].width)
+            case "plus":
+                return world.plus(parts[0], parts[1], term.width)
+            case _:
+                return getattr(world, term.kind)(*parts)
+
+
+def outcome_of(state: State, case: InCase) -> Outcome:
+    """What the terms of a hook say of one packet."""
+    verdicts = [verdict for when, verdict in state.verdicts if case.value(when)]
+    return Outcome(
+        verdicts[0] if verdicts else ACCEPT,
+        tuple(binding for when, binding in state.bindings if case.value(when)),
+        {field: case.value(term) for field, term in state.fields.items()},
+        tuple(
+            attrs.evolve(event, arguments=tuple(map(case.value, event.arguments)))
+            for when, event in state.events
+            if case.value(when)
+        ),
+    )
+
+
+@given(own.rulesets(most_tables=2), st.integers(0, 2**16))
+@FEW
+def test_the_terms_of_a_hook_say_what_the_interpreter_does(
+    ruleset: iptables.Ruleset, seed: int
+) -> None:
+    sides = Sides.of(iptables.save(ruleset))
+    assume(sides is not None)
+    assert sides is not None
+    for family in sides.families:
+        for chains in (chains_of(sides.before, family), chains_of(sides.after, family)):
+            terms, states = Terms(), {}
+            fields = {name: terms.variable(name, width(name, family)) for name in FIELDS}
+            for packet in sides.packets(family, 10, seed):
+                hook = packet.hook
+                if hook not in states:
+                    states[hook] = run_hook(terms, family, hook, chains, fields)
+                assert outcome_of(states[hook], InCase(packet)) == run(chains, packet)
+
+
+@given(own.rulesets(most_tables=1))
+@FEW
+def test_a_drawn_ruleset_means_what_its_translation_means(ruleset: iptables.Ruleset) -> None:
+    sides = Sides.of(iptables.save(ruleset))
+    assume(sides is not None)
+    assert sides is not None
+    answer = prove(Side((sides.before,)), Side((sides.after,)), Settings(seconds=5, allowed=EXACT))
+    assert isinstance(answer, Equivalent) or codes_of(answer) <= {"V001", "V003"}
+
+
+# --- the command --------------------------------------------------------------------------------
+
+KEYS = ["answer", "hooks", "assumptions", "packets", "reasons"]
+PACKET_KEYS = ["family", "hook", "packet", "fields", "answers", "differences", "before", "after"]
+
+#: A rule that nft has no exact form of.
+RECENT = DUMP.replace(
+    "COMMIT",
+    "-A INPUT -m recent --rcheck --name x --mask 255.255.255.255 --rsource -j DROP\nCOMMIT",
+)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    for name, dump in {"node": DUMP, "other": OTHER, "recent": RECENT}.items():
+        (tmp_path / f"{name}.save").write_text(dump)
+        script = vpccni_nft.translate(dump, allow=["T101"]).script()
+        (tmp_path / f"{name}.nft").write_text(script)
+    (tmp_path / "broken.nft").write_text("table ip {\n")
+    return tmp_path
+
+
+def both(folder: Path, before: str, after: str) -> list[str]:
+    return ["--before", str(folder / before), "--after", str(folder / after)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "code", "word"),
+    [
+        ("node.save", "node.nft", 0, "equivalent: every packet"),
+        ("node.save", "other.nft", 1, "packet: hook=input saddr=10.128.0.0"),
+        ("recent.save", "recent.nft", 3, "unknown[V002]"),
+    ],
+    ids=["equivalent", "different", "unknown"],
+)
+def test_verify_exits_with_its_answer(
+    files: Path, before: str, after: str, code: int, word: str
+) -> None:
+    done = command("verify", *both(files, before, after))
+    assert (done.code, done.err) == (code, "")
+    assert word in done.out
+
+
+def test_an_approximation_can_be_allowed(files: Path) -> None:
+    done = command("verify", *both(files, "recent.save", "recent.nft"), "--allow", "T101")
+    assert done.code == 0
+    assert "assumed: T101: a recent list becomes a dynamic set" in done.out
+
+
+def test_what_differs_is_shown_with_both_files_and_the_lines_of_the_rules(files: Path) -> None:
+    done = command("verify", *both(files, "node.save", "other.nft"))
+    for file in ("node.save", "other.nft"):
+        assert f"\n{files / file}:\n" in done.out
+    assert "  verdict: accept / drop" in done.out
+    assert "7 -A INPUT -s 10.0.0.0/8 -p tcp -j ACCEPT" in done.out
+
+
+def test_verify_as_json_has_the_same_keys_whatever_the_answer(files: Path) -> None:
+    answers = {}
+    for before, after in (("node", "node"), ("node", "other"), ("recent", "recent")):
+        done = command("verify", *both(files, f"{before}.save", f"{after}.nft"), "--json")
+        found = json.loads(done.out)
+        assert list(found) == KEYS
+        answers[found["answer"]] = found
+    assert answers.keys() == {"equivalent", "different", "unknown"}
+    assert "ip input" in answers["equivalent"]["hooks"]
+    (packet,) = answers["different"]["packets"]
+    assert list(packet) == PACKET_KEYS
+    assert packet["differences"] == {"verdict": ["accept", "drop"]}
+    (reason,) = answers["unknown"]["reasons"]
+    assert (reason["code"], reason["kind"]) == ("V002", "unknown")
+
+
+def test_the_packet_that_is_shown_can_be_explained(files: Path) -> None:
+    done = command("verify", *both(files, "node.save", "other.nft"), "--json")
+    text = json.loads(done.out)["packets"][0]["packet"]
     shown = command("explain", str(files / "node.save"), str(files / "other.nft"), "--packet", text)
     assert shown.code == 1
 
@@ -299,14 +504,14 @@ def test_a_table_can_move_from_the_dump_to_nft_alone() -> None:
 def test_no_more_packets_are_shown_than_asked_for(files: Path) -> None:
     many = DUMP.replace("COMMIT", "-A OUTPUT -j DROP\n-A FORWARD -s 10.9.0.0/16 -j ACCEPT\nCOMMIT")
     (files / "many.save").write_text(many)
-    all_of_them = command("verify", *sides(files, "node.save", "many.save"), "--json")
+    all_of_them = command("verify", *both(files, "node.save", "many.save"), "--json")
     assert len(json.loads(all_of_them.out)["packets"]) == 2
-    one = command("verify", *sides(files, "node.save", "many.save"), "--most", "1", "--json")
+    one = command("verify", *both(files, "node.save", "many.save"), "--most", "1", "--json")
     assert len(json.loads(one.out)["packets"]) == 1
 
 
 def test_hardly_any_time_gives_an_answer_or_none_but_never_a_wrong_one(files: Path) -> None:
-    done = command("verify", *sides(files, "node.save", "other.nft"), "--seconds", "0.001")
+    done = command("verify", *both(files, "node.save", "other.nft"), "--seconds", "0.001")
     assert done.code == 1 or (done.code == 3 and "V001" in done.out)
 
 
@@ -320,7 +525,7 @@ def test_verify_reads_standard_input_once(files: Path) -> None:
 
 @pytest.mark.parametrize("file", ["missing.nft", "broken.nft"])
 def test_a_file_that_cannot_be_read_is_named(files: Path, file: str) -> None:
-    done = command("verify", *sides(files, "node.save", file))
+    done = command("verify", *both(files, "node.save", file))
     assert (done.code, done.out) == (2, "")
     assert str(files / file) in done.err
 
@@ -345,7 +550,7 @@ def without_z3(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_without_the_solver_verify_says_how_to_get_it(files: Path) -> None:
-    done = without_z3("verify", *sides(files, "node.save", "node.nft"))
+    done = without_z3("verify", *both(files, "node.save", "node.nft"))
     assert done.returncode == 2
     assert "pip install 'vpccni-nft[verify]'" in done.stderr
     assert without_z3("translate", str(files / "node.save")).returncode == 0
