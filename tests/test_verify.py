@@ -343,7 +343,7 @@ class InCase:
             self.known[one] = self._value(one, [self.known[part] for part in one.terms])
         return self.known[term]
 
-    def _value(self, term: Term, parts: list[Any]) -> Any:  # noqa: PLR0911 - one a kind of term
+    def _value(self, term: Term, parts: list[Any]) -> Any:  # noqa: PLR0912 - one a kind of term
         world = self.world
         rest = [part for part in term.parts if not isinstance(part, Term)]
         match term.kind:
