@@ -15,11 +15,16 @@ from vpccni_nft.core.diagnostics import (
     CATALOGUE,
     ELEMENT_COUNTERS,
     NFT_SYNTAX,
+    NO_TIME,
     Code,
     Diagnostic,
+    Kind,
 )
 from vpccni_nft.core.render import render
 from vpccni_nft.core.span import Source
+from vpccni_nft.proof.side import Side
+from vpccni_nft.proof.verify import Settings, Unknown, verify
+from vpccni_nft.semantics.symbolic import Solver, Undecided
 from vpccni_nft.vpccni.detection import detect_sources
 from vpccni_nft.vpccni.ownership import inventory
 from vpccni_nft.vpccni.partition import take
@@ -90,6 +95,8 @@ def diagnostics_of(code: Code, text: str, sets: str | None) -> tuple[Diagnostic,
         return detected(text)
     if code.name.startswith("M1"):
         return divided(text)
+    if code.kind is Kind.UNKNOWN:
+        return not_proved(code, text)
     if code is ELEMENT_COUNTERS:
         with pytest.raises(vpccni_nft.Refused) as refused:
             vpccni_nft.translate(text, optimize=True).script("json")
@@ -121,6 +128,22 @@ def divided(text: str) -> tuple[Diagnostic, ...]:
     except vpccni_nft.Refused as refused:
         return refused.diagnostics
     return inventory(ruleset).diagnostics
+
+
+def not_proved(code: Code, text: str) -> tuple[Diagnostic, ...]:
+    """Why it is not known whether two sides mean the same."""
+    files = {found["name"]: found["text"] for found in _FILE.finditer(text)}
+    before, after = (Side.of([Source.of(text, name)]) for name, text in files.items())
+    with pytest.MonkeyPatch.context() as patch:
+        if code is NO_TIME:
+            patch.setattr(Solver, "find", no_answer)
+        answer = verify(before, after, Settings())
+    assert isinstance(answer, Unknown)
+    return answer.reasons
+
+
+def no_answer(*_: object) -> None:
+    raise Undecided
 
 
 def test_the_index_lists_all_codes_in_order_with_kind_and_title() -> None:
