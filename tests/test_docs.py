@@ -22,8 +22,9 @@ from vpccni_nft.core.diagnostics import (
 )
 from vpccni_nft.core.render import render
 from vpccni_nft.core.span import Source
+from vpccni_nft.proof.answers import Unknown
 from vpccni_nft.proof.side import Side
-from vpccni_nft.proof.verify import Settings, Unknown, verify
+from vpccni_nft.proof.verify import Settings, verify
 from vpccni_nft.semantics.symbolic import Solver, Undecided
 from vpccni_nft.vpccni.detection import detect_sources
 from vpccni_nft.vpccni.ownership import inventory

@@ -20,9 +20,10 @@ from vpccni_nft import Family, iptables, nft
 from vpccni_nft import strategies as own
 from vpccni_nft.equivalence.packet_text import parse_packet
 from vpccni_nft.equivalence.sample import Packet, chains_of, run
+from vpccni_nft.proof.answers import Different, Equivalent, Unknown
 from vpccni_nft.proof.counterexample import Counterexample
 from vpccni_nft.proof.side import Side
-from vpccni_nft.proof.verify import Different, Equivalent, Settings, Unknown
+from vpccni_nft.proof.verify import Settings
 from vpccni_nft.proof.verify import verify as prove
 from vpccni_nft.semantics.concrete import Concrete
 from vpccni_nft.semantics.hook import Outcome, run_hook

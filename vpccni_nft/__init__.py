@@ -20,7 +20,7 @@ from .verification import verify
 
 if TYPE_CHECKING:
     from . import iptables, nft, optimizer
-    from .proof.verify import Different, Equivalent, Unknown
+    from .proof.answers import Different, Equivalent, Unknown
     from .vpccni.detection import Detection, detect
 
 __version__ = "0.1.0"
@@ -32,7 +32,7 @@ __all__ = [
 
 #: What loads when it is first asked for, by the module that has it.
 _LAZY = {
-    "proof.verify": ("Different", "Equivalent", "Unknown"),
+    "proof.answers": ("Different", "Equivalent", "Unknown"),
     "vpccni.detection": ("Detection", "detect"),
 }
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from .core.values import Family
-    from .proof.verify import Different, Equivalent, Unknown
+    from .proof.answers import Different, Equivalent, Unknown
 
 
 def verify(

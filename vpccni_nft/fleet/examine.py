@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ..core.diagnostics import Diagnostic
-    from ..proof.verify import Different, Equivalent, Unknown
     from ..translation import Translation
     from ..vpccni.detection import Detection
     from ..vpccni.ownership import Inventory
@@ -143,26 +142,24 @@ def _prove(
     translation: Translation, settings: Settings, told: list[Diagnostic], result: dict[str, Any]
 ) -> None:
     from .. import nft
-    from ..proof import verify as proof
+    from ..proof.answers import Different, Equivalent, Unknown
     from ..proof.report import dict_of_packet
     from ..proof.side import Side
+    from ..proof.verify import Settings as Limits
+    from ..proof.verify import verify
 
     allowed = frozenset(found.code.name for found in translation.diagnostics if found.allowed)
-    limits = proof.Settings(
-        seconds=settings.seconds, counters=settings.counters, allowed=allowed, most=1
-    )
+    limits = Limits(seconds=settings.seconds, counters=settings.counters, allowed=allowed, most=1)
     script = nft.parse(translation.script(), "the translation")
-    answer: Equivalent | Different | Unknown
-    answer = proof.verify(Side((translation.dump,)), Side((script,)), limits)
-    match answer:
-        case proof.Equivalent(hooks, assumptions):
+    match verify(Side((translation.dump,)), Side((script,)), limits):
+        case Equivalent(hooks, assumptions):
             result["answer"] = EQUIVALENT
             result["hooks"] = [f"{family.value} {hook}" for family, hook in hooks]
             result["assumptions"] = list(assumptions)
-        case proof.Different(packets):
+        case Different(packets):
             result["answer"] = DIFFERENT
             result["packets"] = [dict_of_packet(packet) for packet in packets]
-        case proof.Unknown(reasons):
+        case Unknown(reasons):
             result["answer"] = UNKNOWN
             told += reasons
 

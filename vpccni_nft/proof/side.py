@@ -37,6 +37,8 @@ class Side:
     """All rulesets that are on a node together."""
 
     rulesets: tuple[Ruleset, ...]
+    #: What was left out, as sentences: tables that were given twice.
+    left_out: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -45,7 +47,11 @@ class Side:
         family: Family | None = None,
         ipset_save: Source | None = None,
     ) -> Side:
-        """Read dumps and nft rulesets. Raises Refused with all problems."""
+        """Read dumps and nft rulesets. Raises Refused with all problems.
+
+        nft lists the tables of iptables-nft, too, and not all that is in them: those that a dump
+        has are left out of the nft rulesets.
+        """
         dumps = [source for source in sources if not is_nft(source)]
         problems: list[Diagnostic] = []
         rulesets: list[Ruleset] = []
@@ -61,7 +67,20 @@ class Side:
                     problems += refused.diagnostics
         if any(one.refuses for one in problems):
             raise Refused(problems)
-        return cls(tuple(rulesets))
+        known = {
+            (table.family, table.name)
+            for one in rulesets
+            if isinstance(one, iptables.Ruleset)
+            for table in one.tables
+        }
+        left_out: list[str] = []
+        for index, one in enumerate(rulesets):
+            if isinstance(one, nft.Ruleset):
+                twice = [table for table in one.tables if (table.family, table.name) in known]
+                left_out += (_twice(table) for table in twice)
+                kept = tuple(table for table in one.tables if table not in twice)
+                rulesets[index] = nft.Ruleset(kept)
+        return cls(tuple(rulesets), tuple(left_out))
 
     @property
     def families(self) -> set[Family]:
@@ -97,6 +116,10 @@ class Side:
             for found in lower(dump, Options())[1]:
                 if found.code.kind is Kind.APPROXIMATION:
                     yield found
+
+
+def _twice(table: nft.Table) -> str:
+    return f"table {table.family.value} {table.name} is as the dump has it, not as nft lists it"
 
 
 def _tracks(table: iptables.Table | nft.Table) -> bool:

@@ -19,6 +19,7 @@ from ..core.diagnostics import (
 from ..semantics.packet import HOOKS, NoMeaning
 from ..semantics.symbolic import Solver, Undecided
 from ..semantics.terms import Terms
+from .answers import Different, Equivalent, Unknown
 from .chains import Names, Pairs
 from .chance import TOLERANCE
 from .counterexample import counterexample
@@ -33,29 +34,6 @@ if TYPE_CHECKING:
     from .chains import Called
     from .counterexample import Counterexample
     from .side import Side
-
-
-@attrs.frozen
-class Equivalent:
-    """Every packet is treated alike."""
-
-    hooks: tuple[tuple[Family, str], ...]  #: where something could differ
-    assumptions: tuple[str, ...]  #: what that rests on, as sentences
-
-
-@attrs.frozen
-class Different:
-    """Some packets are not treated alike."""
-
-    #: For each hook those that fit different rules.
-    counterexamples: tuple[Counterexample, ...]
-
-
-@attrs.frozen
-class Unknown:
-    """Nobody knows: no difference is found, and no proof either."""
-
-    reasons: tuple[Diagnostic, ...]
 
 
 @attrs.frozen(kw_only=True)
@@ -198,6 +176,7 @@ class _Proof:
         """What the answer rests on."""
         if not self.settings.counters:
             yield "which rules count a packet is not compared"
+        yield from dict.fromkeys((*self.before.left_out, *self.after.left_out))
         yield from self._assumed
 
 

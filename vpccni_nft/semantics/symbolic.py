@@ -37,7 +37,7 @@ class Model:
 
     def value(self, term: Term) -> int:
         """A word's value; what the condition does not depend on is zero."""
-        found = self._found.eval(self._solver.translate(term), model_completion=True)
+        found = self._found.evaluate(self._solver.translate(term), model_completion=True)
         return int(found.as_long())
 
 
