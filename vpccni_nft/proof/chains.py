@@ -96,6 +96,12 @@ class Part:
         return attrs.evolve(self, numbers=self.numbers[count:])
 
 
+def _place(parts: tuple[Part, Part]) -> str:
+    """Where two parts begin."""
+    part = next((part for part in parts if part.numbers), parts[0])
+    return f"{part.program.table} {part.chain} from rule {part.numbers[0] + 1} on"
+
+
 class Differs(Exception):  # noqa: N818 - found on the way, and caught
     """Rules do not mean the same, or it is not known."""
 
@@ -140,6 +146,8 @@ class Pairs:
     here: dict[tuple[str, str], Called | None] = attrs.field(factory=dict, init=False)
     #: The parts that do not mean the same, or may not.
     open: list[tuple[Part, Part]] = attrs.field(factory=list, init=False)
+    #: What the model does not know, with the places of it.
+    meaningless: list[str] = attrs.field(factory=list, init=False)
     #: Chains that draw other random numbers on either side.
     drawn: set[tuple[str, str]] = attrs.field(factory=set, init=False)
     #: Whether choices by chance were found to be alike that draw other numbers.
@@ -200,8 +208,12 @@ class Pairs:
                     or self._next(*rest, footprint)
                     or self._whole(*rest, footprint)
                 )
-        except (Differs, NoMeaning):
+        except Differs:
             self.open.append(rest)
+            return None
+        except NoMeaning as reason:
+            self.open.append(rest)
+            self.meaningless.append(f"{_place(rest)}: {reason}")
             return None
         return footprint.called(symbol, self._returns(before))
 

@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from .side import Side
 
 
+#: The time for each question about a part of a chain: the whole hook can still tell.
+_MOST_SECONDS = 5
+
+
 @attrs.frozen(kw_only=True)
 class Settings:
     """How a proof is made."""
@@ -90,6 +94,7 @@ class _Proof:
             self._assume(f"{family.title}: no fragments, for conntrack puts packets together")
         chains = [side.chains(family) for side in sides]
         solver = Solver(self.settings.seconds)
+        quick = Solver(min(self.settings.seconds, _MOST_SECONDS))
         terms = Terms()
         names = [Names(dict.fromkeys(chain.program for chain in side)) for side in chains]
         anywhere: dict[tuple[str, str], Called | None] = {}
@@ -100,7 +105,7 @@ class _Proof:
                 self.progress(f"{family.title} {name}")
                 hook = HookName.of(name)
                 setting = Setting(terms, family, hook, fragments, self.settings.counters)
-                pairs = Pairs(setting, solver, names[0], names[1], anywhere)
+                pairs = Pairs(setting, quick, names[0], names[1], anywhere)
                 self._of_hook(Hook(setting, solver, before, after, pairs))
                 if len(self.found) >= self.settings.most:
                     return
@@ -116,7 +121,8 @@ class _Proof:
             if hook.pairs.by_chance:
                 self._assume(f"outcomes of chance are as likely on both sides, within {TOLERANCE}")
         except NoMeaning as reason:
-            self.reasons.append(Diagnostic(NO_MEANING, str(reason)))
+            for place in hook.pairs.meaningless or [str(reason)]:
+                self.reasons.append(Diagnostic(NO_MEANING, place))
         except Undecided:
             self.reasons.append(_no_time(hook, self.settings.seconds))
 
