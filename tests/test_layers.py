@@ -26,6 +26,7 @@ _TRANSLATION = {*_LANGUAGES, "parser", "lowering", "translation"}
 
 _PROOF = {*_LANGUAGES, "semantics", "parser", "lowering"}
 
+
 #: What may be imported from the package, by the importing module or the package that it is in; the
 #: longest name that fits decides. ``.`` is the package's own ``__init__``. Not all is there yet.
 MAY_IMPORT: dict[str, set[str]] = {

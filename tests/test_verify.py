@@ -122,7 +122,12 @@ def test_a_node_is_proved_where_its_approximations_are_allowed(name: str) -> Non
 def test_every_dump_of_the_corpus_means_what_it_means_itself() -> None:
     counts: Counter[str] = Counter()
     for path in [*NODES, *GENERAL]:
-        one, other = (vpccni_nft.parse(path.read_text(), ipset_save=ipsets_of(path)) for _ in "ab")
+        dump, sets = path.read_text(), ipsets_of(path)
+        try:
+            one, other = (vpccni_nft.parse(dump, ipset_save=sets) for _ in "ab")
+        except vpccni_nft.Refused:
+            counts["not to be read"] += 1
+            continue
         answer = prove(Side((one,)), Side((other,)), Settings())
         counts[type(answer).__name__] += 1
         assert isinstance(answer, Equivalent) or codes_of(answer) == {"V003"}, name_of(path)
