@@ -48,8 +48,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     ".": {"core", "iptables", "nft", "translation", "optimizer", "equivalence", "vpccni"},
     "strategies": {*_PROOF, "equivalence", "strategies"},
     "replay": {*_PROOF, "equivalence", "replay"},
+    "migration": {*_TRANSLATION, "proof", "vpccni", "migration"},
     "suite": {*_PROOF, "translation", "equivalence", "strategies", "suite"},
-    "cli": {*_TRANSLATION, *_SHARED, "optimizer", "equivalence", "vpccni", "replay", "cli"},
+    "cli": {
+        *_TRANSLATION,
+        *_SHARED,
+        "optimizer",
+        "equivalence",
+        "vpccni",
+        "replay",
+        "cli",
+        "migration",
+    },
     "__main__": {"cli"},
 }
 
@@ -61,6 +71,7 @@ EXCEPTIONS: dict[str, set[str]] = {
     "nft": {"parser.nft"},  # so does the function ``parse``
     "translation": {"."},  # the version for the header of a script
     "cli.commands": {"."},  # the version for --version
+    "cli.migrate": {"."},  # the version for plans
 }
 
 #: Layers that never import each other.
