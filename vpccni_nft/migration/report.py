@@ -114,8 +114,8 @@ def _approximations(plan: Plan) -> Iterator[str]:
         yield f"- {one.code}, {one.code.title}: {place}{one.message}"
     yield ""
     if any(one.code is IPSET_COPIED for one in plan.translation.diagnostics):
-        yield "Rules name ipsets. The new tables have them as they were when the plan was made: what"
-        yield "is added to an ipset or removed from it later, the new tables do not have."
+        yield "Rules name ipsets. The new tables have them as they were when the plan was made:"
+        yield "what is added to an ipset or removed from it later, the new tables do not have."
         yield ""
 
 
