@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -81,7 +81,8 @@ class Node:
                 capture_output=True, text=True, check=True,
             ).stdout.split()  # fmt: skip
             for number in pids:
-                os.kill(int(number), signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.kill(int(number), signal.SIGKILL)
             if not pids:
                 break
             time.sleep(0.05)
