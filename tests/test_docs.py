@@ -22,6 +22,9 @@ from vpccni_nft.core.diagnostics import (
 )
 from vpccni_nft.core.render import render
 from vpccni_nft.core.span import Source
+from vpccni_nft.lowering import Options
+from vpccni_nft.migration.plan import Choice, Node, plan
+from vpccni_nft.migration.tables import change_of
 from vpccni_nft.proof.answers import Unknown
 from vpccni_nft.proof.side import Side
 from vpccni_nft.proof.verify import Settings, verify
@@ -102,6 +105,8 @@ def diagnostics_of(code: Code, text: str, sets: str | None) -> tuple[Diagnostic,
         with pytest.raises(vpccni_nft.Refused) as refused:
             vpccni_nft.translate(text, optimize=True).script("json")
         return refused.value.diagnostics
+    if code.name.startswith("M2"):
+        return planned(text)
     if code is not NFT_SYNTAX:
         return vpccni_nft.translate(text, name="node.save", ipset_save=sets).diagnostics
     with pytest.raises(vpccni_nft.Refused) as refused:
@@ -145,6 +150,28 @@ def not_proved(code: Code, text: str) -> tuple[Diagnostic, ...]:
 
 def no_answer(*_: object) -> None:
     raise Undecided
+
+
+def planned(text: str) -> tuple[Diagnostic, ...]:
+    """What planning says of a node, or of a table that was changed after it."""
+    files = {found["name"]: found["text"] for found in _FILE.finditer(text)}
+    if "now" in files:
+        before, now = (files[name].splitlines() for name in ("before", "now"))
+        changed = change_of("iptables-legacy.filter", before, now)
+        assert changed
+        return (changed,)
+    files = files or {"legacy.save": text}
+    ruleset = files.pop("ruleset.nft", "")
+    dumps = {_DUMPS.get(name, "iptables_legacy_save"): text for name, text in files.items()}
+    node = Node(
+        dumps={name: Source.of(text, name) for name, text in dumps.items()},
+        nft=Source.of(ruleset, "ruleset.nft"),
+    )
+    owner = "tailscale" if "ts-forward" in text else "all"
+    choice = Choice(options=Options(), owner=owner, forced=frozenset({"tailscale"}))
+    with pytest.raises(vpccni_nft.Refused) as refused:
+        plan(node, choice)
+    return refused.value.diagnostics
 
 
 def test_the_index_lists_all_codes_in_order_with_kind_and_title() -> None:

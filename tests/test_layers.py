@@ -63,6 +63,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "strategies": {*_PROOF, "equivalence", "strategies"},
     "replay": {*_PROOF, "equivalence", "replay"},
     "fleet": {*_PROOF, "translation", "equivalence", "proof", "vpccni", "fleet"},
+    "migration": {*_TRANSLATION, "proof", "vpccni", "migration"},
     "suite": {*_PROOF, "translation", "equivalence", "strategies", "suite"},
     "cli": {
         *_TRANSLATION,
@@ -73,6 +74,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "vpccni",
         "replay",
         "fleet",
+        "migration",
         "cli",
     },
     "__main__": {"cli"},
@@ -86,6 +88,7 @@ EXCEPTIONS: dict[str, set[str]] = {
     "nft": {"parser.nft"},  # so does the function ``parse``
     "translation": {"."},  # the version for the header of a script
     "cli.commands": {"."},  # the version for --version
+    "cli.migrate": {"."},  # the version for plans
 }
 
 #: Layers that never import each other.

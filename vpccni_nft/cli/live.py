@@ -14,24 +14,26 @@ from ..vpccni.detection import SLOTS
 PATIENCE = 60
 
 
-def read_node() -> tuple[dict[str, Source], Source | None, str]:
+def read_node(*options: str) -> tuple[dict[str, Source], Source | None, str]:
     """The dumps by their slots, the nft ruleset, and the version of iptables.
+
+    ``options`` are for the programs that save: ``-c`` prints counters.
 
     A program that is not there gives nothing. The legacy programs read which tables there are from
     /proc: listing all of them makes none.
     """
     dumps = {}
     for name, slot in SLOTS.items():
-        if (text := _output(slot.program)) is not None:
+        if (text := output_of(slot.program, *options)) is not None:
             dumps[name] = Source.of(text, f"<{slot.program}>")
-    ruleset = _output("nft", "list", "ruleset")
+    ruleset = output_of("nft", "list", "ruleset")
     nft = None if ruleset is None else Source.of(ruleset, "<nft list ruleset>")
     if not dumps and nft is None:
         raise click.UsageError("there is neither iptables nor nft here: give files")
-    return dumps, nft, (_output("iptables", "--version") or b"").decode(errors="replace").strip()
+    return dumps, nft, (output_of("iptables", "--version") or b"").decode(errors="replace").strip()
 
 
-def _output(name: str, *arguments: str) -> bytes | None:
+def output_of(name: str, *arguments: str) -> bytes | None:
     """What a program prints, None where there is none; exit 2 where it fails."""
     program = shutil.which(name)
     if program is None:

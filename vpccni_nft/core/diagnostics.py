@@ -110,6 +110,12 @@ CONNMARK_ELSEWHERE = Code("M010", Kind.NOTE, "the CNI's connmark rules are not i
 OLD_RULES = Code("M101", Kind.NOTE, "the CNI's rules are of several releases or settings")
 SHARED_CHAIN = Code("M102", Kind.ERROR, "rules of several owners hang together")
 NOTHING_OWNED = Code("M103", Kind.ERROR, "no rule is of the owner that was asked for")
+WRITES_AGAIN = Code("M201", Kind.ERROR, "an owner would write its rules again")
+TWO_BACK_ENDS = Code("M202", Kind.ERROR, "rules stand in both back ends")
+ALREADY_MOVED = Code("M203", Kind.ERROR, "the node has tables of a migration")
+NOT_PROVED = Code("M204", Kind.ERROR, "it is not proved that the node would mean the same")
+ACTS_TWICE = Code("M205", Kind.ERROR, "a rule would act twice while it is there twice")
+NODE_CHANGED = Code("M206", Kind.ERROR, "the node is not as the plan has it")
 
 #: Every code, in the order of their names.
 CATALOGUE: tuple[Code, ...] = tuple(

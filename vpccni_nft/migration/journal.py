@@ -1,0 +1,167 @@
+"""How far a migration is: ``state.json``, replaced at once, and a lock for who changes the node.
+
+The journal tells what to do next; what is in place is seen from the node itself (``state``). So a
+journal that could not be written does not keep a rollback from being complete.
+
+The lock is one on an open file, which the scripts inherit. Where their starter is killed, it stays
+locked until the script has ended: nobody rolls back beside a step that is still at work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import fcntl
+import json
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_JOURNAL, _LOCK = "state.json", "lock"
+
+
+class Phase(enum.Enum):
+    """Where a migration is."""
+
+    NEW = "new"  #: nothing was done
+    PREFLIGHT = "preflight"
+    REFUSED = "refused"  #: preflight said no; the node was not changed
+    ARMED = "armed"  #: somebody watches; the node is not changed yet
+    APPLY = "apply"
+    CLEANUP = "cleanup"
+    VERIFY = "verify"
+    WAITING = "waiting"  #: for somebody to confirm
+    CONFIRMED = "confirmed"
+    ROLLING_BACK = "rolling back"
+    ROLLED_BACK = "rolled back"
+    STUCK = "stuck"  #: rolling back failed; it can be tried again
+
+    @property
+    def changes(self) -> bool:
+        """Whether something of the move can be in place, and is not settled."""
+        return self.goes_on or self in {Phase.ROLLING_BACK, Phase.STUCK}
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a run is between its steps, and not going back."""
+        return self in {Phase.ARMED, Phase.APPLY, Phase.CLEANUP, Phase.VERIFY, Phase.WAITING}
+
+
+@attrs.frozen
+class Process:
+    """A process by its number and its start, for numbers are used again."""
+
+    pid: int
+    start: str  #: in ticks since the machine was started
+
+    @classmethod
+    def of(cls, pid: int) -> Process:
+        """A process that runs."""
+        return cls(pid, _start(pid))
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return bool(self.start) and _start(self.pid) == self.start
+
+
+def _start(pid: int) -> str:
+    """Empty where there is no such process, or one that has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] in {"Z", "X"} else fields[19]
+
+
+@attrs.frozen(kw_only=True)
+class State:
+    """What the journal says."""
+
+    phase: Phase = Phase.NEW
+    reason: str = ""  #: why it goes back, or did
+    deadline: float = 0  #: when it goes back by itself, in seconds since the machine was started
+    runner: Process | None = None
+    watchdog: Process | None = None
+    boot: str = ""  #: which start of the machine it is about
+    #: Each phase with the time at which it was reached.
+    history: tuple[tuple[str, str], ...] = ()
+
+    def to(self, phase: Phase, **changes: Any) -> State:
+        """The next state."""
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        history = (*self.history, (phase.value, now))
+        return attrs.evolve(self, phase=phase, history=history, **changes)
+
+
+def boot() -> str:
+    """Which start of the machine this is: rules do not outlive it."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def clock() -> float:
+    """Seconds since the machine was started, asleep or not."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def load(directory: Path) -> State:
+    """The journal; of another start of the machine nothing counts."""
+    try:
+        text = (directory / _JOURNAL).read_text()
+    except FileNotFoundError:
+        return State(boot=boot())
+    found = json.loads(text)
+    if found["boot"] != boot():
+        return State(boot=boot())
+    return State(
+        phase=Phase(found["phase"]),
+        reason=found["reason"],
+        deadline=found["deadline"],
+        runner=Process(**found["runner"]) if found["runner"] else None,
+        watchdog=Process(**found["watchdog"]) if found["watchdog"] else None,
+        boot=found["boot"],
+        history=tuple((phase, at) for phase, at in found["history"]),
+    )
+
+
+def store(directory: Path, state: State) -> None:
+    """Write the journal: the old one or the new one is there, whatever happens. Raises OSError."""
+    text = json.dumps(attrs.asdict(state, value_serializer=_plain), indent=2) + "\n"
+    draft = directory / f".{_JOURNAL}.{os.getpid()}"
+    try:
+        with draft.open("w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.rename(directory / _JOURNAL)
+    except OSError:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _plain(_: object, __: object, value: Any) -> Any:
+    return value.value if isinstance(value, Phase) else value
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[int]:
+    """Hold the lock; what is given is the file that scripts inherit."""
+    # Opened for reading, where it is there: so it can be locked on a full disk, too.
+    handle = os.open(directory / _LOCK, os.O_RDONLY | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield handle
+    finally:
+        os.close(handle)

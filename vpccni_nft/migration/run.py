@@ -1,0 +1,299 @@
+"""Carry a plan out: step by step, watched, and back where something is wrong.
+
+Two processes know what is to be done: the one that runs the steps, and a watchdog in a session of
+its own. Either can be killed at any moment. The watchdog rolls back where the steps stop before
+the rules are verified, or where nobody confirms in time. Where both are killed, the next ``run``
+goes on, and ``rollback`` goes back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import attrs
+
+from .journal import Phase, Process, State, boot, clock, load, locked, store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+#: Seconds that a script may take, and that all steps may take.
+STEP_SECONDS = 300
+WORK_SECONDS = 1800
+#: Seconds between looks at the journal.
+_PAUSE = 0.1
+#: Seconds between attempts of the watchdog to roll back, and how often it tries.
+_RETRY, _ATTEMPTS = 5, 60
+#: Seconds that a watchdog may take to start.
+_START_SECONDS = 60
+#: Seconds that the runner has to go back before the watchdog does.
+_LAG = 2
+
+_LATE = "nobody has confirmed in time"
+
+
+class Failed(Exception):  # noqa: N818 - it says what the matter is
+    """A step did not do what it is to do."""
+
+
+class Taken(Exception):  # noqa: N818
+    """Somebody else is at it, or has settled it."""
+
+
+@attrs.frozen
+class Runner:
+    """Carries out the plan in a directory."""
+
+    directory: Path
+    verify: Callable[[], str]  #: what is wrong with the rules as they are now; empty: nothing
+    say: Callable[[str], None]
+
+    def run(self, confirm_timeout: float) -> bool:
+        """Move, or go on with a move. Whether the node is moved, and that is confirmed.
+
+        Raises Taken where somebody else is at it, and Failed where it can go neither way.
+        """
+        earlier = self._begin()
+        if earlier.phase is Phase.CONFIRMED:
+            self.say("the node is moved already, and that is confirmed")
+            return True
+        if earlier.phase in {Phase.ROLLING_BACK, Phase.STUCK}:
+            self.say(f"an earlier run goes back: {earlier.reason}")
+            self.rollback(earlier.reason)
+            return False
+        try:
+            self._preflight()
+        except Failed as failed:
+            if earlier.phase.changes:
+                self.rollback(str(failed))
+            else:
+                self._settle(Phase.REFUSED, str(failed))
+                self.say(f"{failed}\nnothing was changed")
+            return False
+        try:
+            self._move(confirm_timeout)
+            return self._wait()
+        except (Failed, OSError) as failed:
+            self.rollback(str(failed))
+        except KeyboardInterrupt:
+            self.rollback("interrupted")
+            raise
+        return False
+
+    def _begin(self) -> State:
+        """Take the plan, unless somebody else has it. The state that was there."""
+        with locked(self.directory):
+            state = load(self.directory)
+            if state.phase is Phase.CONFIRMED:
+                return state
+            for process in (state.runner, state.watchdog):
+                settled = state.phase in {Phase.REFUSED, Phase.ROLLED_BACK}
+                if process and process.alive and not settled:
+                    raise Taken(f"another run is under way, as process {process.pid}")
+            mine = Process.of(os.getpid())
+            if state.phase in {Phase.ROLLING_BACK, Phase.STUCK}:
+                store(self.directory, attrs.evolve(state, runner=mine))
+            elif not state.phase.changes:
+                fresh = State(boot=boot(), history=state.history)
+                store(self.directory, fresh.to(Phase.PREFLIGHT, runner=mine))
+            else:
+                store(self.directory, attrs.evolve(state, runner=mine))
+        return state
+
+    def _preflight(self) -> None:
+        self.say("preflight")
+        _script(self.directory, "preflight")
+
+    def _move(self, confirm_timeout: float) -> None:
+        with locked(self.directory):
+            state = load(self.directory)
+            # Of an earlier run nobody watches any more; a watchdog leaves where it is another one.
+            armed = state.to(Phase.ARMED, deadline=clock() + WORK_SECONDS, watchdog=None)
+            store(self.directory, armed)
+            watchdog = self._watchdog()
+            store(self.directory, attrs.evolve(armed, watchdog=watchdog))
+        for phase in (Phase.APPLY, Phase.CLEANUP):
+            with self._turn(phase) as lock:
+                self.say(phase.value)
+                _script(self.directory, phase.value, lock)
+        with self._turn(Phase.VERIFY):
+            self.say("verify")
+        if problem := self.verify():
+            raise Failed(f"verify: {problem}")
+        with self._turn(Phase.WAITING, deadline=clock() + confirm_timeout):
+            self.say(
+                f"verified; waiting {confirm_timeout:g} s for vpccni-nft migrate confirm"
+                f" {self.directory}" + ", or Enter" * _is_terminal()
+            )
+
+    @contextlib.contextmanager
+    def _turn(self, phase: Phase, **changes: float) -> Iterator[int]:
+        """Hold the lock for a step, unless the move was given up meanwhile."""
+        with locked(self.directory) as lock:
+            state = load(self.directory)
+            if not state.phase.goes_on:
+                raise Failed(state.reason)  # the watchdog goes back
+            store(self.directory, state.to(phase, **changes))
+            yield lock
+
+    def _watchdog(self) -> Process:
+        """Start the watchdog, and wait until it watches."""
+        reader, writer = os.pipe()
+        try:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "vpccni_nft", "migrate", "watch", str(self.directory),
+                 "--ready", str(writer)],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                start_new_session=True, pass_fds=(writer,),
+            )  # fmt: skip
+            os.close(writer)
+            writer = -1
+            there, _, _ = select.select([reader], [], [], _START_SECONDS)
+            if not there or os.read(reader, 1) != b"!":
+                raise Failed("the watchdog does not start")
+            return Process.of(child.pid)
+        finally:
+            os.close(reader)
+            if writer >= 0:
+                os.close(writer)
+
+    def _wait(self) -> bool:
+        """Until somebody confirms. Raises Failed where it is to go back."""
+        while True:
+            state = load(self.directory)
+            if state.phase is Phase.CONFIRMED:
+                self.say("confirmed")
+                return True
+            if state.phase is not Phase.WAITING:
+                raise Failed(state.reason)
+            if clock() > state.deadline:
+                raise Failed(_LATE)
+            if _entered(_PAUSE):
+                with contextlib.suppress(Taken):  # too late: the next look tells
+                    confirm(self.directory)
+
+    def _settle(self, phase: Phase, reason: str) -> None:
+        with locked(self.directory), contextlib.suppress(OSError):
+            store(self.directory, load(self.directory).to(phase, reason=reason))
+
+    def rollback(self, reason: str) -> None:
+        """Go back. Raises Failed where that cannot be done; it can be tried again."""
+        self.say(f"rolling back: {reason}")
+        self.say(roll_back(self.directory, reason, unless={Phase.CONFIRMED, Phase.ROLLED_BACK}))
+
+
+def roll_back(directory: Path, reason: str, *, unless: set[Phase] | None = None) -> str:
+    """Go back, and say so. Raises Failed.
+
+    ``unless`` are the phases, settled meanwhile, in which nothing is to be done. A journal that
+    cannot be written does not stop it.
+    """
+    with locked(directory) as lock:
+        state = load(directory)
+        if state.phase in (unless or set()):
+            return state.phase.value
+        if state.phase in {Phase.NEW, Phase.PREFLIGHT, Phase.REFUSED}:
+            return "nothing was changed"
+        state = state.to(Phase.ROLLING_BACK, reason=reason)
+        with contextlib.suppress(OSError):
+            store(directory, state)
+        try:
+            said = _script(directory, "rollback", lock)
+        except Failed as failed:
+            with contextlib.suppress(OSError):
+                store(directory, state.to(Phase.STUCK, reason=f"{reason}; {failed}"))
+            raise
+        with contextlib.suppress(OSError):
+            store(directory, state.to(Phase.ROLLED_BACK))
+    return f"{said}rolled back: the node is as it was"
+
+
+def confirm(directory: Path) -> None:
+    """Say that the move is to stay. Raises Taken where it is too late, or too early."""
+    with locked(directory):
+        state = load(directory)
+        if state.phase is Phase.CONFIRMED:
+            return
+        if state.phase is not Phase.WAITING or clock() > state.deadline:
+            why = f": {state.reason}" if state.reason else ""
+            raise Taken(f"there is nothing to confirm: {state.phase.value}{why}")
+        store(directory, state.to(Phase.CONFIRMED))
+
+
+def watch(directory: Path, ready: int) -> None:
+    """Be the watchdog: roll back where the runner stops, or nobody confirms."""
+    os.write(ready, b"!")
+    os.close(ready)
+    me = os.getpid()
+    while True:
+        time.sleep(_PAUSE)
+        state = load(directory)
+        if not state.phase.changes or (state.watchdog and state.watchdog.pid != me):
+            return
+        if reason := _why_back(state):
+            break
+    for _ in range(_ATTEMPTS):
+        try:
+            roll_back(directory, reason, unless={Phase.CONFIRMED, Phase.ROLLED_BACK})
+        except Failed:
+            time.sleep(_RETRY)
+        else:
+            return
+
+
+def _why_back(state: State) -> str:
+    runs = state.runner is not None and state.runner.alive
+    # The runner, where it is there, comes first: it can say so.
+    if clock() > state.deadline + _LAG * runs:
+        return _LATE if state.phase is Phase.WAITING else "it took too long"
+    # Who waits may go: the session of an operator can end before they confirm.
+    if not runs and state.phase is not Phase.WAITING:
+        return f"the run has ended in {state.phase.value}"
+    return ""
+
+
+def _script(directory: Path, name: str, lock: int | None = None) -> str:
+    """Run a script of the plan; what it said. Raises Failed with its last words."""
+    try:
+        done = subprocess.run(
+            ["/bin/sh", str(directory / name)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+            timeout=STEP_SECONDS,
+            # A signal of the terminal is for us: we know what to do with it.
+            start_new_session=True,
+            pass_fds=() if lock is None else (lock,),
+        )
+    except subprocess.TimeoutExpired:
+        raise Failed(f"{name}: no answer for {STEP_SECONDS} s") from None
+    said = done.stdout.decode(errors="replace")
+    if done.returncode:
+        raise Failed(f"{name}: {said.strip() or f'exit code {done.returncode}'}")
+    return said
+
+
+def state_of(directory: Path) -> str:
+    """What is in place, as the node shows it. Raises Failed."""
+    return _script(directory, "state")
+
+
+def _is_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def _entered(seconds: float) -> bool:
+    """Whether somebody pressed Enter within a time."""
+    if not _is_terminal():
+        time.sleep(seconds)
+        return False
+    there, _, _ = select.select([sys.stdin], [], [], seconds)
+    return bool(there and sys.stdin.readline().endswith("\n"))
