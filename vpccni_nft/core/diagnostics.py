@@ -110,6 +110,10 @@ CONNMARK_ELSEWHERE = Code("M010", Kind.NOTE, "the CNI's connmark rules are not i
 OLD_RULES = Code("M101", Kind.NOTE, "the CNI's rules are of several releases or settings")
 SHARED_CHAIN = Code("M102", Kind.ERROR, "rules of several owners hang together")
 NOTHING_OWNED = Code("M103", Kind.ERROR, "no rule is of the owner that was asked for")
+MOVE_DIFFERS = Code("M104", Kind.ERROR, "the owner's rules do something else beside the rest")
+MOVE_UNPROVED = Code("M105", Kind.ERROR, "it is not proved that the parts do what the whole did")
+NATIVE_TABLE_TAKEN = Code("M106", Kind.ERROR, "the CNI's table has rules of these names already")
+ORDER_TAKEN = Code("M107", Kind.NOTE, "the order of base chains of one priority is taken for given")
 
 #: Every code, in the order of their names.
 CATALOGUE: tuple[Code, ...] = tuple(
