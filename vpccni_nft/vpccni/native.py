@@ -153,7 +153,7 @@ def _name_taken(chains: Sequence[nft.Chain]) -> Diagnostic:
     names = ", ".join(chain.name for chain in chains)
     return Diagnostic(
         NATIVE_TABLE_TAKEN,
-        f"table ip {TABLE} has rules already where those of iptables would go: {names}",
+        f"the table {TABLE} has rules already where those of iptables would go: {names}",
         hint="the CNI's rules are in several back ends: see M001; or use --layout mirror",
     )
 
