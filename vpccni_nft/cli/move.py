@@ -9,7 +9,6 @@ import click
 
 from .. import nft
 from ..core.diagnostics import NOT_A_DUMP, Refused
-from ..proof.verify import Unknown
 from ..vpccni.moving import Moving
 from ..vpccni.partition import OWNER_NAMES
 from .files import read_sources
@@ -71,7 +70,7 @@ def _tables(beside: Sequence[str]) -> tuple[nft.Ruleset, ...]:
 
 
 def _exit_code(moved: Move) -> int:
-    if isinstance(moved.answer, Unknown):
+    if moved.answer:
         return exit_code(moved.answer)
     if any(found.code is NOT_A_DUMP for found in moved.diagnostics):
         return UNREADABLE
