@@ -64,10 +64,7 @@ Python, `vpccni_nft.vpccni.partition.take` divides a ruleset into that part and 
 - Nothing is copied. Where a chain is needed on both sides, all is refused ([M102](codes/M102.md)).
 
 Whether the two parts together do what the whole did depends on the priorities of their base chains.
-`--owner` does not prove it, and gives each base chain the priority of iptables. Beside the rest,
-which has the same priorities, the part that was loaded last then runs first. Where the owner's nat
-rules stood behind those of kube-proxy, as the CNI's do, that is not the same. So read such a
-script, and do not load it beside the rest.
+`--owner` proves that they do, or writes nothing: [layouts.md](layouts.md).
 """
 
 CHAINS_HEAD = """\

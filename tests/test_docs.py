@@ -14,8 +14,12 @@ from vpccni_nft import nft
 from vpccni_nft.core.diagnostics import (
     CATALOGUE,
     ELEMENT_COUNTERS,
+    MOVE_DIFFERS,
+    MOVE_UNPROVED,
+    NATIVE_TABLE_TAKEN,
     NFT_SYNTAX,
     NO_TIME,
+    ORDER_TAKEN,
     Code,
     Diagnostic,
     Kind,
@@ -30,6 +34,7 @@ from vpccni_nft.proof.side import Side
 from vpccni_nft.proof.verify import Settings, verify
 from vpccni_nft.semantics.symbolic import Solver, Undecided
 from vpccni_nft.vpccni.detection import detect_sources
+from vpccni_nft.vpccni.moving import move
 from vpccni_nft.vpccni.ownership import inventory
 from vpccni_nft.vpccni.partition import take
 
@@ -97,6 +102,8 @@ def diagnostics_of(code: Code, text: str, sets: str | None) -> tuple[Diagnostic,
     """What is found in an example: dumps are translated, but for some pages."""
     if code.name.startswith("M0"):
         return detected(text)
+    if code in {MOVE_DIFFERS, MOVE_UNPROVED, NATIVE_TABLE_TAKEN, ORDER_TAKEN}:
+        return moved(text)
     if code.name.startswith("M1"):
         return divided(text)
     if code.kind is Kind.UNKNOWN:
@@ -124,6 +131,14 @@ def detected(text: str) -> tuple[Diagnostic, ...]:
         Source.of(ruleset, "ruleset.nft") if ruleset else None,
         version,
     ).diagnostics
+
+
+def moved(text: str) -> tuple[Diagnostic, ...]:
+    """What is said of moving the CNI's rules, beside those of another file if there is one."""
+    files = {found["name"]: found["text"] for found in _FILE.finditer(text)}
+    beside = [files["beside.nft"]] if files else []
+    dump = files.get("node.save", text)
+    return move(dump, "vpc-cni", layout="native", beside=beside, name="node.save").diagnostics
 
 
 def divided(text: str) -> tuple[Diagnostic, ...]:

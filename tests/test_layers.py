@@ -47,6 +47,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "semantics.symbolic": {"semantics.terms"},
     "proof": {*_PROOF, "equivalence", "proof"},
     "vpccni": {*_PROOF, "vpccni"},
+    "vpccni.moving": {
+        *_PROOF,
+        "equivalence",
+        "optimizer",
+        "proof",
+        "translation",
+        "vpccni",
+    },
     "translation": {*_TRANSLATION - {"extensions"}, "optimizer"},
     "verification": {"core", "translation", "proof"},
     ".": {

@@ -420,7 +420,6 @@ def test_matches_that_are_not_known_do_not_matter_to_the_inventory() -> None:
     assert (done.code, done.err) == (0, "")
     assert "user " in done.out
     assert run("translate", stdin=dump).code == 1
-    assert run("translate", "--owner", VPC_CNI, stdin=dump).code == 0
 
 
 @pytest.mark.parametrize(
@@ -429,13 +428,6 @@ def test_matches_that_are_not_known_do_not_matter_to_the_inventory() -> None:
 def test_what_cannot_be_read_has_no_inventory(stdin: str, code: int) -> None:
     done = run("inventory", stdin=stdin)
     assert (done.code, done.out) == (code, "")
-
-
-def test_translate_takes_one_owner() -> None:
-    taken, _ = take(parse(NODE.read_text()), VPC_CNI)
-    done = run("translate", "--owner", VPC_CNI, str(NODE))
-    assert (done.code, done.err) == (0, "")
-    assert done.out == vpccni_nft.translate(iptables.save(taken)).script()
 
 
 def test_translate_refuses_an_owner_that_is_not_there_or_not_known() -> None:

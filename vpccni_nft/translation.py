@@ -20,7 +20,7 @@ from .core.diagnostics import (
 from .core.span import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from . import iptables, nft
     from .core.diagnostics import Code
@@ -191,30 +191,18 @@ def translate_sources(
     options: Options,
     family: Family | None = None,
     ipset_save: Source | None = None,
-    part: Callable[[iptables.Ruleset], iptables.Ruleset] | None = None,
     *,
     optimize: bool = False,
 ) -> Translation:
-    """Translate several texts as one ruleset; ``ipset_save`` has the sets that the rules name.
-
-    ``part`` chooses the rules that are translated, or raises Refused. Matches and targets that are
-    not known count in these only.
-    """
+    """Translate several texts as one ruleset; ``ipset_save`` has the sets that the rules name."""
     from .lowering import lower
     from .parser import parse_sources
 
     dump, diagnostics = parse_sources(sources, family, ipset_save)
-    told = diagnostics
-    if part:
-        told = [found for found in diagnostics if found.code not in _UNKNOWN]
-        try:
-            dump = part(dump)
-        except Refused as refused:
-            told += refused.diagnostics
     ruleset, more = lower(dump, options)
-    told += (found for found in more if part or found.code not in _UNKNOWN)
+    told = (*diagnostics, *(found for found in more if found.code not in _UNKNOWN))
     every = (*sources, ipset_save) if ipset_save else sources
-    translation = Translation(tuple(_in_order(told, every)), dump, ruleset)
+    translation = Translation(tuple(in_order(told, every)), dump, ruleset)
     if optimize and not translation.refused:
         from .optimizer import optimize as optimized
 
@@ -222,7 +210,7 @@ def translate_sources(
     return translation
 
 
-def _in_order(diagnostics: Iterable[Diagnostic], sources: Sequence[Source]) -> list[Diagnostic]:
+def in_order(diagnostics: Iterable[Diagnostic], sources: Sequence[Source]) -> list[Diagnostic]:
     """By file, then by line; what has no place comes first."""
     place = {id(source): index for index, source in enumerate(sources)}
 

@@ -21,11 +21,11 @@ from .report import show
 from .target import TARGET
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
     from types import ModuleType
 
-    from ..iptables import Ruleset
+    from ..core.span import Source
     from ..translation import Translation
 
 DONE, REFUSED, UNREADABLE, INTERRUPTED = 0, 1, 2, 130
@@ -80,6 +80,8 @@ def cli() -> None:
     "  vpccni-nft translate node.save --allow T101\n"
     "  vpccni-nft translate node.save --ipset-save node.ipset -o node.nft\n"
     "  vpccni-nft translate node.save --format json -o node.json && nft -j -f node.json\n"
+    "  vpccni-nft translate node.save --owner vpc-cni --layout native -o aws-cni.nft\n"
+    "  nft list table ip kube-proxy | vpccni-nft translate node.save --owner vpc-cni --beside -\n"
     "  vpccni-nft translate -O node.save -o node.nft --map node.map.json"
 )
 @click.argument("files", nargs=-1, metavar="[FILE...|-]")
@@ -118,8 +120,22 @@ def cli() -> None:
 @click.option(
     "--owner",
     metavar="NAME",
-    help="Take the rules of this owner only, by the names that inventory prints. That they do the"
-    " same beside the others' rules is not proved.",
+    help="Take the rules of this owner only, by the names that inventory prints, and prove that"
+    " they do the same beside the others'.",
+)
+@click.option(
+    "--layout",
+    type=click.Choice(["mirror", "native"]),
+    default="mirror",
+    show_default=True,
+    help="Tables and chains as iptables calls them, or the CNI's own: with --owner vpc-cni.",
+)
+@click.option(
+    "--beside",
+    multiple=True,
+    metavar="FILE",
+    help="An nft ruleset that is on the node before and after, such as kube-proxy's: with --owner."
+    " May be given several times.",
 )
 @click.option(
     "-O/-O0",
@@ -143,6 +159,8 @@ def translate(  # noqa: PLR0913 - one for each option
     proved: bool,
     seconds: float,
     owner: str | None,
+    layout: Literal["mirror", "native"],
+    beside: tuple[str, ...],
     map_file: str | None,
     optimize: bool,
 ) -> None:
@@ -151,21 +169,36 @@ def translate(  # noqa: PLR0913 - one for each option
     Reads standard input where no FILE is given. Several files become one script. Nothing is
     written unless all of the input has a translation. With --verify the script is read again and
     proved to mean what the input means; otherwise nothing is written, and the exit code is that of
-    vpccni-nft verify.
+    vpccni-nft verify. --owner always proves so: what is taken, with what stays, against the whole.
     """
+    if owner is None and (beside or layout == "native"):
+        raise click.UsageError("--beside and --layout native go with --owner")
     if map_file == output == "-":
         raise click.UsageError("standard output can be the script or the map, not both")
     with _uncollected():
-        translation = _run(
-            files, family, allowed, counters, ipset_save, owner=owner, optimize=optimize
-        )
-        show(translation.diagnostics, notes=False)
-        if translation.refused:
-            sys.exit(_exit_code(translation))
-        if proved:
-            # What optimizing leaves out counts nothing.
-            counts = CounterMode(counters) is not CounterMode.NONE and not optimize
-            _proofs().prove_translation(translation, seconds, counters=counts)
+        if owner is not None:
+            _proofs()
+            from .move import move_files
+
+            translation: Translation = move_files(
+                *_read(files, ipset_save, beside),
+                owner,
+                layout=layout,
+                beside=beside,
+                options=_options(allowed, counters),
+                family=Family(family) if family else None,
+                seconds=seconds,
+                optimize=optimize,
+            )
+        else:
+            translation = _run(files, family, allowed, counters, ipset_save, optimize=optimize)
+            show(translation.diagnostics, notes=False)
+            if translation.refused:
+                sys.exit(_exit_code(translation))
+            if proved:
+                # What optimizing leaves out counts nothing.
+                counts = CounterMode(counters) is not CounterMode.NONE and not optimize
+                _proofs().prove_translation(translation, seconds, counters=counts)
         try:
             pieces = translation.pieces(form)
         except Refused as refusal:
@@ -781,29 +814,28 @@ def _run(
     counters: str,
     ipset_save: str | None,
     *,
-    owner: str | None = None,
     optimize: bool = False,
 ) -> Translation:
-    if ipset_save == "-" and ("-" in files or not files):
-        raise click.UsageError("standard input can be the rules or the sets, not both")
-    sources = read_sources(files)
-    sets = read_sources((ipset_save,))[0] if ipset_save is not None else None
-    options = Options(
+    sources, sets = _read(files, ipset_save)
+    with _progress(sum(len(source.lines) for source in sources)):
+        named = Family(family) if family else None
+        options = _options(allowed, counters)
+        return translate_sources(sources, options, named, sets, optimize=optimize)
+
+
+def _read(
+    files: tuple[str, ...], ipset_save: str | None, beside: tuple[str, ...] = ()
+) -> tuple[tuple[Source, ...], Source | None]:
+    if (*(files or ("-",)), *beside, ipset_save).count("-") > 1:
+        raise click.UsageError("standard input can be one of the files only")
+    return read_sources(files), read_sources((ipset_save,))[0] if ipset_save is not None else None
+
+
+def _options(allowed: tuple[str, ...], counters: str) -> Options:
+    return Options(
         counters=CounterMode(counters),
         allowed=frozenset(APPROXIMATIONS[name] for name in allowed),
     )
-    with _progress(sum(len(source.lines) for source in sources)):
-        named = Family(family) if family else None
-        part = _part_of(owner) if owner else None
-        return translate_sources(sources, options, named, sets, part, optimize=optimize)
-
-
-def _part_of(owner: str) -> Callable[[Ruleset], Ruleset]:
-    from ..vpccni.partition import OWNER_NAMES, take
-
-    if owner not in OWNER_NAMES:
-        raise click.BadParameter(f"one of {', '.join(OWNER_NAMES)}", param_hint="--owner")
-    return lambda ruleset: take(ruleset, owner)[0]
 
 
 @contextmanager

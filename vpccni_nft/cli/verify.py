@@ -66,7 +66,7 @@ def verify_files(
 
 def prove(before: Side, after: Side, settings: Settings) -> Equivalent | Different | Unknown:
     """Verify, with a sign of life on a terminal."""
-    with _progress() as progress:
+    with progress_of_proof() as progress:
         return verify(before, after, settings, progress)
 
 
@@ -171,7 +171,8 @@ def _dict_of_trace(walked: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
+def progress_of_proof() -> Iterator[Callable[[str], None]]:
+    """Somebody to tell what is being looked at: a terminal, or nobody."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return

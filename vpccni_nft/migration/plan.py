@@ -21,14 +21,19 @@ from ..core.diagnostics import (
     NOT_PROVED,
     NOTHING_OWNED,
     TWO_BACK_ENDS,
+    UNKNOWN_MATCH,
+    UNKNOWN_OPTION,
+    UNKNOWN_TARGET,
     WRITES_AGAIN,
     Diagnostic,
     Refused,
 )
 from ..core.render import printable
 from ..iptables.ast import Policy
+from ..lowering import lower
 from ..lowering.layout import HOOKS, PRIORITIES
-from ..translation import translate_sources
+from ..parser import parse_sources
+from ..translation import Translation, in_order
 from ..vpccni.detection import SLOTS, BackEnd, detect_sources
 from ..vpccni.ownership import inventory
 from ..vpccni.partition import take
@@ -45,13 +50,15 @@ if TYPE_CHECKING:
     from ..lowering import Options
     from ..proof.answers import Different, Equivalent, Unknown
     from ..proof.side import Ruleset
-    from ..translation import Translation
     from ..vpccni.detection import Detection
     from ..vpccni.ownership import Inventory
 
     Answer = Equivalent | Different | Unknown
 
 ALL = "all"
+
+#: In what stays they do not matter, and in what moves lowering tells of them.
+_UNKNOWN_PARTS = (UNKNOWN_MATCH, UNKNOWN_TARGET, UNKNOWN_OPTION)
 
 
 @attrs.frozen(kw_only=True)
@@ -104,19 +111,13 @@ def plan(node: Node, choice: Choice, progress: Callable[[str], None] = lambda _:
         problems.append(Diagnostic(NOTHING_OWNED, "there is no rule to move"))
     if problems:
         raise Refused(problems)
-    sides: list[tuple[iptables.Ruleset, iptables.Ruleset, iptables.Ruleset]] = []
-
-    def part(ruleset: iptables.Ruleset) -> iptables.Ruleset:
-        taken, rest = _divided(ruleset, choice.owner)
-        taken = attrs.evolve(taken, tables=tuple(filter(has_rules, taken.tables)))
-        sides.append((ruleset, taken, rest))
-        return taken
-
     sources = [source for name, source in node.dumps.items() if _rules_in(name, source)]
-    translation = translate_sources(sources, choice.options, None, node.ipset_save, part)
-    if not sides:
-        raise Refused(translation.diagnostics)
-    ((whole, taken, rest),) = sides
+    whole, told = parse_sources(sources, None, node.ipset_save)
+    if unread := [one for one in told if one.refuses and one.code not in _UNKNOWN_PARTS]:
+        raise Refused(unread)
+    taken, rest = _divided(whole, choice.owner)
+    taken = attrs.evolve(taken, tables=tuple(filter(has_rules, taken.tables)))
+    translation = _translated(taken, told, choice.options, sources)
     moving, staying = (inventory(side) for side in (taken, rest))
     writers = tuple(
         owner
@@ -155,6 +156,15 @@ def _rules_in(slot: str, source: Source) -> bool:
 
 def _counted(found: Inventory) -> dict[str, int]:
     return dict(Counter(one.answer.owner for one in found.rules))
+
+
+def _translated(
+    taken: iptables.Ruleset, told: list[Diagnostic], options: Options, sources: Sequence[Source]
+) -> Translation:
+    """What is taken as nft objects; unknown matches and targets of what stays do not matter."""
+    ruleset, more = lower(taken, options)
+    known = (one for one in told if one.code not in _UNKNOWN_PARTS)
+    return Translation(tuple(in_order((*known, *more), sources)), taken, ruleset)
 
 
 def _divided(ruleset: iptables.Ruleset, owner: str) -> tuple[iptables.Ruleset, iptables.Ruleset]:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 #: How many rules of either side are taken together where they do not mean the same one by one.
 _SIZES = ((1, 1), (1, 0), (0, 1), (1, 2), (2, 1), (2, 2), (1, 3), (3, 1), (2, 3), (3, 2), (3, 3))
 
+#: The fields that a binding sets.
+_DONE = ("snat_done", "dnat_done")
+
 #: Of how many rules it is looked at where a chain comes back, and how large a condition is kept.
 _SHORT, _PLAIN = 4, 40
 
@@ -47,6 +50,8 @@ class Called:
     moves: frozenset[str]  #: those that it may have changed when it comes back
     sets: tuple[str, ...]  #: the sets that it may change
     decides: bool  #: whether it may end the hook
+    #: The fields of ``_DONE`` that it sets wherever it does not come back and gives no verdict.
+    binds: frozenset[str]
     #: Where it comes back, as a condition on any packet; None where that is not plain to see.
     returns: Term | None
 
@@ -69,13 +74,14 @@ class Called:
             here = {setting.fields[field]: state.fields[field] for field in self.reads}
             back = terms.all(where, terms.substitute(self.returns, here))
         gone = terms.all(where, terms.no(back))
+        ends = says("ends the hook") if self.decides else terms.false
         for field in self.writes:
             bits = width(field, setting.family)
             value = terms.result(f"{self.symbol} {field}", arguments, bits)
+            if field in self.binds:
+                value = terms.choose(terms.any(back, ends), value, terms.word(1, 1))
             state.assign(where if field in self.moves else gone, field, value)
-        if self.decides:
-            ends = terms.all(gone, says("ends the hook"))
-            state.live = terms.all(state.live, terms.no(ends))
+        state.live = terms.all(state.live, terms.no(terms.all(gone, ends)))
         return back
 
 
@@ -296,6 +302,7 @@ class Footprint:
     moves: set[str] = attrs.Factory(set)
     sets: set[str] = attrs.Factory(set)
     decides: bool = False
+    binds: set[str] = attrs.Factory(lambda: set(_DONE))
 
     def add(
         self,
@@ -318,6 +325,11 @@ class Footprint:
                 if not ends[where]:
                     self.moves.add(name)
         self.decides |= outcome["undecided"] is not setting.undecided
+        gone = terms.all(setting.reached, terms.no(stays), outcome["undecided"])
+        for field in tuple(self.binds):
+            done = terms.equal(outcome.get(field) or setting.fields[field], terms.word(1, 1))
+            if terms.all(gone, terms.no(done)) is not terms.false:
+                self.binds.remove(field)
         self.sets.update(_changed_sets(event for _, event in state.events))
 
     def called(self, symbol: str, returns: Term | None) -> Called:
@@ -329,6 +341,7 @@ class Footprint:
             frozenset(self.moves),
             tuple(sorted(self.sets)),
             self.decides,
+            frozenset(self.binds & self.writes),
             returns,
         )
 

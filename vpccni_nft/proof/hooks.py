@@ -44,13 +44,12 @@ class Hook:
 
     def _is_alike(self, one: BaseChain, other: BaseChain) -> bool:
         names = self.pairs.before.of(one.program, one.name)
-        if names == self.pairs.after.of(other.program, other.name):
+        sides = ((self.pairs.before, one), (self.pairs.after, other))
+        # Of two tables that are called alike, chains are known by the names of the first one.
+        if all(side.part(*names) == _part(base) for side, base in sides):
             return self.pairs.prove(*names) is not None
-        mine, theirs = (
-            Part(base.program, base.name, range(len(base.program.rules(base.name))))
-            for base in (one, other)
-        )
-        return self.pairs.compare(f"{one.name} and {other.name}", mine, theirs) is not None
+        both = f"{one.name} and {other.name}"
+        return self.pairs.compare(both, _part(one), _part(other)) is not None
 
     def compare(self, *, inside: bool) -> Comparison:
         """Send any packet through both sides.
@@ -118,6 +117,11 @@ def at_hook(chains: Sequence[BaseChain], hook: str) -> list[BaseChain]:
         for chain in chains
         if chain.hook == hook and (chain.policy_drops or chain.program.rules(chain.name))
     ]
+
+
+def _part(base: BaseChain) -> Part:
+    """All rules of a base chain."""
+    return Part(base.program, base.name, range(len(base.program.rules(base.name))))
 
 
 def _in_order(chains: Sequence[BaseChain]) -> list[BaseChain]:

@@ -141,6 +141,8 @@ def _starts_tracking(node: iptables.Match | iptables.Target) -> bool:
     match node:
         case iptables.Jump() | iptables.Goto():
             return False
+        case iptables.UnknownMatch() | iptables.UnknownTarget():
+            return False  # what it does has no meaning in a proof anyway
         case Ct():
             return not node.notrack
         case _:

@@ -14,7 +14,7 @@ from ..extensions.targets.set import SetTarget
 from ..iptables import ast
 from .effects import Effect, View
 from .hook import BaseChain, call
-from .packet import Event, State, interface_word, prefix_mask
+from .packet import Event, NoMeaning, State, interface_word, prefix_mask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -116,6 +116,8 @@ class IptablesProgram:
                 return algebra.any(gone, call(self, name, state, fits)), algebra.false
             case ast.Goto(name):
                 return gone, call(self, name, state, fits)
+            case ast.UnknownTarget(name):
+                raise NoMeaning(f"the target {name} is not known")
         effect = extension_of(rule.target).meaning(rule.target, View(state, chain, self.sets))
         _apply(effect, state, fits)
         for when, _ in effect.verdicts:
@@ -131,6 +133,8 @@ class IptablesProgram:
         for index, match in enumerate(rule.matches):
             if algebra.impossible(fits):
                 break
+            if isinstance(match, ast.UnknownMatch):
+                raise NoMeaning(f"the match {match.name} is not known")
             view = View(state, self.places[chain, number, index], self.sets)
             test = extension_of(match).meaning(match, view)
             for when, event in test.events:
