@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
 #: The forms that are measured, and how ``translate`` is asked for each.
-LEVELS: dict[str, tuple[str, ...]] = {"-O0": ()}
+LEVELS = {"-O0": ("-O0",), "-O": ("-O",)}
 
 INCUMBENT = "iptables-restore-translate"
 
