@@ -28,6 +28,11 @@ KILLED = -9
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 
+#: Bytecode and the grammar's tables are kept, as those of a package that is installed.
+_ENVIRONMENT = {
+    name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
+}
+
 
 class Cost(NamedTuple):
     """What a run of a program took, or the middle of several."""
@@ -51,6 +56,7 @@ def cost(
         capture_output=True,
         text=True,
         check=True,
+        env=_ENVIRONMENT,
     )
     seconds, kilobytes, code = done.stdout.split()
     if int(code) not in codes:
