@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
 #: The forms that are measured, and how ``translate`` is asked for each.
-LEVELS: dict[str, tuple[str, ...]] = {"-O0": ()}
+LEVELS = {"-O0": ("-O0",), "-O": ("-O",)}
 
 INCUMBENT = "iptables-restore-translate"
 
@@ -27,6 +27,11 @@ RUNS = 3
 KILLED = -9
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
+
+#: Bytecode and the grammar's tables are kept, as those of a package that is installed.
+_ENVIRONMENT = {
+    name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
+}
 
 
 class Cost(NamedTuple):
@@ -51,6 +56,7 @@ def cost(
         capture_output=True,
         text=True,
         check=True,
+        env=_ENVIRONMENT,
     )
     seconds, kilobytes, code = done.stdout.split()
     if int(code) not in codes:

@@ -33,8 +33,12 @@ _HEAD = """\
 
 This page is written by `make bench`: `python -m benchmarks.report`. Every figure is of that one
 run; each table can be printed alone by the command over it. The nodes are made by
-`benchmarks/eks_node.py`. [Targets](#targets) are at the end.
+`benchmarks/eks_node.py`. [Targets](#targets) and [what they cost](#what-the-targets-cost) are at
+the end.
 """
+
+#: What stands from here on is written by hand, and stays.
+_BY_HAND = "## What the targets cost\n"
 
 
 def main() -> None:
@@ -63,7 +67,9 @@ def write(run: dict[str, list[Table]], docs: Path, *, quick: bool) -> None:
                 (pictures / plot.file).write_text(draw(plot, table))
                 parts.append(f"![{plot.title}](benchmarks/{plot.file})\n")
     parts.append(f"#{targets.table(run).markdown().removeprefix('##')}\n")
-    (docs / "benchmarks.md").write_text("\n".join(parts))
+    page = docs / "benchmarks.md"
+    _, heading, by_hand = (page.read_text() if page.exists() else "").partition(_BY_HAND)
+    page.write_text("\n".join((*parts, heading + by_hand)))
 
 
 def _section(program: Program, tables: Sequence[Table], *, quick: bool) -> Iterator[str]:

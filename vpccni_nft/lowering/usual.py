@@ -89,7 +89,10 @@ class UsualRules:
         self._counters = counters
         self._make_context = make_context
         self._places: dict[frozenset[str], Places] = {}
-        self._fields: tuple[Known, ...] = tuple({} for _ in FIELDS)
+        #: For each field of a rule, what lowers it, and what is known of it.
+        self._fields: tuple[tuple[Callable[..., Sequence[Piece]], Known], ...] = tuple(
+            (lower, {}) for lower in FIELDS.values()
+        )
         self._counted: Known = {}
         self._shapes: dict[object, int] = {}
         self._left_out: dict[tuple[int, ...], frozenset[int] | None] = {}
@@ -103,9 +106,9 @@ class UsualRules:
         statements: list[s.Statement] = []
         shapes = []
         comment = ""
-        for fields, value in zip(self._fields, _base_of(rule), strict=True):
+        for (lower, fields), value in zip(self._fields, _base_of(rule), strict=True):
             if value is not None:
-                part = fields.get(id(value)) or self._learn_field(fields, value)
+                part = fields.get(id(value)) or self._learn(fields, value, lower, self._family)
                 if part is None:
                     return None
                 statements += part.statements
@@ -158,12 +161,6 @@ class UsualRules:
         if place is None:
             place = places[where] = _Place(_alone(self._make_context(hooks, *where)))
         return place
-
-    def _learn_field(self, known: Known, value: object) -> _Lowered | None:
-        lower = next(
-            lower for lower, its in zip(FIELDS.values(), self._fields, strict=True) if its is known
-        )
-        return self._learn(known, value, lower, self._family)
 
     def _learn_match(self, match: iptables.Match, place: _Place) -> _Lowered | None:
         if not isinstance(match, Comment):
