@@ -123,7 +123,7 @@ def _lines_of_packet(found: Counterexample, before: str, after: str) -> Iterator
     yield f"packet: {found.plain.text}"
     for field, value in found.plain.untold.items():
         yield f"  and {field} is {field_text(field, value, family)}"
-    for question, answer in found.plain.untold_answers.items():
+    for question, answer in found.answers.items():
         yield f"  and the node answers {printable(answer_sentence(family, question, answer))}"
     for name, (one, other) in found.differences.items():
         mine = paint(value_text(name, one, family), "before")

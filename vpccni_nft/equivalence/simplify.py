@@ -100,11 +100,10 @@ def _in_its_world(packet: Packet, before: Packet) -> Packet:
     """With the answers that were given about the packet as it was before."""
     if not isinstance(packet.answers, Answers):
         return packet
-    others = {
-        before.fields[field]: packet.fields[field]
-        for field in _ASKED
-        if before.fields[field] != packet.fields[field]
-    }
+    # Two fields that had one value may have two now.
+    others: dict[int, dict[int, None]] = {}
+    for field in _ASKED:
+        others.setdefault(before.fields[field], {})[packet.fields[field]] = None
     return attrs.evolve(packet, answers=packet.answers.about(others, _usual(packet)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import product
 from typing import TYPE_CHECKING
 
 import attrs
@@ -12,7 +13,7 @@ from ..core.values import Address, Family
 from ..semantics.packet import ADDRESS_TYPES, NAME_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from ..semantics.concrete import Question
 
@@ -121,11 +122,14 @@ class Answers(Mapping["Question", int]):
         fewer = {key: value for key, value in self.given.items() if key != question}
         return attrs.evolve(self, given=fewer)
 
-    def about(self, others: Mapping[int, int], usual: Mapping[Question, int]) -> Answers:
+    def about(
+        self, others: Mapping[int, Collection[int]], usual: Mapping[Question, int]
+    ) -> Answers:
         """The same answers about other addresses and interfaces, by those that they replace."""
         given = {
-            (oracle, tuple(others.get(argument, argument) for argument in arguments)): value
+            (oracle, chosen): value
             for (oracle, arguments), value in self.given.items()
+            for chosen in product(*(others.get(argument, (argument,)) for argument in arguments))
         }
         return Answers(given, usual)
 
@@ -144,7 +148,7 @@ def world_words(family: Family, fields: Mapping[str, int], answers: Answers) -> 
             found[question] = f"route-back={'yes' if value else 'no'}"
         elif oracle == "primary address":
             found[question] = f"primary={Address(family, value)}"
-        elif oracle.startswith("member of "):
+        elif oracle.startswith("member of ") and len(oracle.split()) == 3:
             found[question] = f"in:{oracle.removeprefix('member of ')}={'yes' if value else 'no'}"
         elif oracle.startswith("random at ") or below:
             # The middle of what comes to this number.

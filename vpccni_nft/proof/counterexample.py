@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..equivalence.packet_text import default_world
+from ..equivalence.packet_text import default_world, parse_packet
 from ..equivalence.sample import Packet, run
 from ..equivalence.simplify import Plain, simplify
 from ..equivalence.trace import parts, trace
@@ -37,6 +37,8 @@ class Counterexample:
     plain: Plain  #: the packet, every field that does not matter at its default
     before: Trace
     after: Trace
+    #: Whether the packet's text tells all of it, so that ``explain`` and ``replay`` show it, too.
+    told: bool
     #: What differs: both values, by what they are of.
     differences: Mapping[str, tuple[object, object]]
 
@@ -46,6 +48,11 @@ class Counterexample:
         for step in (*self.before.steps, *self.after.steps):
             if step.rule is not None and step.does_something:
                 yield step.rule
+
+    @property
+    def answers(self) -> Mapping[Question, int]:
+        """What the world must answer that the text does not tell."""
+        return self.plain.untold_answers if self.told else self.plain.answers
 
     @property
     def hangs_on_chance(self) -> bool:
@@ -91,7 +98,8 @@ def counterexample(
     plain = simplify(packet, differ)
     one, other = (trace(side.rulesets, plain.packet) for side in (before, after))
     found = parts(one.outcome, other.outcome, counts=setting.counters)
-    return Counterexample(plain, one, other, found)
+    told = differ(parse_packet(plain.text, family).packet)
+    return Counterexample(plain, one, other, told, found)
 
 
 def _answers(model: Model, condition: Term) -> Iterator[tuple[Question, int]]:

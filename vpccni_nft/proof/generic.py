@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -171,8 +172,8 @@ def _named(happened: object) -> tuple[object, tuple[Term, ...]]:
 def packets_at(setting: Setting) -> Iterator[Term]:
     """What holds of a packet when it comes to a hook.
 
-    Interfaces have names that end with zeros, and are there where the hook's packets have them.
-    Nothing has said yet how conntrack is to see the packet.
+    Interfaces have names without white space (dev_valid_name) that end with zeros, and are there
+    where the hook's packets have them. Nothing has said yet how conntrack is to see the packet.
     """
     terms, fields = setting.terms, setting.fields
     yield from setting.invariants
@@ -180,11 +181,13 @@ def packets_at(setting: Setting) -> Iterator[Term]:
         none = terms.equal(fields[field], terms.word(0, 8 * NAME_BYTES))
         if field == "oif" or setting.hook != "postrouting":
             yield terms.no(none) if setting.hook in hooks else none
-        for byte in range(NAME_BYTES - 1):
-            here = terms.part(fields[field], 8 * byte, 8)
-            before = terms.part(fields[field], 8 * byte + 8, 8)
-            zero = terms.word(0, 8)
+        zero = terms.word(0, 8)
+        names = [terms.part(fields[field], 8 * byte, 8) for byte in range(NAME_BYTES)]
+        for here, before in pairwise(names):
             yield terms.any(terms.no(terms.equal(before, zero)), terms.equal(here, zero))
+        for byte in names:
+            is_space = terms.at_most(byte, terms.word(ord(" "), 8))
+            yield terms.any(terms.equal(byte, zero), terms.no(is_space))
         yield terms.equal(terms.part(fields[field], 0, 8), terms.word(0, 8))
     for field in ("ct_template", "ct_zone", "ct_zone_direction"):
         yield terms.equal(fields[field], terms.word(0, width(field, setting.family)))

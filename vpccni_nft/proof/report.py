@@ -23,9 +23,7 @@ def dict_of_packet(found: Counterexample) -> dict[str, Any]:
         "fields": {
             field: field_text(field, value, family) for field, value in plain.untold.items()
         },
-        "answers": [
-            printable(answer_sentence(family, *item)) for item in plain.untold_answers.items()
-        ],
+        "answers": [printable(answer_sentence(family, *item)) for item in found.answers.items()],
         "differences": {
             KEY_OF.get(name, name): [value_text(name, value, family) for value in both]
             for name, both in found.differences.items()
