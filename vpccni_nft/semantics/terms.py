@@ -211,8 +211,13 @@ class Terms:
         if inner in every:
             return self.false
         if inner.kind == "and":
+            if self._left:
+                # What is made on the way is looked at from the outside only.
+                return self.no(self._conjunction_under(inner, every, joined, 0))
             self._left = _MOST_PARTS
-            return self.no(self._conjunction_under(inner, every, joined, _DEPTH))
+            reduced = self._conjunction_under(inner, every, joined, _DEPTH)
+            self._left = 0
+            return self.no(reduced)
         settled = self._settled(inner, joined)
         return one if settled is None else self.no(settled)
 
@@ -229,9 +234,9 @@ class Terms:
         if self.no(term) in others:
             return self.false
         settled = self._settled(term, joined)
-        self._left -= 1
-        if settled is not None or not depth or self._left < 0:
+        if settled is not None or not depth or self._left <= 1:
             return settled or term
+        self._left -= 1
         if term.kind == "not":
             return self.no(self._under(term.parts[0], others, joined, depth - 1))
         if term.kind == "and":
