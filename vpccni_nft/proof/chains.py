@@ -265,7 +265,7 @@ class Pairs:
         theirs, _ = self._run(after)
         if not self.never(self.setting.compare(ours, theirs)):
             if not chance.are_alike(self, ours, theirs):
-                if chance.draw_otherwise(ours, theirs):
+                if chance.choose_otherwise(ours, theirs):
                     self.drawn.add(self._names(before.program, before.chain))
                 return False
             self.by_chance = True

@@ -11,7 +11,7 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from ..semantics.terms import postorder
+from ..semantics.terms import asks, postorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ class _TooMany(Exception):  # noqa: N818 - found on the way, and caught
 
 def are_alike(pairs: Pairs, before: Outcome, after: Outcome) -> bool:
     """Whether every outcome is as likely on both sides."""
-    if not any(map(_draws, (*before.values(), *after.values()))):
+    if not any(map(draws_in, (*before.values(), *after.values()))):
         return False
     try:
         ours, theirs = (_distribution(pairs, outcome) for outcome in (before, after))
@@ -78,10 +78,18 @@ def _outcomes(
         yield from _outcomes(terms, chosen, chance * (last - first) / size)
 
 
-def draw_otherwise(before: Outcome, after: Outcome) -> bool:
-    """Whether other numbers are drawn on either side."""
-    mine, theirs = (set().union(*map(draws_in, one.values())) for one in (before, after))
-    return mine != theirs
+def choose_otherwise(before: Outcome, after: Outcome) -> bool:
+    """Whether other numbers are drawn or counted on either side."""
+    mine, theirs = (
+        {asked.parts[0] for value in outcome.values() for asked in asks(value)}
+        for outcome in (before, after)
+    )
+    return any(map(is_choice, mine ^ theirs))
+
+
+def is_choice(oracle: str) -> bool:
+    """Whether a question to the world is for a number that is drawn, or counted in turn."""
+    return is_draw(oracle) or oracle.startswith("counter of ")
 
 
 def is_draw(oracle: str) -> bool:
@@ -95,11 +103,7 @@ def draws_in(term: Term) -> set[str]:
 
 
 def _draws(term: Term) -> Iterator[Term]:
-    done: dict[Term, None] = {}
-    for one in postorder(term, done):
-        done[one] = None
-        if one.kind == "ask" and _DRAW.match(one.parts[0]):
-            yield one
+    return (one for one in asks(term) if is_draw(one.parts[0]))
 
 
 def _size(draw: Term) -> int:

@@ -16,7 +16,7 @@ from ..equivalence.simplify import Plain, simplify
 from ..equivalence.trace import parts, trace
 from ..equivalence.world import Answers
 from ..semantics.terms import postorder
-from .chance import is_draw
+from .chance import is_choice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,8 +56,8 @@ class Counterexample:
 
     @property
     def hangs_on_chance(self) -> bool:
-        """Whether random numbers must be drawn for it."""
-        return any(is_draw(oracle) for oracle, _ in self.plain.answers)
+        """Whether certain numbers must be drawn or counted for it."""
+        return any(is_choice(oracle) for oracle, _ in self.plain.answers)
 
     @property
     def hook(self) -> str:

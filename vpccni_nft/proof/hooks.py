@@ -9,7 +9,7 @@ import attrs
 from ..semantics.hook import NAT_PRIORITIES, run_hook
 from ..semantics.packet import CONNTRACK_PRIORITY
 from .chains import Part
-from .chance import draw_otherwise
+from .chance import choose_otherwise
 from .generic import packets_at
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Hook:
         """
         fits: dict[int, Term] = {}
         one, other = (self._run(side, fits, inside=inside) for side in (self.before, self.after))
-        same_draws = not draw_otherwise(one, other)
+        same_draws = not choose_otherwise(one, other)
         return Comparison(self, self.setting.compare(one, other), fits, same_draws)
 
     def _run(
@@ -91,7 +91,7 @@ class Comparison:
     hook: Hook
     differing: Term
     fits: Mapping[int, Term]  #: by the identity of the rule
-    same_draws: bool  #: whether both sides draw numbers in the same places
+    same_draws: bool  #: whether both sides draw and count numbers in the same places
     #: Rules that no packet that is looked for fits all of, by their identities.
     left_out: list[frozenset[int]] = attrs.Factory(list)
 

@@ -523,6 +523,15 @@ class Terms:
         return self._reads[term]
 
 
+def asks(term: Term) -> Iterator[Term]:
+    """The questions to the world that a term depends on."""
+    done: dict[Term, None] = {}
+    for one in postorder(term, done):
+        done[one] = None
+        if one.kind == "ask":
+            yield one
+
+
 def postorder(term: Term, done: Mapping[Term, object]) -> Iterator[Term]:
     """A term's terms, each after those that it is made of; without those that are done already.
 
