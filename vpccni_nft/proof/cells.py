@@ -70,7 +70,7 @@ def are_alike(pairs: Pairs, before: Part, after: Part, footprint: Footprint) -> 
         theirs = _run(pairs, setting, other, value, field)
         if not ours or not theirs or not pairs.never(setting.compare(ours[0], theirs[0])):
             return False
-        footprint.add(setting, *ours, pairs.never)
+        footprint.add(setting, *ours, pairs.never_of_shape)
     return True
 
 

@@ -14,6 +14,7 @@ import attrs
 from ..semantics.packet import Event, NoMeaning, width
 from ..semantics.symbolic import Undecided
 from . import cells, chance
+from .shapes import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -284,9 +285,23 @@ class Pairs:
         """Whether no packet makes a condition true."""
         if condition is self.setting.terms.false:
             return True
+        return self.never_of_shape(condition) or self._has_none(condition)
+
+    def never_of_shape(self, condition: Term) -> bool:
+        """The same whatever the condition's literals are: false may mean that it hangs on them."""
+        shape = Shape(self.setting.terms)
+        general = shape.of(condition)
+        if not shape.is_common:
+            return self._has_none(condition)
+        return self._has_none(general, shape.distinct())
+
+    def _has_none(self, condition: Term, given: Iterable[Term] = ()) -> bool:
+        """Whether the solver knows that no packet makes a condition true."""
+        if condition is self.setting.terms.false:
+            return True
         if condition not in self._answers:
             try:
-                found = self.solver.find(condition, self.setting.invariants)
+                found = self.solver.find(condition, (*self.setting.invariants, *given))
                 self._answers[condition] = found is None
             except Undecided:
                 self._answers[condition] = False

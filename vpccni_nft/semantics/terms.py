@@ -73,6 +73,10 @@ class Terms:
             found = self._known[key] = Term(kind, parts, width, len(self._known))
         return found
 
+    def raw(self, kind: str, parts: tuple[object, ...], width: int) -> Term:
+        """A term as it stands, in no normal form: for the solver alone."""
+        return self._make(kind, parts, width)
+
     def variable(self, name: str, width: int) -> Term:
         """Something that can have any value."""
         return self._make("variable", (name,), width)
