@@ -119,8 +119,9 @@ def test_a_drawn_ruleset_does_the_same(arena: Arena, add: Callable[[Tally], None
         translation = vpccni_nft.translate(iptables.save(sides.before), allow=ALIKE)
         codes = {found.code.name for found in translation.diagnostics}
         hypothesis.assume(not codes & TOLD_APART)
-        hypothesis.note(iptables.save(sides.before))
-        hypothesis.note(sides.script)
+        # Names may have bytes that are no text, which a report could not hold.
+        for text in (iptables.save(sides.before), sides.script):
+            hypothesis.note(text.encode("utf-8", "backslashreplace").decode())
         try:
             total.add(check(arena, sides))
         except ReplayError as error:

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 #: only order them among themselves (nf_nat_core.c; measured on Linux 6.18).
 NAT_PRIORITIES = {"prerouting": -100, "output": -100, "input": 100, "postrouting": 100}
 
+#: The protocol of messages about other packets.
+ICMP = {Family.IP: 1, Family.IP6: 58}
+
 #: Hooks that bind a connection's source; the other two with nat chains bind its destination.
 SOURCE_HOOKS = {"input", "postrouting"}
 
@@ -199,11 +202,17 @@ def _run_chain(state: State, chain: BaseChain) -> None:
 def _may_bind(state: State) -> Bool:
     """Nat chains see the first packet of a connection that is not bound yet.
 
-    Kernel: nf_nat_core.c, nf_nat_inet_fn.
+    An ICMP message about a connection is none of its own. Kernel: nf_nat_core.c, nf_nat_inet_fn;
+    nf_nat_proto.c, nf_nat_ipv4_fn and nf_nat_ipv6_fn.
     """
+    algebra = state.algebra
     done = "snat_done" if state.hook in SOURCE_HOOKS else "dnat_done"
+    about_another = algebra.all(
+        state.has_bits("ct_state", STATE_BITS["related"]),
+        state.is_("protocol", ICMP[state.family]),
+    )
     first = state.has_bits("ct_state", STATE_BITS["new"] | STATE_BITS["related"])
-    return state.algebra.all(first, state.is_(done, 0))
+    return algebra.all(first, algebra.no(about_another), state.is_(done, 0))
 
 
 def _changed(state: State, before: Mapping[str, Word]) -> Bool:
