@@ -46,6 +46,16 @@ COMMIT
 # Completed
 """
 
+#: A node with a rule of the CNI besides.
+NODE = f"""\
+{DUMP}*nat
+:POSTROUTING ACCEPT [0:0]
+:AWS-SNAT-CHAIN-0 - [0:0]
+[0:0] -A POSTROUTING -m comment --comment "AWS SNAT CHAIN" -j AWS-SNAT-CHAIN-0
+[0:0] -A AWS-SNAT-CHAIN-0 -d 10.0.0.0/16 -m comment --comment "AWS SNAT CHAIN" -j RETURN
+COMMIT
+"""
+
 #: Only the tables themselves, which could be of either family.
 UNMARKED = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j DROP\nCOMMIT\n"
 
@@ -657,7 +667,7 @@ def test_the_examples_in_the_help_work_as_they_stand(name: str, tmp_path: Path) 
         stub.chmod(0o755)
     for file, text in {
         "node.ipset": "",
-        "node.save": DUMP,
+        "node.save": NODE,
         "node.v4.save": DUMP,
         "node.v6.save": DUMP6,
     }.items():

@@ -96,6 +96,9 @@ class WordPlaces(Places):
 #: A word as iptables-restore splits it; the same as in ``grammars/common.lark``.
 _WORD = re.compile(r'(?:[^ \t"]++|"(?:[^"\\]++|\\.)*+")++')
 
+#: Looked for first: to look for words behind each of many quotes takes the square of the time.
+_WORDS = re.compile(f"{_WORD.pattern}(?: {_WORD.pattern})*+")
+
 
 def split_words(line: str) -> list[str] | None:
     r"""The words of a line, with their quotes; None where other than single blanks part them.
@@ -116,5 +119,4 @@ def split_words(line: str) -> list[str] | None:
         words += after.split(" ")
         if "" not in words and "\t" not in before and "\t" not in after:
             return words
-    words = _WORD.findall(line)
-    return words if " ".join(words) == line else None
+    return _WORD.findall(line) if _WORDS.fullmatch(line) else None

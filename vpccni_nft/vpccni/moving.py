@@ -93,7 +93,6 @@ def move(  # noqa: PLR0913 - one for each option
             type nat hook postrouting priority 110; policy accept;
             counter jump snat-source comment "AWS SNAT CHAIN"
         }
-    <BLANKLINE>
         chain snat-source {
             ip daddr 10.0.0.0/16 counter return comment "AWS SNAT CHAIN"
         }
