@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from .core.values import Family
-    from .proof.answers import Different, Equivalent, Unknown
+    from .proof.answers import Answer
 
 
 def verify(
@@ -23,7 +23,7 @@ def verify(
     allow: Collection[str] = (),
     counters: bool = False,
     seconds: float = 60,
-) -> Equivalent | Different | Unknown:
+) -> Answer:
     r"""Prove that two sides treat every packet alike, or find one that they do not.
 
     Each side is one text or several: output of iptables-save, nft rulesets, or both, which stand

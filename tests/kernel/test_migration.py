@@ -38,6 +38,8 @@ WHOLE = {
 }
 BACK_ENDS = ["legacy", "nft"]
 
+PROXY = (CORPUS / "native/kube-proxy-nftables.nft").read_text()
+
 #: What a fake program runs before or after the real one, once, where its arguments fit.
 SHIM = """\
 #!/bin/sh
@@ -57,7 +59,7 @@ exec "{real}" "$@"
 class Node:
     """A namespace with a dump, and the commands as they run on it."""
 
-    def __init__(self, backend: str, dump: str, folder: Path) -> None:
+    def __init__(self, backend: str, dump: str, folder: Path, before: str = "") -> None:
         self.backend = backend
         self.folder = folder
         self.plan = folder / "plan"
@@ -65,9 +67,11 @@ class Node:
         self.shims.mkdir()
         self.namespace = Namespace()
         self.dump = (CORPUS / dump).read_text()
+        self.before = before  #: an nft ruleset that is loaded first
 
     def __enter__(self) -> Self:
         self.namespace.__enter__()
+        self.namespace.load(self.before)
         self.namespace.run(f"iptables-{self.backend}-restore", script=self.dump)
         return self
 
@@ -300,6 +304,32 @@ def test_what_nobody_confirms_goes_back(backend: str, plans: Plans, tmp_path: Pa
         code, said = node.migrate("confirm", str(node.plan))
         assert code == 1
         assert "nothing to confirm" in said
+
+
+@pytest.mark.parametrize("backend", BACK_ENDS)
+@pytest.mark.parametrize("turn", ["first", "last"])
+def test_the_rules_of_the_cni_are_moved_beside_kube_proxy_in_nftables_mode(
+    turn: str, backend: str, tmp_path: Path
+) -> None:
+    """What is loaded last runs first, so the kernel has both orders here."""
+    ahead, behind = ("", PROXY) if turn == "last" else (PROXY, "")
+    with Node(backend, SMALL[backend], tmp_path, ahead) as node, Network(node) as network:
+        node.namespace.load(behind)
+        before = node.saved()
+        network.start(services=False)
+        chosen = ["--owner", "vpc-cni", "--force-owner", "vpc-cni", "--iptables-runs", turn]
+        code, said = node.migrate("plan", str(node.plan), *chosen)
+        assert code == 0, said
+        run = node.start("run", str(node.plan), "--confirm-timeout", "120")
+        node.wait_for("waiting")
+        assert node.moved()
+        assert node.migrate("confirm", str(node.plan))[0] == 0
+        assert run.wait(timeout=60) == 0
+        time.sleep(0.5)
+        code, said = node.migrate("rollback", str(node.plan))
+        assert code == 0, said
+        assert node.saved() == before
+        assert not network.stop()["wrong"]
 
 
 def test_both_families_of_a_node_are_moved_together(tmp_path: Path) -> None:

@@ -701,6 +701,13 @@ DIRECTORY = click.argument("directory", metavar="DIR")
     is_flag=True,
     help="Take it that rules act twice while they are there twice; plan.md lists them.",
 )
+@click.option(
+    "--iptables-runs",
+    "turn",
+    type=click.Choice(["first", "last"]),
+    help="Whether base chains of iptables run ahead of native ones of the same priority, or behind"
+    " them: what was loaded last runs first. Without it the plan must fit both.",
+)
 @SECONDS
 def plan(  # noqa: PLR0913 - one for each option
     directory: str,
@@ -712,6 +719,7 @@ def plan(  # noqa: PLR0913 - one for each option
     allowed: tuple[str, ...],
     *,
     overlap: bool,
+    turn: Literal["first", "last"] | None,
     seconds: float,
     **dumps: str | None,
 ) -> None:
@@ -723,7 +731,7 @@ def plan(  # noqa: PLR0913 - one for each option
     _proofs()
     from .migrate import choice_of, plan_files
 
-    choice = choice_of(owner, forced, allowed, seconds, overlap=overlap)
+    choice = choice_of(owner, forced, allowed, seconds, overlap=overlap, turn=turn)
     sys.exit(plan_files(directory, dumps, nft, iptables_version, ipset_save, choice))
 
 

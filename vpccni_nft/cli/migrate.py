@@ -26,6 +26,8 @@ from .report import show
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from ..migration.neighbours import Turn
+
 DONE, REFUSED, UNREADABLE, STUCK = 0, 1, 2, 3
 
 
@@ -55,7 +57,13 @@ def plan_files(
 
 
 def choice_of(
-    owner: str, forced: tuple[str, ...], allowed: tuple[str, ...], seconds: float, *, overlap: bool
+    owner: str,
+    forced: tuple[str, ...],
+    allowed: tuple[str, ...],
+    seconds: float,
+    *,
+    overlap: bool,
+    turn: Turn | None,
 ) -> Choice:
     """What the options say."""
     for name in (*forced, *((owner,) if owner != ALL else ())):
@@ -66,6 +74,7 @@ def choice_of(
         owner=owner,
         forced=frozenset(forced),
         overlap=overlap,
+        turn=turn,
         seconds=seconds,
     )
 

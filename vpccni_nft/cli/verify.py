@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ..core.values import Family
+    from ..proof.answers import Answer
     from ..proof.counterexample import Counterexample
     from ..translation import Translation
 
@@ -64,7 +65,7 @@ def verify_files(
     return exit_code(answer)
 
 
-def prove(before: Side, after: Side, settings: Settings) -> Equivalent | Different | Unknown:
+def prove(before: Side, after: Side, settings: Settings) -> Answer:
     """Verify, with a sign of life on a terminal."""
     with progress_of_proof() as progress:
         return verify(before, after, settings, progress)
@@ -82,7 +83,7 @@ def prove_translation(translation: Translation, seconds: float, *, counters: boo
         sys.exit(exit_code(answer))
 
 
-def exit_code(answer: Equivalent | Different | Unknown) -> int:
+def exit_code(answer: Answer) -> int:
     """What the command ends with."""
     match answer:
         case Equivalent():
@@ -96,9 +97,7 @@ def exit_code(answer: Equivalent | Different | Unknown) -> int:
 # --- text ---------------------------------------------------------------------------------------
 
 
-def lines_of_answer(
-    answer: Equivalent | Different | Unknown, before: str, after: str
-) -> Iterator[str]:
+def lines_of_answer(answer: Answer, before: str, after: str) -> Iterator[str]:
     """The answer for a reader; the sides by what they are called."""
     match answer:
         case Equivalent(hooks, assumptions):
@@ -137,7 +136,7 @@ def _lines_of_packet(found: Counterexample, before: str, after: str) -> Iterator
 # --- JSON ---------------------------------------------------------------------------------------
 
 
-def dict_of(answer: Equivalent | Different | Unknown) -> dict[str, Any]:
+def dict_of(answer: Answer) -> dict[str, Any]:
     """The answer for a program; the keys are stable."""
     found: dict[str, Any] = {
         "answer": type(answer).__name__.lower(),

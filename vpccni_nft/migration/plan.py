@@ -16,27 +16,21 @@ import attrs
 
 from .. import nft
 from ..core.diagnostics import (
-    ACTS_TWICE,
     ALREADY_MOVED,
-    NOT_PROVED,
     NOTHING_OWNED,
     TWO_BACK_ENDS,
-    UNKNOWN_MATCH,
-    UNKNOWN_OPTION,
-    UNKNOWN_TARGET,
     WRITES_AGAIN,
     Diagnostic,
     Refused,
 )
-from ..core.render import printable
 from ..iptables.ast import Policy
 from ..lowering import lower
-from ..lowering.layout import HOOKS, PRIORITIES
+from ..lowering.layout import PRIORITIES
 from ..parser import parse_sources
 from ..translation import Translation, in_order
 from ..vpccni.detection import SLOTS, BackEnd, detect_sources
 from ..vpccni.ownership import inventory
-from ..vpccni.partition import take
+from ..vpccni.partition import UNKNOWN_PARTS, take
 from ..vpccni.scan import scan_dump, scan_ruleset
 from .tables import MovedTable, has_rules, lines_of, slot_of
 from .writers import STAYS, writes_again
@@ -45,20 +39,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from .. import iptables
-    from ..core.diagnostics import Code
     from ..core.span import Source
     from ..lowering import Options
-    from ..proof.answers import Different, Equivalent, Unknown
-    from ..proof.side import Ruleset
     from ..vpccni.detection import Detection
     from ..vpccni.ownership import Inventory
-
-    Answer = Equivalent | Different | Unknown
+    from .neighbours import Turn
+    from .proof import Proof
 
 ALL = "all"
-
-#: In what stays they do not matter, and in what moves lowering tells of them.
-_UNKNOWN_PARTS = (UNKNOWN_MATCH, UNKNOWN_TARGET, UNKNOWN_OPTION)
 
 
 @attrs.frozen(kw_only=True)
@@ -79,6 +67,7 @@ class Choice:
     owner: str = ALL
     forced: frozenset[str] = frozenset()  #: owners that write again, and are moved all the same
     overlap: bool = False  #: whether a rule may act twice while both are there
+    turn: Turn | None = None  #: when iptables' base chains run among others of their priority
     seconds: float = 60  #: for each question to the solver
 
 
@@ -113,7 +102,7 @@ def plan(node: Node, choice: Choice, progress: Callable[[str], None] = lambda _:
         raise Refused(problems)
     sources = [source for name, source in node.dumps.items() if _rules_in(name, source)]
     whole, told = parse_sources(sources, None, node.ipset_save)
-    if unread := [one for one in told if one.refuses and one.code not in _UNKNOWN_PARTS]:
+    if unread := [one for one in told if one.refuses and one.code not in UNKNOWN_PARTS]:
         raise Refused(unread)
     taken, rest = _divided(whole, choice.owner)
     taken = attrs.evolve(taken, tables=tuple(filter(has_rules, taken.tables)))
@@ -129,15 +118,16 @@ def plan(node: Node, choice: Choice, progress: Callable[[str], None] = lambda _:
     if problems:
         raise Refused(problems)
     tables = tuple(_tables(node, whole, taken, rest))
-    proof = _Proof(node, choice, translation, tables, progress)
-    proof.of_all()
-    if proof.problems:
-        raise Refused(proof.problems)
+    proof = _proof(node, choice, translation, progress)
+    for table in tables:
+        proof.of_table(table)
+    if problems := proof.problems + [one for one in proof.overlaps if not choice.overlap]:
+        raise Refused(problems)
     return Plan(
         node=node,
         choice=choice,
         detection=found,
-        translation=translation,
+        translation=attrs.evolve(translation, ruleset=nft.Ruleset(tuple(proof.tables))),
         tables=tables,
         rules=_counted(moving),
         stay=_counted(staying),
@@ -147,6 +137,28 @@ def plan(node: Node, choice: Choice, progress: Callable[[str], None] = lambda _:
         hooks=tuple(dict.fromkeys(proof.hooks)),
         assumptions=tuple(dict.fromkeys(proof.assumptions)),
         diagnostics=(*found.diagnostics, *translation.diagnostics),
+    )
+
+
+def _proof(
+    node: Node, choice: Choice, translation: Translation, progress: Callable[[str], None]
+) -> Proof:
+    # Only here: to go back or to confirm takes no z3-solver.
+    from ..proof.verify import Settings
+    from .proof import Proof
+
+    return Proof(
+        dump=translation.dump,
+        lowered=translation.ruleset,
+        listing=node.nft,
+        whole=choice.owner == ALL,
+        turn=choice.turn,
+        settings=Settings(
+            seconds=choice.seconds,
+            most=1,
+            allowed=frozenset(code.name for code in choice.options.allowed),
+        ),
+        progress=progress,
     )
 
 
@@ -163,7 +175,7 @@ def _translated(
 ) -> Translation:
     """What is taken as nft objects; unknown matches and targets of what stays do not matter."""
     ruleset, more = lower(taken, options)
-    known = (one for one in told if one.code not in _UNKNOWN_PARTS)
+    known = (one for one in told if one.code not in UNKNOWN_PARTS)
     return Translation(tuple(in_order((*known, *more), sources)), taken, ruleset)
 
 
@@ -244,162 +256,3 @@ def _writes_again(owner: str) -> Diagnostic:
         None,
         f"stop it, or let it change its mode; then plan with --force-owner {owner}",
     )
-
-
-# --- the proof ------------------------------------------------------------------------------------
-
-
-@attrs.define
-class _Proof:
-    node: Node
-    choice: Choice
-    translation: Translation
-    tables: tuple[MovedTable, ...]
-    progress: Callable[[str], None]
-    problems: list[Diagnostic] = attrs.Factory(list)
-    overlaps: list[Diagnostic] = attrs.Factory(list)
-    neighbours: list[str] = attrs.Factory(list)
-    hooks: list[str] = attrs.Factory(list)
-    assumptions: list[str] = attrs.Factory(list)
-
-    def of_all(self) -> None:
-        script = nft.parse(self.translation.script(), "apply.nft")
-        for table in self.tables:
-            self._of_table(table, script)
-
-    def _of_table(self, moved: MovedTable, script: nft.Ruleset) -> None:
-        whole = _alone(self.translation.dump, moved.table)
-        rest = _alone(self.translation.dump, moved.rest)
-        new = nft_table_of(script, moved)
-        self.progress(f"{moved.name}: moved")
-        answer = self._answer([whole], [new, rest])
-        self._note(answer)
-        what = "the node would not mean the same"
-        if found := list(_against(answer, moved.name, NOT_PROVED, what)):
-            self.problems += found
-            return
-        self.progress(f"{moved.name}: there twice")
-        answer = self._answer([whole], [new, whole])
-        twice = list(_against(answer, moved.name, ACTS_TWICE, "while both are there"))
-        (self.overlaps if self.choice.overlap else self.problems).extend(twice)
-        for neighbour in _neighbours(self.node, moved):
-            self.progress(f"{moved.name}: beside {neighbour}")
-            self._of_neighbour(moved, whole, neighbour)
-
-    def _of_neighbour(
-        self, moved: MovedTable, whole: iptables.Ruleset, neighbour: tuple[str, str]
-    ) -> None:
-        """Loading moves our chains before others of their priority: their order must not matter."""
-        family, name = neighbour
-        both = f"{moved.name} beside the table {family} {name}"
-        self.neighbours.append(f"{family} {name}")
-        if family == "inet":
-            self.problems.append(_unread(both, "tables of inet are not understood"))
-            return
-        try:
-            other = nft.parse(_listed(self.node, family, name), f"table {family} {name}")
-        except Refused as refused:
-            self.problems.append(_unread(both, refused.diagnostics[0].message))
-            return
-        answer = self._answer([whole, other], [other, whole])
-        self._note(answer)
-        what = "their order can change, and matters"
-        self.problems += _against(answer, both, NOT_PROVED, what)
-
-    def _answer(self, before: Sequence[Ruleset], after: Sequence[Ruleset]) -> Answer:
-        from ..proof.side import Side
-        from ..proof.verify import Settings, verify
-
-        allowed = frozenset(code.name for code in self.choice.options.allowed)
-        settings = Settings(seconds=self.choice.seconds, most=1, allowed=allowed)
-        return verify(Side(tuple(before)), Side(tuple(after)), settings)
-
-    def _note(self, answer: Answer) -> None:
-        self.hooks += [f"{family.title} {hook}" for family, hook in getattr(answer, "hooks", ())]
-        self.assumptions += getattr(answer, "assumptions", ())
-
-
-def nft_table_of(script: nft.Ruleset, moved: MovedTable) -> nft.Ruleset:
-    """The new table of a table."""
-    key = (moved.table.family, moved.nft_table)
-    return attrs.evolve(
-        script,
-        tables=tuple(one for one in script.tables if (one.family, one.name) == key),
-    )
-
-
-def _alone(ruleset: iptables.Ruleset, table: iptables.Table) -> iptables.Ruleset:
-    return attrs.evolve(ruleset, tables=(table,))
-
-
-def _against(answer: Answer, name: str, code: Code, what: str) -> Iterator[Diagnostic]:
-    """What an answer says against the move."""
-    for found in getattr(answer, "counterexamples", ()):
-        changed = ", ".join(sorted(found.differences)) or "what happens"
-        yield Diagnostic(
-            code,
-            f"{name}: {what} for the packet {printable(found.plain.text)}: {changed} differs",
-            None,
-            "vpccni-nft explain shows its way",
-        )
-    for reason in getattr(answer, "reasons", ()):
-        yield Diagnostic(
-            code,
-            f"{name}: nobody knows: {reason.message} ({reason.code})",
-            reason.span,
-            reason.hint,
-        )
-
-
-def _unread(both: str, why: str) -> Diagnostic:
-    return Diagnostic(
-        NOT_PROVED,
-        f"{both}: their order can change, and nobody knows whether it matters: {why}",
-        None,
-        "replace the node instead, with the other mode from the start",
-    )
-
-
-def _neighbours(node: Node, moved: MovedTable) -> list[tuple[str, str]]:
-    """Native tables with a base chain where a moved table has one."""
-    if node.nft is None:
-        return []
-    priorities = PRIORITIES[moved.table.name]
-    mine = {
-        (HOOKS[chain.name], priorities[chain.name]) for chain in moved.table.chains if chain.policy
-    }
-    found: dict[tuple[str, str], None] = {}
-    for place, seen in scan_ruleset(node.nft).chains.items():
-        family = moved.table.family.value
-        if place.of_iptables or not seen.hook or place.family not in {family, "inet"}:
-            continue
-        _, hook, priority = seen.hook.replace(",", "").split(maxsplit=2)
-        if (hook, _number(priority.removeprefix("priority "))) in mine:
-            found[place.family, place.table] = None
-    return list(found)
-
-
-_NAMED = {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 50, "srcnat": 100}
-
-
-def _number(priority: str) -> int | None:
-    """A priority as nft lists it: a number, a name, or a name and a number."""
-    words = priority.replace("+", " + ").replace("-", " - ").split()
-    total, sign = 0, 1
-    for word in words:
-        if word in {"+", "-"}:
-            sign = -1 if word == "-" else 1
-        elif word in _NAMED or word.isdigit():
-            total += sign * (_NAMED[word] if word in _NAMED else int(word))
-        else:
-            return None
-    return total
-
-
-def _listed(node: Node, family: str, name: str) -> str:
-    """A table's lines in the listing."""
-    assert node.nft
-    lines = list(node.nft.lines)
-    head = f"table {family} {name} {{"
-    start = next(number for number, line in enumerate(lines) if line.startswith(head))
-    return "\n".join(lines[start : lines.index("}", start) + 1]) + "\n"

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..vpccni.detection import BackEnd
+    from .neighbours import Turn
     from .plan import Plan
 
 
@@ -87,8 +88,8 @@ def _overlap(plan: Plan) -> Iterator[str]:
     yield "## What is there twice, for how long"
     yield ""
     yield "From `apply` until `cleanup` is done with a table, its rules are there twice: in the new"
-    yield "table, which runs first, and in iptables. That is as long as `cleanup` runs: seconds. If"
-    yield "something fails, it is as long as `rollback` runs."
+    yield "table and in iptables. That is as long as `cleanup` runs: seconds. If something fails,"
+    yield "it is as long as `rollback` runs."
     yield ""
     if plan.overlaps:
         yield "These act twice meanwhile. It was said that this is accepted:"
@@ -127,9 +128,16 @@ def _proof(plan: Plan) -> Iterator[str]:
     yield ""
     yield from (f"- {assumption}" for assumption in plan.assumptions)
     if plan.neighbours:
-        yield f"- base chains of {', '.join(dict.fromkeys(plan.neighbours))} have the priority of"
-        yield "  moved ones; it is proved that their order does not matter"
+        yield f"- base chains of {', '.join(plan.neighbours)} are close to moved ones; it is proved"
+        yield f"  beside them, {_ORDERS[plan.choice.turn]}"
     yield ""
+
+
+_ORDERS: dict[Turn | None, str] = {
+    None: "in every order that those of one priority can have",
+    "first": "with those of iptables ahead of theirs at the same priority: so it was said",
+    "last": "with those of iptables behind theirs at the same priority: so it was said",
+}
 
 
 def _steps() -> Iterator[str]:

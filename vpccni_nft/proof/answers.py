@@ -33,3 +33,6 @@ class Unknown:
     """Nobody knows: no difference is found, and no proof either."""
 
     reasons: tuple[Diagnostic, ...]
+
+
+Answer = Equivalent | Different | Unknown

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from ..core.values import Family
     from ..semantics.hook import BaseChain
+    from .answers import Answer
     from .chains import Called
     from .counterexample import Counterexample
     from .side import Side
@@ -55,7 +56,7 @@ def verify(
     after: Side,
     settings: Settings,
     progress: Callable[[str], None] = lambda _: None,
-) -> Equivalent | Different | Unknown:
+) -> Answer:
     """Whether two sides treat every packet alike.
 
     ``progress`` is told what is being looked at.

@@ -14,9 +14,6 @@ from ..core.diagnostics import (
     MOVE_DIFFERS,
     MOVE_UNPROVED,
     ORDER_TAKEN,
-    UNKNOWN_MATCH,
-    UNKNOWN_OPTION,
-    UNKNOWN_TARGET,
     Diagnostic,
     Refused,
 )
@@ -32,21 +29,18 @@ from ..proof.verify import Settings, verify
 from ..translation import APPROXIMATIONS, IPSET_NAME, Translation, in_order
 from .native import native, uncascaded
 from .owners import VPC_CNI
-from .partition import take
+from .partition import UNKNOWN_PARTS, take
 from .priorities import Occupied, placed, turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from ..core.values import Family
+    from ..proof.answers import Answer
     from ..proof.counterexample import Counterexample
     from .priorities import Place
 
 Layout = Literal["mirror", "native"]
-Answer = Equivalent | Different | Unknown
-
-#: In what stays they do not matter, and in what is taken lowering tells of them.
-_UNKNOWN_PARTS = (UNKNOWN_MATCH, UNKNOWN_TARGET, UNKNOWN_OPTION)
 
 
 @attrs.frozen
@@ -139,7 +133,7 @@ class Moving:
     ) -> Move:
         """Move the owner's rules of one node, from one text or several."""
         whole, found = parse_sources(sources, family, ipset_save)
-        told = [one for one in found if one.code not in _UNKNOWN_PARTS]
+        told = [one for one in found if one.code not in UNKNOWN_PARTS]
         every = (*sources, ipset_save) if ipset_save else tuple(sources)
         taken, rest, lowered, ruleset, answer = whole, whole, None, nft.Ruleset(), None
         try:
@@ -168,25 +162,13 @@ class Moving:
         rest: iptables.Ruleset,
         lowered: nft.Ruleset,
     ) -> tuple[nft.Ruleset, Answer]:
-        """The first order of base chains that is not wrong; where all are, the first one.
+        """The parts with their base chains where they are not wrong, and what the proof says."""
 
-        The hooks are tried independently: what is wrong at one says nothing of another one.
-        """
-        choices = turns(whole, taken)
-        chosen = dict.fromkeys(choices, 0)
-        first: tuple[nft.Ruleset, Answer] | None = None
-        while True:
-            sides = {place: side for hook in choices
-                     for place, side in choices[hook][chosen[hook]].items()}  # fmt: skip
+        def attempt(sides: dict[Place, int]) -> tuple[nft.Ruleset, Answer]:
             ruleset = self._laid_out(lowered, sides)
-            answer = self._verify(whole, rest, ruleset)
-            first = first or (ruleset, answer)
-            if not isinstance(answer, Different):
-                return ruleset, answer
-            for hook in {(one.family, one.hook) for one in answer.counterexamples}:
-                if hook not in choices or chosen[hook] + 1 == len(choices[hook]):
-                    return first
-                chosen[hook] += 1
+            return ruleset, self._verify(whole, rest, ruleset)
+
+        return search(whole, taken, attempt)
 
     def _laid_out(self, lowered: nft.Ruleset, sides: dict[Place, int]) -> nft.Ruleset:
         ruleset = placed(lowered, sides, Occupied.by(*self.beside))
@@ -242,6 +224,32 @@ class Moving:
                 f" {other.counterexamples[0].plain.text}",
                 hint="it is the order that the CNI gives to its own table",
             )
+
+
+def search(
+    whole: iptables.Ruleset,
+    taken: iptables.Ruleset,
+    attempt: Callable[[dict[Place, int]], tuple[nft.Ruleset, Answer]],
+) -> tuple[nft.Ruleset, Answer]:
+    """The first order of base chains that is not wrong; where all are, the first one.
+
+    ``attempt`` takes the side of each base chain, and gives the ruleset and what a proof says of
+    it. The hooks are tried independently: what is wrong at one says nothing of another one.
+    """
+    choices = turns(whole, taken)
+    chosen = dict.fromkeys(choices, 0)
+    first: tuple[nft.Ruleset, Answer] | None = None
+    while True:
+        sides = {place: side for hook in choices
+                 for place, side in choices[hook][chosen[hook]].items()}  # fmt: skip
+        ruleset, answer = attempt(sides)
+        first = first or (ruleset, answer)
+        if not isinstance(answer, Different):
+            return ruleset, answer
+        for hook in {(one.family, one.hook) for one in answer.counterexamples}:
+            if hook not in choices or chosen[hook] + 1 == len(choices[hook]):
+                return first
+            chosen[hook] += 1
 
 
 def _without(ruleset: nft.Ruleset, script: nft.Ruleset) -> nft.Ruleset:

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..core.diagnostics import NOTHING_OWNED, SHARED_CHAIN, Diagnostic, Refused
+from ..core.diagnostics import (
+    NOTHING_OWNED,
+    SHARED_CHAIN,
+    UNKNOWN_MATCH,
+    UNKNOWN_OPTION,
+    UNKNOWN_TARGET,
+    Diagnostic,
+    Refused,
+)
 from ..iptables.ast import Chain, Counters, Goto, Jump, Policy, Ruleset, Table
 from .owners import OWNERS
 from .ownership import inventory
@@ -23,6 +31,9 @@ if TYPE_CHECKING:
 
 #: Whose rules can be taken.
 OWNER_NAMES = tuple(owner.name for owner in OWNERS)
+
+#: In what stays they do not matter, and in what is taken lowering tells of them.
+UNKNOWN_PARTS = (UNKNOWN_MATCH, UNKNOWN_OPTION, UNKNOWN_TARGET)
 
 #: A chain by the family and the table that it is in.
 _Place = tuple["Family", str, str]

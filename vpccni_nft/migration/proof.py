@@ -1,0 +1,147 @@
+"""The proof of a plan: no packet sees a difference, table by table.
+
+For each table, in each order that base chains of others beside it may have:
+
+- the new table with what stays of the old one does what the old one does,
+- and so does the new table with all of the old one, for both are there for a moment.
+
+What is loaded last runs first of its priority, so the new table stands ahead. One owner's base
+chains have priorities of their own, which are looked for here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from .. import iptables, nft
+from ..core.diagnostics import ACTS_TWICE, NOT_PROVED, Diagnostic, Refused
+from ..core.render import printable
+from ..proof.answers import Different, Equivalent, Unknown
+from ..proof.side import Side
+from ..proof.verify import Settings, verify
+from ..vpccni.moving import search
+from ..vpccni.priorities import Occupied, placed
+from .neighbours import REACH, Neighbours, neighbours
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ..core.diagnostics import Code
+    from ..core.span import Source
+    from ..proof.answers import Answer
+    from ..vpccni.priorities import Place
+    from .neighbours import Turn
+    from .tables import MovedTable
+
+_WAY = "vpccni-nft explain shows its way"
+_ORDER = (
+    "if you know whether iptables' base chains run ahead of native ones of their priority on this"
+    " node, say it: --iptables-runs first, or last"
+)
+
+
+@attrs.define(kw_only=True)
+class Proof:
+    """The tables that are proved, and what was found."""
+
+    dump: iptables.Ruleset
+    lowered: nft.Ruleset
+    listing: Source | None  #: what nft lists on the node
+    whole: bool  #: whether all rules move, not those of one owner
+    turn: Turn | None
+    settings: Settings
+    progress: Callable[[str], None]
+    tables: list[nft.Table] = attrs.Factory(list)  #: with their base chains where they are proved
+    problems: list[Diagnostic] = attrs.Factory(list)
+    overlaps: list[Diagnostic] = attrs.Factory(list)  #: what acts twice while both are there
+    neighbours: list[str] = attrs.Factory(list)
+    hooks: list[str] = attrs.Factory(list)
+    assumptions: list[str] = attrs.Factory(list)
+
+    def of_table(self, moved: MovedTable) -> None:
+        """Find where a table's base chains go, and prove that nothing changes."""
+        try:
+            beside = neighbours(self.listing, moved, 0 if self.whole else REACH, self.turn)
+        except Refused as refused:
+            self.problems += refused.diagnostics
+            return
+        self.neighbours += beside.names
+        old, taken, rest = (
+            attrs.evolve(self.dump, tables=(table,))
+            for table in (moved.table, moved.taken, moved.rest)
+        )
+        name = " beside ".join((moved.name, *beside.names))
+        self.progress(f"{name}: moved")
+
+        def attempt(sides: dict[Place, int]) -> tuple[nft.Ruleset, Answer]:
+            new = nft_table_of(self.lowered, moved)
+            if not self.whole:
+                new = placed(new, sides, Occupied.by(*beside.rulesets))
+            return new, self._same(new, old, rest, beside)
+
+        new, answer = attempt({}) if self.whole else search(old, taken, attempt)
+        self.tables += new.tables
+        self.hooks += [f"{family.title} {hook}" for family, hook in getattr(answer, "hooks", ())]
+        self.assumptions += getattr(answer, "assumptions", ())
+        what = "the node would not mean the same"
+        hint = _ORDER if beside.rulesets and not self.turn else _WAY
+        if found := list(_against(answer, name, NOT_PROVED, what, hint)):
+            self.problems += found
+            return
+        self.progress(f"{name}: there twice")
+        answer = self._same(new, old, old, beside)
+        self.overlaps += _against(answer, name, ACTS_TWICE, "while both are there", _WAY)
+
+    def _same(
+        self,
+        new: nft.Ruleset,
+        old: iptables.Ruleset,
+        left: iptables.Ruleset,
+        beside: Neighbours,
+    ) -> Answer:
+        """Whether the new table with what is left of the old one is like the old one, in any order.
+
+        Raises Refused where the new table cannot be read back.
+        """
+        script = nft.parse(nft.serialize(new), "apply.nft")
+        answer: Answer = Equivalent((), ())
+        alone = attrs.evolve(beside, rulesets=())
+        for orders in (alone, beside) if beside.rulesets else (alone,):
+            for order in orders.orders(old):
+                after = (left if one is old else one for one in order)
+                answer = verify(Side(order), Side((script, *after)), self.settings)
+                if not isinstance(answer, Equivalent):
+                    return answer
+        return answer
+
+
+def nft_table_of(ruleset: nft.Ruleset, moved: MovedTable) -> nft.Ruleset:
+    """The new table of a table."""
+    key = (moved.table.family, moved.nft_table)
+    tables = (one for one in ruleset.tables if (one.family, one.name) == key)
+    return attrs.evolve(ruleset, tables=tuple(tables))
+
+
+def _against(answer: Answer, name: str, code: Code, what: str, hint: str) -> Iterator[Diagnostic]:
+    """What an answer says against the move."""
+    match answer:
+        case Different(counterexamples):
+            for found in counterexamples:
+                changed = ", ".join(sorted(found.differences)) or "what happens"
+                yield Diagnostic(
+                    code,
+                    f"{name}: {what} for the packet {printable(found.plain.text)}: {changed}"
+                    " differs",
+                    None,
+                    hint,
+                )
+        case Unknown(reasons):
+            for reason in reasons:
+                yield Diagnostic(
+                    code,
+                    f"{name}: nobody knows: {reason.message} ({reason.code})",
+                    reason.span,
+                    reason.hint,
+                )
