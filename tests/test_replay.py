@@ -169,7 +169,7 @@ def test_an_interrupted_replay_leaves_nothing(files: dict[str, str], seconds: fl
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--before", "{node.save}"), "Missing option '--after'"),
+        (("--before", "{node.save}"), "give both --before and --after"),
         (("--before", "-", "--after", "-"), "standard input can be one of the files only"),
         (("--before", "{node.save}", "--after", "/nowhere"), "cannot read /nowhere"),
         (

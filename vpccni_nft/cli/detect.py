@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from ..core.diagnostics import NFT_SYNTAX, NOT_A_DUMP
 from ..core.render import as_dict, printable
 from ..vpccni.detection import detect_sources
-from .files import read_sources, write_output
+from .files import one_standard_input, read_sources, write_output
 from .live import read_node
 from .report import show
 
@@ -30,8 +28,7 @@ def detect_files(
 ) -> int:
     """Detect from files, or from this node where none is given; the answer is the exit code."""
     given = {name: file for name, file in dumps.items() if file is not None}
-    if [*given.values(), nft].count("-") > 1:
-        raise click.UsageError("standard input can be one of the files only")
+    one_standard_input(*given.values(), nft)
     if given or nft is not None or version is not None:
         sources = {name: _read(file) for name, file in given.items()}
         ruleset = None if nft is None else _read(nft)

@@ -20,7 +20,7 @@ from ..parser import parse_sources
 from ..parser.forms import is_nft
 from ..semantics.packet import NoMeaning
 from ..translation import APPROXIMATIONS, translate_sources
-from .files import read_sources
+from .files import one_standard_input, read_sources
 from .report import show
 from .steps import dict_of_outcome, dict_of_step
 
@@ -47,8 +47,7 @@ def explain_files(
     """Explain a packet on one or two sides; the answer is the exit code."""
     if len(files) > 2:
         raise click.UsageError("give one FILE, or two that are compared")
-    if files.count("-") > 1:
-        raise click.UsageError("standard input can be one of the two only")
+    one_standard_input(*files)
     sides, notes = _read_sides(read_sources(files), family)
     read = _read_packet(text, family or _family_of(sides[0]))
     try:

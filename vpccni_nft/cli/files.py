@@ -29,6 +29,12 @@ def read_sources(files: Sequence[str]) -> tuple[Source, ...]:
     return tuple(_read(name) for name in files or ("-",))
 
 
+def one_standard_input(*names: str | None) -> None:
+    """Exit 2 where more than one of the names is ``-``."""
+    if names.count("-") > 1:
+        raise click.UsageError("standard input can be one of the files only")
+
+
 def _read(name: str) -> Source:
     try:
         if name == "-":

@@ -19,7 +19,7 @@ from ..migration.plan import ALL, Choice, Node, plan
 from ..migration.run import Failed, Runner, Taken, confirm, roll_back, state_of, watch
 from ..translation import APPROXIMATIONS
 from ..vpccni.partition import OWNER_NAMES
-from .files import read_sources
+from .files import one_standard_input, read_sources
 from .live import output_of, read_node
 from .report import show
 
@@ -91,9 +91,7 @@ def _node(
 
             sets = Source.of(text, "<ipset save>")
     else:
-        names = [*given.values(), nft, ipset_save]
-        if names.count("-") > 1:
-            raise click.UsageError("standard input can be one of the files only")
+        one_standard_input(*given.values(), nft, ipset_save)
         sources = {name: read_sources((file,))[0] for name, file in given.items()}
         ruleset = None if nft is None else read_sources((nft,))[0]
     if not sources or ruleset is None:

@@ -17,7 +17,7 @@ from ..replay.arena import Settings
 from ..replay.comparison import compare
 from ..replay.report import dict_of, text_of
 from ..replay.side import Backend, ReplayError
-from .files import read_sources, write_output
+from .files import one_standard_input, read_sources, write_output
 from .report import show
 
 if TYPE_CHECKING:
@@ -63,9 +63,7 @@ def replay_files(
     as_json: bool,
 ) -> int:
     """Replay, and write what was found; the answer is the exit code."""
-    names = (*before, *after, *((ipset_save,) if ipset_save else ()))
-    if names.count("-") > 1:
-        raise click.UsageError("standard input can be one of the files only")
+    one_standard_input(*before, *after, ipset_save)
     sets = read_sources((ipset_save,))[0] if ipset_save else None
     try:
         with _ended_by_signals(), _progress(packets, quiet=as_json or bool(text)) as progress:

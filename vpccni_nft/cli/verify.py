@@ -19,7 +19,7 @@ from ..proof.answers import Different, Equivalent, Unknown
 from ..proof.report import dict_of_packet
 from ..proof.side import Side
 from ..proof.verify import Settings, verify
-from .files import read_sources, write_output
+from .files import one_standard_input, read_sources, write_output
 from .report import paint, show
 from .steps import dict_of_outcome, dict_of_step
 
@@ -47,9 +47,7 @@ def verify_files(
     as_json: bool,
 ) -> int:
     """Verify files, and write the answer; what is given back is the exit code."""
-    names = (*before, *after, *((ipset_save,) if ipset_save else ()))
-    if names.count("-") > 1:
-        raise click.UsageError("standard input can be one of the files only")
+    one_standard_input(*before, *after, ipset_save)
     sets = read_sources((ipset_save,))[0] if ipset_save else None
     try:
         one, other = (Side.of(read_sources(files), family, sets) for files in (before, after))

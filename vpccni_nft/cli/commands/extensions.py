@@ -1,0 +1,20 @@
+"""List the matches and targets."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from ..files import write_output
+from ..options import AS_JSON
+
+
+@click.command(epilog="\b\nExamples:\n  vpccni-nft extensions\n  vpccni-nft extensions --json")
+@AS_JSON
+def extensions(*, as_json: bool) -> None:
+    """List the matches and targets that are known, and what nft does for each."""
+    from ..table import extension_rows, table_text
+
+    rows = extension_rows()
+    write_output(json.dumps(rows, indent=2) + "\n" if as_json else table_text(rows), "-")
