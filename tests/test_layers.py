@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import vpccni_nft
+from vpccni_nft.extensions import MATCHES, TARGETS
 
 PACKAGE = Path(vpccni_nft.__file__).parent
 NAME = PACKAGE.name
@@ -116,9 +117,9 @@ ELSEWHERE = {
     "pytest": ("suite",),
 }
 
-#: The modules that import by a name that is not written out: here, the two languages when they are
-#: first used.
-COMPUTED = {"."}
+#: The modules that import by a name that is not written out: the languages and the rooms, when
+#: they are first used.
+COMPUTED = {".", "extensions"}
 
 
 def modules() -> dict[str, Path]:
@@ -224,9 +225,25 @@ def test_a_room_imports_no_other_room_and_not_the_list_of_them(module: str) -> N
 @pytest.mark.parametrize(
     "module", [name for name in MODULES if under(name, "extensions") and name not in ROOMS]
 )
-def test_only_the_list_of_rooms_imports_rooms(module: str) -> None:
+def test_nothing_beside_the_rooms_imports_rooms(module: str) -> None:
     inside, _ = imports(module)
-    assert bool(inside.intersection(ROOMS)) is (module == "extensions")
+    assert not inside.intersection(ROOMS)
+
+
+def test_the_list_of_rooms_names_each_of_them() -> None:
+    listed = {
+        f"extensions.{rooms.folder}.{rooms[name].node.__module__.rpartition('.')[2]}"
+        for rooms in (MATCHES, TARGETS)
+        for name in rooms
+    }
+    assert listed == set(ROOMS)
+
+
+def test_a_translation_loads_only_the_rooms_that_the_dump_names() -> None:
+    dump = "*raw\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -d 10.0.0.0/8 -j DROP\nCOMMIT\n"
+    loaded = loaded_after(f"import vpccni_nft; vpccni_nft.translate({dump!r}).script()")
+    assert f"{NAME}.extensions.targets.drop" in loaded
+    assert f"{NAME}.extensions.targets.dnat" not in loaded
 
 
 @pytest.mark.parametrize("module", MODULES)

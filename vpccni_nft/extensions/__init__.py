@@ -1,254 +1,88 @@
 """The matches and targets of iptables, one room each.
 
-A new one is a module in ``matches`` or ``targets``, a line here, a rule in the grammar, vectors in
-``tests/vectors`` and nothing else; a test holds that these agree.
+A new one is a module in ``matches`` or ``targets``, its name here, a rule in the grammar, vectors
+in ``tests/vectors`` and nothing else; a test holds that these agree.
+
+A room loads when it is first asked for: a node's dump names a dozen of them.
 """
 
 from __future__ import annotations
 
-from types import MappingProxyType
+import sys
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from .extension import Extension
-from .matches import (
-    addrtype,
-    ah,
-    bpf,
-    cgroup,
-    cluster,
-    comment,
-    connbytes,
-    connlabel,
-    connlimit,
-    connmark,
-    conntrack,
-    cpu,
-    dccp,
-    devgroup,
-    dscp,
-    dst,
-    ecn,
-    esp,
-    eui64,
-    frag,
-    hashlimit,
-    hbh,
-    helper,
-    hl,
-    icmp,
-    icmp6,
-    ipcomp,
-    iprange,
-    ipv6header,
-    ipvs,
-    length,
-    limit,
-    mac,
-    mark,
-    mh,
-    multiport,
-    nfacct,
-    osf,
-    owner,
-    physdev,
-    pkttype,
-    policy,
-    quota,
-    rateest,
-    realm,
-    recent,
-    rpfilter,
-    rt,
-    sctp,
-    socket,
-    srh,
-    state,
-    statistic,
-    string_,
-    tcp,
-    tcpmss,
-    time,
-    tos,
-    ttl,
-    u32,
-    udp,
-)
-from .matches import set as ip_set
-from .targets import (
-    accept,
-    audit,
-    checksum,
-    classify,
-    clusterip,
-    connsecmark,
-    ct,
-    dnat,
-    dnpt,
-    drop,
-    hmark,
-    idletimer,
-    led,
-    log,
-    masquerade,
-    netmap,
-    nflog,
-    nfqueue,
-    notrack,
-    queue,
-    redirect,
-    reject,
-    return_,
-    secmark,
-    snat,
-    snpt,
-    synproxy,
-    tcpoptstrip,
-    tee,
-    tproxy,
-    trace,
-    ulog,
-)
-from .targets import connmark as change_connmark
-from .targets import dscp as set_dscp
-from .targets import ecn as set_ecn
-from .targets import hl as set_hl
-from .targets import mark as set_mark
-from .targets import rateest as count_rate
-from .targets import set as change_set
-from .targets import tcpmss as set_tcpmss
-from .targets import tos as set_tos
-from .targets import ttl as set_ttl
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
     from ..iptables.ast import Match, Target
 
+
+@attrs.frozen
+class Rooms(Mapping[str, Extension[Any]]):
+    """The extensions of one kind by name, each in the module of its name in lower case."""
+
+    folder: str
+    names: tuple[str, ...]
+
+    def __getitem__(self, name: str) -> Extension[Any]:
+        if name not in self.names:
+            raise KeyError(name)
+        return _room(self.folder, name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+@cache
+def _room(folder: str, name: str) -> Extension[Any]:
+    module = name.lower()
+    if iskeyword(module) or module == "string":  # which is one of Python's own
+        module += "_"
+    room: Extension[Any] = import_module(f".{folder}.{module}", __name__).EXTENSION
+    return room
+
+
 #: What may stand after ``-m``, by name.
-MATCHES: Mapping[str, Extension[Any]] = MappingProxyType(
-    {
-        room.EXTENSION.name: room.EXTENSION
-        for room in (
-            addrtype,
-            ah,
-            bpf,
-            cgroup,
-            cluster,
-            comment,
-            connbytes,
-            connlabel,
-            connlimit,
-            connmark,
-            conntrack,
-            cpu,
-            dccp,
-            devgroup,
-            dscp,
-            dst,
-            ecn,
-            esp,
-            eui64,
-            frag,
-            hashlimit,
-            hbh,
-            helper,
-            hl,
-            icmp,
-            icmp6,
-            ip_set,
-            ipcomp,
-            iprange,
-            ipv6header,
-            ipvs,
-            length,
-            limit,
-            mac,
-            mark,
-            mh,
-            multiport,
-            nfacct,
-            osf,
-            owner,
-            physdev,
-            pkttype,
-            policy,
-            quota,
-            rateest,
-            realm,
-            recent,
-            rpfilter,
-            rt,
-            sctp,
-            socket,
-            srh,
-            state,
-            statistic,
-            string_,
-            tcp,
-            tcpmss,
-            time,
-            tos,
-            ttl,
-            u32,
-            udp,
-        )
-    }
-)
+MATCHES = Rooms("matches", (
+    "addrtype", "ah", "bpf", "cgroup", "cluster", "comment", "connbytes", "connlabel",
+    "connlimit", "connmark", "conntrack", "cpu", "dccp", "devgroup", "dscp", "dst", "ecn", "esp",
+    "eui64", "frag", "hashlimit", "hbh", "helper", "hl", "icmp", "icmp6", "ipcomp", "iprange",
+    "ipv6header", "ipvs", "length", "limit", "mac", "mark", "mh", "multiport", "nfacct", "osf",
+    "owner", "physdev", "pkttype", "policy", "quota", "rateest", "realm", "recent", "rpfilter",
+    "rt", "sctp", "set", "socket", "srh", "state", "statistic", "string", "tcp", "tcpmss", "time",
+    "tos", "ttl", "u32", "udp",
+))  # fmt: skip
 
 #: What may stand after ``-j`` other than the name of a chain, by name.
-TARGETS: Mapping[str, Extension[Any]] = MappingProxyType(
-    {
-        room.EXTENSION.name: room.EXTENSION
-        for room in (
-            accept,
-            change_connmark,
-            change_set,
-            audit,
-            checksum,
-            classify,
-            clusterip,
-            connsecmark,
-            count_rate,
-            ct,
-            dnat,
-            dnpt,
-            drop,
-            hmark,
-            idletimer,
-            led,
-            log,
-            masquerade,
-            netmap,
-            nflog,
-            nfqueue,
-            notrack,
-            queue,
-            redirect,
-            reject,
-            return_,
-            secmark,
-            set_dscp,
-            set_ecn,
-            set_hl,
-            set_mark,
-            set_tcpmss,
-            set_tos,
-            set_ttl,
-            snat,
-            snpt,
-            synproxy,
-            tcpoptstrip,
-            tee,
-            tproxy,
-            trace,
-            ulog,
-        )
-    }
-)
+TARGETS = Rooms("targets", (
+    "ACCEPT", "AUDIT", "CHECKSUM", "CLASSIFY", "CLUSTERIP", "CONNMARK", "CONNSECMARK", "CT",
+    "DNAT", "DNPT", "DROP", "DSCP", "ECN", "HL", "HMARK", "IDLETIMER", "LED", "LOG", "MARK",
+    "MASQUERADE", "NETMAP", "NFLOG", "NFQUEUE", "NOTRACK", "QUEUE", "RATEEST", "REDIRECT",
+    "REJECT", "RETURN", "SECMARK", "SET", "SNAT", "SNPT", "SYNPROXY", "TCPMSS", "TCPOPTSTRIP",
+    "TEE", "TOS", "TPROXY", "TRACE", "TTL", "ULOG",
+))  # fmt: skip
 
-_BY_NODE = {known.node: known for known in (*MATCHES.values(), *TARGETS.values())}
+
+@cache
+def _of_module(name: str) -> Extension[Any]:
+    room: Extension[Any] = sys.modules[name].EXTENSION
+    return room
 
 
 def extension_of(node: Match | Target) -> Extension[Any]:
     """The room that a node was declared in."""
-    return _BY_NODE[type(node)]
+    return _of_module(type(node).__module__)

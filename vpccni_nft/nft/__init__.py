@@ -3,9 +3,17 @@
 Both languages have a Rule, so write ``nft.Rule`` and ``iptables.Rule``.
 """
 
+from typing import Any
+
 from .ast import Chain, Counter, Hook, Map, Rule, Ruleset, Set, Table
-from .json import as_json
 from .serializer import serialize
+
+
+def as_json(ruleset: Ruleset) -> dict[str, Any]:
+    """The commands that ``nft -j -f`` reads, for ``json.dumps``: libnftables-json(5)."""
+    from .json import commands
+
+    return commands(ruleset)
 
 
 def parse(text: str | bytes, name: str = "<string>") -> Ruleset:

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-def as_json(ruleset: Ruleset) -> Json:
+def commands(ruleset: Ruleset) -> Json:
     """The commands, for ``json.dumps``."""
-    commands: list[Json] = [{"metainfo": {"json_schema_version": 1}}]
+    found: list[Json] = [{"metainfo": {"json_schema_version": 1}}]
     for table in ruleset.tables:
-        commands += _table_commands(table)
-    return {"nftables": commands}
+        found += _table_commands(table)
+    return {"nftables": found}
 
 
 def _table_commands(table: Table) -> Iterator[Json]:
@@ -115,32 +115,32 @@ def expression_json(expression: x.Expression) -> Any:
     raise TypeError(f"no JSON for {expression!r}")
 
 
-@expression_json.register
+@expression_json.register(x.Payload)
 def _(e: x.Payload) -> Json:
     return {"payload": {"protocol": e.protocol, "field": e.field}}
 
 
-@expression_json.register
+@expression_json.register(x.Meta)
 def _(e: x.Meta) -> Json:
     return {"meta": {"key": e.key}}
 
 
-@expression_json.register
+@expression_json.register(x.Ct)
 def _(e: x.Ct) -> Json:
     return {"ct": {"key": e.key, "dir": e.direction} if e.direction else {"key": e.key}}
 
 
-@expression_json.register
+@expression_json.register(x.ExtensionHeader)
 def _(e: x.ExtensionHeader) -> Json:
     return {"exthdr": {"name": e.name, "field": e.field} if e.field else {"name": e.name}}
 
 
-@expression_json.register
+@expression_json.register(x.RawPayload)
 def _(e: x.RawPayload) -> Json:
     return {"payload": {"base": e.base, "offset": e.offset, "len": e.length}}
 
 
-@expression_json.register
+@expression_json.register(x.TcpOption)
 def _(e: x.TcpOption) -> Json:
     if e.name.isdecimal():
         # An option without a name here is its first byte, which is its number.
@@ -149,52 +149,52 @@ def _(e: x.TcpOption) -> Json:
     return {"tcp option": {"name": e.name} | field}
 
 
-@expression_json.register
+@expression_json.register(x.Fib)
 def _(e: x.Fib) -> Json:
     return {"fib": {"result": e.result, "flags": list(e.flags)}}
 
 
-@expression_json.register
+@expression_json.register(x.Rt)
 def _(e: x.Rt) -> Json:
     return {"rt": {"key": e.key}}
 
 
-@expression_json.register
+@expression_json.register(x.Socket)
 def _(e: x.Socket) -> Json:
     return {"socket": {"key": e.key}}
 
 
-@expression_json.register
+@expression_json.register(x.Ipsec)
 def _(e: x.Ipsec) -> Json:
     return {"ipsec": {"key": e.key, "dir": e.direction, "spnum": e.number}}
 
 
-@expression_json.register
+@expression_json.register(x.Osf)
 def _(e: x.Osf) -> Json:
     return {"osf": {"key": "name"} | ({"ttl": e.ttl} if e.ttl else {})}
 
 
-@expression_json.register
+@expression_json.register(x.Hash)
 def _(e: x.Hash) -> Json:
     return {"jhash": {"mod": e.modulus, "seed": e.seed, "expr": expression_json(e.key)}}
 
 
-@expression_json.register
+@expression_json.register(x.Numgen)
 def _(e: x.Numgen) -> Json:
     return {"numgen": {"mode": e.mode, "mod": e.modulus, "offset": e.offset}}
 
 
-@expression_json.register
+@expression_json.register(x.Binary)
 def _(e: x.Binary) -> Json:
     return {e.operator: [expression_json(e.left), expression_json(e.right)]}
 
 
-@expression_json.register
+@expression_json.register(x.Concat)
 def _(e: x.Concat) -> Json:
     return {"concat": [element_json(part) for part in e.parts]}
 
 
-@expression_json.register
+@expression_json.register(x.Lookup)
 def _(e: x.Lookup) -> Json:
     return {"map": {"key": expression_json(e.key), "data": expression_json(e.map)}}
 
@@ -212,44 +212,44 @@ def _(e: x.String | x.Mac) -> str:
     return expression_text(e).strip('"')
 
 
-@expression_json.register
+@expression_json.register(x.Symbol)
 def _(e: x.Symbol) -> Any:
     # The words for "there is an answer" and "there is none" are booleans in JSON.
     return {"exists": True, "missing": False}.get(e.name, e.name)
 
 
-@expression_json.register
+@expression_json.register(x.Protocol)
 def _(e: x.Protocol) -> int:
     # A name would need /etc/protocols here, even the names that nft's own grammar has.
     return e.number
 
 
-@expression_json.register
+@expression_json.register(x.Host)
 def _(e: x.Host) -> str:
     return str(e.address)
 
 
-@expression_json.register
+@expression_json.register(x.Prefix)
 def _(e: x.Prefix) -> Json:
     return {"prefix": {"addr": str(e.address), "len": e.length}}
 
 
-@expression_json.register
+@expression_json.register(x.Range)
 def _(e: x.Range) -> Json:
     return {"range": [expression_json(e.low), expression_json(e.high)]}
 
 
-@expression_json.register
+@expression_json.register(x.Interface)
 def _(e: x.Interface) -> str:
     return interface_pattern(e)
 
 
-@expression_json.register
+@expression_json.register(x.Flags)
 def _(e: x.Flags) -> Any:
     return list(e.names) if len(e.names) > 1 else e.names[0]
 
 
-@expression_json.register
+@expression_json.register(x.AnonymousSet)
 def _(e: x.AnonymousSet) -> Json:
     return {"set": [element_json(element) for element in e.elements]}
 
@@ -261,12 +261,12 @@ def element_json(element: x.Expression) -> Any:
     return expression_json(element)
 
 
-@expression_json.register
+@expression_json.register(x.CatchAll)
 def _(_catch_all: x.CatchAll) -> str:
     return "*"
 
 
-@expression_json.register
+@expression_json.register(x.Element)
 def _(e: x.Element) -> Json:
     fields: Json = {"val": element_json(e.key)}
     if e.counter is not None:
@@ -280,14 +280,14 @@ def _(e: x.Element) -> Json:
     return {"elem": fields}
 
 
-@expression_json.register
+@expression_json.register(x.Pair)
 def _(e: x.Pair) -> list[Any]:
     value = e.value
     as_value = statement_json(value) if isinstance(value, s.Verdict) else element_json(value)
     return [element_json(e.key), as_value]
 
 
-@expression_json.register
+@expression_json.register(x.SetReference)
 def _(e: x.SetReference) -> str:
     return f"@{e.name}"
 
@@ -301,7 +301,7 @@ def statement_json(statement: s.Statement) -> Json:
     raise TypeError(f"no JSON for {statement!r}")
 
 
-@statement_json.register
+@statement_json.register(s.Match)
 def _(match: s.Match) -> Json:
     return {
         "match": {
@@ -312,52 +312,52 @@ def _(match: s.Match) -> Json:
     }
 
 
-@statement_json.register
+@statement_json.register(s.Counter)
 def _(counter: s.Counter) -> Json:
     return {"counter": {"packets": counter.packets, "bytes": counter.bytes}}
 
 
-@statement_json.register
+@statement_json.register(s.NamedCounter)
 def _(counter: s.NamedCounter) -> Json:
     return {"counter": counter.name}
 
 
-@statement_json.register
+@statement_json.register(s.Accept)
 def _(_accept: s.Accept) -> Json:
     return {"accept": None}
 
 
-@statement_json.register
+@statement_json.register(s.Drop)
 def _(_drop: s.Drop) -> Json:
     return {"drop": None}
 
 
-@statement_json.register
+@statement_json.register(s.Return)
 def _(_return: s.Return) -> Json:
     return {"return": None}
 
 
-@statement_json.register
+@statement_json.register(s.Continue)
 def _(_continue: s.Continue) -> Json:
     return {"continue": None}
 
 
-@statement_json.register
+@statement_json.register(s.Jump)
 def _(jump: s.Jump) -> Json:
     return {"jump": {"target": jump.chain}}
 
 
-@statement_json.register
+@statement_json.register(s.Goto)
 def _(goto: s.Goto) -> Json:
     return {"goto": {"target": goto.chain}}
 
 
-@statement_json.register
+@statement_json.register(s.VerdictMap)
 def _(statement: s.VerdictMap) -> Json:
     return {"vmap": {"key": expression_json(statement.key), "data": expression_json(statement.map)}}
 
 
-@statement_json.register
+@statement_json.register(s.Limit)
 def _(limit: s.Limit) -> Json:
     fields: Json = {"rate": limit.rate, "burst": limit.burst, "per": limit.per}
     if limit.unit != "packets":
@@ -365,12 +365,12 @@ def _(limit: s.Limit) -> Json:
     return {"limit": fields | ({"inv": True} if limit.over else {})}
 
 
-@statement_json.register
+@statement_json.register(s.CtCount)
 def _(count: s.CtCount) -> Json:
     return {"ct count": {"val": count.count} | ({"inv": True} if count.over else {})}
 
 
-@statement_json.register
+@statement_json.register(s.Quota)
 def _(quota: s.Quota) -> Json:
     fields: Json = {"val": quota.bytes, "val_unit": "bytes"}
     if quota.used:
@@ -378,7 +378,7 @@ def _(quota: s.Quota) -> Json:
     return {"quota": fields | ({"inv": True} if quota.over else {})}
 
 
-@statement_json.register
+@statement_json.register(s.Set)
 def _(statement: s.Set) -> Json:
     return {
         "mangle": {
@@ -388,7 +388,7 @@ def _(statement: s.Set) -> Json:
     }
 
 
-@statement_json.register
+@statement_json.register(s.Nat)
 def _(nat: s.Nat) -> Json:
     fields: Json = {}
     if nat.address:
@@ -403,14 +403,14 @@ def _(nat: s.Nat) -> Json:
     return {nat.kind: fields or None}
 
 
-@statement_json.register
+@statement_json.register(s.Reject)
 def _(reject: s.Reject) -> Json:
     if reject.protocol == "tcp":
         return {"reject": {"type": f"tcp {reject.reason}"}}
     return {"reject": {"type": reject.protocol, "expr": reject.reason}}
 
 
-@statement_json.register
+@statement_json.register(s.Log)
 def _(log: s.Log) -> Json:
     fields: Json = {}
     if log.prefix:
@@ -428,7 +428,7 @@ def _(log: s.Log) -> Json:
     return {"log": fields or None}
 
 
-@statement_json.register
+@statement_json.register(s.Queue)
 def _(queue: s.Queue) -> Json:
     several = queue.first != queue.last
     fields: Json = {"num": {"range": [queue.first, queue.last]} if several else queue.first}
@@ -437,7 +437,7 @@ def _(queue: s.Queue) -> Json:
     return {"queue": fields}
 
 
-@statement_json.register
+@statement_json.register(s.Dup)
 def _(dup: s.Dup) -> Json:
     fields: Json = {"addr": expression_json(dup.address)}
     if dup.device:
@@ -445,7 +445,7 @@ def _(dup: s.Dup) -> Json:
     return {"dup": fields}
 
 
-@statement_json.register
+@statement_json.register(s.Tproxy)
 def _(tproxy: s.Tproxy) -> Json:
     fields: Json = {}
     if tproxy.address:
@@ -455,7 +455,7 @@ def _(tproxy: s.Tproxy) -> Json:
     return {"tproxy": fields}
 
 
-@statement_json.register
+@statement_json.register(s.Synproxy)
 def _(synproxy: s.Synproxy) -> Json:
     fields: Json = {}
     if synproxy.mss is not None:
@@ -467,12 +467,12 @@ def _(synproxy: s.Synproxy) -> Json:
     return {"synproxy": fields or None}
 
 
-@statement_json.register
+@statement_json.register(s.Notrack)
 def _(_notrack: s.Notrack) -> Json:
     return {"notrack": None}
 
 
-@statement_json.register
+@statement_json.register(s.UpdateSet)
 def _(update: s.UpdateSet) -> Json:
     key = expression_json(update.key)
     if update.timeout is not None:

@@ -163,75 +163,75 @@ def expression_text(expression: x.Expression) -> str:
     raise TypeError(f"no text for {expression!r}")
 
 
-@expression_text.register
+@expression_text.register(x.Payload)
 def _(e: x.Payload) -> str:
     return f"{e.protocol} {e.field}"
 
 
-@expression_text.register
+@expression_text.register(x.Meta)
 def _(e: x.Meta) -> str:
     # The interfaces' names are keywords of their own; other keys want the word before them.
     return e.key if e.key in {"iifname", "oifname"} else f"meta {e.key}"
 
 
-@expression_text.register
+@expression_text.register(x.Ct)
 def _(e: x.Ct) -> str:
     return f"ct {e.direction} {e.key}" if e.direction else f"ct {e.key}"
 
 
-@expression_text.register
+@expression_text.register(x.ExtensionHeader)
 def _(e: x.ExtensionHeader) -> str:
     return f"{e.name} {e.field}" if e.field else f"exthdr {e.name}"
 
 
-@expression_text.register
+@expression_text.register(x.RawPayload)
 def _(e: x.RawPayload) -> str:
     return f"@{e.base},{e.offset},{e.length}"
 
 
-@expression_text.register
+@expression_text.register(x.TcpOption)
 def _(e: x.TcpOption) -> str:
     return f"tcp option {e.name} {e.field}".rstrip()
 
 
-@expression_text.register
+@expression_text.register(x.Fib)
 def _(e: x.Fib) -> str:
     return f"fib {' . '.join(e.flags)} {e.result}"
 
 
-@expression_text.register
+@expression_text.register(x.Rt)
 def _(e: x.Rt) -> str:
     return f"rt {e.key}"
 
 
-@expression_text.register
+@expression_text.register(x.Socket)
 def _(e: x.Socket) -> str:
     return f"socket {e.key}"
 
 
-@expression_text.register
+@expression_text.register(x.Ipsec)
 def _(e: x.Ipsec) -> str:
     number = f" spnum {e.number}" if e.number else ""
     return f"ipsec {e.direction}{number} {e.key}"
 
 
-@expression_text.register
+@expression_text.register(x.Osf)
 def _(e: x.Osf) -> str:
     return f"osf ttl {e.ttl} name" if e.ttl else "osf name"
 
 
-@expression_text.register
+@expression_text.register(x.Hash)
 def _(e: x.Hash) -> str:
     return f"jhash {expression_text(e.key)} mod {e.modulus} seed {e.seed:#x}"
 
 
-@expression_text.register
+@expression_text.register(x.Numgen)
 def _(e: x.Numgen) -> str:
     offset = f" offset {e.offset}" if e.offset else ""
     return f"numgen {e.mode} mod {e.modulus}{offset}"
 
 
-@expression_text.register
+@expression_text.register(x.Binary)
 def _(e: x.Binary) -> str:
     # nft binds & before ^ before |, from the left; that is how lowering nests them.
     return f"{expression_text(e.left)} {e.operator} {_operand(e.right)}"
@@ -243,59 +243,59 @@ def _operand(expression: x.Expression) -> str:
     return expression_text(expression)
 
 
-@expression_text.register
+@expression_text.register(x.Concat)
 def _(e: x.Concat) -> str:
     return " . ".join(map(element_text, e.parts))
 
 
-@expression_text.register
+@expression_text.register(x.Lookup)
 def _(e: x.Lookup) -> str:
     return f"{expression_text(e.key)} map {expression_text(e.map)}"
 
 
-@expression_text.register
+@expression_text.register(x.Number)
 def _(e: x.Number) -> str:
     return str(e.value)
 
 
-@expression_text.register
+@expression_text.register(x.Hex)
 def _(e: x.Hex) -> str:
     return f"{e.value:#x}"
 
 
-@expression_text.register
+@expression_text.register(x.Symbol)
 def _(e: x.Symbol) -> str:
     return e.name
 
 
-@expression_text.register
+@expression_text.register(x.String)
 def _(e: x.String) -> str:
     # nft would take a star at the end for a wildcard.
     text = f"{e.value[:-1]}\\*" if e.value.endswith("*") else e.value
     return quoted(text)
 
 
-@expression_text.register
+@expression_text.register(x.Mac)
 def _(e: x.Mac) -> str:
     return e.value.to_bytes(6, "big").hex(":")
 
 
-@expression_text.register
+@expression_text.register(x.Protocol)
 def _(e: x.Protocol) -> str:
     return PROTOCOL_NAMES.get(e.number, str(e.number))
 
 
-@expression_text.register
+@expression_text.register(x.Host)
 def _(e: x.Host) -> str:
     return str(e.address)
 
 
-@expression_text.register
+@expression_text.register(x.Prefix)
 def _(e: x.Prefix) -> str:
     return f"{e.address}/{e.length}"
 
 
-@expression_text.register
+@expression_text.register(x.Range)
 def _(e: x.Range) -> str:
     if isinstance(e.low, x.Protocol) and isinstance(e.high, x.Protocol):
         # A name swallows the dash.
@@ -303,7 +303,7 @@ def _(e: x.Range) -> str:
     return f"{expression_text(e.low)}-{expression_text(e.high)}"
 
 
-@expression_text.register
+@expression_text.register(x.Interface)
 def _(e: x.Interface) -> str:
     return quoted(interface_pattern(e))
 
@@ -317,12 +317,12 @@ def interface_pattern(interface: x.Interface) -> str:
     return interface.name
 
 
-@expression_text.register
+@expression_text.register(x.Flags)
 def _(e: x.Flags) -> str:
     return ",".join(e.names)
 
 
-@expression_text.register
+@expression_text.register(x.AnonymousSet)
 def _(e: x.AnonymousSet) -> str:
     return f"{{ {', '.join(map(element_text, e.elements))} }}"
 
@@ -334,12 +334,12 @@ def element_text(element: x.Expression) -> str:
     return expression_text(element)
 
 
-@expression_text.register
+@expression_text.register(x.CatchAll)
 def _(_catch_all: x.CatchAll) -> str:
     return "*"
 
 
-@expression_text.register
+@expression_text.register(x.Element)
 def _(e: x.Element) -> str:
     words = [element_text(e.key)]
     if e.counter is not None:
@@ -354,14 +354,14 @@ def _(e: x.Element) -> str:
     return " ".join(words)
 
 
-@expression_text.register
+@expression_text.register(x.Pair)
 def _(e: x.Pair) -> str:
     value = e.value
     text = statement_text(value) if isinstance(value, s.Verdict) else element_text(value)
     return f"{element_text(e.key)} : {text}"
 
 
-@expression_text.register
+@expression_text.register(x.SetReference)
 def _(e: x.SetReference) -> str:
     return f"@{e.name}"
 
@@ -375,7 +375,7 @@ def statement_text(statement: s.Statement) -> str:
     raise TypeError(f"no text for {statement!r}")
 
 
-@statement_text.register
+@statement_text.register(s.Match)
 def _(match: s.Match) -> str:
     # A comparison without a sign is an equality, or for a bit mask "some of these bits".
     bare = match.operator == "in" or (
@@ -398,54 +398,54 @@ def _compared(match: s.Match) -> str:
     return expression_text(match.right)
 
 
-@statement_text.register
+@statement_text.register(s.Counter)
 def _(counter: s.Counter) -> str:
     if counter.packets or counter.bytes:
         return f"counter packets {counter.packets} bytes {counter.bytes}"
     return "counter"
 
 
-@statement_text.register
+@statement_text.register(s.NamedCounter)
 def _(counter: s.NamedCounter) -> str:
     return f"counter name {quoted(counter.name)}"
 
 
-@statement_text.register
+@statement_text.register(s.Accept)
 def _(_accept: s.Accept) -> str:
     return "accept"
 
 
-@statement_text.register
+@statement_text.register(s.Drop)
 def _(_drop: s.Drop) -> str:
     return "drop"
 
 
-@statement_text.register
+@statement_text.register(s.Return)
 def _(_return: s.Return) -> str:
     return "return"
 
 
-@statement_text.register
+@statement_text.register(s.Continue)
 def _(_continue: s.Continue) -> str:
     return "continue"
 
 
-@statement_text.register
+@statement_text.register(s.Jump)
 def _(jump: s.Jump) -> str:
     return f"jump {jump.chain}"
 
 
-@statement_text.register
+@statement_text.register(s.Goto)
 def _(goto: s.Goto) -> str:
     return f"goto {goto.chain}"
 
 
-@statement_text.register
+@statement_text.register(s.VerdictMap)
 def _(statement: s.VerdictMap) -> str:
     return f"{expression_text(statement.key)} vmap {expression_text(statement.map)}"
 
 
-@statement_text.register
+@statement_text.register(s.Limit)
 def _(limit: s.Limit) -> str:
     over = "over " if limit.over else ""
     if limit.unit == "packets":
@@ -454,25 +454,25 @@ def _(limit: s.Limit) -> str:
     return f"limit rate {over}{limit.rate} bytes/{limit.per}{burst}"
 
 
-@statement_text.register
+@statement_text.register(s.CtCount)
 def _(count: s.CtCount) -> str:
     return f"ct count over {count.count}" if count.over else f"ct count {count.count}"
 
 
-@statement_text.register
+@statement_text.register(s.Quota)
 def _(quota: s.Quota) -> str:
     over = "over " if quota.over else ""
     used = f" used {quota.used} bytes" if quota.used else ""
     return f"quota {over}{quota.bytes} bytes{used}"
 
 
-@statement_text.register
+@statement_text.register(s.Set)
 def _(statement: s.Set) -> str:
     # Flags with commas would be a list here.
     return f"{expression_text(statement.key)} set {element_text(statement.value)}"
 
 
-@statement_text.register
+@statement_text.register(s.Nat)
 def _(nat: s.Nat) -> str:
     place = _nat_address(nat.address) if nat.address else ""
     if nat.port:
@@ -493,14 +493,14 @@ def _nat_address(address: x.Expression) -> str:
     return f"[{text}]" if isinstance(address, x.Host) and ":" in text else text
 
 
-@statement_text.register
+@statement_text.register(s.Reject)
 def _(reject: s.Reject) -> str:
     if reject.protocol == "tcp":
         return f"reject with tcp {reject.reason}"
     return f"reject with {reject.protocol} type {reject.reason}"
 
 
-@statement_text.register
+@statement_text.register(s.Log)
 def _(log: s.Log) -> str:
     words = ["log"]
     if log.prefix:
@@ -524,7 +524,7 @@ def _group(log: s.Log) -> Iterator[tuple[str, int]]:
         yield "queue-threshold", log.threshold
 
 
-@statement_text.register
+@statement_text.register(s.Queue)
 def _(queue: s.Queue) -> str:
     # nft takes this form from 1.0.0 on, and lists it.
     flags = f" flags {','.join(queue.flags)}" if queue.flags else ""
@@ -532,20 +532,20 @@ def _(queue: s.Queue) -> str:
     return f"queue{flags} to {queue.first}{last}"
 
 
-@statement_text.register
+@statement_text.register(s.Dup)
 def _(dup: s.Dup) -> str:
     device = f" device {quoted(dup.device)}" if dup.device else ""
     return f"dup to {expression_text(dup.address)}{device}"
 
 
-@statement_text.register
+@statement_text.register(s.Tproxy)
 def _(tproxy: s.Tproxy) -> str:
     address = _nat_address(tproxy.address) if tproxy.address else ""
     port = "" if tproxy.port is None else f":{tproxy.port}"
     return f"tproxy to {address}{port}"
 
 
-@statement_text.register
+@statement_text.register(s.Synproxy)
 def _(synproxy: s.Synproxy) -> str:
     words = ["synproxy"]
     if synproxy.mss is not None:
@@ -555,12 +555,12 @@ def _(synproxy: s.Synproxy) -> str:
     return " ".join((*words, *synproxy.flags))
 
 
-@statement_text.register
+@statement_text.register(s.Notrack)
 def _(_notrack: s.Notrack) -> str:
     return "notrack"
 
 
-@statement_text.register
+@statement_text.register(s.UpdateSet)
 def _(update: s.UpdateSet) -> str:
     words = [element_text(update.key)]
     if update.timeout is not None:

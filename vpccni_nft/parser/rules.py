@@ -54,8 +54,9 @@ class WordsAlone(Line):
 #: What makes a part's node from its values; it gives None where they have a problem.
 Maker = Callable[[Any], Any]
 
-#: A part whose node depends on values: the field or the place among the matches that it fills, what
-#: takes its values from those of the line, the nodes that are known by these, and their maker.
+#: A part whose node depends on values: the field that it fills, or the number of the match that it
+#: is, what takes its values from those of the line, the nodes that are known by these, and their
+#: maker.
 Hole = tuple[Any, Callable[[Sequence[str]], Any], Nodes, Maker]
 
 
@@ -65,9 +66,9 @@ class _Plan:
 
     pattern: re.Pattern[str] | None  #: lines of this shape, with a group for each value
     values: tuple[int, ...]  #: the places of the values among the words
-    fields: dict[str, Any]  #: those that depend on no value
+    fields: dict[Any, Any]  #: those that depend on no value, and None for the others
+    matches: dict[Any, Any]  #: the same by their numbers
     field_holes: tuple[Hole, ...]
-    matches: list[Any]  #: those that depend on no value; None in the places of the others
     match_holes: tuple[Hole, ...]
     chain: Callable[[Sequence[str]], str]
     followers: list[_Plan] = attrs.Factory(list)  #: the plans of the lines behind, latest first
@@ -115,29 +116,11 @@ class KnownRules:
         self, plan: _Plan, values: tuple[str, ...], whole: Span
     ) -> tuple[str, ast.Rule] | None:
         """The name of a rule's chain and the rule; None where it has a problem."""
-        fields = plan.fields.copy()
-        for place, own, nodes, make in plan.field_holes:
-            key = own(values)
-            node = nodes.get(key)
-            if node is None:
-                node = make(key)
-                if node is None:
-                    return None
-                if len(nodes) < MOST_NODES:
-                    nodes[key] = node
-            fields[place] = node
-        matches = plan.matches.copy()
-        for place, own, nodes, make in plan.match_holes:
-            key = own(values)
-            node = nodes.get(key)
-            if node is None:
-                node = make(key)
-                if node is None:
-                    return None
-                if len(nodes) < MOST_NODES:
-                    nodes[key] = node
-            matches[place] = node
-        return plan.chain(values), ast.Rule(matches=tuple(matches), span=whole, **fields)
+        fields = _filled(plan.fields, plan.field_holes, values)
+        matches = _filled(plan.matches, plan.match_holes, values)
+        if fields is None or matches is None:
+            return None
+        return plan.chain(values), ast.Rule(matches=tuple(matches.values()), span=whole, **fields)
 
     def _make_plan(self, key: Key, shape: Shape, words: Sequence[str]) -> _Plan | None:
         """None where some part contradicts another one, belongs to none, or has a problem."""
@@ -183,8 +166,8 @@ class KnownRules:
             pattern(key, words),
             values,
             fields,
+            dict(enumerate(found)),
             tuple(field_holes),
-            found,
             tuple(match_holes),
             _chain_reader(words, values, chain),
         )
@@ -271,6 +254,24 @@ class KnownRules:
     def _fits(self, evidence: Evidence) -> bool:
         """Whether no address contradicts the table; else it is kept where each of them stands."""
         return all(family is self.family for family, _ in evidence.families)
+
+
+def _filled(
+    parts: dict[Any, Any], holes: tuple[Hole, ...], values: tuple[str, ...]
+) -> dict[Any, Any] | None:
+    """The parts with the nodes for these values; None where one has a problem."""
+    parts = parts.copy()
+    for place, own, nodes, make in holes:
+        key = own(values)
+        node = nodes.get(key)
+        if node is None:
+            node = make(key)
+            if node is None:
+                return None
+            if len(nodes) < MOST_NODES:
+                nodes[key] = node
+        parts[place] = node
+    return parts
 
 
 def _field(part: Part) -> str:

@@ -95,6 +95,7 @@ if TYPE_CHECKING:
 @click.option(
     "--map", "map_file", metavar="FILE", help="Write where each line of the input went, as JSON."
 )
+@uncollected()
 def translate(  # noqa: PLR0913 - one for each option
     files: tuple[str, ...],
     output: str,
@@ -124,37 +125,36 @@ def translate(  # noqa: PLR0913 - one for each option
         raise click.UsageError("--beside and --layout native go with --owner")
     if map_file == output == "-":
         raise click.UsageError("standard output can be the script or the map, not both")
-    with uncollected():
-        if owner is not None:
-            proofs()
-            from ..move import move_files
+    if owner is not None:
+        proofs()
+        from ..move import move_files
 
-            translation: Translation = move_files(
-                *read_dumps(files, ipset_save, *beside),
-                owner,
-                layout=layout,
-                beside=beside,
-                options=options_of(allowed, counters),
-                family=Family(family) if family else None,
-                seconds=seconds,
-                optimize=optimize,
-            )
-        else:
-            translation = translate_files(
-                files, family, allowed, counters, ipset_save, optimize=optimize
-            )
-            show(translation.diagnostics, notes=False)
-            if translation.refused:
-                sys.exit(exit_code(translation))
-            if proved:
-                # What optimizing leaves out counts nothing.
-                counts = CounterMode(counters) is not CounterMode.NONE and not optimize
-                proofs().prove_translation(translation, seconds, counters=counts)
-        try:
-            pieces = translation.pieces(form)
-        except Refused as refusal:
-            show(refusal.diagnostics, notes=False)
-            sys.exit(REFUSED)
-        write_pieces(pieces, output)
+        translation: Translation = move_files(
+            *read_dumps(files, ipset_save, *beside),
+            owner,
+            layout=layout,
+            beside=beside,
+            options=options_of(allowed, counters),
+            family=Family(family) if family else None,
+            seconds=seconds,
+            optimize=optimize,
+        )
+    else:
+        translation = translate_files(
+            files, family, allowed, counters, ipset_save, optimize=optimize
+        )
+        show(translation.diagnostics, notes=False)
+        if translation.refused:
+            sys.exit(exit_code(translation))
+        if proved:
+            # What optimizing leaves out counts nothing.
+            counts = CounterMode(counters) is not CounterMode.NONE and not optimize
+            proofs().prove_translation(translation, seconds, counters=counts)
+    try:
+        pieces = translation.pieces(form)
+    except Refused as refusal:
+        show(refusal.diagnostics, notes=False)
+        sys.exit(REFUSED)
+    write_pieces(pieces, output)
     if map_file is not None:
         write_output(json.dumps(translation.source_map(), indent=2) + "\n", map_file)
