@@ -40,7 +40,7 @@ class Target:
 
 def table(run: Mapping[str, Sequence[Table]]) -> Table:
     """All targets; of several figures, the worst counts."""
-    found = [*_packets(run), *_load(run), *_translate(run), *_start(run)]
+    found = [*_packets(run), *_load(run), *_translate(run), *_proof(run), *_start(run)]
     return Table("Targets", [target.row() for target in found])
 
 
@@ -128,6 +128,17 @@ def _translate(run: Mapping[str, Sequence[Table]]) -> Iterator[Target]:
     for program in (_FAITHFUL, _OPTIMIZED):
         peak = find(program, 10000, "peak (MB)")
         yield Target(f"peak of {program} at 110,000 rules (MB)", 400, peak)
+
+
+def _proof(run: Mapping[str, Sequence[Table]]) -> Iterator[Target]:
+    def find(services: int, column: str) -> float | None:
+        row = {"translation": "-O0", "Services": services, "answer": "equivalent"}
+        return _worst(one.find(column, row) for one in run.get("proof", ()))
+
+    yield Target("proof of a node without Services, -O0 (s)", 2, find(0, "time (s)"))
+    yield Target("proof of a node of 295 rules, -O0 (s)", 10, find(24, "time (s)"))
+    yield Target("proof of 5,000 Services, 55,041 rules, -O0 (s)", 120, find(5000, "time (s)"))
+    yield Target("the same, peak (MB)", 4000, find(5000, "peak (MB)"))
 
 
 def _start(run: Mapping[str, Sequence[Table]]) -> Iterator[Target]:
