@@ -132,7 +132,9 @@ def _translate(run: Mapping[str, Sequence[Table]]) -> Iterator[Target]:
 
 def _proof(run: Mapping[str, Sequence[Table]]) -> Iterator[Target]:
     def find(services: int, column: str) -> float | None:
-        row = {"translation": "-O0", "Services": services, "answer": "equivalent"}
+        row: dict[str, Cell] = {
+            "translation": "-O0", "Services": services, "answer": "equivalent",
+        }  # fmt: skip
         return _worst(one.find(column, row) for one in run.get("proof", ()))
 
     yield Target("proof of a node without Services, -O0 (s)", 2, find(0, "time (s)"))
