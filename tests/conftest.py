@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from .namespaces import Namespace, why_not
+from .namespaces import Namespace, cannot_run, why_not
 
 settings.register_profile("quick", max_examples=60, deadline=None)
 settings.register_profile("ci", max_examples=200, deadline=None)
@@ -26,9 +26,7 @@ _why_not = functools.cache(why_not)
 def namespace() -> Iterator[Namespace]:
     """A fresh namespace; where there can be none the test says why, and in CI it fails."""
     if reason := _why_not():
-        if os.environ.get("CI"):
-            pytest.fail(f"kernel tests must run in CI: {reason}")
-        pytest.skip(reason)
+        cannot_run(reason)
     with Namespace() as fresh:
         yield fresh
 

@@ -8,7 +8,9 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from typing import Any, Literal, Self
+from typing import Any, Literal, NoReturn, Self
+
+import pytest
 
 #: The programs that a kernel test runs.
 PROGRAMS = ("ip", "nft")
@@ -27,6 +29,13 @@ def why_not() -> str:
     except LoadError as error:
         return f"the kernel takes no nft ruleset here: {error}"
     return ""
+
+
+def cannot_run(reason: str) -> NoReturn:
+    """Skip the test and say why; in CI, where everything has to run, fail it."""
+    if os.environ.get("CI"):
+        pytest.fail(f"this must run in CI: {reason}")
+    pytest.skip(reason)
 
 
 class LoadError(Exception):

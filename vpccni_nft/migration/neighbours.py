@@ -6,6 +6,7 @@ When that was, no listing tells.
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import permutations
 from typing import TYPE_CHECKING, Literal
 
@@ -88,10 +89,13 @@ def neighbours(
     if listing is None:
         return Neighbours(places)
     found = _close(listing, moved.table.family.value, places, reach)
-    if len(found) > MOST:
+    rulesets = tuple(_read(listing, moved, *one) for one in found[: MOST + 1])
+    at = Counter(hook for one in rulesets for hook, _ in _places_of(one))
+    # One owner's base chains go around those that are there, and must not get out of reach.
+    if len(found) > MOST or max(at.values(), default=0) > REACH - STEP:
         names = ", ".join(name for _, name in found)
         raise Refused([_unknown(moved, f"the tables {names}", "they are too many to try it out")])
-    return Neighbours(places, tuple(_read(listing, moved, *one) for one in found), turn)
+    return Neighbours(places, rulesets, turn)
 
 
 def _close(
