@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import load, packets, proof, startup, targets, translate
+from benchmarks import load, packets, proof, stages, startup, targets, translate
 from benchmarks.plots import PLOTS, draw
 from vpccni_nft import __version__
 
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
     from benchmarks.tables import Program, Table
 
-PROGRAMS = (translate.PROGRAM, load.PROGRAM, packets.PROGRAM, proof.PROGRAM, startup.PROGRAM)
+PROGRAMS = (
+    translate.PROGRAM, stages.PROGRAM, load.PROGRAM, packets.PROGRAM, proof.PROGRAM,
+    startup.PROGRAM,
+)  # fmt: skip
 
 _DOCS = Path(__file__).resolve().parent.parent / "docs"
 
