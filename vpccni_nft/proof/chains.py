@@ -235,12 +235,16 @@ class Pairs:
         return where if terms.is_plain(where, _PLAIN) else None
 
     def _next(self, before: Part, after: Part, footprint: Footprint) -> tuple[Part, Part] | None:
-        """What is left behind the next rules of either side that mean the same together."""
-        for left, right in _SIZES:
-            if left > len(before.numbers) or right > len(after.numbers):
-                continue
-            if self._same(before.first(left), after.first(right), footprint):
-                return before.behind(left), after.behind(right)
+        """What is left behind the next rules of either side that mean the same together.
+
+        Rules of a shape are tried in all sizes first: the solver knows of most that do not fit.
+        """
+        for never in (self.never_of_shape, self.never):
+            for left, right in _SIZES:
+                if left > len(before.numbers) or right > len(after.numbers):
+                    continue
+                if self._same(before.first(left), after.first(right), footprint, never):
+                    return before.behind(left), after.behind(right)
         return None
 
     def _looked_up(
@@ -256,23 +260,27 @@ class Pairs:
     def _whole(self, before: Part, after: Part, footprint: Footprint) -> tuple[Part, Part]:
         """Nothing is left where all the rest means the same together."""
         one, other = len(before.numbers), len(after.numbers)
-        if one == other or max(one, other) > _WHOLE or not self._same(before, after, footprint):
+        if one == other or max(one, other) > _WHOLE:
+            raise Differs
+        if not self._same(before, after, footprint, self.never):
             raise Differs
         return before.behind(one), after.behind(other)
 
-    def _same(self, before: Part, after: Part, footprint: Footprint) -> bool:
+    def _same(
+        self, before: Part, after: Part, footprint: Footprint, never: Callable[[Term], bool]
+    ) -> bool:
         """Whether two parts mean the same, for any packet in any state."""
         ours, state = self._run(before)
         theirs, _ = self._run(after)
-        if not self.never(self.setting.compare(ours, theirs)):
+        if not never(self.setting.compare(ours, theirs)):
             if not chance.are_alike(self, ours, theirs):
                 if chance.choose_otherwise(ours, theirs):
                     self.drawn.add(self._names(before.program, before.chain))
                 return False
             self.by_chance = True
         # Of a single rule the normal form tells whether what it changes goes on.
-        never = self.never if len(before.numbers) > 1 else self._is_false
-        footprint.add(self.setting, ours, state, never)
+        alone = len(before.numbers) == 1
+        footprint.add(self.setting, ours, state, self._is_false if alone else self.never)
         return True
 
     def _is_false(self, condition: Term) -> bool:
@@ -283,12 +291,12 @@ class Pairs:
 
     def never(self, condition: Term) -> bool:
         """Whether no packet makes a condition true."""
-        if condition is self.setting.terms.false:
-            return True
         return self.never_of_shape(condition) or self._has_none(condition)
 
     def never_of_shape(self, condition: Term) -> bool:
         """The same whatever the condition's literals are: false may mean that it hangs on them."""
+        if condition is self.setting.terms.false:
+            return True
         shape = Shape(self.setting.terms)
         general = shape.of(condition)
         if not shape.is_common:

@@ -35,18 +35,16 @@ _age = attrgetter("number")
 class Term:
     """A node of a term: what it is, what it is made of, its bits. Equal terms are one object."""
 
-    __slots__ = ("kind", "number", "parts", "width")
+    __slots__ = ("kind", "number", "parts", "terms", "width")
 
     def __init__(self, kind: str, parts: tuple[Any, ...], width: int, number: int) -> None:
         self.kind = kind
         self.parts = parts
         self.width = width
         self.number = number  #: by which terms are ordered: when it was first made
-
-    @property
-    def terms(self) -> Iterator[Term]:
-        """The terms that it is made of."""
-        return (part for part in self.parts if isinstance(part, Term))
+        terms = tuple([part for part in parts if isinstance(part, Term)])
+        #: The terms among its parts; one object where all of them are.
+        self.terms: tuple[Term, ...] = parts if len(terms) == len(parts) else terms
 
     def __repr__(self) -> str:
         inner = " ".join(repr(part) if isinstance(part, Term) else str(part) for part in self.parts)
