@@ -97,6 +97,7 @@ def _about(plan: Plan, version: str, sums: dict[str, str]) -> dict[str, Any]:
         "owner": choice.owner,
         "layout": "mirror",
         "forced": sorted(choice.forced),
+        "iptables_runs": choice.turn,
         "allowed": sorted(code.name for code in choice.options.allowed),
         "dumps": {slot: f"before/{dump_file(slot)}" for slot in plan.node.dumps},
         "nft": "before/ruleset.nft" if plan.node.nft is not None else None,

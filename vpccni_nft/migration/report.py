@@ -128,8 +128,9 @@ def _proof(plan: Plan) -> Iterator[str]:
     yield ""
     yield from (f"- {assumption}" for assumption in plan.assumptions)
     if plan.neighbours:
-        yield f"- base chains of {', '.join(plan.neighbours)} are close to moved ones; it is proved"
-        yield f"  beside them, {_ORDERS[plan.choice.turn]}"
+        tables = ", ".join(dict.fromkeys(plan.neighbours))
+        yield f"- base chains of {tables} are close to moved ones; it is proved beside them,"
+        yield f"  {_ORDERS[plan.choice.turn]}"
     yield ""
 
 
