@@ -13,7 +13,6 @@ from ..core.values import Family
 from ..equivalence.constants import values_in
 from ..extensions.set_names import Members
 from ..parser import parse_sources
-from ..parser.forms import is_nft
 from .side import Text
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..core.span import Source
 
-#: What iptables-save writes, and not iptables -S: a table on a line of its own.
+#: What only dumps have: a table on a line of its own.
 _TABLE_OF_A_DUMP = re.compile(r"^\s*\*[a-z]+\s*$", re.MULTILINE)
 
 
@@ -47,7 +46,7 @@ class Contents:
 
         Without the output of ``ipset save``, sets that rules name are there, and empty.
         """
-        dumps = [source for source in sources if not is_nft(source)]
+        dumps = [source for source in sources if is_dump(source.content)]
         ruleset, diagnostics = parse_sources(dumps, family, ipset_save)
         if any(found.refuses for found in diagnostics):
             raise Refused(diagnostics)
@@ -66,10 +65,15 @@ class Contents:
         return any(text.family is None for text in self.texts)
 
 
+def is_dump(text: str) -> bool:
+    """Whether a text is of iptables-save, and not for nft."""
+    return bool(_TABLE_OF_A_DUMP.search(text))
+
+
 def _texts_of_dumps(dumps: Sequence[Source], ruleset: iptables.Ruleset) -> Iterable[Text]:
-    """The dumps as they stand; of both families, in pieces, or listings: as it is understood."""
+    """The dumps as they stand; one that is of both families, or in pieces, as it is understood."""
     families = {table.family for table in ruleset.tables}
-    if len(dumps) == len(families) == 1 and _TABLE_OF_A_DUMP.search(dumps[0].content):
+    if len(dumps) == len(families) == 1:
         (family,) = families
         yield Text(dumps[0].content, family, dumps[0].name)
         return
