@@ -142,7 +142,7 @@ def test_rules_of_iptables_nft_that_no_dump_shows_are_asked_for(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("about", "said"),
     [
-        ("hello", "is no JSON"),
+        ("hello", "is no plan"),
         ('{"format": 2}', "another version"),
         ('{"format": 1}', "is not what migrate plan writes"),
         ('{"format": 1, "tables": 5}', "is not what migrate plan writes"),

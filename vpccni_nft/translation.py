@@ -174,16 +174,21 @@ def translate(
         }
     }
     """
+    options = options_of(allow, counters)
+    sets = None if ipset_save is None else Source.of(ipset_save, IPSET_NAME)
+    return translate_sources((Source.of(text, name),), options, family, sets, optimize=optimize)
+
+
+def options_of(allow: Collection[str], counters: str = "keep") -> Options:
+    """What lowering is told, from names. Raises ValueError where one is not known."""
     from .lowering import CounterMode, Options
 
     if unknown := set(allow).difference(APPROXIMATIONS):
         raise ValueError(f"{min(unknown)} is not one of {', '.join(APPROXIMATIONS)}")
-    options = Options(
+    return Options(
         counters=CounterMode(counters),
         allowed=frozenset(APPROXIMATIONS[code] for code in allow),
     )
-    sets = None if ipset_save is None else Source.of(ipset_save, IPSET_NAME)
-    return translate_sources((Source.of(text, name),), options, family, sets, optimize=optimize)
 
 
 def translate_sources(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 import click
@@ -23,6 +23,8 @@ from ..core.values import Family
 from ..fleet.files import node_of
 from ..fleet.node import DUMPS, NFT
 from ..iptables.ast import Ruleset, Table
+from ..migration import directory as plans
+from ..migration.plan import ALL
 from ..parser import parse_sources
 from ..proof.side import Side
 from ..vpccni.detection import SLOTS, BackEnd
@@ -38,12 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..proof.verify import Settings
-
-#: The form of plan.json that is read.
-FORMAT = 1
-
-#: The owner of a plan that moves everything.
-ALL = "all"
 
 #: The tables of iptables-nft as ``nft list ruleset`` prints them.
 _OF_IPTABLES = re.compile(r"table ip6? (?:filter|nat|mangle|raw|security) \{")
@@ -97,8 +93,8 @@ def verify_plan(
 
 
 def _read_plan(directory: Path) -> _Plan:
-    about = _about(directory)
     try:
+        about = plans.read(directory)
         moved = {(one["slot"], one["table"]): one["name"] for one in about["tables"]}
         dumps = {slot: _source(directory / file) for slot, file in about["dumps"].items()}
         others = _source(directory / about["nft"]) if about["nft"] else None
@@ -111,23 +107,12 @@ def _read_plan(directory: Path) -> _Plan:
             script=nft.parse(_source(directory / "apply.nft").content, "apply.nft"),
             others=_native(others) if others else nft.Ruleset(),
         )
+    except plans.NoPlan as reason:
+        raise click.UsageError(printable(str(reason))) from None
     except (KeyError, TypeError, AttributeError) as error:
         raise click.UsageError(
             f"{printable(str(directory / 'plan.json'))} is not what migrate plan writes: {error!r}"
         ) from None
-
-
-def _about(directory: Path) -> dict[str, Any]:
-    source = _source(directory / "plan.json")
-    try:
-        about = json.loads(source.content)
-    except ValueError as error:
-        raise click.UsageError(f"{printable(source.name)} is no JSON: {error}") from None
-    if not isinstance(about, dict) or about.get("format") != FORMAT:
-        raise click.UsageError(
-            f"{printable(source.name)} is of another version of vpccni-nft: plan again"
-        )
-    return about
 
 
 def _source(path: Path) -> Source:

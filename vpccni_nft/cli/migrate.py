@@ -12,12 +12,11 @@ import click
 from .. import __version__
 from ..core.diagnostics import NFT_SYNTAX, NOT_A_DUMP, Refused
 from ..core.render import printable
-from ..lowering import Options
 from ..migration import directory as plans
 from ..migration.journal import load
 from ..migration.plan import ALL, Choice, Node, plan
 from ..migration.run import Failed, Runner, Taken, confirm, roll_back, state_of, watch
-from ..translation import APPROXIMATIONS
+from ..translation import options_of
 from ..vpccni.partition import OWNER_NAMES
 from .files import one_standard_input, read_sources
 from .live import output_of, read_node
@@ -70,7 +69,7 @@ def choice_of(
         if name not in OWNER_NAMES:
             raise click.UsageError(f"{printable(name)} is not one of {', '.join(OWNER_NAMES)}")
     return Choice(
-        options=Options(allowed=frozenset(APPROXIMATIONS[name] for name in allowed)),
+        options=options_of(allowed),
         owner=owner,
         forced=frozenset(forced),
         overlap=overlap,

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.diagnostics import NOT_A_DUMP
 from ..core.values import Family
-from ..lowering import CounterMode, Options
-from ..translation import APPROXIMATIONS, translate_sources
+from ..translation import options_of, translate_sources
 from .files import one_standard_input, read_sources
 from .options import DONE, REFUSED, UNREADABLE
 
@@ -45,14 +44,6 @@ def read_dumps(
     """The dumps and the sets; ``others`` are files that are read elsewhere."""
     one_standard_input(*(files or ("-",)), *others, ipset_save)
     return read_sources(files), read_sources((ipset_save,))[0] if ipset_save is not None else None
-
-
-def options_of(allowed: tuple[str, ...], counters: str) -> Options:
-    """What the options of the command say."""
-    return Options(
-        counters=CounterMode(counters),
-        allowed=frozenset(APPROXIMATIONS[name] for name in allowed),
-    )
 
 
 def exit_code(translation: Translation) -> int:

@@ -102,11 +102,10 @@ def _examine_dump(
     report: Report,
 ) -> dict[str, Any]:
     """What is found of a dump; ``told`` and ``report`` take what is found of the node."""
-    from ..lowering import Options
-    from ..translation import APPROXIMATIONS, translate_sources
+    from ..translation import options_of, translate_sources
     from ..vpccni.ownership import inventory
 
-    options = Options(allowed=frozenset(APPROXIMATIONS[code] for code in settings.allow))
+    options = options_of(settings.allow)
     family = DUMPS[name].family
     translation = translate_sources((source,), options, family, sources.get(IPSETS))
     owned = inventory(translation.dump)

@@ -14,7 +14,8 @@ import attrs
 
 from .. import nft
 from ..core.diagnostics import NOT_PROVED, Diagnostic, Refused
-from ..lowering.layout import HOOKS, PRIORITIES
+from ..lowering import layout
+from ..nft.ast import PRIORITIES
 from ..vpccni.priorities import STEP
 from ..vpccni.scan import scan_ruleset
 
@@ -82,9 +83,11 @@ def neighbours(
 
     Raises Refused where one cannot be read, or where they are too many to try all their orders.
     """
-    priorities = PRIORITIES[moved.table.name]
+    priorities = layout.PRIORITIES[moved.table.name]
     places = tuple(
-        (HOOKS[chain.name], priorities[chain.name]) for chain in moved.table.chains if chain.policy
+        (layout.HOOKS[chain.name], priorities[chain.name])
+        for chain in moved.table.chains
+        if chain.policy
     )
     if listing is None:
         return Neighbours(places)
@@ -139,9 +142,6 @@ def _unknown(moved: MovedTable, beside: str, why: str) -> Diagnostic:
     )
 
 
-_NAMED = {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 50, "srcnat": 100}
-
-
 def _number(priority: str) -> int | None:
     """A priority as nft lists it: a number, a name, or a name and a number."""
     words = priority.replace("+", " + ").replace("-", " - ").split()
@@ -149,8 +149,8 @@ def _number(priority: str) -> int | None:
     for word in words:
         if word in {"+", "-"}:
             sign = -1 if word == "-" else 1
-        elif word in _NAMED or word.isdigit():
-            total += sign * (_NAMED[word] if word in _NAMED else int(word))
+        elif word in PRIORITIES or word.isdigit():
+            total += sign * (PRIORITIES[word] if word in PRIORITIES else int(word))
         else:
             return None
     return total

@@ -31,6 +31,12 @@ class Rule:
         return (self.origin, *self.also) if self.origin else self.also
 
 
+#: What the names of priorities stand for in the families ip and ip6: nft(8), base chains.
+PRIORITIES = {
+    "raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 50, "srcnat": 100,
+}  # fmt: skip
+
+
 @attrs.frozen
 class Hook:
     """Where the kernel calls a base chain."""

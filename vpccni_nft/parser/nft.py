@@ -14,7 +14,7 @@ from lark import Token, UnexpectedInput, UnexpectedToken
 from ..core.diagnostics import NFT_SYNTAX, Diagnostic, Problem, Refused
 from ..core.span import Source, Span
 from ..core.values import Family
-from ..nft.ast import Chain, Counter, Hook, Map, Ruleset, Set, Table
+from ..nft.ast import PRIORITIES, Chain, Counter, Hook, Map, Ruleset, Set, Table
 from . import nft_types as types
 from .grammar import ruleset_parser
 from .nft_expression import ExpressionReader
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
     from .nft_expression import Types
     from .nft_words import Branch
 
-#: What the names of priorities stand for in the families ip and ip6.
-_PRIORITIES = {
-    "raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 50, "srcnat": 100,
-}  # fmt: skip
 _TYPES = frozenset({"filter", "nat", "route"})
 _HOOKS = frozenset({"prerouting", "input", "forward", "output", "postrouting"})
 _POLICIES = frozenset({"accept", "drop"})
@@ -206,7 +202,7 @@ class _Reader:
         if first[0].isdigit():
             base = self.words.integer(first, 31)
         else:
-            base = self.words.look_up(first, _PRIORITIES, "priority of ip and ip6")
+            base = self.words.look_up(first, PRIORITIES, "priority of ip and ip6")
         if not rest:
             return base
         if first[0].isdigit():

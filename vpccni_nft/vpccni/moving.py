@@ -20,13 +20,13 @@ from ..core.diagnostics import (
 from ..core.span import Source
 from ..equivalence.packet_text import KEY_OF
 from ..equivalence.report import value_text
-from ..lowering import CounterMode, Options, lower
+from ..lowering import Options, lower
 from ..optimizer import optimize as optimized
 from ..parser import parse_sources
 from ..proof.answers import Different, Equivalent, Unknown
 from ..proof.side import Ruleset, Side
 from ..proof.verify import Settings, verify
-from ..translation import APPROXIMATIONS, IPSET_NAME, Translation, in_order
+from ..translation import IPSET_NAME, Translation, in_order, options_of
 from .native import native, uncascaded
 from .owners import VPC_CNI
 from .partition import UNKNOWN_PARTS, take
@@ -95,12 +95,7 @@ def move(  # noqa: PLR0913 - one for each option
     """
     if layout not in {"mirror", "native"}:
         raise ValueError(f"{layout} is not one of mirror, native")
-    if unknown := set(allow).difference(APPROXIMATIONS):
-        raise ValueError(f"{min(unknown)} is not one of {', '.join(APPROXIMATIONS)}")
-    options = Options(
-        counters=CounterMode(counters),
-        allowed=frozenset(APPROXIMATIONS[code] for code in allow),
-    )
+    options = options_of(allow, counters)
     sets = None if ipset_save is None else Source.of(ipset_save, IPSET_NAME)
     tables = [nft.parse(one, f"<beside {number}>") for number, one in enumerate(beside, 1)]
     moving = Moving(owner, layout, tuple(tables), options, seconds)

@@ -11,11 +11,12 @@ import click
 from ...core.diagnostics import Refused
 from ...core.values import Family
 from ...lowering import CounterMode
+from ...translation import options_of
 from ..files import write_output, write_pieces
 from ..options import ALLOW, FAMILY, IPSET_SAVE, REFUSED, SECONDS, proofs
 from ..report import show
 from ..target import TARGET
-from ..translate import exit_code, options_of, read_dumps, translate_files, uncollected
+from ..translate import exit_code, read_dumps, translate_files, uncollected
 
 if TYPE_CHECKING:
     from ...translation import Translation
