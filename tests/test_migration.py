@@ -240,6 +240,21 @@ def test_tables_are_tried_in_every_order_unless_they_are_too_many(
     assert ("too many" in found.output) is (tables == 4)
 
 
+@pytest.mark.parametrize(("chains", "code"), [(3, 0), (11, 1)])
+def test_an_owner_s_base_chains_never_go_out_of_reach_of_what_is_proved(
+    chains: int, code: int, tmp_path: Path
+) -> None:
+    crowd = "".join(
+        f"\tchain c{n} {{\n\t\ttype nat hook postrouting priority srcnat + {10 + n};\n\t}}\n"
+        for n in range(chains)
+    )
+    chosen = ("--owner", "vpc-cni", "--force-owner", "vpc-cni", "--iptables-runs", "first")
+    nft = f"table ip crowd {{\n{crowd}}}\n"
+    found = plan(tmp_path, *chosen, legacy=LEGACY.read_text(), nft=nft)
+    assert found.exit_code == code, found.output
+    assert ("too many" in found.output) is (code == 1)
+
+
 def test_a_directory_that_is_no_plan_is_wrong_usage(tmp_path: Path) -> None:
     for command in ("run", "confirm", "rollback", "status", "verify"):
         found = CliRunner().invoke(cli, ["migrate", command, str(tmp_path)])
