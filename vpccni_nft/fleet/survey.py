@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 try:
     import joblib
-except ImportError as missing:  # pragma: no cover - where the extra is not installed
+except ImportError as missing:
     raise ImportError(
         "a fleet needs joblib: pip install 'vpccni-nft[fleet]'", name="joblib"
     ) from missing

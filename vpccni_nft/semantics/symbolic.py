@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 try:
     import z3
-except ImportError as missing:  # pragma: no cover - where the extra is not installed
+except ImportError as missing:
     raise ImportError(
         "a proof needs z3-solver: pip install 'vpccni-nft[verify]'", name="z3"
     ) from missing
