@@ -19,19 +19,19 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import vpccni_nft
-from tests.agreement import Sides
-from tests.namespaces import LoadError, Namespace
-from tests.vectors import FOLDER, Vector, read_vectors
+from tests.support.agreement import Sides
+from tests.support.namespaces import LoadError, Namespace
+from tests.support.vectors import FOLDER, Vector, read_vectors
 from vpccni_nft import Family, nft
 from vpccni_nft.core.diagnostics import Kind
-from vpccni_nft.equivalence.sample import chains_of, differences, run
 from vpccni_nft.extensions import MATCHES, TARGETS
-from vpccni_nft.semantics.packet import NoMeaning
+from vpccni_nft.model.packet import NoMeaning
+from vpccni_nft.simulate.sample import chains_of, differences, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from vpccni_nft.equivalence.sample import Chains, Packet
+    from vpccni_nft.simulate.sample import Chains, Packet
 
 PROGRAMS = {
     Family.IP: "iptables-restore-translate",

@@ -17,9 +17,9 @@ from benchmarks.processes import RUNS, write_node
 from benchmarks.tables import Program, Table
 from vpccni_nft.core.span import Source
 from vpccni_nft.lowering import Options, lower
-from vpccni_nft.nft.serializer import pieces
 from vpccni_nft.optimizer import optimize
-from vpccni_nft.parser import parse_sources
+from vpccni_nft.text.nft_script import pieces
+from vpccni_nft.text.sources import parse_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -19,7 +19,7 @@ PAGE = DOCS / "ownership.md"
 HEAD = """\
 # Whose rules are these?
 
-This page is written by `docs/generate_ownership.py` from `vpccni_nft/vpccni/owners.py`.
+This page is written by `docs/generate_ownership.py` from `vpccni_nft/node/owners.py`.
 
 Several programs write the rules of a node. `vpccni-nft inventory` tells whose each chain and each
 rule is, and what tells so:
@@ -56,7 +56,7 @@ built-in chains, are of `user`.
 ## Taking one owner's rules
 
 `vpccni-nft translate --owner vpc-cni` translates the rules and chains of that owner alone. In
-Python, `vpccni_nft.vpccni.partition.take` divides a ruleset into that part and the rest.
+Python, `vpccni_nft.node.partition.take` divides a ruleset into that part and the rest.
 
 - A rule in a built-in chain goes with its owner. Its place among the rules of others is lost: the
   two parts are two base chains.
@@ -102,7 +102,7 @@ def page() -> str:
 
 
 def _owners() -> Iterator[str]:
-    from vpccni_nft.vpccni.owners import OWNERS
+    from vpccni_nft.node.owners import OWNERS
 
     yield "## Owners"
     yield ""
@@ -110,7 +110,7 @@ def _owners() -> Iterator[str]:
 
 
 def _chains() -> Iterator[str]:
-    from vpccni_nft.vpccni.owners import CHAINS
+    from vpccni_nft.node.owners import CHAINS
 
     rows = (
         (f"`{one.owner}`", f"`{one.pattern}`", _releases(one.releases), one.remark)
@@ -120,7 +120,7 @@ def _chains() -> Iterator[str]:
 
 
 def _rules() -> Iterator[str]:
-    from vpccni_nft.vpccni.owners import RULES
+    from vpccni_nft.node.owners import RULES
 
     rows = (
         (f"`{one.owner}`", one.table or "any", f"`{one.form}`", _releases(one.releases), one.remark)
@@ -130,7 +130,7 @@ def _rules() -> Iterator[str]:
 
 
 def _releases(releases: object) -> str:
-    from vpccni_nft.vpccni.releases import ANY
+    from vpccni_nft.node.releases import ANY
 
     return "" if releases == ANY else str(releases)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from .namespaces import Namespace, cannot_run, why_not
+from .support.namespaces import Namespace, cannot_run, why_not
 
 settings.register_profile("quick", max_examples=60, deadline=None)
 settings.register_profile("ci", max_examples=200, deadline=None)

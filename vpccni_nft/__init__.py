@@ -11,29 +11,40 @@ The languages, parsing, lowering, detection and the command line load when they 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from .api import parse, translate, verify
 from .core.diagnostics import Diagnostic, Refused
+from .core.late import provide
 from .core.values import Family
-from .translation import Translation, parse, translate
-from .verification import verify
+from .core.version import __version__
+from .translation import Translation
 
 if TYPE_CHECKING:
-    from . import iptables, nft, optimizer
-    from .proof.answers import Different, Equivalent, Unknown
-    from .vpccni.detection import Detection, detect
+    from collections.abc import Callable
 
-__version__ = "0.1.0"
+    from . import iptables, nft, optimizer
+    from .node.detection import Detection, detect
+    from .proof.answers import Different, Equivalent, Unknown
 
 __all__ = [
     "Detection", "Diagnostic", "Different", "Equivalent", "Family", "Refused", "Translation",
-    "Unknown", "detect", "iptables", "nft", "optimizer", "parse", "translate", "verify",
+    "Unknown", "__version__", "detect", "iptables", "nft", "optimizer", "parse", "translate",
+    "verify",
 ]  # fmt: skip
 
 #: What loads when it is first asked for, by the module that has it.
 _LAZY = {
     "proof.answers": ("Different", "Equivalent", "Unknown"),
-    "vpccni.detection": ("Detection", "detect"),
+    "node.detection": ("Detection", "detect"),
+}
+
+#: The functions of the languages that stand in ``text``, by the module that has them.
+_TEXTS = {
+    "iptables.save": ("text.iptables_save", "save"),
+    "nft.as_json": ("text.nft_json", "commands"),
+    "nft.parse": ("text.nft_reader", "parse"),
+    "nft.serialize": ("text.nft_script", "serialize"),
 }
 
 
@@ -44,3 +55,11 @@ def __getattr__(name: str) -> object:
         if name in names:
             return getattr(import_module(f".{module}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _provider(module: str, function: str) -> Callable[[], Callable[..., Any]]:
+    return lambda: getattr(import_module(f".{module}", __name__), function)
+
+
+for _name, _place in _TEXTS.items():
+    provide(_name, _provider(*_place))

@@ -36,7 +36,7 @@ APPROXIMATIONS: dict[str, Code] = {
 IPSET_NAME = "<ipset save>"
 
 #: Parsing tells of these; lowering finds them again in the rules.
-_UNKNOWN = (UNKNOWN_MATCH, UNKNOWN_TARGET, UNKNOWN_OPTION)
+UNREAD = (UNKNOWN_MATCH, UNKNOWN_TARGET, UNKNOWN_OPTION)
 
 _NO_NUMBERS = Diagnostic(
     ELEMENT_COUNTERS,
@@ -83,6 +83,7 @@ class Translation:
         that the optimizer dropped has none.
 
         >>> text = "*raw\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -d 10.0.0.0/8 -j DROP\nCOMMIT\n"
+        >>> from vpccni_nft import translate
         >>> translate(text).source_map()[0]["places"]
         [{'family': 'ip', 'table': 'vpccni-raw', 'chain': 'OUTPUT', 'rule': 0}]
         """
@@ -105,78 +106,16 @@ class Translation:
         format: Literal["nft", "json"] = "nft",  # noqa: A002 - as the option
     ) -> Iterator[str]:
         """The same text bit by bit, for whoever writes a large one to a file. Raises Refused."""
-        from . import __version__, nft
-        from .nft.serializer import pieces
+        from .core.version import __version__
+        from .text.nft_json import commands
+        from .text.nft_script import pieces
 
         if format == "json":
             # Without an optimizer, elements come from ipsets: see docs/limits.md.
             if any(_has_numbers(set_) for table in self.ruleset.tables for set_ in table.sets):
                 raise Refused((_NO_NUMBERS,))
-            return iter((json.dumps(nft.as_json(self.ruleset)), "\n"))
+            return iter((json.dumps(commands(self.ruleset)), "\n"))
         return pieces(self.ruleset, header=f"Written by vpccni-nft {__version__}.")
-
-
-def parse(
-    text: str | bytes,
-    *,
-    name: str = "<string>",
-    family: Family | None = None,
-    ipset_save: str | bytes | None = None,
-) -> iptables.Ruleset:
-    r"""Read the output of iptables-save, ip6tables-save or iptables -S, or several in one text.
-
-    ``family`` is used for tables whose family the text does not tell. ``ipset_save`` is the output
-    of ``ipset save``, for rules that name sets. Matches and targets that are not known stay in the
-    result as ``UnknownMatch`` and ``UnknownTarget``. Raises Refused where a line cannot be read or
-    the text contradicts itself.
-
-    >>> ruleset = parse("*raw\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -d 10.0.0.0/8\nCOMMIT\n")
-    >>> str(ruleset.tables[0].chains[0].rules[0].destination.value)
-    '10.0.0.0/8'
-    """
-    from .parser import parse_sources
-
-    sets = None if ipset_save is None else Source.of(ipset_save, IPSET_NAME)
-    ruleset, diagnostics = parse_sources((Source.of(text, name),), family, sets)
-    if any(found.refuses and found.code not in _UNKNOWN for found in diagnostics):
-        raise Refused(diagnostics)
-    return ruleset
-
-
-def translate(
-    text: str | bytes,
-    *,
-    name: str = "<string>",
-    family: Family | None = None,
-    allow: Collection[str] = (),
-    counters: Literal["keep", "zero", "none"] = "keep",
-    ipset_save: str | bytes | None = None,
-    optimize: bool = False,
-) -> Translation:
-    r"""Translate the output of iptables-save to nftables.
-
-    ``allow`` names codes of approximations (``docs/codes``) that are taken rather than refused.
-    ``counters`` says whether rules count on from the dump, from zero, or not at all. ``ipset_save``
-    is the output of ``ipset save`` of the same node: without it rules that name ipsets are refused.
-    ``optimize`` puts sets and maps in place of long rows of rules (``docs/optimizer.md``).
-    Problems do not raise: they are in the result, whose ``ruleset`` and ``script()`` raise Refused.
-    Raises ValueError where ``allow`` or ``counters`` is something else.
-
-    >>> text = "*raw\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -d 10.0.0.0/8 -j DROP\nCOMMIT\n"
-    >>> print(translate(text).script().expandtabs(4), end="")  # doctest: +ELLIPSIS
-    # Written by vpccni-nft ...
-    add table ip vpccni-raw
-    delete table ip vpccni-raw
-    table ip vpccni-raw {
-        chain OUTPUT {
-            type filter hook output priority -300; policy accept;
-            ip daddr 10.0.0.0/8 counter drop
-        }
-    }
-    """
-    options = options_of(allow, counters)
-    sets = None if ipset_save is None else Source.of(ipset_save, IPSET_NAME)
-    return translate_sources((Source.of(text, name),), options, family, sets, optimize=optimize)
 
 
 def options_of(allow: Collection[str], counters: str = "keep") -> Options:
@@ -201,11 +140,11 @@ def translate_sources(
 ) -> Translation:
     """Translate several texts as one ruleset; ``ipset_save`` has the sets that the rules name."""
     from .lowering import lower
-    from .parser import parse_sources
+    from .text.sources import parse_sources
 
     dump, diagnostics = parse_sources(sources, family, ipset_save)
     ruleset, more = lower(dump, options)
-    told = (*diagnostics, *(found for found in more if found.code not in _UNKNOWN))
+    told = (*diagnostics, *(found for found in more if found.code not in UNREAD))
     every = (*sources, ipset_save) if ipset_save else sources
     translation = Translation(tuple(in_order(told, every)), dump, ruleset)
     if optimize and not translation.refused:

@@ -20,8 +20,8 @@ from rich.text import Text
 import vpccni_nft
 from vpccni_nft import nft
 from vpccni_nft.core.render import render
-from vpccni_nft.nft.serializer import rule_text
 from vpccni_nft.nft.statements import Jump
+from vpccni_nft.text.nft_script import rule_text
 
 NODE = Path(__file__).parent / "node.save"
 NAMESPACE = f"vpccni-demo-{os.getpid()}"

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import attrs
 import pytest
 
-from ..namespaces import cannot_run
-from .agreement import Tally
-from .limits import why_not
+from ..support.limits import why_not
+from ..support.namespaces import cannot_run
+from ..support.packets import Tally
 
 
 @pytest.fixture(autouse=True, scope="session")

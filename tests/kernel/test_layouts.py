@@ -6,11 +6,11 @@ import re
 
 import pytest
 
-from vpccni_nft.vpccni.moving import move
-from vpccni_nft.vpccni.owners import VPC_CNI
+from vpccni_nft.node.extraction import move
+from vpccni_nft.node.owners import VPC_CNI
 
-from ..corpus import FOLDER
-from ..namespaces import Namespace
+from ..support.corpus import FOLDER
+from ..support.namespaces import Namespace
 
 #: What release v1.23.1 looks for in a rule (nftables_connmark.go), as ``nft --debug=netlink``
 #: prints it. It reads over other statements, and deletes rules in which one of these is missing.

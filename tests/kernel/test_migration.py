@@ -17,8 +17,8 @@ from typing import Self
 
 import pytest
 
-from ..namespaces import Namespace
-from . import traffic
+from ..support import traffic
+from ..support.namespaces import Namespace
 
 pytestmark = pytest.mark.kernel
 

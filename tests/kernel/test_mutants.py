@@ -17,15 +17,15 @@ from vpccni_nft import iptables, nft
 from vpccni_nft.core.span import Source
 from vpccni_nft.extensions.matches.nfacct import Nfacct
 from vpccni_nft.nft import statements as s
-from vpccni_nft.parser import parse_sources
-from vpccni_nft.replay.arena import Arena, Settings
 from vpccni_nft.replay.contents import Contents
 from vpccni_nft.replay.side import ReplayError, Side
+from vpccni_nft.replay.testbed import Settings, Testbed
+from vpccni_nft.text.sources import parse_sources
 
-from ..mutants import MUTANTS, Mutant
-from ..test_mutants import Specimen, specimens
-from .agreement import Tally
-from .limits import alone_with_the_log
+from ..corpus.test_mutants import Specimen, specimens
+from ..support.limits import alone_with_the_log
+from ..support.mutants import MUTANTS, Mutant
+from ..support.packets import Tally
 
 #: Rulesets in which a mistake is looked for, and conversations in each of them.
 RULESETS = 20
@@ -39,16 +39,16 @@ class Arenas:
     """An arena for each of the last rulesets, so that most mutants find one that is there."""
 
     stack: ExitStack = attrs.Factory(ExitStack)
-    open: dict[tuple[int, bool], Arena] = attrs.Factory(dict)
+    open: dict[tuple[int, bool], Testbed] = attrs.Factory(dict)
 
-    def of(self, specimen: Specimen, mutated: nft.Ruleset, *, log: bool) -> Arena:
+    def of(self, specimen: Specimen, mutated: nft.Ruleset, *, log: bool) -> Testbed:
         before = _contents(specimen.before)
         after = Contents.of([Source.of(nft.serialize(mutated), "mutated")])
         key = id(specimen), log
         if key in self.open:
             self.open[key].replace(before, after)
         else:
-            arena = Arena(before, after, Settings(kernel_log=log))
+            arena = Testbed(before, after, Settings(kernel_log=log))
             self.open[key] = self.stack.enter_context(arena)
         return self.open[key]
 
@@ -87,7 +87,7 @@ def _told_apart_by_the_model(mutant: Mutant) -> Iterator[tuple[Specimen, nft.Rul
             yield specimen, mutated
 
 
-def _tells_apart(arena: Arena) -> bool:
+def _tells_apart(arena: Testbed) -> bool:
     conversations = islice(arena.guide.stream(), CONVERSATIONS)
     if next(arena.duel.fight(conversations), None):
         return True
@@ -98,7 +98,7 @@ def _tells_apart(arena: Arena) -> bool:
     )
 
 
-def _counts(arena: Arena, side: Side) -> Counter[str]:
+def _counts(arena: Testbed, side: Side) -> Counter[str]:
     """How many packets the rules of each table have counted."""
     found: Counter[str] = Counter()
     if side is arena.sides[0]:

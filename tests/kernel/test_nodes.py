@@ -10,13 +10,14 @@ import pytest
 
 import vpccni_nft
 from vpccni_nft import nft
-from vpccni_nft.replay.arena import Arena, Settings
 from vpccni_nft.replay.side import Backend
+from vpccni_nft.replay.testbed import Settings, Testbed
 
-from ..agreement import ALIKE
-from ..corpus import FOLDER, GENERAL, NODES, allowances, name_of
-from ..test_mutants import ODD
-from .agreement import (
+from ..corpus.test_mutants import ODD
+from ..support.agreement import ALIKE
+from ..support.corpus import FOLDER, GENERAL, NODES, allowances, name_of
+from ..support.limits import SCALE, alone_with_the_log
+from ..support.packets import (
     Tally,
     check_models,
     check_translation,
@@ -24,7 +25,6 @@ from .agreement import (
     missed_but_in_the_model,
     translate,
 )
-from .limits import SCALE, alone_with_the_log
 
 #: Packets through each node, on either side; and conversations that the models are held against.
 PACKETS = 2400 * SCALE
@@ -46,7 +46,7 @@ def test_a_node_does_the_same(path: Path, add: Callable[[Tally], None]) -> None:
     ipset_save = sets.read_text() if sets.exists() else None
     script = translate(dump, tuple(allowances(dump)), ipset_save)
     before = contents(dump, path.name, ipset_save)
-    with Arena(before, contents(script), Settings()) as arena:
+    with Testbed(before, contents(script), Settings()) as arena:
         tally = check_translation(arena, PACKETS)
         check_models(arena, nft.parse(script), MODELLED, tally)
         if tally.hit < 0.95 * tally.reachable:
@@ -60,7 +60,7 @@ def test_a_node_does_the_same(path: Path, add: Callable[[Tally], None]) -> None:
 def test_what_other_tools_write_does_the_same(path: Path, add: Callable[[Tally], None]) -> None:
     dump = path.read_text()
     script = translate(dump, ())
-    with Arena(contents(dump, path.name), contents(script), Settings()) as arena:
+    with Testbed(contents(dump, path.name), contents(script), Settings()) as arena:
         tally = check_translation(arena, FEW)
         check_models(arena, nft.parse(script), MODELLED, tally)
         add(tally)
@@ -78,7 +78,7 @@ def test_iptables_nft_does_the_same(name: str, add: Callable[[Tally], None]) -> 
     dump = (FOLDER / f"{name}.save").read_text()
     script = translate(dump, tuple(allowances(dump)))
     settings = Settings(backend=Backend.NFT)
-    with Arena(contents(dump, name), contents(script), settings) as arena:
+    with Testbed(contents(dump, name), contents(script), settings) as arena:
         add(check_translation(arena, FEW))
 
 
@@ -88,7 +88,7 @@ def test_iptables_nft_does_the_same(name: str, add: Callable[[Tally], None]) -> 
 def test_random_choices_are_as_frequent(name: str, add: Callable[[Tally], None]) -> None:
     dump = (FOLDER / f"{name}.save").read_text()
     script = translate(dump, tuple(allowances(dump)))
-    with Arena(contents(dump, name), contents(script), Settings()) as arena:
+    with Testbed(contents(dump, name), contents(script), Settings()) as arena:
         tally = check_translation(arena, FEW)
         several = arena.duel.several[:12]
         assert several
@@ -99,7 +99,7 @@ def test_random_choices_are_as_frequent(name: str, add: Callable[[Tally], None])
 def test_what_is_logged_is_the_same(add: Callable[[Tally], None]) -> None:
     with (
         alone_with_the_log(),
-        Arena(contents(ODD), contents(translate(ODD, ALIKE)), Settings(kernel_log=True)) as arena,
+        Testbed(contents(ODD), contents(translate(ODD, ALIKE)), Settings(kernel_log=True)) as arena,
     ):
         tally = check_translation(arena, FEW)
         seen = arena.sides[0].ask("play", [*islice(arena.guide.stream(), 200)])

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.diagnostics import NFT_SYNTAX, NOT_A_DUMP
 from ..core.render import as_dict, printable
-from ..vpccni.detection import detect_sources
+from ..node.detection import detect_sources
+from ..node.live import read_node
 from .files import one_standard_input, read_sources, write_output
-from .live import read_node
 from .report import show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ..core.span import Source
-    from ..vpccni.detection import BackEnd, Detection
+    from ..node.detection import BackEnd, Detection
 
 DETECTED, WRONG, UNREADABLE, UNKNOWN = 0, 1, 2, 3
 

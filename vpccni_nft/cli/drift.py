@@ -20,19 +20,19 @@ from ..core.diagnostics import Refused
 from ..core.render import printable
 from ..core.span import Source
 from ..core.values import Family
-from ..fleet.files import node_of
-from ..fleet.node import DUMPS, NFT
 from ..iptables.ast import Ruleset, Table
 from ..migration import directory as plans
 from ..migration.plan import ALL
-from ..parser import parse_sources
+from ..node.detection import SLOTS, BackEnd
+from ..node.files import node_of
+from ..node.live import read_node
+from ..node.ownership import inventory
+from ..node.partition import take
+from ..node.scan import scan_ruleset
+from ..node.snapshot import DUMPS, NFT
 from ..proof.side import Side
-from ..vpccni.detection import SLOTS, BackEnd
-from ..vpccni.ownership import inventory
-from ..vpccni.partition import take
-from ..vpccni.scan import scan_ruleset
+from ..text.sources import parse_sources
 from .files import read_sources, write_output
-from .live import read_node
 from .report import show
 from .verify import UNREADABLE, dict_of, exit_code, lines_of_answer, prove
 

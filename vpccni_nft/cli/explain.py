@@ -12,13 +12,13 @@ from .. import iptables, nft
 from ..core.diagnostics import NOT_A_DUMP, Refused
 from ..core.render import printable
 from ..core.values import Family
-from ..equivalence.packet_text import KEY_OF, BadPacketText, packet_words, parse_packet
-from ..equivalence.report import lines_of, value_text
-from ..equivalence.trace import parts, trace
 from ..lowering import Options
-from ..parser import parse_sources
-from ..parser.forms import is_nft
-from ..semantics.packet import NoMeaning
+from ..model.packet import NoMeaning
+from ..simulate.packet_text import KEY_OF, BadPacketText, packet_words, parse_packet
+from ..simulate.report import lines_of, value_text
+from ..simulate.trace import parts, trace
+from ..text.language import is_nft
+from ..text.sources import parse_sources
 from ..translation import APPROXIMATIONS, translate_sources
 from .files import one_standard_input, read_sources
 from .report import show
@@ -26,8 +26,8 @@ from .steps import dict_of_outcome, dict_of_step
 
 if TYPE_CHECKING:
     from ..core.span import Source
-    from ..equivalence.packet_text import PacketText
-    from ..equivalence.trace import Trace
+    from ..simulate.packet_text import PacketText
+    from ..simulate.trace import Trace
 
 SAME, DIFFERENT, UNREADABLE, UNKNOWN = 0, 1, 2, 3
 

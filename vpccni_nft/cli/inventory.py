@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from ..core.diagnostics import NOT_A_DUMP, UNKNOWN_MATCH, UNKNOWN_OPTION, UNKNOWN_TARGET
 from ..core.render import as_dict, printable
 from ..core.values import Family
-from ..parser import parse_sources
-from ..vpccni.owners import OWNERS, VPC_CNI
-from ..vpccni.ownership import inventory
-from ..vpccni.releases import ANY
+from ..node.owners import OWNERS, VPC_CNI
+from ..node.ownership import inventory
+from ..node.releases import ANY
+from ..text.sources import parse_sources
 from .files import read_sources, write_output
 from .report import show
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ..core.diagnostics import Diagnostic
-    from ..vpccni.ownership import Answer, Inventory
+    from ..node.ownership import Answer, Inventory
 
 DONE, REFUSED, UNREADABLE = 0, 1, 2
 

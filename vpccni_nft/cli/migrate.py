@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .. import __version__
 from ..core.diagnostics import NFT_SYNTAX, NOT_A_DUMP, Refused
 from ..core.render import printable
+from ..core.version import __version__
 from ..migration import directory as plans
 from ..migration.journal import load
 from ..migration.plan import ALL, Choice, Node, plan
 from ..migration.run import Failed, Runner, Taken, confirm, roll_back, state_of, watch
+from ..node.live import output_of, read_node
+from ..node.partition import OWNER_NAMES
 from ..translation import options_of
-from ..vpccni.partition import OWNER_NAMES
 from .files import one_standard_input, read_sources
-from .live import output_of, read_node
 from .report import show
 
 if TYPE_CHECKING:

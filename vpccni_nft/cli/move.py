@@ -9,8 +9,8 @@ import click
 
 from .. import nft
 from ..core.diagnostics import NOT_A_DUMP, Refused
-from ..vpccni.moving import Moving
-from ..vpccni.partition import OWNER_NAMES
+from ..node.extraction import OwnerExtraction
+from ..node.partition import OWNER_NAMES
 from .files import read_sources
 from .report import show
 from .verify import UNREADABLE, exit_code, lines_of_answer, progress_of_proof
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..core.span import Source
     from ..core.values import Family
     from ..lowering import Options
-    from ..vpccni.moving import Layout, Move
+    from ..node.extraction import Layout, Move
 
 REFUSED = 1
 
@@ -44,7 +44,9 @@ def move_files(  # noqa: PLR0913 - one for each option
     tables = _tables(beside)
     with progress_of_proof() as progress:
         try:
-            moving = Moving(owner, layout, tables, options, seconds, progress, optimize=optimize)
+            moving = OwnerExtraction(
+                owner, layout, tables, options, seconds, progress, optimize=optimize
+            )
         except ValueError as wrong:
             raise click.UsageError(str(wrong)) from None
         moved = moving.of(sources, family, sets)

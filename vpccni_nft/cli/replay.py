@@ -12,11 +12,11 @@ import click
 
 from ..core.diagnostics import Refused
 from ..core.render import printable
-from ..equivalence.packet_text import BadPacketText, parse_packet
-from ..replay.arena import Settings
 from ..replay.comparison import compare
 from ..replay.report import dict_of, text_of
 from ..replay.side import Backend, ReplayError
+from ..replay.testbed import Settings
+from ..simulate.packet_text import BadPacketText, parse_packet
 from .files import one_standard_input, read_sources, write_output
 from .report import show
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ..core.values import Family
-    from ..equivalence.packet_text import PacketText
-    from ..replay.duel import Tally
+    from ..replay.differential import Tally
+    from ..simulate.packet_text import PacketText
 
 ALIKE, DIFFERENT, CANNOT_RUN, UNKNOWN = 0, 1, 2, 3
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..core.render import printable
-from ..equivalence.packet_text import KEY_OF, field_text
-from ..equivalence.report import binding_text, event_text, value_text
+from ..simulate.packet_text import KEY_OF, field_text
+from ..simulate.report import binding_text, event_text, value_text
 
 if TYPE_CHECKING:
     from ..core.values import Family
-    from ..equivalence.trace import Step, Trace
+    from ..simulate.trace import Step, Trace
 
 
 def dict_of_step(step: Step, family: Family) -> dict[str, Any]:

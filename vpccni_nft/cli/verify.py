@@ -12,13 +12,13 @@ import click
 from .. import nft
 from ..core.diagnostics import Refused
 from ..core.render import as_dict, printable, render
-from ..equivalence.packet_text import KEY_OF, field_text
-from ..equivalence.report import lines_of, value_text
-from ..equivalence.world import answer_sentence
 from ..proof.answers import Different, Equivalent, Unknown
 from ..proof.report import dict_of_packet
 from ..proof.side import Side
 from ..proof.verify import Settings, verify
+from ..simulate.packet_text import KEY_OF, field_text
+from ..simulate.report import lines_of, value_text
+from ..simulate.world import answer_sentence
 from .files import one_standard_input, read_sources, write_output
 from .report import paint, show
 from .steps import dict_of_outcome, dict_of_step

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ..core.diagnostics import Code
-    from ..core.ipsets import IpSets
     from ..core.span import Span
+    from ..ipset.ast import IpSets
     from ..nft.statements import Statement
 
 #: nft's type for the addresses of a family.
@@ -224,7 +224,7 @@ class Context:
         return spelt
 
     def _spell(self, name: str) -> str:
-        spelt = names.spell(name)
+        spelt = names.mangle(name)
         if len(spelt) > names.NAME_LENGTH:
             raise self.refuse(f"nft's names have at most {names.NAME_LENGTH} characters")
         if spelt != name:

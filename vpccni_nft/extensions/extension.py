@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from ..core.diagnostics import Code
-    from ..semantics.effects import View
+    from ..model.effects import View
     from .context import Context
     from .options import Options
 

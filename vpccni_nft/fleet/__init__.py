@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..node.files import Fleet, read_fleet
 from .examine import Settings
-from .files import Fleet, read_fleet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

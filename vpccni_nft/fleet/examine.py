@@ -8,11 +8,11 @@ import attrs
 
 from ..core.diagnostics import IPSET_SYNTAX, LEGACY_TABLES, NFT_SYNTAX, NOT_A_DUMP
 from ..core.span import Source
-from ..vpccni.detection import SLOTS, BackEnd, detect_sources
-from ..vpccni.owners import VPC_CNI
-from ..vpccni.releases import ANY
-from ..vpccni.scan import scan_ruleset
-from .node import DUMPS, IPSETS, NFT, VERSION
+from ..node.detection import SLOTS, BackEnd, detect_sources
+from ..node.owners import VPC_CNI
+from ..node.releases import ANY
+from ..node.scan import scan_ruleset
+from ..node.snapshot import DUMPS, IPSETS, NFT, VERSION
 from .report import (
     DIFFERENT,
     EQUIVALENT,
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ..core.diagnostics import Diagnostic
+    from ..node.detection import Detection
+    from ..node.ownership import Inventory
     from ..translation import Translation
-    from ..vpccni.detection import Detection
-    from ..vpccni.ownership import Inventory
     from .report import Report
 
 
@@ -102,8 +102,8 @@ def _examine_dump(
     report: Report,
 ) -> dict[str, Any]:
     """What is found of a dump; ``told`` and ``report`` take what is found of the node."""
+    from ..node.ownership import inventory
     from ..translation import options_of, translate_sources
-    from ..vpccni.ownership import inventory
 
     options = options_of(settings.allow)
     family = DUMPS[name].family

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
+    from ..node.files import Fleet, Place
+    from ..node.snapshot import Node
     from .examine import Settings
-    from .files import Fleet, Place
-    from .node import Node
 
 try:
     import joblib

@@ -3,6 +3,7 @@
 Both languages have a Rule, so write ``iptables.Rule`` and ``nft.Rule``.
 """
 
+from ..core.late import late
 from .ast import (
     Chain,
     Counters,
@@ -33,10 +34,8 @@ def save(ruleset: Ruleset) -> str:
     COMMIT
     # Completed
     """
-    # Saving knows the extensions, which stand above these nodes.
-    from .saver import save as write
-
-    return write(ruleset)
+    text: str = late("iptables.save")(ruleset)
+    return text
 
 
 __all__ = [

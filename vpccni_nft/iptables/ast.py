@@ -15,8 +15,8 @@ import attrs
 from ..core.values import Family, Negatable, Network
 
 if TYPE_CHECKING:
-    from ..core.ipsets import IpSet
     from ..core.span import Places, Span
+    from ..ipset.ast import IpSet
 
 
 class Match:

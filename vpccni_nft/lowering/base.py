@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.diagnostics import NO_NFT_FORM, Problem
 from ..core.values import Family
-from ..extensions.compare import always_or_never, compare_network, equality
-from ..extensions.fragments import OFFSET_BITS
+from ..extensions.shared.compare import always_or_never, compare_network, equality
+from ..extensions.shared.fragments import OFFSET_BITS
 from ..nft import expressions as x
 from ..nft import statements as s
 from ..nft.expressions import NETWORK_HEADER

@@ -13,7 +13,7 @@ from ..iptables import ast as iptables
 from ..nft import expressions as x
 from ..nft import names
 from ..nft import statements as s
-from ..nft.serializer import PROTOCOL_NAMES
+from ..text.nft_script import PROTOCOL_NAMES
 from .assembly import Assembly
 from .base import lower_base
 from .options import CounterMode
@@ -117,9 +117,9 @@ def _action(rule: iptables.Rule, context: Context) -> Statements:
 def lower_target(target: iptables.Target, context: Context) -> Statements:
     """What stands for a target."""
     if isinstance(target, iptables.Jump):
-        return (s.Jump(names.spell(target.chain)),)
+        return (s.Jump(names.mangle(target.chain)),)
     if isinstance(target, iptables.Goto):
-        return (s.Goto(names.spell(target.chain)),)
+        return (s.Goto(names.mangle(target.chain)),)
     if isinstance(target, iptables.UnknownTarget):
         raise Problem(UNKNOWN_TARGET, f"the target {target.name} is not known")
     return extension_of(target).lower(target, context)

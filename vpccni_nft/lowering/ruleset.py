@@ -14,11 +14,11 @@ from ..core.diagnostics import (
     UNKNOWN_TABLE,
     Diagnostic,
 )
-from ..core.ipsets import IpSets
 from ..extensions import extension_of
 from ..extensions.context import Context, LimitTable, Objects, RecentList, Report
 from ..extensions.matches.set import MatchSet
 from ..extensions.targets.set import SetTarget
+from ..ipset.ast import IpSets
 from ..iptables import ast as iptables
 from ..nft import ast as nft
 from ..nft import names
@@ -27,7 +27,7 @@ from . import layout
 from .depth import flatten
 from .jumps import built_in_above, calls_of, check_jumps
 from .rule import leaves_chain, lower_rule
-from .usual import UsualRules
+from .rule_cache import RuleCache
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -126,10 +126,10 @@ class _TableLowering:
     facts: _FamilyFacts
     sets: _SetFacts
     objects: Objects = attrs.Factory(Objects)
-    usual: UsualRules = attrs.field(init=False)
+    usual: RuleCache = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.usual = UsualRules(self.table.family, self.options.counters, self._context)
+        self.usual = RuleCache(self.table.family, self.options.counters, self._context)
 
     def lower(self) -> nft.Table:
         if self.table.name not in layout.PRIORITIES:
@@ -150,7 +150,7 @@ class _TableLowering:
         )
 
     def _chain(self, chain: iptables.Chain, hooks: frozenset[str]) -> nft.Chain:
-        name = names.spell(chain.name)
+        name = names.mangle(chain.name)
         if name != chain.name:
             self.report.add(NAME_CHANGED, f"nft knows the chain as {name}", chain.span)
         rules: list[nft.Rule] = []

@@ -10,10 +10,10 @@ from .. import nft
 from ..core.diagnostics import Refused
 from ..core.render import render
 from ..core.span import Source
-from ..parser import parse_sources
 from ..proof.answers import Different, Equivalent
 from ..proof.side import Side
 from ..proof.verify import Settings, verify
+from ..text.sources import parse_sources
 from .tables import change_of
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from .. import nft
 from ..core.diagnostics import NOT_PROVED, Diagnostic, Refused
 from ..lowering import layout
 from ..nft.ast import PRIORITIES
-from ..vpccni.priorities import STEP
-from ..vpccni.scan import scan_ruleset
+from ..node.priorities import STEP
+from ..node.scan import scan_ruleset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

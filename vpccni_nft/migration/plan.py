@@ -26,12 +26,12 @@ from ..core.diagnostics import (
 from ..iptables.ast import Policy
 from ..lowering import lower
 from ..lowering.layout import PRIORITIES
-from ..parser import parse_sources
+from ..node.detection import SLOTS, BackEnd, detect_sources
+from ..node.ownership import inventory
+from ..node.partition import UNKNOWN_PARTS, take
+from ..node.scan import scan_dump, scan_ruleset
+from ..text.sources import parse_sources
 from ..translation import Translation, in_order
-from ..vpccni.detection import SLOTS, BackEnd, detect_sources
-from ..vpccni.ownership import inventory
-from ..vpccni.partition import UNKNOWN_PARTS, take
-from ..vpccni.scan import scan_dump, scan_ruleset
 from .tables import MovedTable, has_rules, lines_of, slot_of
 from .writers import STAYS, writes_again
 
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from .. import iptables
     from ..core.span import Source
     from ..lowering import Options
-    from ..vpccni.detection import Detection
-    from ..vpccni.ownership import Inventory
+    from ..node.detection import Detection
+    from ..node.ownership import Inventory
     from .neighbours import Turn
     from .proof import Proof
 

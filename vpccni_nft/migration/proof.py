@@ -18,11 +18,11 @@ import attrs
 from .. import iptables, nft
 from ..core.diagnostics import ACTS_TWICE, NOT_PROVED, Diagnostic, Refused
 from ..core.render import printable
+from ..node.extraction import search
+from ..node.priorities import Occupied, placed
 from ..proof.answers import Different, Equivalent, Unknown
 from ..proof.side import Side
 from ..proof.verify import Settings, verify
-from ..vpccni.moving import search
-from ..vpccni.priorities import Occupied, placed
 from .neighbours import REACH, Neighbours, neighbours
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from ..core.diagnostics import Code
     from ..core.span import Source
+    from ..node.priorities import Place
     from ..proof.answers import Answer
-    from ..vpccni.priorities import Place
     from .neighbours import Turn
     from .tables import MovedTable
 

@@ -11,7 +11,7 @@ from .writers import KEPT_CHAINS, writes_again
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..vpccni.detection import BackEnd
+    from ..node.detection import BackEnd
     from .neighbours import Turn
     from .plan import Plan
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..vpccni.detection import SLOTS
+from ..node.detection import SLOTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,7 +14,7 @@ import attrs
 
 from ..core.diagnostics import BAD_STRUCTURE, NODE_CHANGED, Diagnostic, Refused
 from ..iptables.ast import Policy
-from ..vpccni.detection import SLOTS
+from ..node.detection import SLOTS
 from .writers import KEPT_CHAINS
 
 if TYPE_CHECKING:

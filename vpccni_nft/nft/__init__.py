@@ -5,15 +5,14 @@ Both languages have a Rule, so write ``nft.Rule`` and ``iptables.Rule``.
 
 from typing import Any
 
+from ..core.late import late
 from .ast import Chain, Counter, Hook, Map, Rule, Ruleset, Set, Table
-from .serializer import serialize
 
 
 def as_json(ruleset: Ruleset) -> dict[str, Any]:
     """The commands that ``nft -j -f`` reads, for ``json.dumps``: libnftables-json(5)."""
-    from .json import commands
-
-    return commands(ruleset)
+    commands: dict[str, Any] = late("nft.as_json")(ruleset)
+    return commands
 
 
 def parse(text: str | bytes, name: str = "<string>") -> Ruleset:
@@ -22,10 +21,14 @@ def parse(text: str | bytes, name: str = "<string>") -> Ruleset:
     >>> parse("table ip t {\n chain c {\n  accept # handle 4\n }\n}").tables[0].name
     't'
     """
-    # Reading needs lark, which takes long to load.
-    from ..parser.nft import parse as read
+    ruleset: Ruleset = late("nft.parse")(text, name)
+    return ruleset
 
-    return read(text, name)
+
+def serialize(ruleset: Ruleset, header: str = "") -> str:
+    """The script for ``nft -f``; each line of ``header`` becomes a comment at its top."""
+    script: str = late("nft.serialize")(ruleset, header)
+    return script
 
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""What nft can spell: names of chains, sets and counters, and comments.
+"""What nft can mangle: names of chains, sets and counters, and comments.
 
 An iptables chain may be called almost anything; nft's names are words of its grammar without any
 quoting (measured on nft 1.0.6). A name that nft cannot take is respelt: an underscore, then the
@@ -63,14 +63,14 @@ def checked(name: str) -> str:
     stands nft refuses them aloud, and no nft has all of them (tables are called nat and filter).
     """
     if not _ANY_NAME.fullmatch(name) or len(name) > NAME_LENGTH:
-        raise ValueError(f"nft cannot spell the name {name!r}")
+        raise ValueError(f"nft cannot mangle the name {name!r}")
     return name
 
 
-def spell(name: str) -> str:
+def mangle(name: str) -> str:
     """A name that nft reads, the same one wherever it can be.
 
-    >>> spell("KUBE-SERVICES"), spell("1st+chain"), spell("accept")
+    >>> mangle("KUBE-SERVICES"), mangle("1st+chain"), mangle("accept")
     ('KUBE-SERVICES', '_1st.2bchain', '_accept')
     """
     if _PLAIN_NAME.fullmatch(name) and name not in KEYWORDS:
@@ -81,10 +81,10 @@ def spell(name: str) -> str:
     )
 
 
-def unspell(spelt: str) -> str:
-    """The name that ``spell`` spelt so.
+def demangle(spelt: str) -> str:
+    """The name that ``mangle`` spelt so.
 
-    >>> unspell("_1st.2bchain"), unspell("KUBE-SERVICES")
+    >>> demangle("_1st.2bchain"), demangle("KUBE-SERVICES")
     ('1st+chain', 'KUBE-SERVICES')
     """
     if not spelt.startswith("_"):

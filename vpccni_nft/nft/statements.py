@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .expressions import AnonymousSet, Binary, Concat, Expression, Host, Numgen, Pair, SetReference
+from .expressions import (
+    AnonymousSet,
+    Binary,
+    Concat,
+    Expression,
+    Host,
+    Meta,
+    Numgen,
+    Pair,
+    SetReference,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -245,3 +255,20 @@ def _draws(expression: Expression) -> bool:
     if isinstance(expression, Concat):
         return any(map(_draws, expression.parts))
     return isinstance(expression, Numgen)
+
+
+def is_stateful(statement: Statement) -> bool:
+    """Whether its place matters: it draws, or answers by what it has seen itself."""
+    if isinstance(statement, Match):
+        return _draws_or_is_random(statement.left)
+    if isinstance(statement, VerdictMap):
+        return _draws_or_is_random(statement.key)
+    if isinstance(statement, UpdateSet):
+        return isinstance(statement.limit, CtCount)
+    return isinstance(statement, Limit | CtCount | Quota)
+
+
+def _draws_or_is_random(expression: Expression) -> bool:
+    """Whether the value is drawn or counted anew each time."""
+    inner = expression.left if isinstance(expression, Binary) else expression
+    return isinstance(inner, Numgen) or inner == Meta("random")

@@ -9,7 +9,6 @@ import attrs
 
 from ..nft import expressions as x
 from ..nft import statements as s
-from ..semantics.nft import answers_anew
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -127,7 +126,7 @@ class Calls:
     def place_matters(self, statements: Iterable[s.Statement]) -> bool:
         """Whether a step draws or counts, here or in a helper chain that it leads to."""
         return any(
-            answers_anew(step)
+            s.is_stateful(step)
             or (
                 type(step) in _LEADING
                 and any(one[0] == "." and one in self.anew for one in s.targets(step, self.sets))
@@ -157,7 +156,7 @@ def _facts(chain: Chain, sets: Mapping[str, Set]) -> _Facts:
                 called += s.targets(step, sets)
             elif kind is s.Set:
                 writes.add(step.key)  # type: ignore[attr-defined]
-            anew = anew or answers_anew(step)
+            anew = anew or s.is_stateful(step)
     return _Facts(chain, tuple(called), frozenset(writes), anew)
 
 

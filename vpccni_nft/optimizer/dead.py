@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..nft import statements as s
-from ..semantics.nft import answers_anew
 from .calls import Calls, always_ends
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ def _is(one: object, other: object) -> bool:
 
 def _is_stateful(step: s.Statement) -> bool:
     """Whether there is a number to keep, or a place to name."""
-    return isinstance(step, _COUNTERS) or answers_anew(step)
+    return isinstance(step, _COUNTERS) or s.is_stateful(step)
 
 
 def _is_idle(rule: Rule, counting: Set[str]) -> bool:
@@ -82,7 +81,7 @@ def _is_idle(rule: Rule, counting: Set[str]) -> bool:
     return all(
         isinstance(step, s.Match)
         and not s.has_side_effect(step)
-        and not answers_anew(step)
+        and not s.is_stateful(step)
         and getattr(step.right, "name", None) not in counting
         for step in rule.statements
     )

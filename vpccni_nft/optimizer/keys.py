@@ -24,8 +24,7 @@ import attrs
 from ..core.values import Family
 from ..nft import expressions as x
 from ..nft import statements as s
-from ..nft.serializer import PROTOCOL_NAMES, element_text
-from ..semantics.nft import answers_anew
+from ..text.nft_script import PROTOCOL_NAMES, element_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set
@@ -88,7 +87,7 @@ def keyed(rule: Rule, counting: Set[str]) -> Keyed:
             break
         field = _add_field(step, fields)
         if not field and (
-            answers_anew(step)
+            s.is_stateful(step)
             or (isinstance(step.right, x.SetReference) and step.right.name in counting)
         ):
             break

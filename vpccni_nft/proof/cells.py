@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ..model.effects import View
+from ..model.hook import run_rules
 from ..nft import ast as nft
 from ..nft import expressions as x
 from ..nft import statements as s
-from ..semantics.effects import View
-from ..semantics.hook import run_rules
 from ..semantics.nft import NftProgram
 from ..semantics.nft_values import evaluate_key, is_element
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from ..semantics.hook import Program
-    from ..semantics.packet import State
-    from ..semantics.terms import Term
-    from .chains import Footprint, Pairs, Part
-    from .generic import Setting
+    from ..model.hook import Program
+    from ..model.packet import State
+    from .chains import ChainComparison, Footprint, Part
+    from .context import ProofContext
+    from .terms import Term
 
 #: How many values are worth the trouble.
 _FEWEST = 8
@@ -46,7 +46,7 @@ def looks_up(part: Part) -> bool:
     return any(len(program.sets[name].elements) >= _FEWEST for name in names)
 
 
-def are_alike(pairs: Pairs, before: Part, after: Part, footprint: Footprint) -> bool:
+def are_alike(pairs: ChainComparison, before: Part, after: Part, footprint: Footprint) -> bool:
     """Whether two parts mean the same, for each value of the field that most rules ask for."""
     keys = {number: _rule_key(pairs, before, number) for number in before.numbers}
     asked = defaultdict(set)
@@ -68,9 +68,9 @@ def are_alike(pairs: Pairs, before: Part, after: Part, footprint: Footprint) -> 
         setting = pairs.setting if value is None else pairs.setting.where(field, value)
         ours = _run(pairs, setting, one, value, field)
         theirs = _run(pairs, setting, other, value, field)
-        if not ours or not theirs or not pairs.never(setting.compare(ours[0], theirs[0])):
+        if not ours or not theirs or not pairs.is_unsat(setting.compare(ours[0], theirs[0])):
             return False
-        footprint.add(setting, *ours, pairs.never_of_shape)
+        footprint.add(setting, *ours, pairs.is_unsat_by_shape)
     return True
 
 
@@ -116,7 +116,7 @@ class _Index:
 
 
 def _run(
-    pairs: Pairs, setting: Setting, index: _Index, value: int | None, field: str
+    pairs: ChainComparison, setting: ProofContext, index: _Index, value: int | None, field: str
 ) -> tuple[dict[str, Term], State] | None:
     """Go through what matters for a value; None where a packet may go on with another one."""
     terms, cell = setting.terms, index.cell(value)
@@ -126,17 +126,17 @@ def _run(
         return pairs.call_alike(known, chain, state, where)
 
     state = setting.start(call)
-    live, back = setting.reached, terms.false
+    live, back = setting.reachable, terms.false
     for number in cell.numbers:
         live, returned = run_rules(cell.program, cell.chain, (number,), state, live)
         back = terms.any(back, returned)
         kept = terms.equal(state.fields[field], setting.fields[field])
-        if not pairs.never(terms.all(live, terms.no(kept))):
+        if not pairs.is_unsat(terms.all(live, terms.not_(kept))):
             return None
     return {"next": live, "back": back, **setting.outcome(state)}, state
 
 
-def _rule_key(pairs: Pairs, part: Part, number: int) -> Key:
+def _rule_key(pairs: ChainComparison, part: Part, number: int) -> Key:
     """The fields that a packet must have one value of to fit a rule."""
     terms, rule = pairs.setting.terms, part.program.rules(part.chain)[number]
     if isinstance(rule, nft.Rule) and any(_lookups(step) for step in rule.statements):
@@ -149,7 +149,7 @@ def _rule_key(pairs: Pairs, part: Part, number: int) -> Key:
             found.append(fits)
 
     state.watch = watch
-    part.program.rule(part.chain, number, state, pairs.setting.reached)
+    part.program.rule(part.chain, number, state, pairs.setting.reachable)
     return dict(_key(found))
 
 
@@ -163,7 +163,7 @@ def _key(conditions: Iterable[Term]) -> Iterator[tuple[str, int]]:
 
 
 def _elements(
-    pairs: Pairs, part: Part, field: str
+    pairs: ChainComparison, part: Part, field: str
 ) -> dict[str, dict[int | None, list[x.Expression]]]:
     """The elements of the sets that rules look up in, by their value of a field."""
     program = part.program
@@ -187,7 +187,7 @@ def _lookups(step: s.Statement) -> tuple[tuple[x.Expression, str], ...]:
 
 
 def _by_value(
-    pairs: Pairs, key: x.Expression, elements: nft.Set, field: str
+    pairs: ChainComparison, key: x.Expression, elements: nft.Set, field: str
 ) -> dict[int | None, list[x.Expression]]:
     """A set's elements by their value of a field; None for those that any value may fit."""
     view = View(pairs.setting.start(None), "")

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ..semantics.packet import Event, NoMeaning, width
-from ..semantics.symbolic import Undecided
+from ..model.packet import Event, NoMeaning, width
 from . import cells, chance
 from .shapes import Shape
+from .symbolic import Undecided
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from ..semantics.hook import Program
-    from ..semantics.packet import State
-    from ..semantics.symbolic import Solver
-    from ..semantics.terms import Term, Terms
-    from .generic import Setting
+    from ..model.hook import Program
+    from ..model.packet import State
+    from .context import ProofContext
+    from .symbolic import Solver
+    from .terms import Term, Terms
 
 #: How many rules of either side are taken together where they do not mean the same one by one.
 _SIZES = ((1, 1), (1, 0), (0, 1), (1, 2), (2, 1), (2, 2), (1, 3), (3, 1), (2, 3), (3, 2), (3, 3))
@@ -42,7 +42,7 @@ _PREFIX = "vpccni-"
 
 
 @attrs.frozen
-class Called:
+class ChainSummary:
     """A chain that means the same on both sides, for whoever calls it."""
 
     symbol: str
@@ -56,14 +56,14 @@ class Called:
     #: Where it comes back, as a condition on any packet; None where that is not plain to see.
     returns: Term | None
 
-    def enter(self, setting: Setting, state: State, where: Term) -> Term:
+    def enter(self, setting: ProofContext, state: State, where: Term) -> Term:
         """Do what the chain does; the answer is where it comes back."""
         terms = setting.terms
         arguments = tuple(state.fields[field] for field in self.reads)
 
         def says(question: str) -> Term:
             answer = terms.result(f"{self.symbol} {question}", arguments, 1)
-            return terms.equal(answer, terms.word(1, 1))
+            return terms.equal(answer, terms.const(1, 1))
 
         called = Event("call", (self.symbol, *self.sets), arguments)
         logs: tuple[list[Any], ...] = (state.verdicts, state.bindings, state.events)
@@ -74,15 +74,15 @@ class Called:
         else:
             here = {setting.fields[field]: state.fields[field] for field in self.reads}
             back = terms.all(where, terms.substitute(self.returns, here))
-        gone = terms.all(where, terms.no(back))
+        gone = terms.all(where, terms.not_(back))
         ends = says("ends the hook") if self.decides else terms.false
         for field in self.writes:
             bits = width(field, setting.family)
             value = terms.result(f"{self.symbol} {field}", arguments, bits)
             if field in self.binds:
-                value = terms.choose(terms.any(back, ends), value, terms.word(1, 1))
+                value = terms.ite(terms.any(back, ends), value, terms.const(1, 1))
             state.assign(where if field in self.moves else gone, field, value)
-        state.live = terms.all(state.live, terms.no(terms.all(gone, ends)))
+        state.live = terms.all(state.live, terms.not_(terms.all(gone, ends)))
         return back
 
 
@@ -140,17 +140,17 @@ class Names:
 
 
 @attrs.define
-class Pairs:
+class ChainComparison:
     """The chains of two sides at one hook, and which of them mean the same."""
 
-    setting: Setting
+    setting: ProofContext
     solver: Solver
     before: Names
     after: Names
     #: What is known of chains whatever the hook, and at this one alone, by table and name: that
     #: they mean the same, or None where they do not, or may not.
-    anywhere: dict[tuple[str, str], Called | None]
-    here: dict[tuple[str, str], Called | None] = attrs.field(factory=dict, init=False)
+    anywhere: dict[tuple[str, str], ChainSummary | None]
+    here: dict[tuple[str, str], ChainSummary | None] = attrs.field(factory=dict, init=False)
     #: The parts that do not mean the same, or may not.
     open: list[tuple[Part, Part]] = attrs.field(factory=list, init=False)
     #: What the model does not know, with the places of it.
@@ -166,7 +166,7 @@ class Pairs:
         called = self._called(program, chain)
         return called.enter(self.setting, state, where) if called else None
 
-    def _called(self, program: Program, chain: str) -> Called | None:
+    def _called(self, program: Program, chain: str) -> ChainSummary | None:
         return self.prove(*self._names(program, chain))
 
     def _names(self, program: Program, chain: str) -> tuple[str, str]:
@@ -184,7 +184,7 @@ class Pairs:
             raise Differs
         return self.call(program, chain, state, where)
 
-    def prove(self, table: str, name: str) -> Called | None:
+    def prove(self, table: str, name: str) -> ChainSummary | None:
         """Whether both sides' chains of this name mean the same."""
         key = (table, name)
         if key in self.anywhere:
@@ -204,7 +204,7 @@ class Pairs:
         before, after = self.before.part(table, name), self.after.part(table, name)
         return (before, after) if before and after else None
 
-    def compare(self, symbol: str, before: Part, after: Part) -> Called | None:
+    def compare(self, symbol: str, before: Part, after: Part) -> ChainSummary | None:
         """Whether two chains mean the same."""
         footprint = Footprint()
         rest = before, after
@@ -230,7 +230,7 @@ class Pairs:
             return None
         terms, setting = self.setting.terms, self.setting
         outcome, _ = self._run(part)
-        here = dict.fromkeys((setting.undecided, *setting.reached.terms), terms.true)
+        here = dict.fromkeys((setting.undecided, *setting.reachable.terms), terms.true)
         where = terms.substitute(terms.any(outcome["next"], outcome["back"]), here)
         return where if terms.is_plain(where, _PLAIN) else None
 
@@ -239,7 +239,7 @@ class Pairs:
 
         Rules of a shape are tried in all sizes first: the solver knows of most that do not fit.
         """
-        for never in (self.never_of_shape, self.never):
+        for never in (self.is_unsat_by_shape, self.is_unsat):
             for left, right in _SIZES:
                 if left > len(before.numbers) or right > len(after.numbers):
                     continue
@@ -262,7 +262,7 @@ class Pairs:
         one, other = len(before.numbers), len(after.numbers)
         if one == other or max(one, other) > _WHOLE:
             raise Differs
-        if not self._same(before, after, footprint, self.never):
+        if not self._same(before, after, footprint, self.is_unsat):
             raise Differs
         return before.behind(one), after.behind(other)
 
@@ -280,7 +280,7 @@ class Pairs:
             self.by_chance = True
         # Of a single rule the normal form tells whether what it changes goes on.
         alone = len(before.numbers) == 1
-        footprint.add(self.setting, ours, state, self._is_false if alone else self.never)
+        footprint.add(self.setting, ours, state, self._is_false if alone else self.is_unsat)
         return True
 
     def _is_false(self, condition: Term) -> bool:
@@ -289,11 +289,11 @@ class Pairs:
     def _run(self, part: Part) -> tuple[dict[str, Term], State]:
         return self.setting.run(part.program, part.chain, part.numbers, self.call_alike)
 
-    def never(self, condition: Term) -> bool:
+    def is_unsat(self, condition: Term) -> bool:
         """Whether no packet makes a condition true."""
-        return self.never_of_shape(condition) or self._has_none(condition)
+        return self.is_unsat_by_shape(condition) or self._has_none(condition)
 
-    def never_of_shape(self, condition: Term) -> bool:
+    def is_unsat_by_shape(self, condition: Term) -> bool:
         """The same whatever the condition's literals are: false may mean that it hangs on them."""
         if condition is self.setting.terms.false:
             return True
@@ -329,7 +329,7 @@ class Footprint:
 
     def add(
         self,
-        setting: Setting,
+        setting: ProofContext,
         outcome: Mapping[str, Term],
         state: State,
         never: Callable[[Term], bool],
@@ -348,16 +348,16 @@ class Footprint:
                 if not ends[where]:
                     self.moves.add(name)
         self.decides |= outcome["undecided"] is not setting.undecided
-        gone = terms.all(setting.reached, terms.no(stays), outcome["undecided"])
+        gone = terms.all(setting.reachable, terms.not_(stays), outcome["undecided"])
         for field in tuple(self.binds):
-            done = terms.equal(outcome.get(field) or setting.fields[field], terms.word(1, 1))
-            if terms.all(gone, terms.no(done)) is not terms.false:
+            done = terms.equal(outcome.get(field) or setting.fields[field], terms.const(1, 1))
+            if terms.all(gone, terms.not_(done)) is not terms.false:
                 self.binds.remove(field)
         self.sets.update(_changed_sets(event for _, event in state.events))
 
-    def called(self, symbol: str, returns: Term | None) -> Called:
+    def called(self, symbol: str, returns: Term | None) -> ChainSummary:
         """The chain, as it is called."""
-        return Called(
+        return ChainSummary(
             symbol,
             tuple(sorted(self.reads - {"undecided", "reached", "log"})),
             tuple(sorted(self.writes)),
@@ -373,11 +373,11 @@ def _changes_where(terms: Terms, term: Term, before: Term) -> Term:
     """Where a field may change."""
     where = terms.false
     while term is not before:
-        if term.kind != "choose":
+        if term.kind != "ite":
             return terms.true
         condition, then, otherwise = term.terms
         if then is before:
-            condition, then, otherwise = terms.no(condition), otherwise, then
+            condition, then, otherwise = terms.not_(condition), otherwise, then
         where, term = terms.any(where, condition), otherwise
     return where
 

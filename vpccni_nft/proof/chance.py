@@ -11,13 +11,13 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from ..semantics.terms import asks, postorder
+from .terms import asks, postorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..semantics.terms import Term, Terms
-    from .chains import Pairs
+    from .chains import ChainComparison
+    from .terms import Term, Terms
 
 #: How much the likelihood of an outcome may differ.
 TOLERANCE = 1e-9
@@ -35,7 +35,7 @@ class _TooMany(Exception):  # noqa: N818 - found on the way, and caught
     """More outcomes than are worth the time."""
 
 
-def are_alike(pairs: Pairs, before: Outcome, after: Outcome) -> bool:
+def are_alike(pairs: ChainComparison, before: Outcome, after: Outcome) -> bool:
     """Whether every outcome is as likely on both sides."""
     if not any(map(draws_in, (*before.values(), *after.values()))):
         return False
@@ -45,14 +45,15 @@ def are_alike(pairs: Pairs, before: Outcome, after: Outcome) -> bool:
         return False
     return len(ours) == len(theirs) and all(
         any(
-            abs(chance - likewise) <= TOLERANCE and pairs.never(pairs.setting.compare(one, other))
+            abs(chance - likewise) <= TOLERANCE
+            and pairs.is_unsat(pairs.setting.compare(one, other))
             for other, likewise in theirs
         )
         for one, chance in ours
     )
 
 
-def _distribution(pairs: Pairs, outcome: Outcome) -> list[tuple[Outcome, float]]:
+def _distribution(pairs: ChainComparison, outcome: Outcome) -> list[tuple[Outcome, float]]:
     """All outcomes without draws, each with its likelihood."""
     found: dict[tuple[Term, ...], float] = {}
     names = tuple(outcome)
@@ -73,7 +74,7 @@ def _outcomes(
     size = _size(draw)
     bounds = sorted({0, size, *(cut for value in values for cut in _cuts(value, draw, size))})
     for first, last in pairwise(bounds):
-        known = {draw: terms.word(first, draw.width)}
+        known = {draw: terms.const(first, draw.width)}
         chosen = tuple(terms.substitute(value, known) for value in values)
         yield from _outcomes(terms, chosen, chance * (last - first) / size)
 

@@ -10,24 +10,24 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..equivalence.packet_text import default_world, parse_packet
-from ..equivalence.sample import Packet, run
-from ..equivalence.simplify import Plain, simplify
-from ..equivalence.trace import parts, trace
-from ..equivalence.world import Answers
-from ..semantics.terms import postorder
+from ..simulate.packet_text import default_world, parse_packet
+from ..simulate.sample import Packet, run
+from ..simulate.simplify import Plain, simplify
+from ..simulate.trace import parts, trace
+from ..simulate.world import Answers
 from .chance import is_choice
+from .terms import postorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ..core.values import Family
-    from ..equivalence.trace import Trace
-    from ..semantics.concrete import Question
-    from ..semantics.symbolic import Model
-    from ..semantics.terms import Term
+    from ..model.concrete import Question
+    from ..simulate.trace import Trace
     from .hooks import Comparison
     from .side import Side
+    from .symbolic import Model
+    from .terms import Term
 
 
 @attrs.frozen

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..semantics.hook import NAT_PRIORITIES, run_hook
-from ..semantics.packet import CONNTRACK_PRIORITY
+from ..model.hook import NAT_PRIORITIES, run_hook
+from ..model.packet import CONNTRACK_PRIORITY
 from .chains import Part
 from .chance import choose_otherwise
-from .generic import packets_at
+from .context import packets_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ..semantics.hook import BaseChain
-    from ..semantics.symbolic import Model, Solver
-    from ..semantics.terms import Term
-    from .chains import Pairs
-    from .generic import Setting
+    from ..model.hook import BaseChain
+    from .chains import ChainComparison
+    from .context import ProofContext
+    from .symbolic import Model, Solver
+    from .terms import Term
 
 #: Fields that only the model has, which say what bindings say.
 _OWN_FIELDS = {"snat_done", "dnat_done", "ct_template"}
@@ -29,11 +29,11 @@ _OWN_FIELDS = {"snat_done", "dnat_done", "ct_template"}
 class Hook:
     """The base chains of two sides at one hook."""
 
-    setting: Setting
+    setting: ProofContext
     solver: Solver
     before: Sequence[BaseChain]
     after: Sequence[BaseChain]
-    pairs: Pairs
+    pairs: ChainComparison
 
     def is_alike(self) -> bool:
         """Whether the base chains mean the same one by one."""
@@ -107,7 +107,7 @@ class Comparison:
         known = frozenset(map(id, rules)) & self.fits.keys()
         self.left_out.append(known)
         fits = (self.fits[rule] for rule in known)
-        self.differing = terms.all(self.differing, terms.no(terms.all(*fits)))
+        self.differing = terms.all(self.differing, terms.not_(terms.all(*fits)))
 
 
 def at_hook(chains: Sequence[BaseChain], hook: str) -> list[BaseChain]:

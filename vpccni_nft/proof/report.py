@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..core.render import printable
-from ..equivalence.packet_text import KEY_OF, field_text
-from ..equivalence.report import value_text
-from ..equivalence.world import answer_sentence
+from ..simulate.packet_text import KEY_OF, field_text
+from ..simulate.report import value_text
+from ..simulate.world import answer_sentence
 
 if TYPE_CHECKING:
     from .counterexample import Counterexample

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..semantics.terms import postorder
+from .terms import postorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..semantics.terms import Term, Terms
+    from .terms import Term, Terms
 
 
 #: Of more constants the shape is not worth the trouble: no other condition has it.
@@ -52,11 +52,11 @@ class Shape:
         for (bits, one), (width, other) in combinations(self._constants, 2):
             if bits == width:
                 alike = (self._constants[bits, one], self._constants[width, other])
-                yield terms.no(terms.raw("equal", alike, 0))
+                yield terms.not_(terms.raw("equal", alike, 0))
 
     def _again(self, term: Term, parts: list[Term]) -> Term:
         match term.kind, term.parts:
-            case "word", (value,):
+            case "const", (value,):
                 return self._constant(term.width, value)
             case "bits", (word, mask, value) if mask == (1 << word.width) - 1:
                 alike = (parts[0], self._constant(word.width, value))

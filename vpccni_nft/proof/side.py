@@ -9,22 +9,22 @@ import attrs
 from .. import iptables, nft
 from ..core.diagnostics import Kind, Refused
 from ..core.values import Family
-from ..equivalence.constants import values_in
-from ..equivalence.sample import chains_of
 from ..extensions import extension_of
 from ..extensions.targets.ct import Ct
 from ..lowering import Options, lower
 from ..nft import expressions as x
 from ..nft import statements as s
-from ..parser import parse_sources
-from ..parser.forms import is_nft
+from ..simulate.constants import values_in
+from ..simulate.sample import chains_of
+from ..text.language import is_nft
+from ..text.sources import parse_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ..core.diagnostics import Diagnostic
     from ..core.span import Source
-    from ..semantics.hook import BaseChain
+    from ..model.hook import BaseChain
 
 Ruleset = iptables.Ruleset | nft.Ruleset
 

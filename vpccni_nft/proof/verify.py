@@ -16,23 +16,23 @@ from ..core.diagnostics import (
     OTHER_DRAWS,
     Diagnostic,
 )
-from ..semantics.packet import HOOKS, NoMeaning
-from ..semantics.symbolic import Solver, Undecided
-from ..semantics.terms import Terms
+from ..model.packet import HOOKS, NoMeaning
 from .answers import Different, Equivalent, Unknown
-from .chains import Names, Pairs
+from .chains import ChainComparison, Names
 from .chance import TOLERANCE
+from .context import HookName, ProofContext
 from .counterexample import counterexample
-from .generic import HookName, Setting
 from .hooks import Hook, at_hook
+from .symbolic import Solver, Undecided
+from .terms import Terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from ..core.values import Family
-    from ..semantics.hook import BaseChain
+    from ..model.hook import BaseChain
     from .answers import Answer
-    from .chains import Called
+    from .chains import ChainSummary
     from .counterexample import Counterexample
     from .side import Side
 
@@ -98,15 +98,15 @@ class _Proof:
         quick = Solver(min(self.settings.seconds, _MOST_SECONDS))
         terms = Terms()
         names = [Names(dict.fromkeys(chain.program for chain in side)) for side in chains]
-        anywhere: dict[tuple[str, str], Called | None] = {}
+        anywhere: dict[tuple[str, str], ChainSummary | None] = {}
         for name in HOOKS:
             before, after = (at_hook(side, name) for side in chains)
             if before or after:
                 self.hooks.append((family, name))
                 self.progress(f"{family.title} {name}")
                 hook = HookName.of(name)
-                setting = Setting(terms, family, hook, fragments, self.settings.counters)
-                pairs = Pairs(setting, quick, names[0], names[1], anywhere)
+                setting = ProofContext(terms, family, hook, fragments, self.settings.counters)
+                pairs = ChainComparison(setting, quick, names[0], names[1], anywhere)
                 self._of_hook(Hook(setting, solver, before, after, pairs))
                 if len(self.found) >= self.settings.most:
                     return

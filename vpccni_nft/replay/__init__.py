@@ -14,16 +14,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .arena import Settings
     from .comparison import Result, compare
     from .side import Backend, ReplayError
+    from .testbed import Settings
 
 __all__ = ["Backend", "ReplayError", "Result", "Settings", "compare"]
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from . import arena, comparison, side
+        from . import comparison, side
+        from . import testbed as arena
 
         places = (comparison, arena, side)
         return next(getattr(place, name) for place in places if hasattr(place, name))

@@ -9,22 +9,22 @@ import attrs
 
 from ..core.span import Source
 from ..core.values import Family
-from ..iptables.saver import rule_line
-from .arena import Arena, Settings
+from ..text.iptables_save import rule_line
 from .contents import Contents
 from .difference import Difference, explain
-from .duel import Tally
+from .differential import Tally
 from .interrupts import held, masked
 from .machine import lacking
 from .node import Node
 from .one_packet import conversation_of, node_for, not_brought_about
 from .side import ReplayError
+from .testbed import Settings, Testbed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from ..equivalence.packet_text import PacketText
     from ..iptables.ast import Rule
+    from ..simulate.packet_text import PacketText
     from .conversation import Conversation
 
 #: Packets where nothing is said of them, and mismatches after which a replay ends.
@@ -110,7 +110,7 @@ def compare(  # noqa: PLR0913 - each is an option of the command
         settings = attrs.evolve(settings, begin=True)
         node = Node.of([side.rules for side in sides if side.rules.tables])
         node = node_for(packet.packet, node)
-    with held() as mask, Arena(one, other, settings, node) as arena, masked(mask):
+    with held() as mask, Testbed(one, other, settings, node) as arena, masked(mask):
         return _Replay(arena, packets, packet, most, progress).run()
 
 
@@ -118,7 +118,7 @@ def compare(  # noqa: PLR0913 - each is an option of the command
 class _Replay:
     """The conversations, once the nodes are there."""
 
-    arena: Arena
+    arena: Testbed
     packets: int
     packet: PacketText | None
     most: int

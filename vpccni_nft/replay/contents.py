@@ -10,9 +10,9 @@ import attrs
 from .. import iptables, nft
 from ..core.diagnostics import Refused
 from ..core.values import Family
-from ..equivalence.constants import values_in
-from ..extensions.set_names import Members
-from ..parser import parse_sources
+from ..extensions.shared.set_names import Members
+from ..simulate.constants import values_in
+from ..text.sources import parse_sources
 from .side import Text
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import attrs
 
 from ..core.values import Address, Family
 from ..iptables.protocols import ICMP, ICMPV6, TCP, protocol_name
-from ..semantics.packet import TCP_FLAGS
+from ..model.packet import TCP_FLAGS
 from .wire import WITH_PORTS, Headers
 
 

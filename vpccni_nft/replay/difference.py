@@ -13,12 +13,12 @@ from .counters import Fitted, fitted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .arena import Arena
     from .contents import Contents
     from .conversation import Conversation, Event, Seen
-    from .duel import Mismatch, Outcomes
+    from .differential import Mismatch, Outcomes
     from .netlink import Connection
     from .side import Side
+    from .testbed import Testbed
 
 #: Where each side has one outcome, holding the conversation once shows its rules.
 _ONCE, _OFTEN = 1, 25
@@ -59,7 +59,7 @@ class Difference:
     times: int
 
 
-def explain(mismatch: Mismatch, arena: Arena) -> Difference:
+def explain(mismatch: Mismatch, arena: Testbed) -> Difference:
     """Find the move where the sides part, and the rules that the conversation fits until then.
 
     The conversation is held again for that, on both sides.

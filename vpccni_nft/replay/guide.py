@@ -1,6 +1,6 @@
 """Conversations that hit a ruleset's rules on a node.
 
-The aims of ``equivalence.aim`` say what a packet at a hook must be like to fit a rule. Here such a
+The aims of ``simulate.aim`` say what a packet at a hook must be like to fit a rule. Here such a
 packet becomes a conversation that brings one there: a device to come in by, an address that is
 routed the right way, and packets before it that give its connection its state.
 """
@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..core.values import Family
-from ..equivalence.constants import values_in
-from ..equivalence.constants_nft import add_constants
-from ..equivalence.pool import Pool
-from ..equivalence.world import interface_name
 from ..extensions.matches.owner import Owner
 from ..iptables.ast import Ruleset
 from ..iptables.protocols import ICMP, ICMPV6, TCP
-from ..semantics.packet import ADDRESS_TYPES, STATE_BITS, TCP_FLAGS
+from ..model.packet import ADDRESS_TYPES, STATE_BITS, TCP_FLAGS
+from ..simulate.constants import values_in
+from ..simulate.constants_nft import add_constants
+from ..simulate.pool import Pool
+from ..simulate.world import interface_name
 from .agent import LOCAL
 from .conversation import Conversation, Move, Way
 from .wire import ACK, ECHO, FIN, PSH, RST, SYN, WITH_PORTS
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from .. import nft
-    from ..equivalence.sample import Packet
+    from ..simulate.sample import Packet
     from .node import Node
 
 _LOCAL = ADDRESS_TYPES["local"]

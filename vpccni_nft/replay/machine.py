@@ -11,8 +11,8 @@ from ..core.values import Family
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from .arena import Settings
     from .contents import Contents
+    from .testbed import Settings
 
 _PREFIX = {Family.IP: "iptables", Family.IP6: "ip6tables"}
 

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..core.values import Address, AddressRange, Family, Network
-from ..equivalence.constants import constants_of, values_in
-from ..equivalence.world import interface_name
 from ..extensions.targets.connmark import Connmark
 from ..extensions.targets.dnat import Dnat
 from ..extensions.targets.nflog import Nflog
 from ..extensions.targets.snat import Snat
 from ..iptables.ast import Interface
 from ..iptables.protocols import UDP
-from ..semantics.packet import ADDRESS_TYPES, NAME_BYTES
+from ..model.packet import ADDRESS_TYPES, NAME_BYTES
+from ..simulate.constants import constants_of, values_in
+from ..simulate.world import interface_name
 from .agent import device_address
 from .conversation import Conversation, Move
 

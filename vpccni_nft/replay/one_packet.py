@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..core.values import Family
-from ..equivalence.packet_text import KEYS, field_text
-from ..equivalence.world import interface_name
 from ..iptables.protocols import ICMP, ICMPV6, TCP, UDP
-from ..semantics.packet import ADDRESS_TYPES, STATE_BITS, STATUS_BITS
+from ..model.packet import ADDRESS_TYPES, STATE_BITS, STATUS_BITS
+from ..simulate.packet_text import KEYS, field_text
+from ..simulate.world import interface_name
 from . import wire
 from .agent import LOCAL
 from .conversation import Conversation, Move, Way
@@ -28,8 +28,8 @@ from .wire import ACK, ECHO, SYN, WITH_PORTS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..equivalence.packet_text import PacketText
-    from ..equivalence.sample import Packet
+    from ..simulate.packet_text import PacketText
+    from ..simulate.sample import Packet
     from .conversation import Event, Seen
     from .node import Node
 

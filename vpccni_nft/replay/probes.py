@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..semantics.packet import CONNTRACK_PRIORITY, HOOKS
+from ..model.packet import CONNTRACK_PRIORITY, HOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ import attrs
 
 from ..core.values import Family
 from ..iptables.protocols import ICMP, ICMPV6, SCTP, TCP, UDP
-from ..semantics.packet import TCP_FLAGS
+from ..model.packet import TCP_FLAGS
 
 #: IPv6 headers that may stand before the transport header.
 _HOP_BY_HOP, _ROUTING, _FRAGMENT, _OPTIONS = 0, 43, 44, 60

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..core.ipsets import IpSets
 from ..core.values import Family
 from ..extensions import extension_of
 from ..extensions.targets.set import SetTarget
+from ..ipset.ast import IpSets
 from ..iptables import ast
-from .effects import Effect, View
-from .hook import BaseChain, call
-from .packet import Event, NoMeaning, State, interface_word, prefix_mask
+from ..model.effects import Effect, View
+from ..model.hook import BaseChain, call
+from ..model.packet import Event, NoMeaning, State, interface_word, prefix_mask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from ..core.values import Negatable, Network
-    from .algebra import Bool
+    from ..model.algebra import Bool
 
 #: The tables' built-in chains: hook and priority (linux/netfilter_ipv4.h, nf_ip_hook_priorities).
 #: Written out here once more, so that the translation's own table is held against it.
@@ -107,8 +107,8 @@ class IptablesProgram:
             state.watch(rule, live, fits)
         if algebra.impossible(fits):
             return live, algebra.false
-        state.happen(fits, Event("count"))
-        gone = algebra.all(live, algebra.no(fits))
+        state.emit(fits, Event("count"))
+        gone = algebra.all(live, algebra.not_(fits))
         match rule.target:
             case None:
                 return live, algebra.false
@@ -121,9 +121,9 @@ class IptablesProgram:
         effect = extension_of(rule.target).meaning(rule.target, View(state, chain, self.sets))
         _apply(effect, state, fits)
         for when, _ in effect.verdicts:
-            live = algebra.all(live, algebra.no(algebra.all(fits, when)))
+            live = algebra.all(live, algebra.not_(algebra.all(fits, when)))
         if effect.verdict or effect.binding or effect.returns:
-            live = algebra.all(live, algebra.no(fits))
+            live = algebra.all(live, algebra.not_(fits))
         return live, fits if effect.returns else algebra.false
 
     def _fits(self, chain: str, number: int, rule: ast.Rule, state: State, live: Bool) -> Bool:
@@ -138,7 +138,7 @@ class IptablesProgram:
             view = View(state, self.places[chain, number, index], self.sets)
             test = extension_of(match).meaning(match, view)
             for when, event in test.events:
-                state.happen(algebra.all(fits, when), event)
+                state.emit(algebra.all(fits, when), event)
             for when, field, value in test.assignments:
                 state.assign(algebra.all(fits, when), field, value)
             fits = algebra.all(fits, test.holds)
@@ -147,19 +147,19 @@ class IptablesProgram:
 
 def _apply(effect: Effect, state: State, fits: Bool) -> None:
     for event in effect.events:
-        state.happen(fits, event)
+        state.emit(fits, event)
     for when, event in effect.events_where:
-        state.happen(state.algebra.all(fits, when), event)
+        state.emit(state.algebra.all(fits, when), event)
     for when, field, value in effect.assignments:
         state.assign(state.algebra.all(fits, when), field, value)
     if effect.binding:
         state.bind(fits, effect.binding)
     undecided = fits
     for when, verdict in effect.verdicts:
-        state.decide(state.algebra.all(undecided, when), verdict)
-        undecided = state.algebra.all(undecided, state.algebra.no(when))
+        state.set_verdict(state.algebra.all(undecided, when), verdict)
+        undecided = state.algebra.all(undecided, state.algebra.not_(when))
     if effect.verdict and effect.verdict.kind != "accept":
-        state.decide(undecided, effect.verdict)
+        state.set_verdict(undecided, effect.verdict)
 
 
 def _base(rule: ast.Rule, state: State) -> Iterator[Bool]:
@@ -176,19 +176,19 @@ def _base(rule: ast.Rule, state: State) -> Iterator[Bool]:
         same = state.is_("protocol", rule.protocol.value)
         if state.family is Family.IP6 and rule.protocol.value in NO_PROTOCOLS:
             same = state.algebra.false
-        yield state.algebra.no(same) if rule.protocol.negated else same
+        yield state.algebra.not_(same) if rule.protocol.negated else same
     if rule.fragment:
         whole = state.is_("fragment", 0)
-        yield whole if rule.fragment.negated else state.algebra.no(whole)
+        yield whole if rule.fragment.negated else state.algebra.not_(whole)
 
 
 def _network(state: State, field: str, test: Negatable[Network]) -> Bool:
     inside = state.is_(field, test.value.address, test.value.mask)
-    return state.algebra.no(inside) if test.negated else inside
+    return state.algebra.not_(inside) if test.negated else inside
 
 
 def _interface(state: State, field: str, test: Negatable[ast.Interface]) -> Bool:
     name = test.value.name
     mask = prefix_mask(name) if test.value.wildcard else None
     same = state.is_(field, interface_word(name), mask)
-    return state.algebra.no(same) if test.negated else same
+    return state.algebra.not_(same) if test.negated else same

@@ -11,14 +11,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..nft import ast, names
-from ..nft import expressions as x
-from ..nft import statements as s
-from .effects import View
-from .hook import BaseChain, call
-from .nft_host import set_label
-from .nft_values import compare, evaluate, evaluate_for, evaluate_key, pairs
-from .packet import (
+from ..model.effects import View
+from ..model.hook import BaseChain, call
+from ..model.packet import (
     DROP,
     STATE_BITS,
     TCP_FLAGS,
@@ -29,11 +24,16 @@ from .packet import (
     Verdict,
     width,
 )
+from ..nft import ast, names
+from ..nft import expressions as x
+from ..nft import statements as s
+from .nft_host import set_label
+from .nft_values import compare, evaluate, evaluate_for, evaluate_key, pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from .algebra import Bool
+    from ..model.algebra import Bool
 
 #: Helper chains are part of the chain whose rule jumps to them, when places are named.
 _HELPER = re.compile(r"\.(.+)")
@@ -52,7 +52,7 @@ def base_chains(table: ast.Table) -> Iterator[BaseChain]:
     places: dict[Step, str] = {}
     for chain in table.chains:
         if not chain.name.startswith("."):
-            home = names.unspell(chain.name)
+            home = names.demangle(chain.name)
             _name_places(chain, chains, sets, home, itertools.count(), places)
     program = NftProgram(table.name, chains, sets, places)
     for chain in table.chains:
@@ -77,33 +77,11 @@ def _name_places(
         for index, step in enumerate(rule.statements):
             if (chain.name, number, index) in places:
                 continue  # a helper that two rules lead to is one place
-            if answers_anew(step):
+            if s.is_stateful(step):
                 places[chain.name, number, index] = f"{home} draw {next(seen)}"
             for target in s.targets(step, sets):
                 if _HELPER.fullmatch(target):
                     _name_places(chains[target], chains, sets, home, seen, places)
-
-
-def answers_anew(step: s.Statement) -> bool:
-    """Whether its place matters: it draws, or answers by what it has seen itself."""
-    if isinstance(step, s.Match):
-        return _draws(step.left)
-    if isinstance(step, s.VerdictMap):
-        return _draws(step.key)
-    return _keeps_state(step)
-
-
-def _draws(expression: x.Expression) -> bool:
-    """Whether the value is drawn or counted anew each time."""
-    inner = expression.left if isinstance(expression, x.Binary) else expression
-    return isinstance(inner, x.Numgen) or inner == x.Meta("random")
-
-
-def _keeps_state(step: s.Statement) -> bool:
-    """Whether it answers by what it has seen before, in this place alone."""
-    if isinstance(step, s.UpdateSet):
-        return isinstance(step.limit, s.CtCount)
-    return isinstance(step, s.Limit | s.CtCount | s.Quota)
 
 
 @attrs.frozen(eq=False)
@@ -118,7 +96,7 @@ class NftProgram:
     @property
     def names(self) -> Mapping[str, str]:
         """Its chains by name, and what a dump of iptables calls them."""
-        return {name: names.unspell(name) for name in self.chains}
+        return {name: names.demangle(name) for name in self.chains}
 
     def rules(self, chain: str) -> tuple[ast.Rule, ...]:
         """The rules of a chain."""
@@ -141,7 +119,7 @@ class NftProgram:
     ) -> tuple[Bool, Bool]:
         """Where the chain goes on, and where it comes back, after a verdict."""
         algebra = state.algebra
-        gone = algebra.all(live, algebra.no(when))
+        gone = algebra.all(live, algebra.not_(when))
         match verdict:
             case s.Continue():
                 return live, back
@@ -187,7 +165,7 @@ class NftProgram:
         ]
         if self._counts(step.map):
             for when, _ in verdicts:
-                view.state.happen(when, Event("count"))
+                view.state.emit(when, Event("count"))
         return verdicts
 
     def _counts(self, elements: x.Expression) -> bool:
@@ -199,15 +177,15 @@ class NftProgram:
             case s.Accept():
                 pass  # ends this base chain alone
             case s.Drop():
-                state.decide(when, DROP)
+                state.set_verdict(when, DROP)
             case s.Reject(protocol, reason):
-                state.decide(when, Verdict("reject", f"{protocol} {reason}"))
+                state.set_verdict(when, Verdict("reject", f"{protocol} {reason}"))
             case s.Synproxy():
-                state.decide(when, Verdict("synproxy", _handshake(verdict)))
+                state.set_verdict(when, Verdict("synproxy", _handshake(verdict)))
             case s.Queue(first, last, flags):
-                state.happen(when, Event("queue", (first, last, tuple(sorted(flags)))))
+                state.emit(when, Event("queue", (first, last, tuple(sorted(flags)))))
                 drops = View(state, "").says(f"queue {first}-{last} drops")
-                state.decide(state.algebra.all(when, drops), DROP)
+                state.set_verdict(state.algebra.all(when, drops), DROP)
             case s.Nat():
                 for here, binding in self._bindings(verdict, View(state, "")):
                     state.bind(state.algebra.all(when, here), binding)
@@ -232,16 +210,16 @@ class NftProgram:
             case s.Match():
                 holds = compare(step, view, self.sets)
                 if step.operator == "==" and self._counts(step.right):
-                    state.happen(state.algebra.all(when, holds), Event("count"))
+                    state.emit(state.algebra.all(when, holds), Event("count"))
                 return holds
             case s.Counter():
-                state.happen(when, Event("count"))
+                state.emit(when, Event("count"))
             case s.NamedCounter(name):
-                state.happen(when, Event("count", (names.unspell(name),)))
+                state.emit(when, Event("count", (names.demangle(name),)))
             case s.Log():
-                state.happen(when, _logged(step))
+                state.emit(when, _logged(step))
             case s.Dup(x.Host(address), device):
-                state.happen(when, Event("dup", (address.value, device)))
+                state.emit(when, Event("dup", (address.value, device)))
             case s.Tproxy():
                 return _tproxy(step, view, when)
             case s.Notrack():
@@ -249,9 +227,9 @@ class NftProgram:
             case s.UpdateSet():
                 return _update(step, view, when)
             case s.Limit() | s.Quota():
-                state.happen(when, Event("spend", (_bound(step),)))
+                state.emit(when, Event("spend", (_bound(step),)))
                 within = view.ask_here(f"within {_bound(step)}", 1)
-                return state.algebra.equal(within, state.algebra.word(not step.over, 1))
+                return state.algebra.equal(within, state.algebra.const(not step.over, 1))
             case s.Set(key, expression):
                 return _set(key, expression, view, when)
             case _:
@@ -268,21 +246,21 @@ def _update(step: s.UpdateSet, view: View, when: Bool) -> Bool:
     values = evaluate_key(step.key, view)
     there = algebra.all(*(value.there for value in values))
     when = algebra.all(when, there)
-    words, name = tuple(value.word for value in values), names.unspell(step.set)
+    words, name = tuple(value.word for value in values), names.demangle(step.set)
     match step.limit:
         case None:
             lasting = () if step.timeout is None else (step.timeout,)
-            view.state.happen(when, Event(step.operation, (name, *lasting), words))
+            view.state.emit(when, Event(step.operation, (name, *lasting), words))
             return there
         case s.CtCount(limit, over):
-            view.state.happen(when, Event("spend", ("connections",), words))
-            few = algebra.at_most(view.ask_here("connections", 32), algebra.word(limit, 32))
-            return algebra.all(there, algebra.no(few) if over else few)
+            view.state.emit(when, Event("spend", ("connections",), words))
+            few = algebra.ule(view.ask_here("connections", 32), algebra.const(limit, 32))
+            return algebra.all(there, algebra.not_(few) if over else few)
         case s.Limit():
             details = (name, step.timeout, _bound(step.limit))
-            view.state.happen(when, Event("spend", details, words))
+            view.state.emit(when, Event("spend", details, words))
             within = view.says(f"within {_bound(step.limit)} of {name}", *words)
-            return algebra.all(there, algebra.no(within) if step.limit.over else within)
+            return algebra.all(there, algebra.not_(within) if step.limit.over else within)
 
 
 def _bound(limit: s.Limit | s.Quota) -> str:
@@ -313,7 +291,7 @@ def _tproxy(step: s.Tproxy, view: View, when: Bool) -> Bool:
         algebra.any(state.is_("protocol", 6), state.is_("protocol", 17)),
         view.says(f"transparent socket for {address} {port}", *connection),
     )
-    state.happen(algebra.all(when, found), Event("tproxy", (address, port)))
+    state.emit(algebra.all(when, found), Event("tproxy", (address, port)))
     return found
 
 
@@ -339,9 +317,9 @@ def _set_header(
     new = evaluate_for(key, expression, view, old.width)
     match key:
         case x.Payload("ip" | "ip6", "dscp"):
-            field, word = "tos", algebra.joined(new.word, algebra.part(tos, 0, 2), 2)
+            field, word = "tos", algebra.concat(new.word, algebra.extract(tos, 0, 2), 2)
         case x.Payload("ip" | "ip6", "ecn"):
-            field, word = "tos", algebra.joined(algebra.part(tos, 2, 6), new.word, 2)
+            field, word = "tos", algebra.concat(algebra.extract(tos, 2, 6), new.word, 2)
         case x.Payload("ip", "ttl") | x.Payload("ip6", "hoplimit"):
             field, word = "ttl", new.word
         case x.Payload("tcp", "flags"):
@@ -349,8 +327,8 @@ def _set_header(
             # Nothing is written to a further fragment, though something is read of it.
             old = attrs.evolve(old, there=algebra.all(old.there, state.is_("fragment", 0)))
         case x.TcpOption("maxseg", "size"):
-            smaller = algebra.at_most(new.word, old.word)
-            field, word = "mss", algebra.choose(smaller, new.word, old.word)
+            smaller = algebra.ule(new.word, old.word)
+            field, word = "mss", algebra.ite(smaller, new.word, old.word)
         case _:
             raise NoMeaning(f"no meaning for a change of {key!r}")
     there = algebra.all(old.there, new.there)
@@ -379,13 +357,13 @@ def _set(key: x.Expression, expression: x.Expression, view: View, when: Bool) ->
         case x.Meta("nftrace"):
             if expression != x.Number(1):
                 raise NoMeaning(f"no meaning for {expression!r}")
-            state.happen(when, Event("trace"))
+            state.emit(when, Event("trace"))
         case x.Meta("mark"):
             state.assign(when, "mark", value.word)
         case x.Ct("mark"):
             state.assign(algebra.all(when, state.has_entry), "ct_mark", value.word)
         case x.Ct("zone", direction):
-            fresh = algebra.all(when, algebra.no(state.has_entry), state.is_("ct_template", 0))
+            fresh = algebra.all(when, algebra.not_(state.has_entry), state.is_("ct_template", 0))
             state.assign(fresh, "ct_zone", value.word)
             number = state.word("ct_zone_direction", ZONE_DIRECTIONS[direction])
             state.assign(fresh, "ct_zone_direction", number)
@@ -399,7 +377,7 @@ def _set(key: x.Expression, expression: x.Expression, view: View, when: Bool) ->
 def _notrack(state: State, when: Bool) -> None:
     """Only where nothing is known of the packet yet (nft_notrack_eval)."""
     algebra = state.algebra
-    fresh = algebra.all(when, algebra.no(state.has_entry))
+    fresh = algebra.all(when, algebra.not_(state.has_entry))
     state.assign(fresh, "ct_state", state.word("ct_state", STATE_BITS["untracked"]))
 
 

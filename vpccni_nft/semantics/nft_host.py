@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..model.packet import NAME_BYTES, TCP_FLAGS, Event, NoMeaning, width
 from ..nft import expressions as x
 from .nft_value import Value
-from .packet import NAME_BYTES, TCP_FLAGS, Event, NoMeaning, width
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .algebra import Bool, Word
-    from .effects import View
+    from ..model.algebra import Bool, Word
+    from ..model.effects import View
 
 #: Bits of a name of a helper or a system.
 NAME_BITS = 8 * NAME_BYTES
@@ -55,7 +55,7 @@ def host_value(
             return Value(segment, 16, view.state.algebra.true)
         case x.Ipsec(direction, key, number):
             algebra, count = view.state.algebra, _transformations(direction, view)
-            there = algebra.no(algebra.at_most(count, algebra.word(number, DEPTH_BITS)))
+            there = algebra.not_(algebra.ule(count, algebra.const(number, DEPTH_BITS)))
             found = view.ask(f"{key} of transformation {number} {direction}", width=32)
             return Value(found, 32, there)
         case x.Osf(ttl):
@@ -72,7 +72,7 @@ def ethernet_value(field: str, view: View) -> Value:
     if field != "saddr":
         raise NoMeaning(f"no meaning for ether {field}")
     algebra, state = view.state.algebra, view.state
-    there = algebra.all(algebra.no(state.is_("iif", 0)), view.says("came by Ethernet"))
+    there = algebra.all(algebra.not_(state.is_("iif", 0)), view.says("came by Ethernet"))
     return _field("mac_source", view, there)
 
 
@@ -81,11 +81,11 @@ def connection_value(key: str, direction: str, view: View) -> Value:
     state, algebra = view.state, view.state.algebra
     if key in COUNTS:
         # Connections that began before somebody asked for counts have none, and nft reads zero.
-        counts = algebra.no(
-            algebra.equal(view.ask("packets of both ways", width=64), algebra.word(0, 64))
+        counts = algebra.not_(
+            algebra.equal(view.ask("packets of both ways", width=64), algebra.const(0, 64))
         )
         found = view.ask(f"{key} of {direction or 'both ways'}", width=64)
-        return Value(algebra.choose(counts, found, algebra.word(0, 64)), 64, state.has_entry)
+        return Value(algebra.ite(counts, found, algebra.const(0, 64)), 64, state.has_entry)
     if key == "helper":
         has_helper = algebra.all(state.has_entry, view.says("a helper foresaw the connection"))
         return Value(view.ask("helper of the master", width=NAME_BITS), NAME_BITS, has_helper)
@@ -107,7 +107,7 @@ def _meta(key: str, view: View) -> Value:
             return _field("cgroup", view, _has_own_socket(view))
         case "iifgroup" | "oifgroup":
             interface = key.removesuffix("group")
-            return _field(f"{interface}_group", view, algebra.no(state.is_(interface, 0)))
+            return _field(f"{interface}_group", view, algebra.not_(state.is_(interface, 0)))
         case "ipsec":
             return _transformed("in", view)
         case _ if key in CLOCKS:
@@ -147,29 +147,29 @@ def _transformations(direction: str, view: View) -> Word:
 
 def _transformed(direction: str, view: View) -> Value:
     algebra = view.state.algebra
-    none = algebra.equal(_transformations(direction, view), algebra.word(0, DEPTH_BITS))
-    word = algebra.choose(none, algebra.word(0, 1), algebra.word(1, 1))
+    none = algebra.equal(_transformations(direction, view), algebra.const(0, DEPTH_BITS))
+    word = algebra.ite(none, algebra.const(0, 1), algebra.const(1, 1))
     return Value(word, 1, algebra.true)
 
 
 def _is_syn(view: View) -> Bool:
     """Whether the bytes where TCP's flags stand have SYN (nft_osf_eval)."""
     algebra, state = view.state.algebra, view.state
-    flags = algebra.choose(
+    flags = algebra.ite(
         state.is_("fragment", 0),
         state.fields["tcp_flags"],
         view.ask("bytes of a fragment for tcp_flags", width=8),
     )
-    syn = algebra.word(TCP_FLAGS["syn"], 8)
-    return algebra.all(state.is_("protocol", 6), algebra.equal(algebra.both(flags, syn), syn))
+    syn = algebra.const(TCP_FLAGS["syn"], 8)
+    return algebra.all(state.is_("protocol", 6), algebra.equal(algebra.bvand(flags, syn), syn))
 
 
 def _hash(key: Value, modulus: int, seed: int, view: View) -> Value:
     """A function of the key; it is below the modulus."""
     algebra = view.state.algebra
     hashed = view.ask(f"jhash mod {modulus} seed {seed}", key.word, width=32)
-    below = algebra.at_most(hashed, algebra.word(modulus - 1, 32))
-    return Value(algebra.choose(below, hashed, algebra.word(0, 32)), 32, key.there)
+    below = algebra.ule(hashed, algebra.const(modulus - 1, 32))
+    return Value(algebra.ite(below, hashed, algebra.const(0, 32)), 32, key.there)
 
 
 #: The name of the set that the labels of the packet's connection are for the world.
@@ -185,8 +185,8 @@ def has_label(literal: x.Expression, view: View) -> Bool:
 def set_label(literal: x.Expression, view: View, when: Bool) -> None:
     """Set a bit of the connection's labels (nf_connlabels_replace); others stay."""
     algebra, number = view.state.algebra, _label(literal, view)
-    changes = algebra.all(when, _keeps_labels(view), algebra.no(has_label(literal, view)))
-    view.state.happen(changes, Event("update", (LABELS,), (number,)))
+    changes = algebra.all(when, _keeps_labels(view), algebra.not_(has_label(literal, view)))
+    view.state.emit(changes, Event("update", (LABELS,), (number,)))
 
 
 def _keeps_labels(view: View) -> Bool:
@@ -196,4 +196,4 @@ def _keeps_labels(view: View) -> Bool:
 def _label(literal: x.Expression, view: View) -> Word:
     if not isinstance(literal, x.Number):
         raise NoMeaning(f"not a label: {literal!r}")
-    return view.state.algebra.word(literal.value, 7)
+    return view.state.algebra.const(literal.value, 7)

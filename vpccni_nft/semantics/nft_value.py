@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 if TYPE_CHECKING:
-    from .algebra import Bool, Word
+    from ..model.algebra import Bool, Word
 
 
 @attrs.frozen

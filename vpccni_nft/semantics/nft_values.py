@@ -5,12 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core.values import Family, mask_of_length
-from ..nft import expressions as x
-from ..nft import names
-from ..nft import statements as s
-from .nft_host import connection_value, ethernet_value, has_label, host_value
-from .nft_value import Value
-from .packet import (
+from ..model.packet import (
     ADDRESS_TYPES,
     PACKET_TYPES,
     STATE_BITS,
@@ -21,14 +16,19 @@ from .packet import (
     prefix_mask,
     width,
 )
+from ..nft import expressions as x
+from ..nft import names
+from ..nft import statements as s
+from .nft_host import connection_value, ethernet_value, has_label, host_value
+from .nft_value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from ..model.algebra import Bool, Word
+    from ..model.effects import View
+    from ..model.packet import State
     from ..nft.ast import Set
-    from .algebra import Bool, Word
-    from .effects import View
-    from .packet import State
 
 
 #: Fields of transport headers: the protocol that has them, and the packet's field.
@@ -110,7 +110,7 @@ def evaluate(expression: x.Expression, view: View) -> Value:
     state = view.state
     match expression:
         case x.Number(value) | x.Hex(value):
-            return Value(state.algebra.word(value, 32), 32, state.algebra.true)
+            return Value(state.algebra.const(value, 32), 32, state.algebra.true)
         case x.Binary("&", x.Meta("random"), x.Number(2147483647)):
             draw = view.ask_here("random", RANDOM_BITS)
             return Value(draw, RANDOM_BITS, state.algebra.true)
@@ -166,9 +166,9 @@ def _payload(payload: x.Payload, view: View) -> Value:
         case ("ip", "ttl") | ("ip6", "hoplimit"):
             return _field(state, "ttl", algebra.true)
         case (("ip" | "ip6"), "dscp"):
-            return Value(algebra.part(state.fields["tos"], 2, 6), 6, algebra.true)
+            return Value(algebra.extract(state.fields["tos"], 2, 6), 6, algebra.true)
         case (("ip" | "ip6"), "ecn"):
-            return Value(algebra.part(state.fields["tos"], 0, 2), 2, algebra.true)
+            return Value(algebra.extract(state.fields["tos"], 0, 2), 2, algebra.true)
     if (payload.protocol, payload.field) in ASKED:
         number, bits = ASKED[payload.protocol, payload.field]
         question = f"{payload.protocol} {payload.field}"
@@ -191,7 +191,7 @@ def _of_fragment(state: State, name: str, found: Word, bits: int) -> Word:
     """What is read of a transport header: the bytes at its place where it is not there."""
     algebra = state.algebra
     bytes_there = algebra.ask(f"bytes of a fragment for {name}", (), bits)
-    return algebra.choose(state.is_("fragment", 0), found, bytes_there)
+    return algebra.ite(state.is_("fragment", 0), found, bytes_there)
 
 
 def _raw_payload(raw: x.RawPayload, view: View) -> Value:
@@ -203,14 +203,14 @@ def _raw_payload(raw: x.RawPayload, view: View) -> Value:
     if raw == x.RawPayload("nh", 0, 16) and state.family is Family.IP6:
         label = view.ask("top of the flow label", width=4)
         return Value(
-            algebra.joined(algebra.joined(algebra.word(6, 4), tos, 8), label, 4), 16, algebra.true
+            algebra.concat(algebra.concat(algebra.const(6, 4), tos, 8), label, 4), 16, algebra.true
         )
     bits = f"bits {BASES[raw.base]} {raw.offset}+{raw.length}"
     found = view.ask(bits, width=raw.length)
     if raw == x.RawPayload("nh", 32, 32) and state.family is Family.IP:
         # Behind the identification and the flags stands the offset of a fragment.
-        offset = algebra.part(state.fields["fragment"], 0, 13)
-        found = algebra.joined(algebra.part(found, 13, 19), offset, 13)
+        offset = algebra.extract(state.fields["fragment"], 0, 13)
+        found = algebra.concat(algebra.extract(found, 13, 19), offset, 13)
     if raw.base == "th":
         found = _of_fragment(state, bits, found, raw.length)
     elif raw.base == "nh" and raw.offset + raw.length <= SMALLEST_HEADER[state.family]:
@@ -233,7 +233,7 @@ def _tcp_option(option: x.TcpOption, view: View) -> Value:
 def _presence(found: Bool, view: View) -> Value:
     """Whether something is there, which is a value in any case."""
     algebra = view.state.algebra
-    return Value(algebra.choose(found, algebra.word(1, 1), algebra.word(0, 1)), 1, algebra.true)
+    return Value(algebra.ite(found, algebra.const(1, 1), algebra.const(0, 1)), 1, algebra.true)
 
 
 def _extension_header(header: x.ExtensionHeader, view: View) -> Value:
@@ -265,15 +265,15 @@ def _numgen(numgen: x.Numgen, view: View) -> Value:
     if numgen.mode == "inc":
         return Value(view.ask_here(f"counter of {numgen.modulus}", 32), 32, algebra.true)
     drawn = view.ask_here(f"number below {numgen.modulus}", 32)
-    below = algebra.at_most(drawn, algebra.word(numgen.modulus - 1, 32))
-    return Value(algebra.choose(below, drawn, algebra.word(0, 32)), 32, algebra.true)
+    below = algebra.ule(drawn, algebra.const(numgen.modulus - 1, 32))
+    return Value(algebra.ite(below, drawn, algebra.const(0, 32)), 32, algebra.true)
 
 
 def _binary(binary: x.Binary, view: View) -> Value:
     algebra = view.state.algebra
     left = evaluate(binary.left, view)
-    right = algebra.word(_constant(binary.right, binary.left), left.width)
-    operation = {"&": algebra.both, "|": algebra.either, "^": algebra.differing}[binary.operator]
+    right = algebra.const(_constant(binary.right, binary.left), left.width)
+    operation = {"&": algebra.bvand, "|": algebra.bvor, "^": algebra.bvxor}[binary.operator]
     return Value(operation(left.word, right), left.width, left.there)
 
 
@@ -297,7 +297,7 @@ def evaluate_for(key: x.Expression, expression: x.Expression, view: View, bits: 
     match expression:
         case x.Number() | x.Hex() | x.Flags() | x.Symbol():
             algebra = view.state.algebra
-            return Value(algebra.word(_constant(expression, key), bits), bits, algebra.true)
+            return Value(algebra.const(_constant(expression, key), bits), bits, algebra.true)
         case _:
             return evaluate(expression, view)
 
@@ -313,29 +313,29 @@ def compare(match: s.Match, view: View, sets: Mapping[str, Set]) -> Bool:
     algebra = view.state.algebra
     if isinstance(match.right, x.AnonymousSet | x.SetReference):
         there, holds = contains(match.left, match.right, view, sets)
-        return algebra.all(there, holds if match.operator == "==" else algebra.no(holds))
+        return algebra.all(there, holds if match.operator == "==" else algebra.not_(holds))
     if match.left == x.Ct("label") and match.operator in {"in", "!"}:
         found = has_label(match.right, view)
-        holds = found if match.operator == "in" else algebra.no(found)
+        holds = found if match.operator == "in" else algebra.not_(found)
         return algebra.all(view.state.has_entry, holds)
     value = evaluate(match.left, view)
     match match.operator:
         case "==":
             holds = _equals(value, match.left, match.right, view)
         case "!=":
-            holds = algebra.no(_equals(value, match.left, match.right, view))
+            holds = algebra.not_(_equals(value, match.left, match.right, view))
         case "in":
-            holds = algebra.no(_has_none(value, match, view))
+            holds = algebra.not_(_has_none(value, match, view))
         case "!":
             holds = _has_none(value, match, view)
         case "<":
-            holds = algebra.no(algebra.at_most(_word(match, value, view), value.word))
+            holds = algebra.not_(algebra.ule(_word(match, value, view), value.word))
         case ">=":
-            holds = algebra.at_most(_word(match, value, view), value.word)
+            holds = algebra.ule(_word(match, value, view), value.word)
         case ">":
-            holds = algebra.no(algebra.at_most(value.word, _word(match, value, view)))
+            holds = algebra.not_(algebra.ule(value.word, _word(match, value, view)))
         case "<=":
-            holds = algebra.at_most(value.word, _word(match, value, view))
+            holds = algebra.ule(value.word, _word(match, value, view))
         case _:
             raise NoMeaning(f"no meaning for {match!r}")
     return algebra.all(value.there, holds)
@@ -356,7 +356,7 @@ def contains(
     there = algebra.all(*(value.there for value in values))
     listed = _elements(elements, sets)
     if isinstance(elements, x.SetReference) and (not listed or _is_open(elements, sets)):
-        member = view.state.member(names.unspell(elements.name), *(one.word for one in values))
+        member = view.state.member(names.demangle(elements.name), *(one.word for one in values))
         return there, member
     return there, algebra.any(*(is_element(values, key, one, view) for one in listed))
 
@@ -376,7 +376,7 @@ def pairs(
     for wanted, value in sorted(listed, key=lambda pair: isinstance(pair[0], x.CatchAll)):
         here = algebra.all(free, is_element(values, key, wanted, view))
         yield here, value
-        free = algebra.all(free, algebra.no(here))
+        free = algebra.all(free, algebra.not_(here))
 
 
 def _elements(
@@ -418,13 +418,13 @@ def is_element(
 
 
 def _word(match: s.Match, value: Value, view: View) -> Word:
-    return view.state.algebra.word(_constant(match.right, match.left), value.width)
+    return view.state.algebra.const(_constant(match.right, match.left), value.width)
 
 
 def _has_none(value: Value, match: s.Match, view: View) -> Bool:
     algebra = view.state.algebra
-    found = algebra.both(value.word, _word(match, value, view))
-    return algebra.equal(found, algebra.word(0, value.width))
+    found = algebra.bvand(value.word, _word(match, value, view))
+    return algebra.equal(found, algebra.const(0, value.width))
 
 
 def _equals(value: Value, left: x.Expression, right: x.Expression, view: View) -> Bool:
@@ -432,24 +432,22 @@ def _equals(value: Value, left: x.Expression, right: x.Expression, view: View) -
     algebra = view.state.algebra
     match right:
         case x.Range(low, high):
-            first = algebra.word(_constant(low, left), value.width)
-            last = algebra.word(_constant(high, left), value.width)
-            return algebra.all(
-                algebra.at_most(first, value.word), algebra.at_most(value.word, last)
-            )
+            first = algebra.const(_constant(low, left), value.width)
+            last = algebra.const(_constant(high, left), value.width)
+            return algebra.all(algebra.ule(first, value.word), algebra.ule(value.word, last))
         case x.Prefix(address, length):
             mask = mask_of_length(address.family, length)
             return _equals_masked(value, address.value, mask, view)
         case x.Interface(name, True):
             return _equals_masked(value, interface_word(name), prefix_mask(name), view)
         case _:
-            return algebra.equal(value.word, algebra.word(_constant(right, left), value.width))
+            return algebra.equal(value.word, algebra.const(_constant(right, left), value.width))
 
 
 def _equals_masked(value: Value, wanted: int, mask: int, view: View) -> Bool:
     algebra = view.state.algebra
-    masked = algebra.both(value.word, algebra.word(mask, value.width))
-    return algebra.equal(masked, algebra.word(wanted, value.width))
+    masked = algebra.bvand(value.word, algebra.const(mask, value.width))
+    return algebra.equal(masked, algebra.const(wanted, value.width))
 
 
 def _constant(literal: x.Expression, left: x.Expression) -> int:

@@ -5,7 +5,7 @@
 ``stream`` are for packets that hit the rules of either. Needs the extra ``testing``.
 """
 
-from ..equivalence.pool import stream
+from ..simulate.pool import stream
 from .matches import MATCHES
 from .nodes import NodeConfig, Randomize, node_configs, node_dump
 from .packets import packets_for

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from ..core.values import Address, Family, MaskedMark, Network, mask_of_length
-from ..extensions.hops import Change
-from ..extensions.npt import Prefixes
+from ..extensions.shared.hop_limit_target import Change
+from ..extensions.shared.npt import Prefixes
 from ..extensions.targets.audit import TYPES, Audit
 from ..extensions.targets.checksum import Checksum
 from ..extensions.targets.classify import Classify

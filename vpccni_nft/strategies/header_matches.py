@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from ..core.values import Family, Negatable, Network
-from ..extensions.hop_limits import SIGNS, HopTest
 from ..extensions.matches import dccp, ipv6header, srh, u32
 from ..extensions.matches.ah import Ah
 from ..extensions.matches.bpf import Bpf
@@ -30,8 +29,9 @@ from ..extensions.matches.string_ import END, MOST_BYTES, String
 from ..extensions.matches.tcpmss import TcpMss
 from ..extensions.matches.tos import MaskedTos, Tos
 from ..extensions.matches.ttl import Ttl
-from ..extensions.number_ranges import NumberRange
-from ..extensions.option_headers import HeaderOption
+from ..extensions.shared.hop_limit_match import SIGNS, HopTest
+from ..extensions.shared.number_ranges import NumberRange
+from ..extensions.shared.option_headers import HeaderOption
 from ..iptables import Match
 from .values import (
     FULL,

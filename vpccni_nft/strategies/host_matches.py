@@ -21,7 +21,7 @@ from ..extensions.matches.pkttype import TYPES, PktType
 from ..extensions.matches.rateest import RateEst
 from ..extensions.matches.realm import Realm
 from ..extensions.matches.socket import Socket
-from ..extensions.number_ranges import NumberRange
+from ..extensions.shared.number_ranges import NumberRange
 from ..iptables import Match
 from .values import (
     FULL,

@@ -7,7 +7,7 @@ from hypothesis.strategies import SearchStrategy
 
 from ..core.values import Address, Family
 from ..extensions.matches.set import MatchSet
-from ..extensions.set_names import Members
+from ..extensions.shared.set_names import Members
 from ..extensions.targets.set import SetTarget
 from ..iptables import Chain, Counters, Policy, Rule, Ruleset, Table
 from .places import BUILT_IN

@@ -28,10 +28,10 @@ from ..extensions.matches.sctp import SCOPES, ChunkTypes, Sctp
 from ..extensions.matches.state import State
 from ..extensions.matches.tcp import FLAGS, FlagTest, Tcp
 from ..extensions.matches.udp import Udp
-from ..extensions.message_types import MessageType
-from ..extensions.rates import UNITS, Rate
-from ..extensions.set_names import Members
-from ..extensions.states import NAT_BITS, STATES
+from ..extensions.shared.message_types import MessageType
+from ..extensions.shared.rates import UNITS, Rate
+from ..extensions.shared.set_names import Members
+from ..extensions.shared.states import NAT_BITS, STATES
 from ..iptables import Match
 from .header_matches import HEADER_MATCHES
 from .host_matches import HOST_MATCHES

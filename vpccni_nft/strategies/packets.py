@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from ..equivalence.pool import Pool
+from ..simulate.pool import Pool
 
 if TYPE_CHECKING:
     from ..core.values import Family
-    from ..equivalence.sample import Packet
     from ..iptables.ast import Ruleset
+    from ..simulate.sample import Packet
 
 
 def packets_for(

@@ -67,19 +67,7 @@ from ..extensions.targets.trace import Trace
 from ..extensions.targets.ttl import SetTtl
 from ..extensions.targets.ulog import Ulog
 from ..iptables import Match, Target
-from .values import (
-    AH,
-    DCCP,
-    ESP,
-    ICMP,
-    ICMPV6,
-    IPCOMP,
-    MOBILITY,
-    SCTP,
-    TCP,
-    UDP,
-    WITH_PORTS,
-)
+from .values import AH, DCCP, ESP, ICMP, ICMPV6, IPCOMP, MOBILITY, SCTP, TCP, UDP, WITH_PORTS
 
 Room = type[Any]  #: the node of a match or of a target
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from ..core.values import AddressRange, Family
-from ..extensions.nat import NatFlags, NatRange
-from ..extensions.set_names import Members
+from ..extensions.shared.nat import NatFlags, NatRange
+from ..extensions.shared.set_names import Members
 from ..extensions.targets import connmark, reject
 from ..extensions.targets.accept import Accept
 from ..extensions.targets.ct import Ct

@@ -12,23 +12,23 @@ import attrs
 from .. import nft
 from ..core.render import render
 from ..core.span import Source
-from ..equivalence.pool import Pool
-from ..equivalence.report import lines_of
-from ..equivalence.sample import chains_of, run
-from ..equivalence.simplify import simplify
-from ..equivalence.trace import parts, trace
-from ..equivalence.world import World
 from ..lowering import Options
-from ..parser import parse_sources
+from ..simulate.pool import Pool
+from ..simulate.report import lines_of
+from ..simulate.sample import chains_of, run
+from ..simulate.simplify import simplify
+from ..simulate.trace import parts, trace
+from ..simulate.world import World
+from ..text.sources import parse_sources
 from ..translation import APPROXIMATIONS, translate_sources
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from ..core.values import Family
-    from ..equivalence.aim import Aim
-    from ..equivalence.sample import Chains, Packet
     from ..iptables.ast import Ruleset
+    from ..simulate.aim import Aim
+    from ..simulate.sample import Chains, Packet
     from ..translation import Translation
 
 

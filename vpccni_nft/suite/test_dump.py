@@ -9,7 +9,7 @@ import pytest
 
 from .. import iptables
 from ..core.span import Source
-from ..parser import parse_sources
+from ..text.sources import parse_sources
 from .node import Node
 from .plugin import PACKETS
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from ... import __version__
+from ...core.errors import CannotRead
+from ...core.exit_codes import MEANINGS
+from ...core.render import printable
+from ...core.version import __version__
 from .check import check
 from .detect import detect
 from .explain import explain
@@ -17,9 +22,21 @@ from .translate import translate
 from .verify import verify
 
 
+class Commands(click.Group):
+    """The group of all commands: what cannot be read is wrong usage, exit 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except CannotRead as reason:
+            raise click.UsageError(printable(str(reason))) from None
+
+
 @click.group(
-    epilog="\b\nExit codes:\n  0  done\n  1  refused: something has no exact translation\n"
-    "  2  wrong usage, or unreadable input",
+    cls=Commands,
+    epilog="\b\nExit codes:\n"
+    + "\n".join(f"  {code:<3} {meaning}" for code, meaning in MEANINGS.items()),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="vpccni-nft")

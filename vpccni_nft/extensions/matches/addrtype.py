@@ -19,20 +19,20 @@ import attrs
 from ...core.diagnostics import BAD_OPTION, IPV6_LOCAL, NO_NFT_FORM, Problem
 from ...core.values import Address, Family, Negatable
 from ...iptables.ast import Match
+from ...model.effects import Test
+from ...model.packet import ADDRESS_TYPES
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Test
-from ...semantics.packet import ADDRESS_TYPES
-from ..compare import always_or_never, equality
 from ..extension import AnyOf, Extension
-from ..states import parse_list
-from ..words import flags, negation
+from ..shared.compare import always_or_never, equality
+from ..shared.states import parse_list
+from ..shared.words import flags, negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.algebra import Bool, Word
-    from ...semantics.effects import View
+    from ...model.algebra import Bool, Word
+    from ...model.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -126,7 +126,7 @@ def _has_type(field: str, names: Names, interface: Word, view: View) -> Bool:
     algebra = view.state.algebra
     found = view.ask("fib type", view.state.fields[field], interface, width=8)
     return algebra.any(
-        *(algebra.equal(found, algebra.word(ADDRESS_TYPES[name.lower()], 8)) for name in names)
+        *(algebra.equal(found, algebra.const(ADDRESS_TYPES[name.lower()], 8)) for name in names)
     )
 
 
@@ -142,7 +142,7 @@ def _has_type6(field: str, names: Names, interface: Word, view: View) -> Bool:
     mapped = state.is_(field, 0xFFFF << 32, state.family.all_ones ^ 0xFFFFFFFF)
     looks = {
         "UNSPEC": unspecified,
-        "UNICAST": algebra.no(algebra.any(unspecified, multicast, mapped)),
+        "UNICAST": algebra.not_(algebra.any(unspecified, multicast, mapped)),
         "MULTICAST": multicast,
     }
     routes = tuple(

@@ -15,19 +15,19 @@ import attrs
 from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...core.values import Family, Negatable, parse_integer
 from ...iptables.ast import Match
+from ...model.effects import Test
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Test
-from ..compare import always_or_never, equality
 from ..extension import Extension
-from ..fragments import with_transport_header
-from ..number_ranges import NumberRange, build_range, compare_range, in_range, save_range
-from ..words import flags, negatable_option
+from ..shared.compare import always_or_never, equality
+from ..shared.fragments import with_transport_header
+from ..shared.number_ranges import NumberRange, build_range, compare_range, in_range, save_range
+from ..shared.words import flags, negatable_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -75,10 +75,10 @@ def meaning(node: Ah, view: View) -> Test:
         words, odd = divmod(node.length.value, 4)
         same = algebra.false
         if not odd and 2 <= words < 258:
-            same = algebra.equal(view.ask("ah hdrlength", width=8), algebra.word(words - 2, 8))
+            same = algebra.equal(view.ask("ah hdrlength", width=8), algebra.const(words - 2, 8))
         fits.append(view.negate(same, negated=node.length.negated))
     if node.reserved:
-        fits.append(algebra.equal(view.ask("ah reserved", width=16), algebra.word(0, 16)))
+        fits.append(algebra.equal(view.ask("ah reserved", width=16), algebra.const(0, 16)))
     return Test(algebra.all(*fits))
 
 

@@ -19,21 +19,21 @@ import attrs
 from ...core.diagnostics import BAD_OPTION, NO_NFT_FORM, RELATED_SOURCE, Problem
 from ...core.values import Address, Family, Negatable, parse_integer
 from ...iptables.ast import Match
+from ...model.effects import Test
+from ...model.packet import PACKET_TYPES
 from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
-from ...semantics.effects import Test
-from ...semantics.packet import PACKET_TYPES
-from ..compare import always_or_never
 from ..extension import Extension, First
-from ..marks import HAS_ENTRY
-from ..words import negation
+from ..shared.compare import always_or_never
+from ..shared.marks import HAS_ENTRY
+from ..shared.words import negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.algebra import Bool
-    from ...semantics.effects import View
+    from ...model.algebra import Bool
+    from ...model.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -94,18 +94,18 @@ def save(node: Cluster) -> Iterator[str]:
 def meaning(node: Cluster, view: View) -> Test:
     """There is an entry, and its hash names one of the nodes; the packet type may change."""
     state, algebra = view.state, view.state.algebra
-    one = algebra.word(0, 32)
+    one = algebra.const(0, 32)
     if node.total > 1:
         question = f"jhash mod {node.total} seed {node.seed}"
         source = state.fields["ct_original_saddr"]
         if state.family is Family.IP6:
-            source = algebra.part(source, 96, 32)
+            source = algebra.extract(source, 96, 32)
         hashed = view.ask(question, source, width=32)
-        below = algebra.at_most(hashed, algebra.word(node.total - 1, 32))
-        one = algebra.choose(below, hashed, one)
+        below = algebra.ule(hashed, algebra.const(node.total - 1, 32))
+        one = algebra.ite(below, hashed, one)
     is_one = algebra.any(
         *(
-            algebra.equal(one, algebra.word(number, 32))
+            algebra.equal(one, algebra.const(number, 32))
             for number in range(node.total)
             if node.nodes.value >> number & 1
         )
@@ -124,7 +124,7 @@ def _is_misdirected(view: View) -> Bool:
     mask = 0xF0 << 24 if state.family is Family.IP else 0xFF << 120
     return algebra.all(
         state.is_("packet_type", PACKET_TYPES["multicast"]),
-        algebra.no(state.is_("daddr", first, mask)),
+        algebra.not_(state.is_("daddr", first, mask)),
     )
 
 

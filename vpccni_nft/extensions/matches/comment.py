@@ -11,14 +11,14 @@ import attrs
 
 from ...core.diagnostics import COMMENT_CHANGED
 from ...iptables.ast import Match
-from ...semantics.effects import Test
+from ...model.effects import Test
 from ..extension import Extension
-from ..words import quote
+from ..shared.words import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 

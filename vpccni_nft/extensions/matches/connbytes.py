@@ -14,18 +14,18 @@ import attrs
 from ...core.diagnostics import NO_NFT_FORM
 from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
+from ...model.effects import Test
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Test
-from ..compare import NEVER, equality
 from ..extension import Extension
-from ..number_ranges import NumberRange
-from ..words import negation
+from ..shared.compare import NEVER, equality
+from ..shared.number_ranges import NumberRange
+from ..shared.words import negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -93,12 +93,14 @@ def meaning(node: ConnBytes, view: View) -> Test:
     packets = view.ask("packets of both ways", width=64)
     way = "both ways" if node.direction == "both" else node.direction
     count = view.ask(f"{node.mode} of {way}", width=64)
-    first, last = (algebra.word(end, 64) for end in (node.count.value.first, node.count.value.last))
-    inside = algebra.all(algebra.at_most(first, count), algebra.at_most(count, last))
+    first, last = (
+        algebra.const(end, 64) for end in (node.count.value.first, node.count.value.last)
+    )
+    inside = algebra.all(algebra.ule(first, count), algebra.ule(count, last))
     return Test(
         algebra.all(
             state.has_entry,
-            algebra.no(algebra.equal(packets, algebra.word(0, 64))),
+            algebra.not_(algebra.equal(packets, algebra.const(0, 64))),
             view.negate(inside, negated=node.count.negated),
         )
     )

@@ -13,17 +13,17 @@ import attrs
 
 from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
+from ...model.effects import Test
+from ...model.packet import Event
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Test
-from ...semantics.packet import Event
 from ..extension import Extension, NoneOf
-from ..words import flags, negation
+from ..shared.words import flags, negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -65,12 +65,12 @@ def save(node: ConnLabel) -> Iterator[str]:
 def meaning(node: ConnLabel, view: View) -> Test:
     """The connection keeps labels, and this one is set, or becomes so."""
     state, algebra = view.state, view.state.algebra
-    number = algebra.word(node.label.value, 7)
+    number = algebra.const(node.label.value, 7)
     keeps = algebra.all(state.has_entry, view.says("the connection keeps labels"))
     is_set = algebra.all(keeps, state.member(_LABELS, number))
     if not node.set:
         return Test(view.negate(is_set, negated=node.label.negated))
-    becomes = algebra.all(keeps, algebra.no(is_set))
+    becomes = algebra.all(keeps, algebra.not_(is_set))
     event = Event("update", (_LABELS,), (number,))
     return Test(view.negate(keeps, negated=node.label.negated), ((becomes, event),))
 

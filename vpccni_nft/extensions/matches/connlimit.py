@@ -14,19 +14,19 @@ import attrs
 from ...core.diagnostics import BAD_OPTION, BAD_VALUE, LIMITED_ROOM, Problem
 from ...core.values import Address, mask_of_length, parse_integer
 from ...iptables.ast import Match
+from ...model.effects import Test
+from ...model.packet import Event
 from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.ast import Set
 from ...nft.expressions import NETWORK_HEADER
-from ...semantics.effects import Test
-from ...semantics.packet import Event
 from ..context import ADDRESS_TYPE, DYNAMIC_SET_SIZE
 from ..extension import Extension
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -74,11 +74,11 @@ def meaning(node: Connlimit, view: View) -> Test:
     state, algebra = view.state, view.state.algebra
     field, bits = "daddr" if node.destination else "saddr", state.family.bits
     host = (1 << bits - (bits if node.length is None else node.length)) - 1
-    key = algebra.both(state.fields[field], state.word(field, state.family.all_ones ^ host))
+    key = algebra.bvand(state.fields[field], state.word(field, state.family.all_ones ^ host))
     counted = view.ask_here("connections", 32)
-    few = algebra.at_most(counted, algebra.word(node.limit, 32))
+    few = algebra.ule(counted, algebra.const(node.limit, 32))
     spent = Event("spend", ("connections",), (key,))
-    return Test(algebra.no(few) if node.above else few, ((algebra.true, spent),))
+    return Test(algebra.not_(few) if node.above else few, ((algebra.true, spent),))
 
 
 def lower(node: Connlimit, context: Context) -> tuple[s.UpdateSet, ...]:

@@ -14,16 +14,16 @@ import attrs
 from ...core.diagnostics import NO_NFT_FORM
 from ...core.values import Negatable, Network, PortRange, parse_integer
 from ...iptables.ast import Match
+from ...model.effects import Test
+from ...model.packet import STATUS_BITS
 from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
-from ...semantics.effects import Test
-from ...semantics.packet import STATUS_BITS
-from ..compare import always_or_never, compare_network, compare_ports, equality
 from ..extension import AnyOf, Extension, Piece
-from ..marks import HAS_ENTRY
-from ..ports import port_fits
-from ..states import (
+from ..shared.compare import always_or_never, compare_network, compare_ports, equality
+from ..shared.marks import HAS_ENTRY
+from ..shared.ports import port_fits
+from ..shared.states import (
     NAT_BITS,
     STATES,
     WITHOUT_ENTRY,
@@ -32,13 +32,13 @@ from ..states import (
     lower_states,
     parse_list,
 )
-from ..words import negatable_option, negation
+from ..shared.words import negatable_option, negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.algebra import Bool
-    from ...semantics.effects import View
+    from ...model.algebra import Bool
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -165,7 +165,7 @@ def meaning(node: Conntrack, view: View) -> Test:
     if not node.states:
         return Test(rest)
     return Test(
-        algebra.all(has_state(view, node.states), algebra.any(algebra.no(state.has_entry), rest))
+        algebra.all(has_state(view, node.states), algebra.any(algebra.not_(state.has_entry), rest))
     )
 
 
@@ -191,9 +191,9 @@ def _tests_of_the_entry(node: Conntrack, view: View) -> Iterator[Bool]:
         found = state.has_bits("ct_status", sum(map(_status_bit, node.status.value)))
         yield view.negate(found, negated=node.status.negated)
     if node.expire:
-        first, last = (algebra.word(seconds, 32) for seconds in node.expire.value)
+        first, last = (algebra.const(seconds, 32) for seconds in node.expire.value)
         left = view.ask("seconds left", width=32)
-        inside = algebra.all(algebra.at_most(first, left), algebra.at_most(left, last))
+        inside = algebra.all(algebra.ule(first, left), algebra.ule(left, last))
         yield view.negate(inside, negated=node.expire.negated)
     if node.direction:
         yield state.is_("ct_reply", DIRECTIONS.index(node.direction))

@@ -13,19 +13,19 @@ import attrs
 from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...core.values import Negatable, PortRange, parse_integer
 from ...iptables.ast import Match
+from ...model.effects import Test
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Test
-from ..compare import equality
 from ..extension import Extension
-from ..fragments import with_transport_header
-from ..ports import build_port, lower_ports, ports_fit, save_port
-from ..words import negatable_option, negation
+from ..shared.compare import equality
+from ..shared.fragments import with_transport_header
+from ..shared.ports import build_port, lower_ports, ports_fit, save_port
+from ..shared.words import negatable_option, negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -96,9 +96,9 @@ def meaning(node: Dccp, view: View) -> Test:
         found = view.ask("dccp type", width=4)
         one = algebra.any(
             *(
-                algebra.at_most(algebra.word(INVALID, 4), found)
+                algebra.ule(algebra.const(INVALID, 4), found)
                 if name == "INVALID"
-                else algebra.equal(found, algebra.word(TYPES.index(name), 4))
+                else algebra.equal(found, algebra.const(TYPES.index(name), 4))
                 for name in types.value
             )
         )

@@ -13,18 +13,18 @@ import attrs
 from ...core.diagnostics import BAD_OPTION, BAD_PLACE, Problem
 from ...core.values import MaskedMark, Negatable
 from ...iptables.ast import Match
+from ...model.effects import Test
 from ...nft import expressions as x
-from ...semantics.effects import Test
-from ..compare import compare_mark
 from ..extension import Extension
-from ..words import negation
+from ..shared.compare import compare_mark
+from ..shared.words import negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...model.algebra import Bool
+    from ...model.effects import View
     from ...nft import statements as s
-    from ...semantics.algebra import Bool
-    from ...semantics.effects import View
     from ..context import Context
     from ..options import Options
 

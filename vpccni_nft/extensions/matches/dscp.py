@@ -11,18 +11,18 @@ import attrs
 
 from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
+from ...model.effects import Test
 from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
-from ...semantics.effects import Test
-from ..compare import equality
 from ..extension import Extension
-from ..words import negation
+from ..shared.compare import equality
+from ..shared.words import negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 

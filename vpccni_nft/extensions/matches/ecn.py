@@ -14,21 +14,21 @@ from ...core.diagnostics import BAD_OPTION, BAD_PLACE, WHOLE_PACKETS, Problem
 from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
 from ...iptables.protocols import TCP
+from ...model.effects import Test
+from ...model.packet import TCP_FLAGS
 from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
-from ...semantics.effects import Test
-from ...semantics.packet import TCP_FLAGS
-from ..compare import equality
 from ..extension import Extension
-from ..fragments import with_transport_header
-from ..words import negatable_option, negation
+from ..shared.compare import equality
+from ..shared.fragments import with_transport_header
+from ..shared.words import negatable_option, negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.algebra import Bool
-    from ...semantics.effects import View
+    from ...model.algebra import Bool
+    from ...model.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options

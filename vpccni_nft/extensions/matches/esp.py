@@ -11,17 +11,17 @@ import attrs
 
 from ...core.diagnostics import BAD_PLACE
 from ...iptables.ast import Match
+from ...model.effects import Test
 from ...nft import expressions as x
-from ...semantics.effects import Test
 from ..extension import Extension
-from ..fragments import with_transport_header
-from ..number_ranges import NumberRange, build_range, compare_range, in_range, save_range
+from ..shared.fragments import with_transport_header
+from ..shared.number_ranges import NumberRange, build_range, compare_range, in_range, save_range
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...core.values import Negatable
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options

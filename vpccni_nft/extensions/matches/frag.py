@@ -13,17 +13,17 @@ import attrs
 from ...core.diagnostics import BAD_OPTION, BAD_PLACE, Problem
 from ...core.values import Family, Negatable, parse_integer
 from ...iptables.ast import Match
+from ...model.effects import Test
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Test
 from ..extension import Extension
-from ..number_ranges import NumberRange, build_range, compare_range, in_range, save_range
-from ..words import flags, negatable_option
+from ..shared.number_ranges import NumberRange, build_range, compare_range, in_range, save_range
+from ..shared.words import flags, negatable_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -73,7 +73,7 @@ def meaning(node: Frag, view: View) -> Test:
     state, algebra = view.state, view.state.algebra
 
     def bits(field: str, value: int, width: int) -> object:
-        return algebra.equal(view.ask(f"frag {field}", width=width), algebra.word(value, width))
+        return algebra.equal(view.ask(f"frag {field}", width=width), algebra.const(value, width))
 
     fits = [
         state.is_("fragmented", 1),

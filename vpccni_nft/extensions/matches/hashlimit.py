@@ -28,24 +28,24 @@ from ...core.diagnostics import (
 )
 from ...core.values import Address, mask_of_length, parse_integer
 from ...iptables.ast import Match
+from ...model.effects import Test
+from ...model.packet import Event
 from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.ast import Set
 from ...nft.expressions import NETWORK_HEADER
-from ...semantics.effects import Test
-from ...semantics.packet import Event
 from ..context import ADDRESS_TYPE, DYNAMIC_SET_SIZE
 from ..extension import Extension
-from ..ports import HEADERS
-from ..rates import UNITS, Rate, written_unit
-from ..words import flags
+from ..shared.ports import HEADERS
+from ..shared.rates import UNITS, Rate, written_unit
+from ..shared.words import flags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...core.values import Family
-    from ...semantics.algebra import Word
-    from ...semantics.effects import View
+    from ...model.algebra import Word
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -273,11 +273,11 @@ def _key_words(node: Hashlimit, view: View) -> Iterator[Word]:
         if part in lengths:
             length = bits if lengths[part] is None else lengths[part]
             mask = state.family.all_ones ^ ((1 << bits - (length or 0)) - 1)
-            yield algebra.both(word, state.word(field, mask))
+            yield algebra.bvand(word, state.word(field, mask))
         else:
             # Of a further fragment whatever bytes stand where the ports would.
             elsewhere = view.ask(f"bytes of a fragment for {field}", width=16)
-            yield algebra.choose(state.is_("fragment", 0), word, elsewhere)
+            yield algebra.ite(state.is_("fragment", 0), word, elsewhere)
 
 
 def lower(node: Hashlimit, context: Context) -> tuple[s.UpdateSet, ...]:

@@ -11,9 +11,9 @@ import attrs
 
 from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...iptables.ast import Match
-from ...semantics.effects import Test
+from ...model.effects import Test
 from ..extension import Extension
-from ..option_headers import (
+from ..shared.option_headers import (
     HeaderOption,
     build_length,
     build_options,
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ...core.values import Negatable
+    from ...model.effects import View
     from ...nft import statements as s
-    from ...semantics.effects import View
     from ..context import Context
     from ..options import Options
 

@@ -14,17 +14,17 @@ import attrs
 from ...core.diagnostics import NO_NFT_FORM
 from ...core.values import Negatable
 from ...iptables.ast import Match
+from ...model.effects import Test
+from ...model.packet import NAME_BYTES, interface_word
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Test
-from ...semantics.packet import NAME_BYTES, interface_word
 from ..extension import AnyOf, Extension, NoneOf
-from ..words import negation, quote
+from ..shared.words import negation, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -74,7 +74,7 @@ def meaning(node: Helper, view: View) -> Test:
     if node.name.value:
         helper = view.ask("helper of the master", width=bits)
         fits = (
-            algebra.equal(helper, algebra.word(interface_word(name), bits))
+            algebra.equal(helper, algebra.const(interface_word(name), bits))
             for name in _names(node.name.value)
         )
         found = algebra.all(found, algebra.any(*fits))

@@ -14,17 +14,17 @@ from ...core.diagnostics import BAD_PLACE
 from ...core.values import Negatable
 from ...iptables.ast import Match
 from ...iptables.protocols import ICMP
-from ...semantics.effects import Test
-from ..compare import always_or_never
+from ...model.effects import Test
 from ..extension import Extension
-from ..fragments import with_transport_header
-from ..message_types import MessageType, is_message, lower_message_type
-from ..words import negation
+from ..shared.compare import always_or_never
+from ..shared.fragments import with_transport_header
+from ..shared.message_types import MessageType, is_message, lower_message_type
+from ..shared.words import negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options

@@ -13,16 +13,16 @@ from ...core.diagnostics import BAD_PLACE
 from ...core.values import Negatable
 from ...iptables.ast import Match
 from ...iptables.protocols import ICMPV6
-from ...semantics.effects import Test
+from ...model.effects import Test
 from ..extension import Extension
-from ..fragments import with_transport_header
-from ..message_types import MessageType, is_message, lower_message_type
-from ..words import negatable_option
+from ..shared.fragments import with_transport_header
+from ..shared.message_types import MessageType, is_message, lower_message_type
+from ..shared.words import negatable_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options

@@ -13,17 +13,17 @@ import attrs
 from ...core.diagnostics import BAD_PLACE
 from ...core.values import Negatable
 from ...iptables.ast import Match
+from ...model.effects import Test
 from ...nft import expressions as x
-from ...semantics.effects import Test
 from ..extension import Extension
-from ..fragments import with_transport_header
-from ..number_ranges import NumberRange, compare_range, in_range, save_range
-from ..words import flags
+from ..shared.fragments import with_transport_header
+from ..shared.number_ranges import NumberRange, compare_range, in_range, save_range
+from ..shared.words import flags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options

@@ -13,19 +13,19 @@ import attrs
 from ...core.diagnostics import BAD_OPTION, Problem
 from ...core.values import Address, Family, Negatable
 from ...iptables.ast import Match
+from ...model.effects import Test
 from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
-from ...semantics.effects import Test
-from ..compare import always_or_never, equality
 from ..extension import Extension
-from ..words import negatable_option
+from ..shared.compare import always_or_never, equality
+from ..shared.words import negatable_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.algebra import Bool
-    from ...semantics.effects import View
+    from ...model.algebra import Bool
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 

@@ -16,18 +16,18 @@ from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM, WHOLE_PACKETS
 from ...core.values import Family, Negatable
 from ...iptables.ast import Match
 from ...iptables.protocols import parse_protocol
+from ...model.effects import Test
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Test
-from ..compare import always_or_never
 from ..extension import Extension, NoneOf
-from ..words import flags, negation
+from ..shared.compare import always_or_never
+from ..shared.words import flags, negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.algebra import Bool
-    from ...semantics.effects import View
+    from ...model.algebra import Bool
+    from ...model.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -103,7 +103,7 @@ def meaning(node: Ipv6Header, view: View) -> Test:
             algebra.all(*(view.negate(has[name], negated=node.headers.negated) for name in names))
         )
     same = algebra.all(
-        *(there if name in names else algebra.no(there) for name, there in has.items())
+        *(there if name in names else algebra.not_(there) for name, there in has.items())
     )
     return Test(view.negate(same, negated=node.headers.negated))
 
@@ -112,9 +112,9 @@ def _present(view: View) -> dict[str, Bool]:
     """Whether each header is there."""
     state, algebra = view.state, view.state.algebra
     is_ah = state.is_("protocol", AH)
-    last = algebra.choose(is_ah, view.ask("behind ah", width=8), state.fields["protocol"])
-    is_esp = algebra.equal(last, algebra.word(ESP, 8))
-    is_none = algebra.equal(last, algebra.word(NO_NEXT_HEADER, 8))
+    last = algebra.ite(is_ah, view.ask("behind ah", width=8), state.fields["protocol"])
+    is_esp = algebra.equal(last, algebra.const(ESP, 8))
+    is_none = algebra.equal(last, algebra.const(NO_NEXT_HEADER, 8))
     return {
         "hop-by-hop": view.says("exthdr hbh"),
         "ipv6-opts": view.says("exthdr dst"),
@@ -123,7 +123,7 @@ def _present(view: View) -> dict[str, Bool]:
         "ah": is_ah,
         "esp": is_esp,
         "ipv6-nonxt": is_none,
-        "protocol": algebra.no(algebra.any(is_esp, is_none)),
+        "protocol": algebra.not_(algebra.any(is_esp, is_none)),
     }
 
 

@@ -14,16 +14,16 @@ import attrs
 
 from ...core.values import Negatable
 from ...iptables.ast import Match
+from ...model.effects import Test
 from ...nft import expressions as x
-from ...semantics.effects import Test
 from ..extension import Extension
-from ..number_ranges import NumberRange, compare_range, save_range
+from ..shared.number_ranges import NumberRange, compare_range, save_range
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ...model.effects import View
     from ...nft import statements as s
-    from ...semantics.effects import View
     from ..context import Context
     from ..options import Options
 

@@ -13,16 +13,16 @@ import attrs
 from ...core.diagnostics import RATE_BY_TICKS
 from ...core.values import parse_integer
 from ...iptables.ast import Match
-from ...semantics.effects import Test
-from ...semantics.packet import Event
+from ...model.effects import Test
+from ...model.packet import Event
 from ..extension import Extension
-from ..rates import Rate
+from ..shared.rates import Rate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...model.effects import View
     from ...nft import statements as s
-    from ...semantics.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -79,7 +79,7 @@ def save(node: Limit) -> Iterator[str]:
 def meaning(node: Limit, view: View) -> Test:
     """There are credits left, and they are spent."""
     algebra, wanted = view.state.algebra, node.rate.question(node.burst)
-    within = algebra.equal(view.ask_here(f"within {wanted}", 1), algebra.word(1, 1))
+    within = algebra.equal(view.ask_here(f"within {wanted}", 1), algebra.const(1, 1))
     return Test(within, ((algebra.true, Event("spend", (wanted,))),))
 
 

@@ -15,17 +15,17 @@ import attrs
 from ...core.diagnostics import BAD_PLACE, Problem
 from ...core.values import Negatable
 from ...iptables.ast import Match
+from ...model.effects import Test
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Test
-from ..compare import equality
 from ..extension import Extension
-from ..words import negation
+from ..shared.compare import equality
+from ..shared.words import negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -62,7 +62,7 @@ def save(node: Mac) -> Iterator[str]:
 def meaning(node: Mac, view: View) -> Test:
     """The device is an Ethernet one, the packet has its header, and the address is as asked."""
     state, algebra = view.state, view.state.algebra
-    has_header = algebra.all(algebra.no(state.is_("iif", 0)), view.says("came by Ethernet"))
+    has_header = algebra.all(algebra.not_(state.is_("iif", 0)), view.says("came by Ethernet"))
     same = state.is_("mac_source", node.address.value)
     return Test(algebra.all(has_header, view.negate(same, negated=node.address.negated)))
 

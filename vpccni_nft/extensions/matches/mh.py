@@ -14,17 +14,17 @@ import attrs
 from ...core.diagnostics import BAD_PLACE
 from ...core.values import Family
 from ...iptables.ast import Match
+from ...model.effects import Test
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Test
 from ..extension import Extension
-from ..number_ranges import NumberRange, build_range, compare_range, in_range, save_range
+from ..shared.number_ranges import NumberRange, build_range, compare_range, in_range, save_range
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...core.values import Negatable
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -56,7 +56,7 @@ def meaning(node: Mh, view: View) -> Test:
     return Test(
         algebra.all(
             state.is_("fragment", 0),
-            algebra.equal(follows, algebra.word(NO_NEXT_HEADER, 8)),
+            algebra.equal(follows, algebra.const(NO_NEXT_HEADER, 8)),
             in_range(view, view.ask("mh type", width=8), node.type, 8),
         )
     )

@@ -13,19 +13,19 @@ import attrs
 from ...core.diagnostics import BAD_PLACE
 from ...core.values import Negatable, PortRange
 from ...iptables.ast import Match
+from ...model.effects import Test
 from ...nft import expressions as x
-from ...semantics.effects import Test
-from ..compare import compare_ports
 from ..extension import AnyOf, Extension
-from ..fragments import with_transport_header
-from ..ports import HEADERS, disjoint, parse_port_range
-from ..words import negation
+from ..shared.compare import compare_ports
+from ..shared.fragments import with_transport_header
+from ..shared.ports import HEADERS, disjoint, parse_port_range
+from ..shared.words import negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...model.effects import View
     from ...nft import statements as s
-    from ...semantics.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options

@@ -13,16 +13,16 @@ import attrs
 
 from ...core.diagnostics import ACCOUNTING_MOVED, NAME_CHANGED, NO_QUOTA
 from ...iptables.ast import Match
+from ...model.effects import Test
+from ...model.packet import Event
 from ...nft import statements as s
-from ...semantics.effects import Test
-from ...semantics.packet import Event
 from ..extension import Extension
-from ..words import quote
+from ..shared.words import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 

@@ -16,17 +16,17 @@ from ...core.diagnostics import BAD_PLACE, FINGERPRINT, NO_NFT_FORM, Problem
 from ...core.values import Family, Negatable, parse_integer
 from ...iptables.ast import Match
 from ...iptables.protocols import TCP
+from ...model.effects import Test
+from ...model.packet import NAME_BYTES, TCP_FLAGS, interface_word
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Test
-from ...semantics.packet import NAME_BYTES, TCP_FLAGS, interface_word
 from ..extension import Extension
-from ..words import negatable_option
+from ..shared.words import negatable_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -76,20 +76,20 @@ def meaning(node: Osf, view: View) -> Test:
     """It is a SYN packet, and looks like this system."""
     state, algebra = view.state, view.state.algebra
     # The kernel reads TCP's flags even of a fragment that has none.
-    flags = algebra.choose(
+    flags = algebra.ite(
         state.is_("fragment", 0),
         state.fields["tcp_flags"],
         view.ask("bytes of a fragment for tcp_flags", width=8),
     )
-    syn = algebra.word(TCP_FLAGS["syn"], 8)
-    is_syn = algebra.all(state.is_("protocol", TCP), algebra.equal(algebra.both(flags, syn), syn))
+    syn = algebra.const(TCP_FLAGS["syn"], 8)
+    is_syn = algebra.all(state.is_("protocol", TCP), algebra.equal(algebra.bvand(flags, syn), syn))
     ttl = TTLS[node.ttl or 0]
     bits = 8 * NAME_BYTES
     name = node.genre.value
     if node.log is not None or len(name.encode("utf-8", "surrogateescape")) > NFT_NAME_LENGTH:
         return Test(algebra.all(is_syn, view.says(f"looks like {name} by the TTL {ttl}")))
     system = view.ask(f"system {ttl}" if ttl else "system", width=bits)
-    wanted = algebra.word(interface_word(name), bits)
+    wanted = algebra.const(interface_word(name), bits)
     return Test(algebra.all(is_syn, algebra.equal(system, wanted)))
 
 

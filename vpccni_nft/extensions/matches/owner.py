@@ -21,19 +21,19 @@ import attrs
 from ...core.diagnostics import BAD_OPTION, BAD_PLACE, NO_NFT_FORM, Problem
 from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
+from ...model.effects import Test
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Test
-from ..compare import NEVER
 from ..extension import Extension, NoneOf
-from ..number_ranges import NumberRange
-from ..words import negation
+from ..shared.compare import NEVER
+from ..shared.number_ranges import NumberRange
+from ..shared.words import negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.algebra import Bool
-    from ...semantics.effects import View
+    from ...model.algebra import Bool
+    from ...model.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -109,8 +109,8 @@ def meaning(node: Owner, view: View) -> Test:
     return Test(
         algebra.any(
             algebra.all(has_program, of_program),
-            algebra.all(algebra.no(has_program), has_open_socket, of_nobody),
-            algebra.all(algebra.no(has_program), algebra.no(has_open_socket), without),
+            algebra.all(algebra.not_(has_program), has_open_socket, of_nobody),
+            algebra.all(algebra.not_(has_program), algebra.not_(has_open_socket), without),
         )
     )
 

@@ -15,16 +15,16 @@ import attrs
 from ...core.diagnostics import BAD_OPTION, NOT_BRIDGED, Problem
 from ...core.values import Negatable
 from ...iptables.ast import Match
-from ...semantics.effects import Test
-from ..compare import always_or_never
+from ...model.effects import Test
 from ..extension import Extension
-from ..words import negatable_option, negation
+from ..shared.compare import always_or_never
+from ..shared.words import negatable_option, negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...model.effects import View
     from ...nft import statements as s
-    from ...semantics.effects import View
     from ..context import Context
     from ..options import Options
 

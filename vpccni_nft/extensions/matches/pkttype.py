@@ -12,18 +12,18 @@ import attrs
 
 from ...core.values import Negatable
 from ...iptables.ast import Match
+from ...model.effects import Test
+from ...model.packet import PACKET_TYPES
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Test
-from ...semantics.packet import PACKET_TYPES
-from ..compare import equality
 from ..extension import Extension
-from ..words import negatable_option
+from ..shared.compare import equality
+from ..shared.words import negatable_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 

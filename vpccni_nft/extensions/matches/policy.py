@@ -19,19 +19,19 @@ from ...core.diagnostics import BAD_OPTION, BAD_PLACE, NO_NFT_FORM, Problem
 from ...core.values import Negatable, Network, parse_integer
 from ...iptables.ast import Match
 from ...iptables.protocols import parse_protocol, protocol_name
+from ...model.effects import Test
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Test
-from ..compare import equality
 from ..extension import AnyOf, Extension, NoneOf
 from ..options import Options
-from ..words import negation
+from ..shared.compare import equality
+from ..shared.words import negation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ...semantics.algebra import Bool
-    from ...semantics.effects import View
+    from ...model.algebra import Bool
+    from ...model.effects import View
     from ..context import Context
     from ..extension import Piece, Statements
 
@@ -155,10 +155,10 @@ def meaning(node: Policy, view: View) -> Test:
     count = view.ask(f"transformations {node.direction}", width=_COUNT_BITS)
 
     def has(number: int) -> Bool:
-        return algebra.no(algebra.at_most(count, algebra.word(number, _COUNT_BITS)))
+        return algebra.not_(algebra.ule(count, algebra.const(number, _COUNT_BITS)))
 
     if not node.elements:
-        return Test(algebra.no(has(0)))
+        return Test(algebra.not_(has(0)))
     if not node.strict:
         (element,) = node.elements
         return Test(
@@ -169,7 +169,7 @@ def meaning(node: Policy, view: View) -> Test:
                 )
             )
         )
-    as_many = algebra.equal(count, algebra.word(len(node.elements), _COUNT_BITS))
+    as_many = algebra.equal(count, algebra.const(len(node.elements), _COUNT_BITS))
     fits = (
         _element_fits(element, number, node.direction, view)
         for number, element in enumerate(node.elements)
@@ -193,16 +193,16 @@ def _element_fits(element: Element, number: int, direction: str, view: View) -> 
     ):
         if test:
             found = view.ask(f"{what} {place}", width=width)
-            same = algebra.equal(found, algebra.word(test.value, width))
+            same = algebra.equal(found, algebra.const(test.value, width))
             tests.append(view.negate(same, negated=test.negated))
     for what, network in (
         ("destination", element.tunnel_destination),
         ("source", element.tunnel_source),
     ):
         if network:
-            mask = algebra.word(network.value.mask, bits)
-            masked = algebra.both(view.ask(f"{what} {place}", width=bits), mask)
-            inside = algebra.equal(masked, algebra.word(network.value.address, bits))
+            mask = algebra.const(network.value.mask, bits)
+            masked = algebra.bvand(view.ask(f"{what} {place}", width=bits), mask)
+            inside = algebra.equal(masked, algebra.const(network.value.address, bits))
             tests.append(view.negate(inside, negated=network.negated))
     return algebra.all(*tests)
 

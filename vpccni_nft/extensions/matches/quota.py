@@ -15,16 +15,16 @@ import attrs
 from ...core.diagnostics import NO_NFT_FORM
 from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
+from ...model.effects import Test
+from ...model.packet import Event
 from ...nft import statements as s
-from ...semantics.effects import Test
-from ...semantics.packet import Event
 from ..extension import Extension
-from ..words import negation
+from ..shared.words import negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -62,7 +62,7 @@ def save(node: Quota) -> Iterator[str]:
 def meaning(node: Quota, view: View) -> Test:
     """As much as the packet is long is left, and is taken."""
     algebra, wanted = view.state.algebra, f"{node.bytes.value} bytes"
-    within = algebra.equal(view.ask_here(f"within {wanted}", 1), algebra.word(1, 1))
+    within = algebra.equal(view.ask_here(f"within {wanted}", 1), algebra.const(1, 1))
     spent = Event("spend", (wanted,))
     return Test(view.negate(within, negated=node.bytes.negated), ((algebra.true, spent),))
 

@@ -11,13 +11,13 @@ import attrs
 
 from ...core.diagnostics import BAD_OPTION, NO_NFT_FORM, Problem
 from ...iptables.ast import Match
-from ...semantics.effects import Test
+from ...model.effects import Test
 from ..extension import Extension
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 

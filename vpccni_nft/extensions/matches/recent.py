@@ -21,20 +21,20 @@ import attrs
 from ...core.diagnostics import BAD_OPTION, NAME_CHANGED, NO_NFT_FORM, RECENT_LIST, Problem
 from ...core.values import Address, parse_integer
 from ...iptables.ast import Match
+from ...model.effects import Test
+from ...model.packet import Event
 from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
-from ...semantics.effects import Test
-from ...semantics.packet import Event
-from ..compare import always_or_never, equality
 from ..context import DYNAMIC_SET_SIZE, FOREVER
 from ..extension import Extension
-from ..words import flags
+from ..shared.compare import always_or_never, equality
+from ..shared.words import flags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -132,7 +132,7 @@ def meaning(node: Recent, view: View) -> Test:
     state, algebra = view.state, view.state.algebra
     field = "daddr" if node.destination else "saddr"
     mask = node.mask.value if node.mask else state.family.all_ones
-    key = algebra.both(state.fields[field], state.word(field, mask))
+    key = algebra.bvand(state.fields[field], state.word(field, mask))
     name = f"recent-{node.name}"
     update, delete = (Event(kind, (name,), (key,)) for kind in ("update", "delete"))
     if node.operation is Operation.SET:

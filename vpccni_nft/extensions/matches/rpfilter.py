@@ -19,18 +19,18 @@ import attrs
 from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM, REVERSE_PATH
 from ...core.values import Family
 from ...iptables.ast import Match
+from ...model.effects import Test
+from ...model.packet import ADDRESS_TYPES
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Test
-from ...semantics.packet import ADDRESS_TYPES
-from ..compare import equality
 from ..extension import AnyOf, Extension
-from ..words import flags
+from ..shared.compare import equality
+from ..shared.words import flags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -80,7 +80,7 @@ def meaning(node: RpFilter, view: View) -> Test:
     found = view.says("route back", source, mark, interface)
     if node.accept_local and state.family is Family.IP:
         type_ = view.ask("fib type", source, interface, width=8)
-        local = algebra.equal(type_, algebra.word(ADDRESS_TYPES["local"], 8))
+        local = algebra.equal(type_, algebra.const(ADDRESS_TYPES["local"], 8))
         found = algebra.any(found, local)
     elif node.accept_local:
         found = algebra.any(found, view.says("route back to itself", source, mark, interface))

@@ -13,19 +13,19 @@ import attrs
 from ...core.diagnostics import BAD_OPTION, BAD_PLACE, NO_NFT_FORM, Problem
 from ...core.values import Address, Family, Negatable, parse_integer
 from ...iptables.ast import Match
+from ...model.effects import Test
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Test
-from ..compare import equality
 from ..extension import Extension
-from ..number_ranges import NumberRange, build_range, compare_range, in_range, save_range
-from ..option_headers import compare_length
-from ..words import flags, negatable_option
+from ..shared.compare import equality
+from ..shared.number_ranges import NumberRange, build_range, compare_range, in_range, save_range
+from ..shared.option_headers import compare_length
+from ..shared.words import flags, negatable_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -92,7 +92,7 @@ def meaning(node: Rt, view: View) -> Test:
     algebra = view.state.algebra
 
     def is_(field: str, value: int, width: int) -> object:
-        return algebra.equal(view.ask(field, width=width), algebra.word(value, width))
+        return algebra.equal(view.ask(field, width=width), algebra.const(value, width))
 
     left = view.ask("rt seg-left", width=8)
     fits = [view.says("exthdr rt"), in_range(view, left, node.segments_left, 8)]

@@ -12,17 +12,17 @@ import attrs
 from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...iptables.ast import Match
 from ...iptables.protocols import SCTP
-from ...semantics.effects import Test
+from ...model.effects import Test
 from ..extension import Extension
-from ..fragments import with_transport_header
-from ..ports import build_port, lower_ports, ports_fit, save_port
-from ..words import negation
+from ..shared.fragments import with_transport_header
+from ..shared.ports import build_port, lower_ports, ports_fit, save_port
+from ..shared.words import negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...core.values import Negatable, PortRange
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options

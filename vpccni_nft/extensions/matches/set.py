@@ -26,21 +26,21 @@ from ...core.diagnostics import (
 )
 from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
+from ...model.effects import Test
 from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
-from ...semantics.effects import Test
-from ..compare import always_or_never, equality
 from ..extension import AnyOf, Extension, NoneOf
-from ..ipset_members import is_member
-from ..ipsets import find_set, lookups
-from ..set_names import FIELDS, HINT, Members
-from ..words import flags, negation
+from ..shared.compare import always_or_never, equality
+from ..shared.ipset_lowering import find_set, lookups
+from ..shared.ipset_meaning import is_member
+from ..shared.set_names import FIELDS, HINT, Members
+from ..shared.words import flags, negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options

@@ -15,16 +15,16 @@ import attrs
 
 from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM, WHOLE_PACKETS, Problem
 from ...iptables.ast import Match
+from ...model.effects import Test
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Test
 from ..extension import Extension, NoneOf
-from ..words import flags
+from ..shared.words import flags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -70,7 +70,7 @@ def meaning(node: Socket, view: View) -> Test:
     full = algebra.any(state.is_("has_socket", 1), view.says("the socket is full"))
     if not node.no_wildcard:
         any_address = algebra.all(full, view.says("the socket is for any address"))
-        holds = algebra.all(holds, algebra.no(any_address))
+        holds = algebra.all(holds, algebra.not_(any_address))
     if node.transparent:
         holds = algebra.all(holds, view.says("the socket is transparent"))
     if not node.restore_mark:

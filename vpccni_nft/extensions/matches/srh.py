@@ -15,18 +15,18 @@ import attrs
 from ...core.diagnostics import BAD_OPTION, BAD_PLACE, NO_NFT_FORM, Problem
 from ...core.values import Address, Family, Negatable, Network, parse_integer
 from ...iptables.ast import Match
+from ...model.effects import Test
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Test
-from ..compare import NEVER, compare_network, equality
 from ..extension import Extension
-from ..words import negatable_option
+from ..shared.compare import NEVER, compare_network, equality
+from ..shared.words import negatable_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.algebra import Bool, Word
-    from ...semantics.effects import View
+    from ...model.algebra import Bool, Word
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -130,8 +130,8 @@ def meaning(node: Srh, view: View) -> Test:
     )
     fits = [
         view.says("exthdr rt"),
-        algebra.equal(kind, algebra.word(SEGMENT_ROUTING, 8)),
-        algebra.at_most(left, entry),
+        algebra.equal(kind, algebra.const(SEGMENT_ROUTING, 8)),
+        algebra.ule(left, entry),
         _is(view, view.ask("rt nexthdr", width=8), node.next_header, 8),
         *_within(view, view.ask("rt hdrlength", width=8), node.length),
         *_within(view, left, node.segments_left),
@@ -148,7 +148,7 @@ def _is(view: View, word: Word, test: Negatable[int] | None, width: int) -> Bool
     algebra = view.state.algebra
     if not test:
         return algebra.true
-    same = algebra.equal(word, algebra.word(test.value, width))
+    same = algebra.equal(word, algebra.const(test.value, width))
     return view.negate(same, negated=test.negated)
 
 
@@ -156,10 +156,10 @@ def _within(view: View, word: Word, bounds: Bounds) -> Iterator[Bool]:
     algebra = view.state.algebra
     yield _is(view, word, bounds.equal, 8)
     if above := bounds.above:
-        larger = algebra.no(algebra.at_most(word, algebra.word(above.value, 8)))
+        larger = algebra.not_(algebra.ule(word, algebra.const(above.value, 8)))
         yield view.negate(larger, negated=above.negated)
     if below := bounds.below:
-        smaller = algebra.no(algebra.at_most(algebra.word(below.value, 8), word))
+        smaller = algebra.not_(algebra.ule(algebra.const(below.value, 8), word))
         yield view.negate(smaller, negated=below.negated)
 
 
@@ -169,17 +169,17 @@ def _segments_fit(view: View, node: Srh, left: Word, entry: Word) -> Iterator[Bo
     first, second = (view.ask(f"srh sid[{place}]", width=128) for place in (1, 2))
 
     def left_is(number: int) -> Bool:
-        return algebra.equal(left, algebra.word(number, 8))
+        return algebra.equal(left, algebra.const(number, 8))
 
     if node.previous:
         other = view.ask("previous segment", left, width=128)
-        previous = algebra.choose(left_is(0), second, other)
-        yield algebra.no(algebra.equal(left, entry))
+        previous = algebra.ite(left_is(0), second, other)
+        yield algebra.not_(algebra.equal(left, entry))
         yield _segment_fits(view, previous, node.previous)
     if node.next:
         other = view.ask("next segment", left, width=128)
-        following = algebra.choose(left_is(1), first, algebra.choose(left_is(2), second, other))
-        yield algebra.no(left_is(0))
+        following = algebra.ite(left_is(1), first, algebra.ite(left_is(2), second, other))
+        yield algebra.not_(left_is(0))
         yield _segment_fits(view, following, node.next)
     if node.last:
         yield _segment_fits(view, first, node.last)
@@ -187,8 +187,8 @@ def _segments_fit(view: View, node: Srh, left: Word, entry: Word) -> Iterator[Bo
 
 def _segment_fits(view: View, segment: Word, test: Negatable[Network]) -> Bool:
     algebra = view.state.algebra
-    masked = algebra.both(segment, algebra.word(test.value.mask, 128))
-    same = algebra.equal(masked, algebra.word(test.value.address, 128))
+    masked = algebra.bvand(segment, algebra.const(test.value.mask, 128))
+    same = algebra.equal(masked, algebra.const(test.value.address, 128))
     return view.negate(same, negated=test.negated)
 
 

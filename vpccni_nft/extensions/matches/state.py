@@ -12,15 +12,15 @@ import attrs
 
 from ...core.values import Negatable
 from ...iptables.ast import Match
-from ...semantics.effects import Test
+from ...model.effects import Test
 from ..extension import Extension
-from ..states import STATES, has_state, lower_states, parse_list
-from ..words import negation
+from ..shared.states import STATES, has_state, lower_states, parse_list
+from ..shared.words import negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options

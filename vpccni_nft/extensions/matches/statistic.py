@@ -17,16 +17,16 @@ import attrs
 from ...core.diagnostics import BAD_VALUE, Problem
 from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
+from ...model.effects import Test
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Test
-from ..compare import always_or_never, equality
 from ..extension import Extension
+from ..shared.compare import always_or_never, equality
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -112,13 +112,13 @@ def meaning(node: Statistic, view: View) -> Test:
     algebra = view.state.algebra
     if node.mode is Mode.RANDOM:
         draw = view.ask_here("random", 31)
-        largest = algebra.word(node.probability - 1, 31)
-        chosen = algebra.at_most(draw, largest) if node.probability else algebra.false
+        largest = algebra.const(node.probability - 1, 31)
+        chosen = algebra.ule(draw, largest) if node.probability else algebra.false
     elif node.every == 1:
         chosen = algebra.true
     else:
         counter = view.ask_here(f"counter of {node.every}", 32)
-        chosen = algebra.equal(counter, algebra.word(node.packet, 32))
+        chosen = algebra.equal(counter, algebra.const(node.packet, 32))
     return Test(view.negate(chosen, negated=node.negated))
 
 

@@ -14,15 +14,15 @@ import attrs
 from ...core.diagnostics import BAD_VALUE, NO_NFT_FORM, Problem
 from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
-from ...semantics.effects import Test
+from ...model.effects import Test
 from ..extension import Extension
-from ..words import flags, negation
+from ..shared.words import flags, negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...model.effects import View
     from ...nft import statements as s
-    from ...semantics.effects import View
     from ..context import Context
     from ..options import Options
 

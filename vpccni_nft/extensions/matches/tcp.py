@@ -13,20 +13,20 @@ from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM, TCP_OPTIONS
 from ...core.values import Negatable, PortRange, parse_integer
 from ...iptables.ast import Match
 from ...iptables.protocols import TCP
+from ...model.effects import Test
+from ...model.packet import TCP_FLAGS
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Test
-from ...semantics.packet import TCP_FLAGS
-from ..compare import always_or_never, equality
 from ..extension import Extension
-from ..fragments import with_transport_header
-from ..ports import build_port, lower_ports, ports_fit, save_port
-from ..words import negatable_option, negation
+from ..shared.compare import always_or_never, equality
+from ..shared.fragments import with_transport_header
+from ..shared.ports import build_port, lower_ports, ports_fit, save_port
+from ..shared.words import negatable_option, negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options

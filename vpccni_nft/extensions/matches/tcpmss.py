@@ -14,17 +14,17 @@ from ...core.diagnostics import BAD_PLACE, TCP_OPTIONS, WHOLE_PACKETS
 from ...core.values import Negatable
 from ...iptables.ast import Match
 from ...iptables.protocols import TCP
+from ...model.effects import Test
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Test
 from ..extension import Extension, NoneOf
-from ..fragments import with_transport_header
-from ..number_ranges import NumberRange, range_literal, save_range
+from ..shared.fragments import with_transport_header
+from ..shared.number_ranges import NumberRange, range_literal, save_range
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options

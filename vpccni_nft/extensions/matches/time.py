@@ -20,18 +20,18 @@ import attrs
 from ...core.diagnostics import BAD_OPTION, KERNEL_ZONE, NO_NFT_FORM, Problem
 from ...core.values import parse_integer
 from ...iptables.ast import Match
+from ...model.effects import Test
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Test
-from ..compare import NEVER
 from ..extension import AnyOf, Extension
-from ..words import flags
+from ..shared.compare import NEVER
+from ..shared.words import flags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ...semantics.algebra import Bool
-    from ...semantics.effects import View
+    from ...model.algebra import Bool
+    from ...model.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -171,19 +171,19 @@ def meaning(node: Time, view: View) -> Test:
     algebra = view.state.algebra
     now = view.ask("second of the epoch", width=64)
     second = view.ask_up_to(LAST_SECOND, "second of the day", width=32)
-    start, stop = algebra.word(node.start, 32), algebra.word(node.stop, 32)
+    start, stop = algebra.const(node.start, 32), algebra.const(node.stop, 32)
     last = LAST_DATE if node.date_stop is None else node.date_stop
     in_dates = algebra.all(
-        algebra.at_most(algebra.word(node.date_start, 64), now),
-        algebra.at_most(now, algebra.word(last, 64)),
+        algebra.ule(algebra.const(node.date_start, 64), now),
+        algebra.ule(now, algebra.const(last, 64)),
     )
-    after, before = algebra.at_most(start, second), algebra.at_most(second, stop)
+    after, before = algebra.ule(start, second), algebra.ule(second, stop)
     in_hours = (algebra.all if node.start < node.stop else algebra.any)(after, before)
     day_fits = _day_fits(node, view, shift=0)
     if node.contiguous:
         of_yesterday = _day_fits(node, view, shift=1)
         day_fits = algebra.any(
-            algebra.all(before, of_yesterday), algebra.all(algebra.no(before), day_fits)
+            algebra.all(before, of_yesterday), algebra.all(algebra.not_(before), day_fits)
         )
     return Test(algebra.all(in_dates, in_hours, day_fits))
 
@@ -193,7 +193,7 @@ def _day_fits(node: Time, view: View, shift: int) -> Bool:
     algebra = view.state.algebra
     today = view.ask_up_to(6, "day of the week", width=8)  # from Sunday on
     fits = algebra.any(
-        *(algebra.equal(today, algebra.word((day + 1 + shift) % 7, 8)) for day in node.week_days)
+        *(algebra.equal(today, algebra.const((day + 1 + shift) % 7, 8)) for day in node.week_days)
     )
     if len(node.week_days) == len(DAYS):
         fits = algebra.true
@@ -202,7 +202,7 @@ def _day_fits(node: Time, view: View, shift: int) -> Bool:
     of_month = view.ask(f"day of the month {shift} days ago", width=8)
     return algebra.all(
         fits,
-        algebra.any(*(algebra.equal(of_month, algebra.word(day, 8)) for day in node.month_days)),
+        algebra.any(*(algebra.equal(of_month, algebra.const(day, 8)) for day in node.month_days)),
     )
 
 

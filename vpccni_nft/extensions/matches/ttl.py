@@ -12,16 +12,16 @@ import attrs
 from ...core.diagnostics import BAD_PLACE
 from ...core.values import Family
 from ...iptables.ast import Match
+from ...model.effects import Test
 from ...nft import expressions as x
-from ...semantics.effects import Test
 from ..extension import Extension
-from ..hop_limits import HopTest, build_hops, hops_fit, lower_hops, save_hops
+from ..shared.hop_limit_match import HopTest, build_hops, hops_fit, lower_hops, save_hops
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ...model.effects import View
     from ...nft import statements as s
-    from ...semantics.effects import View
     from ..context import Context
     from ..options import Options
 

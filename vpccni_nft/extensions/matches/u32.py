@@ -15,19 +15,19 @@ import attrs
 from ...core.diagnostics import NO_NFT_FORM
 from ...core.values import Family, Negatable, parse_integer
 from ...iptables.ast import Match
+from ...model.effects import Test
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Test
-from ..compare import NEVER
 from ..extension import Extension, NoneOf
-from ..number_ranges import LARGEST, NumberRange, range_literal
-from ..words import negation
+from ..shared.compare import NEVER
+from ..shared.number_ranges import LARGEST, NumberRange, range_literal
+from ..shared.words import negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ...semantics.algebra import Bool, Word
-    from ...semantics.effects import View
+    from ...model.algebra import Bool, Word
+    from ...model.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -141,21 +141,21 @@ def _comparison_fits(view: View, test: Comparison) -> Bool:
     if test.offset + 4 <= _HEADER_BYTES[view.state.family]:
         there = algebra.true
     if (view.state.family, test.offset) == (Family.IP, _FRAGMENT_BYTE):
-        offset = algebra.part(view.state.fields["fragment"], 0, 13)
-        word = algebra.joined(algebra.part(word, 13, 19), offset, 13)
+        offset = algebra.extract(view.state.fields["fragment"], 0, 13)
+        word = algebra.concat(algebra.extract(word, 13, 19), offset, 13)
     for index, step in enumerate(test.steps):
-        number = algebra.word(step.number, 32)
+        number = algebra.const(step.number, 32)
         match step.operator:
             case "&":
-                word = algebra.both(word, number)
+                word = algebra.bvand(word, number)
             case ">>":
                 kept = 32 - step.number
-                word = algebra.joined(
-                    algebra.word(0, step.number), algebra.part(word, step.number, kept), kept
+                word = algebra.concat(
+                    algebra.const(0, step.number), algebra.extract(word, step.number, kept), kept
                 )
             case "<<":
-                kept = algebra.part(word, 0, 32 - step.number)
-                word = algebra.joined(kept, algebra.word(0, step.number), step.number)
+                kept = algebra.extract(word, 0, 32 - step.number)
+                word = algebra.concat(kept, algebra.const(0, step.number), step.number)
             case _:
                 before = str(attrs.evolve(test, steps=test.steps[:index], ranges=()))
                 if view.state.family is Family.IP and before == "0x0>>0x16&0x3c=":
@@ -166,8 +166,8 @@ def _comparison_fits(view: View, test: Comparison) -> Bool:
     inside = algebra.any(
         *(
             algebra.all(
-                algebra.at_most(algebra.word(first, 32), word),
-                algebra.at_most(word, algebra.word(last, 32)),
+                algebra.ule(algebra.const(first, 32), word),
+                algebra.ule(word, algebra.const(last, 32)),
             )
             for first, last in test.ranges
         )

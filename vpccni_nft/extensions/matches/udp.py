@@ -12,16 +12,16 @@ import attrs
 from ...core.diagnostics import BAD_PLACE
 from ...iptables.ast import Match
 from ...iptables.protocols import UDP
-from ...semantics.effects import Test
+from ...model.effects import Test
 from ..extension import Extension
-from ..fragments import with_transport_header
-from ..ports import build_port, lower_ports, ports_fit, save_port
+from ..shared.fragments import with_transport_header
+from ..shared.ports import build_port, lower_ports, ports_fit, save_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...core.values import Negatable, PortRange
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..extension import Piece
     from ..options import Options

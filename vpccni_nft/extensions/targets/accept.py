@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...iptables.ast import Target
+from ...model.effects import Effect
+from ...model.packet import ACCEPT
 from ...nft import statements as s
-from ...semantics.effects import Effect
-from ...semantics.packet import ACCEPT
 from ..extension import Extension
 
 if TYPE_CHECKING:
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 

@@ -12,13 +12,13 @@ import attrs
 
 from ...core.diagnostics import BAD_OPTION, BAD_PLACE, NO_NFT_FORM, Problem
 from ...iptables.ast import Target
-from ...semantics.effects import Effect
-from ...semantics.packet import Event
+from ...model.effects import Effect
+from ...model.packet import Event
 from ..extension import Extension
 
 if TYPE_CHECKING:
+    from ...model.effects import View
     from ...nft import statements as s
-    from ...semantics.effects import View
     from ..context import Context
     from ..options import Options
 

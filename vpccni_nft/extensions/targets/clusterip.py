@@ -13,15 +13,15 @@ import attrs
 from ...core.diagnostics import BAD_OPTION, NO_NFT_FORM, Problem
 from ...core.values import parse_integer
 from ...iptables.ast import Target
-from ...semantics.effects import Effect
-from ...semantics.packet import ACCEPT, DROP, Event
+from ...model.effects import Effect
+from ...model.packet import ACCEPT, DROP, Event
 from ..extension import Extension
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...model.effects import View
     from ...nft import statements as s
-    from ...semantics.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -73,7 +73,7 @@ def meaning(node: ClusterIp, view: View) -> Effect:
     ours = view.says(name, *ends)
     return Effect(
         events=(Event("cluster", (node.mac,)),),
-        verdicts=((state.algebra.no(ours), DROP),),
+        verdicts=((state.algebra.not_(ours), DROP),),
         verdict=ACCEPT,
     )
 

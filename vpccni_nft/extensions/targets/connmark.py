@@ -18,18 +18,18 @@ import attrs
 
 from ...core.values import MaskedMark, parse_integer
 from ...iptables.ast import Target
+from ...model.effects import Effect
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Effect
 from ..extension import Extension
-from ..marks import FULL, Copy, set_bits, set_shifted, xor_masked
+from ..shared.marks import FULL, Copy, set_bits, set_shifted, xor_masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.algebra import Word
-    from ...semantics.effects import View
-    from ...semantics.packet import State
+    from ...model.algebra import Word
+    from ...model.effects import View
+    from ...model.packet import State
     from ..context import Context
     from ..options import Options
 
@@ -103,11 +103,11 @@ def meaning(node: Connmark, view: View) -> Effect:
             value = xor_masked(state, ctmark, node.ctmask, state.word("mark", node.value))
             field, value = "ct_mark", _shifted(state, value, node.shift)
         case Mode.SAVE:
-            taken = state.algebra.both(mark, state.word("mark", node.nfmask))
+            taken = state.algebra.bvand(mark, state.word("mark", node.nfmask))
             taken = _shifted(state, taken, node.shift)
             field, value = "ct_mark", xor_masked(state, ctmark, node.ctmask, taken)
         case Mode.RESTORE:
-            taken = state.algebra.both(ctmark, state.word("mark", node.ctmask))
+            taken = state.algebra.bvand(ctmark, state.word("mark", node.ctmask))
             taken = _shifted(state, taken, node.shift)
             field, value = "mark", xor_masked(state, mark, node.nfmask, taken)
     return Effect(assignments=((state.has_entry, field, value),))
@@ -117,11 +117,11 @@ def _shifted(state: State, mark: Word, shift: int) -> Word:
     """C's ``<<`` and ``>>`` of 32 bits."""
     algebra, places = state.algebra, abs(shift)
     if shift > 0:
-        rest = algebra.part(mark, 0, 32 - places)
-        return algebra.joined(rest, algebra.word(0, places), places)
+        rest = algebra.extract(mark, 0, 32 - places)
+        return algebra.concat(rest, algebra.const(0, places), places)
     if shift < 0:
-        rest = algebra.part(mark, places, 32 - places)
-        return algebra.joined(algebra.word(0, places), rest, 32 - places)
+        rest = algebra.extract(mark, places, 32 - places)
+        return algebra.concat(algebra.const(0, places), rest, 32 - places)
     return mark
 
 

@@ -15,19 +15,19 @@ import attrs
 from ...core.diagnostics import BAD_OPTION, BAD_PLACE, NO_NFT_FORM, Problem
 from ...core.values import parse_integer
 from ...iptables.ast import Target
+from ...model.effects import Effect
+from ...model.packet import STATE_BITS, Event
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Effect
-from ...semantics.packet import STATE_BITS, Event
 from ..extension import Extension
-from ..tracking import is_unseen, untrack
+from ..shared.tracking import is_unseen, untrack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.algebra import Word
-    from ...semantics.effects import View
-    from ...semantics.packet import State
+    from ...model.algebra import Word
+    from ...model.effects import View
+    from ...model.packet import State
     from ..context import Context
     from ..options import Options
 
@@ -115,7 +115,7 @@ def meaning(node: Ct, view: View) -> Effect:
     }
     rest = (node.helper, node.timeout, node.events, node.expectation_events)
     # An effect's events have no condition of their own, so it goes in with them.
-    works = algebra.choose(unseen, algebra.word(1, 1), algebra.word(0, 1))
+    works = algebra.ite(unseen, algebra.const(1, 1), algebra.const(0, 1))
     return Effect(
         events=(Event("ct", rest, (works,)),) if any(rest) else (),
         assignments=tuple((unseen, field, value) for field, value in values.items()),
@@ -131,7 +131,7 @@ def _zone(node: Ct, state: State) -> Word:
     for place in range(16):
         bit = state.word("ct_zone", 1 << place)
         is_set = state.has_bits("mark", 1 << place)
-        zone = algebra.either(zone, algebra.choose(is_set, bit, none))
+        zone = algebra.bvor(zone, algebra.ite(is_set, bit, none))
     return zone
 
 

@@ -13,13 +13,13 @@ import attrs
 from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...iptables.ast import Target
 from ..extension import Extension
-from ..nat import NO_FLAGS, NatFlags, NatRange, binding, lower_nat
+from ..shared.nat import NO_FLAGS, NatFlags, NatRange, binding, lower_nat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...model.effects import Effect, View
     from ...nft import statements as s
-    from ...semantics.effects import Effect, View
     from ..context import Context
     from ..options import Options
 

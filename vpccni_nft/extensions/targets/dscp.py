@@ -13,14 +13,14 @@ import attrs
 from ...core.diagnostics import BAD_PLACE
 from ...core.values import parse_integer
 from ...iptables.ast import Target
+from ...model.effects import Effect
 from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
-from ...semantics.effects import Effect
 from ..extension import Extension
 
 if TYPE_CHECKING:
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -48,8 +48,8 @@ def save(node: SetDscp) -> tuple[str, ...]:
 def meaning(node: SetDscp, view: View) -> Effect:
     """The upper six bits of the byte."""
     state, algebra = view.state, view.state.algebra
-    rest = algebra.both(state.fields["tos"], state.word("tos", 3))
-    tos = algebra.either(rest, state.word("tos", node.value << 2))
+    rest = algebra.bvand(state.fields["tos"], state.word("tos", 3))
+    tos = algebra.bvor(rest, state.word("tos", node.value << 2))
     return Effect(assignments=((algebra.true, "tos", tos),))
 
 

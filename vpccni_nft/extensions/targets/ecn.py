@@ -15,16 +15,16 @@ from ...core.diagnostics import BAD_OPTION, BAD_PLACE, NO_NFT_FORM, WHOLE_PACKET
 from ...core.values import Family, parse_integer
 from ...iptables.ast import Target
 from ...iptables.protocols import TCP
+from ...model.effects import Effect
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Effect
 from ..extension import Extension
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.algebra import Bool, Word
-    from ...semantics.effects import View
+    from ...model.algebra import Bool, Word
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -75,15 +75,15 @@ def meaning(node: SetEcn, view: View) -> Effect:
     state, algebra = view.state, view.state.algebra
     assignments: list[tuple[Bool, str, Word]] = []
     if node.ip is not None:
-        kept = algebra.both(state.fields["tos"], state.word("tos", 0xFC))
-        tos = algebra.either(kept, state.word("tos", node.ip))
+        kept = algebra.bvand(state.fields["tos"], state.word("tos", 0xFC))
+        tos = algebra.bvor(kept, state.word("tos", node.ip))
         assignments.append((algebra.true, "tos", tos))
     if (node.ece, node.cwr) != (None, None):
         flags = state.fields["tcp_flags"]
         for bit, value in ((_ECE, node.ece), (_CWR, node.cwr)):
             if value is not None:
-                flags = algebra.both(flags, state.word("tcp_flags", 0xFF ^ bit))
-                flags = algebra.either(flags, state.word("tcp_flags", bit * value))
+                flags = algebra.bvand(flags, state.word("tcp_flags", 0xFF ^ bit))
+                flags = algebra.bvor(flags, state.word("tcp_flags", bit * value))
         has_header = algebra.all(state.is_("protocol", TCP), state.is_("fragment", 0))
         assignments.append((has_header, "tcp_flags", flags))
     return Effect(assignments=tuple(assignments))

@@ -14,11 +14,11 @@ from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...core.values import Family
 from ...iptables.ast import Target
 from ..extension import Extension
-from ..hops import Change
+from ..shared.hop_limit_target import Change
 
 if TYPE_CHECKING:
+    from ...model.effects import Effect, View
     from ...nft import statements as s
-    from ...semantics.effects import Effect, View
     from ..context import Context
     from ..options import Options
 

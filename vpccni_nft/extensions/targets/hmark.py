@@ -14,14 +14,14 @@ import attrs
 from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...core.values import parse_integer
 from ...iptables.ast import Target
-from ...semantics.effects import Effect
+from ...model.effects import Effect
 from ..extension import Extension
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from ...model.effects import View
     from ...nft import statements as s
-    from ...semantics.effects import View
     from ..context import Context
     from ..options import Options
 

@@ -12,15 +12,15 @@ import attrs
 from ...core.diagnostics import NO_NFT_FORM
 from ...core.values import parse_integer
 from ...iptables.ast import Target
-from ...semantics.effects import Effect
-from ...semantics.packet import Event
+from ...model.effects import Effect
+from ...model.packet import Event
 from ..extension import Extension
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...model.effects import View
     from ...nft import statements as s
-    from ...semantics.effects import View
     from ..context import Context
     from ..options import Options
 

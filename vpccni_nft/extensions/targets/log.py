@@ -13,17 +13,17 @@ import attrs
 from ...core.diagnostics import LOG_PREFIX
 from ...core.values import parse_integer
 from ...iptables.ast import Target
+from ...model.effects import Effect
+from ...model.packet import Event
 from ...nft import statements as s
-from ...semantics.effects import Effect
-from ...semantics.packet import Event
 from ..extension import Extension
-from ..prefixes import lower_prefix, parse_prefix
-from ..words import flags, quote
+from ..shared.prefixes import lower_prefix, parse_prefix
+from ..shared.words import flags, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 

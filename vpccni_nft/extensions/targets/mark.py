@@ -12,16 +12,16 @@ import attrs
 
 from ...core.values import MaskedMark
 from ...iptables.ast import Target
+from ...model.effects import Effect
 from ...nft import expressions as x
-from ...semantics.effects import Effect
 from ..extension import Extension
-from ..marks import set_bits, xor_masked
+from ..shared.marks import set_bits, xor_masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...model.effects import View
     from ...nft import statements as s
-    from ...semantics.effects import View
     from ..context import Context
     from ..options import Options
 

@@ -14,14 +14,14 @@ import attrs
 from ...core.diagnostics import BAD_PLACE
 from ...iptables.ast import Target
 from ..extension import Extension
-from ..nat import NO_FLAGS, NatFlags, NatRange, binding, lower_nat, parse_ports, save_ports
+from ..shared.nat import NO_FLAGS, NatFlags, NatRange, binding, lower_nat, parse_ports, save_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...core.values import PortRange
+    from ...model.effects import Effect, View
     from ...nft import statements as s
-    from ...semantics.effects import Effect, View
     from ..context import Context
     from ..options import Options
 

@@ -14,14 +14,14 @@ import attrs
 from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...core.values import Address, Network
 from ...iptables.ast import Target
+from ...model.effects import Effect
+from ...model.packet import Binding
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Effect
-from ...semantics.packet import Binding
 from ..extension import Extension
 
 if TYPE_CHECKING:
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 

@@ -17,13 +17,13 @@ from ...core.values import parse_integer
 from ...iptables.ast import Target
 from ...nft import statements as s
 from ..extension import Extension
-from ..queues import queued
-from ..words import flags
+from ..shared.queues import queued
+from ..shared.words import flags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import Effect, View
+    from ...model.effects import Effect, View
     from ..context import Context
     from ..options import Options
 

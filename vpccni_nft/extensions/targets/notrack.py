@@ -14,10 +14,10 @@ from ...core.diagnostics import BAD_PLACE
 from ...iptables.ast import Target
 from ...nft import statements as s
 from ..extension import Extension
-from ..tracking import untrack
+from ..shared.tracking import untrack
 
 if TYPE_CHECKING:
-    from ...semantics.effects import Effect, View
+    from ...model.effects import Effect, View
     from ..context import Context
     from ..options import Options
 

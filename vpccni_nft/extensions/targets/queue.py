@@ -12,10 +12,10 @@ import attrs
 from ...iptables.ast import Target
 from ...nft import statements as s
 from ..extension import Extension
-from ..queues import queued
+from ..shared.queues import queued
 
 if TYPE_CHECKING:
-    from ...semantics.effects import Effect, View
+    from ...model.effects import Effect, View
     from ..context import Context
     from ..options import Options
 

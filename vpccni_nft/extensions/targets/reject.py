@@ -15,15 +15,15 @@ from ...core.diagnostics import BAD_PLACE
 from ...core.values import Family
 from ...iptables.ast import Target
 from ...iptables.protocols import TCP
+from ...model.effects import Effect
+from ...model.packet import Verdict
 from ...nft import statements as s
-from ...semantics.effects import Effect
-from ...semantics.packet import Verdict
 from ..extension import Extension
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 

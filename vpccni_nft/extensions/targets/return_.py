@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...iptables.ast import Target
+from ...model.effects import Effect
 from ...nft import statements as s
-from ...semantics.effects import Effect
 from ..extension import Extension
 
 if TYPE_CHECKING:
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 

@@ -20,32 +20,32 @@ from ...core.diagnostics import (
     NO_NFT_FORM,
     Problem,
 )
-from ...core.ipsets import IpSet
 from ...core.values import Address, parse_integer
+from ...ipset.ast import IpSet
 from ...iptables.ast import Target
+from ...model.effects import Effect
+from ...model.packet import Event, NoMeaning
 from ...nft import expressions as x
 from ...nft import names
 from ...nft import statements as s
-from ...semantics.effects import Effect
-from ...semantics.packet import Event, NoMeaning
 from ..extension import Extension
-from ..ipset_members import Packet
-from ..ipsets import changes, find_set, lookups_of, networks_overlap
-from ..marks import set_bits, xor_masked
-from ..set_names import FIELDS, HINT, Members
-from ..words import flags
+from ..shared.ipset_lowering import changes, find_set, lookups_of, networks_overlap
+from ..shared.ipset_meaning import Packet
+from ..shared.marks import set_bits, xor_masked
+from ..shared.set_names import FIELDS, HINT, Members
+from ..shared.words import flags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...core.ipsets import Entry
     from ...core.values import MaskedMark
-    from ...semantics.algebra import Bool, Word
-    from ...semantics.effects import View
+    from ...ipset.ast import Entry
+    from ...model.algebra import Bool, Word
+    from ...model.effects import View
     from ..context import Context
     from ..extension import Statements
-    from ..ipsets import Lookup
     from ..options import Options
+    from ..shared.ipset_lowering import Lookup
 
 #: Hooks in which a class or a queue can be mapped.
 _OUTGOING = frozenset({"FORWARD", "OUTPUT", "POSTROUTING"})
@@ -159,8 +159,8 @@ def _in_bounds(ipset: IpSet, key: tuple[Word, ...], view: View) -> Bool:
     if ipset.bounds is None:
         return algebra.true
     bits = 16 if ipset.type == "bitmap:port" else 32
-    first, last = (algebra.word(end, bits) for end in ipset.bounds)
-    return algebra.all(algebra.at_most(first, key[0]), algebra.at_most(key[0], last))
+    first, last = (algebra.const(end, bits) for end in ipset.bounds)
+    return algebra.all(algebra.ule(first, key[0]), algebra.ule(key[0], last))
 
 
 def _mapped(node: SetTarget, view: View) -> Iterator[tuple[Bool, str, Word]]:
@@ -202,7 +202,7 @@ def lower(node: SetTarget, context: Context) -> tuple[s.Statement, ...]:
         return rules[0] if rules else ()
     protocol = "" if context.protocol is None else f"-{context.protocol}"
     words = "-".join(word.lstrip("-").replace(",", ".") for word in save(node))
-    return (s.Jump(context.helper(names.spell(f"{words}{protocol}"), *rules)),)
+    return (s.Jump(context.helper(names.mangle(f"{words}{protocol}"), *rules)),)
 
 
 def _lower_add(node: SetTarget, members: Members, context: Context) -> Iterator[Statements]:

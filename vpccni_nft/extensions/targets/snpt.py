@@ -14,11 +14,11 @@ import attrs
 from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...iptables.ast import Target
 from ..extension import Extension
-from ..npt import NO_SUM, Prefixes
+from ..shared.npt import NO_SUM, Prefixes
 
 if TYPE_CHECKING:
+    from ...model.effects import Effect, View
     from ...nft import statements as s
-    from ...semantics.effects import Effect, View
     from ..context import Context
     from ..options import Options
 

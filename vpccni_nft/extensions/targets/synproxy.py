@@ -16,17 +16,17 @@ from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...core.values import Family, parse_integer
 from ...iptables.ast import Target
 from ...iptables.protocols import TCP
+from ...model.effects import Effect
+from ...model.packet import TCP_FLAGS, Verdict
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Effect
-from ...semantics.packet import TCP_FLAGS, Verdict
 from ..extension import Extension
-from ..words import flags
+from ..shared.words import flags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 

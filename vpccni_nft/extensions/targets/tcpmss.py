@@ -17,13 +17,13 @@ from ...core.diagnostics import BAD_PLACE, MSS_OPTION
 from ...core.values import parse_integer
 from ...iptables.ast import Target
 from ...iptables.protocols import TCP
+from ...model.effects import Effect
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Effect
 from ..extension import Extension
 
 if TYPE_CHECKING:
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -63,7 +63,7 @@ def meaning(node: SetMss, view: View) -> Effect:
         state.is_("protocol", TCP),
         state.is_("fragment", 0),
         state.is_("has_mss", 1),
-        algebra.no(algebra.at_most(state.fields["mss"], new)),
+        algebra.not_(algebra.ule(state.fields["mss"], new)),
     )
     return Effect(assignments=((shrinks, "mss", new),))
 

@@ -13,16 +13,16 @@ import attrs
 from ...core.diagnostics import LASTING_DEVICE, NO_NFT_FORM
 from ...core.values import Address
 from ...iptables.ast import Target
+from ...model.effects import Effect
+from ...model.packet import Event
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Effect
-from ...semantics.packet import Event
 from ..extension import Extension
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 

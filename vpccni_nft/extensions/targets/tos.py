@@ -15,15 +15,15 @@ import attrs
 from ...core.diagnostics import BAD_PLACE
 from ...core.values import parse_integer
 from ...iptables.ast import Target
+from ...model.effects import Effect
 from ...nft import expressions as x
 from ...nft.expressions import NETWORK_HEADER
-from ...semantics.effects import Effect
 from ..extension import Extension
-from ..old_values import Change, in_helper
+from ..shared.old_values import Change, in_helper
 
 if TYPE_CHECKING:
+    from ...model.effects import View
     from ...nft import statements as s
-    from ...semantics.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -56,8 +56,8 @@ def save(node: SetTos) -> tuple[str, ...]:
 def meaning(node: SetTos, view: View) -> Effect:
     """``(tos & ~mask) ^ value``."""
     state, algebra = view.state, view.state.algebra
-    kept = algebra.both(state.fields["tos"], state.word("tos", FULL ^ node.mask))
-    tos = algebra.differing(kept, state.word("tos", node.value))
+    kept = algebra.bvand(state.fields["tos"], state.word("tos", FULL ^ node.mask))
+    tos = algebra.bvxor(kept, state.word("tos", node.value))
     return Effect(assignments=((algebra.true, "tos", tos),))
 
 

@@ -16,17 +16,17 @@ from ...core.diagnostics import BAD_PLACE
 from ...core.values import Address, MaskedMark, parse_integer
 from ...iptables.ast import Target
 from ...iptables.protocols import TCP, UDP
+from ...model.effects import Effect
+from ...model.packet import ACCEPT, DROP, Event
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Effect
-from ...semantics.packet import ACCEPT, DROP, Event
 from ..extension import Extension
-from ..marks import set_bits, xor_masked
+from ..shared.marks import set_bits, xor_masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 
@@ -71,7 +71,7 @@ def meaning(node: Tproxy, view: View) -> Effect:
     return Effect(
         events_where=((found, Event("tproxy", (address, node.port))),),
         assignments=((found, "mark", mark),),
-        verdicts=((algebra.no(found), DROP),),
+        verdicts=((algebra.not_(found), DROP),),
         verdict=ACCEPT,
     )
 

@@ -12,14 +12,14 @@ import attrs
 
 from ...core.diagnostics import BAD_PLACE
 from ...iptables.ast import Target
+from ...model.effects import Effect
+from ...model.packet import Event
 from ...nft import expressions as x
 from ...nft import statements as s
-from ...semantics.effects import Effect
-from ...semantics.packet import Event
 from ..extension import Extension
 
 if TYPE_CHECKING:
-    from ...semantics.effects import View
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
 

@@ -1,0 +1,1 @@
+"""Proofs: answers, counterexamples, what is unknown."""

@@ -1,0 +1,474 @@
+"""An interpreter beside the kernel: at each hook, what was seen is what the model says.
+
+The probes at a hook's beginning tell what the model starts from, those at its end what it must
+answer. What a packet does not show is known from the packets before it: the tuples of its
+connection, and its mark. Random draws are not shown: one of the ways that they can go must lead to
+what was seen.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from errno import EHOSTUNREACH, EINVAL, ENETUNREACH
+from typing import TYPE_CHECKING
+
+import attrs
+
+from vpccni_nft.core.values import Family
+from vpccni_nft.model.concrete import Concrete
+from vpccni_nft.model.hook import SOURCE_HOOKS, outcome, run_hook
+from vpccni_nft.model.packet import FIELDS, STATE_BITS, STATUS_BITS, interface_word
+from vpccni_nft.replay.conversation import Way, text_of
+from vpccni_nft.replay.wire import RST, WITH_PORTS
+from vpccni_nft.simulate.packet_text import field_text
+
+if TYPE_CHECKING:
+    from vpccni_nft.model.concrete import Question
+    from vpccni_nft.model.hook import Outcome
+    from vpccni_nft.model.packet import Verdict
+    from vpccni_nft.replay.conversation import Conversation, Event, Seen
+    from vpccni_nft.replay.node import Node
+    from vpccni_nft.replay.wire import Headers
+    from vpccni_nft.simulate.sample import Chains
+
+#: Ways that random draws can go, at most; a hook with more is not checked.
+_MOST_WAYS = 5000
+
+#: What a fragment that is not the first one has where the ports would be: payload.
+_PAYLOAD = int.from_bytes(b"x" * 4, "big")
+
+_ALL_ONES = (1 << 31) - 1
+_BELOW = re.compile(r"(?:number below|counter of) (\d+) at ")
+
+#: The messages by which a packet is refused: type and code, by family and nft's word for them.
+_REFUSALS = {
+    "icmp net-unreachable": (3, 0), "icmp host-unreachable": (3, 1),
+    "icmp prot-unreachable": (3, 2), "icmp port-unreachable": (3, 3),
+    "icmp net-prohibited": (3, 9), "icmp host-prohibited": (3, 10),
+    "icmp admin-prohibited": (3, 13), "icmpv6 no-route": (1, 0),
+    "icmpv6 admin-prohibited": (1, 1), "icmpv6 addr-unreachable": (1, 3),
+    "icmpv6 port-unreachable": (1, 4), "icmpv6 policy-fail": (1, 5),
+    "icmpv6 reject-route": (1, 6),
+}  # fmt: skip
+
+
+#: The hooks where conntrack and then NAT of destinations run.
+TRACKS = {"prerouting", "output"}
+
+#: How the kernel says that it has no route.
+_NO_ROUTE = {os.strerror(number) for number in (ENETUNREACH, EHOSTUNREACH, EINVAL)}
+
+
+class NotSeen(Exception):  # noqa: N818 - no mistake of anyone
+    """A rule asks for something that neither probes nor the node tell."""
+
+
+@attrs.frozen
+class Divergence:
+    """A place where a model and a kernel part."""
+
+    conversation: Conversation
+    move: int
+    begin: Event  #: what the model started from
+    what: str  #: what differs
+
+
+@attrs.define
+class _Connection:
+    """What is known of a connection from its packets."""
+
+    original: tuple[int, int, int, int]  #: both addresses, both ports
+    translated: tuple[int, int, int, int]  #: the same after NAT, as far as it has come
+    mark: int = 0
+    confirmed: bool = False  #: whether a packet of it has come through
+    bound: set[str] = attrs.Factory(set)  #: the ends that NAT has decided about, by ``s`` and ``d``
+    answered: bool = False
+    device: str = ""  #: by which its first packets left
+
+    def is_(self, ends: tuple[int, int, int, int], *, reply: bool) -> bool:
+        """Whether a packet looks as one side of the node knows the connection."""
+        source, target, sport, dport = self.translated if reply else self.original
+        return ends == ((target, source, dport, sport) if reply else self.original)
+
+    def has(self, ends: tuple[int, int, int, int], *, reply: bool) -> bool:
+        """Whether a packet belongs to it, wherever it is on its way."""
+        source, target, sport, dport = ends
+        if reply:
+            source, target, sport, dport = target, source, dport, sport
+        known = zip(self.original, self.translated, strict=True)
+        return all(
+            value in both for value, both in zip((source, target, sport, dport), known, strict=True)
+        )
+
+
+@attrs.define
+class Checker:
+    """Holds what was seen on one side against a model of its ruleset."""
+
+    node: Node
+    chains: Mapping[Family, Chains]
+    hooks: int = 0  #: packets at hooks that were checked
+    skipped: int = 0  #: those with too many ways, and those of which something is not seen
+
+    def check(self, conversation: Conversation, seen: Seen) -> Iterator[Divergence]:
+        """Go through a conversation; it must have been seen with the probes of ``begin``."""
+        connections: list[_Connection] = []
+        for number, (move, events) in enumerate(zip(conversation.moves, seen, strict=True)):
+            if move.way is Way.MARK:
+                for connection in connections if events[0].kind == "marked" else ():
+                    if connection.original == _ends(conversation):
+                        connection.mark = move.mark
+                continue
+            before = self.skipped
+            yield from _Walk(self, conversation, number, connections).check(events)
+            if self.skipped > before:
+                return  # what the packets after it depend on is not known
+            # What has not come through went with its packet.
+            connections[:] = [one for one in connections if one.confirmed]
+
+
+@attrs.define
+class _Walk:
+    """One move's packets on their way through the hooks."""
+
+    checker: Checker
+    conversation: Conversation
+    number: int
+    connections: list[_Connection]  #: the one that was used last is the last
+    #: Whether the kernel had nowhere to send a packet that NAT had changed.
+    unroutable: bool = False
+    came_in: bool = False  #: whether a packet has come in, which the kernel may answer
+
+    def check(self, events: tuple[Event, ...]) -> Iterator[Divergence]:
+        """Check each hook that a packet has begun."""
+        self.unroutable = any(event.place in _NO_ROUTE for event in events)
+        for index, event in enumerate(events):
+            # What the kernel answers by itself is of no program's socket.
+            self.came_in = self.came_in or event.place in {"prerouting", "input", "forward"}
+            if event.kind == "begin" and event.headers:
+                track, end, made = _rest(events, index)
+                yield from self._check_hook(event, track, end, made)
+
+    def _check_hook(
+        self, begin: Event, track: Event | None, end: Event | None, made: Event | None
+    ) -> Iterator[Divergence]:
+        assert begin.headers
+        state = (track or begin).state
+        connection = self._connection(begin, state)
+        fields = self._fields(begin, state, connection)
+        family = begin.headers.family
+        wrong = ""
+        unroutable = begin.place == "output" and self.unroutable
+        for ways, found in enumerate(self._outcomes(family, begin, end, fields)):
+            if ways >= _MOST_WAYS or found is None:
+                self.checker.skipped += 1
+                return
+            wrong = _difference(end, made, found, family)
+            if wrong and end is None and found.verdict.kind == "accept":
+                # Not the rules: two connections look alike, there is no route any more, or a
+                # masqueraded connection would leave by another device than before.
+                moved = connection and connection.device not in {"", begin.oif}
+                lost = len(self.connections) > 1 or unroutable or moved
+                # Nor does the kernel answer all errors about what it has sent to itself.
+                wrong = "" if lost or begin.headers.quoted else wrong
+            if not wrong:
+                self._learn(end, found, connection)
+                break
+        self.checker.hooks += 1
+        if wrong:
+            yield Divergence(self.conversation, self.number, begin, wrong)
+
+    def _outcomes(
+        self, family: Family, begin: Event, end: Event | None, fields: Mapping[str, int]
+    ) -> Iterator[Outcome | None]:
+        """What can happen, for each way that draws can go; None where that is not known."""
+        world = _World(self.checker.node, family, end)
+        while True:
+            algebra = Concrete(answers=world)
+            chains = self.checker.chains[family]
+            try:
+                yield outcome(run_hook(algebra, family, begin.place, chains, fields))
+            except NotSeen:
+                yield None
+            if not world.turn():
+                return
+
+    def _connection(self, begin: Event, state: str) -> _Connection | None:
+        """The connection of a packet; None where there is none."""
+        headers = begin.headers
+        assert headers
+        if state in {"invalid", "untracked", "?"}:
+            return None
+        # An error belongs to the connection of what it quotes, which went the other way.
+        about = headers.quoted if state.startswith("related") else None
+        ends = _tuple(about or headers)
+        reply = state.endswith("<") is (about is None)
+        # Before NAT a packet looks as one end knows the connection; behind it, or when it comes
+        # back to the node by lo, it may look any way.
+        early = begin.place in TRACKS and begin.iif != "lo" and about is None
+        newest = self.connections[::-1]
+        exact = [known for known in newest if known.is_(ends, reply=reply)]
+        alike = [] if early else [known for known in newest if known.has(ends, reply=reply)]
+        for known in (*exact, *alike):
+            self.connections.remove(known)
+            if state == "new>" and known.answered:
+                break  # the kernel has forgotten it: it would have left by another device
+            self.connections.append(known)
+            return known
+        self.connections.append(_Connection(ends, ends))
+        return self.connections[-1]
+
+    def _fields(self, begin: Event, state: str, connection: _Connection | None) -> dict[str, int]:
+        headers = begin.headers
+        assert headers
+        fields = dict.fromkeys(FIELDS, 0)
+        source, target, sport, dport = _tuple(headers)
+        fields |= {
+            "iif": interface_word(begin.iif) if begin.place != "postrouting" else 0,
+            "oif": interface_word(begin.oif),
+            "saddr": source,
+            "daddr": target,
+            "protocol": headers.protocol,
+            "sport": sport,
+            "dport": dport,
+            "tcp_flags": headers.flags,
+            "icmp_type": headers.kind,
+            "icmp_code": headers.code,
+            "fragment": headers.offset,
+            "fragmented": int(headers.fragmented),
+            "length": headers.length,
+            "mark": begin.mark,
+            "ct_state": STATE_BITS[state.rstrip("<>")] if state != "?" else STATE_BITS["invalid"],
+            "ct_protocol": self.conversation.protocol,
+        }
+        sends_error = self.conversation.moves[self.number].way in {Way.ERROR_BACK, Way.ERROR_FORTH}
+        made = self.came_in or (headers.quoted is not None and not sends_error)
+        own = begin.place in {"output", "postrouting"} and not begin.iif and not made
+        mac = 0x06 << 40 | int.from_bytes(begin.mark.to_bytes(4, "big"), "big")
+        fields |= {
+            "tos": headers.tos,
+            "ttl": headers.ttl,
+            "mss": headers.mss,
+            "has_mss": int(bool(headers.mss)),
+            "has_socket": int(own),
+            "uid": self.conversation.user if own else 0,
+            "gid": self.conversation.group if own else 0,
+            "mac_source": mac if begin.iif not in {"", "lo"} else 0,
+        }
+        if connection:
+            fields |= _connection_fields(connection, reply=state.endswith("<"))
+        return fields
+
+    @staticmethod
+    def _learn(end: Event | None, found: Outcome, connection: _Connection | None) -> None:
+        """Keep what the next hook and the next packet depend on."""
+        if connection is None:
+            return
+        connection.mark = found.fields["ct_mark"]
+        if end is None:
+            return
+        assert end.headers
+        if end.place in SOURCE_HOOKS | TRACKS:
+            connection.bound.add("s" if end.place in SOURCE_HOOKS else "d")
+        if end.state == "new>" and not connection.confirmed:
+            source, target, sport, dport = connection.translated
+            now = _tuple(end.headers)
+            if end.place in SOURCE_HOOKS:
+                source, sport = now[0], now[2]
+            else:
+                target, dport = now[1], now[3]
+            connection.translated = (source, target, sport, dport)
+        if end.place in SOURCE_HOOKS and not end.state.startswith("related"):
+            connection.confirmed = True
+            if end.state.endswith(">") and not connection.device:
+                connection.device = end.oif
+            connection.answered |= end.state.endswith("<")
+
+
+def _rest(events: tuple[Event, ...], index: int) -> tuple[Event | None, Event | None, Event | None]:
+    """Of a hook that begins: after conntrack, at its end, and the packet made in between.
+
+    Packets that rules make on the way go through hooks of their own in between.
+    """
+    hook = events[index].place
+    depth: list[str] = []
+    track = made = None
+    for event in events[index + 1 :]:
+        if event.kind == "begin":
+            own = event.place == "output" or (made and event.place == "postrouting")
+            if not depth and not own:
+                return track, None, made
+            made = made or event
+            depth.append(event.place)
+        elif event.kind == "track" and not depth and event.place == hook:
+            track = event
+        elif event.kind == "hook":
+            if event.place == hook and hook not in depth:
+                return track, event, made
+            while depth and depth.pop() != event.place:
+                pass
+    return track, None, made
+
+
+def _tuple(headers: Headers) -> tuple[int, int, int, int]:
+    source, target = (int.from_bytes(end, "big") for end in (headers.source, headers.target))
+    # An error has no ports of its own.
+    ports = (headers.sport, headers.dport) if headers.protocol in WITH_PORTS else (0, 0)
+    return source, target, *ports
+
+
+def _ends(conversation: Conversation) -> tuple[int, int, int, int]:
+    """The tuple of its first packet."""
+    return conversation.source, conversation.target, conversation.sport, conversation.dport
+
+
+def _connection_fields(connection: _Connection, *, reply: bool) -> dict[str, int]:
+    original, translated = connection.original, connection.translated
+    # What the answers are to have: the ends as they are after NAT, the other way round.
+    answer = (translated[1], translated[0], translated[3], translated[2])
+    fields = {"ct_reply": int(reply), "ct_mark": connection.mark}
+    for way, ends in (("original", original), ("reply", answer)):
+        names = ("saddr", "daddr", "sport", "dport")
+        fields |= {f"ct_{way}_{name}": value for name, value in zip(names, ends, strict=True)}
+    moved_source = (original[0], original[2]) != (translated[0], translated[2])
+    moved_target = (original[1], original[3]) != (translated[1], translated[3])
+    status = {
+        "snat": moved_source,
+        "dnat": moved_target,
+        "confirmed": connection.confirmed,
+        "seen-reply": connection.answered or reply,
+    }
+    fields["ct_status"] = sum(STATUS_BITS[name] for name, holds in status.items() if holds)
+    fields |= {f"{end}nat_done": int(end in connection.bound) for end in "sd"}
+    return fields
+
+
+@attrs.define(eq=False)
+class _World(Mapping["Question", int]):
+    """What the kernel could have answered: facts of the node; draws go all ways in turn."""
+
+    node: Node
+    family: Family
+    end: Event | None
+    #: The draws of this way: how many answers there are, and which one is given.
+    draws: dict[Question, list[int]] = attrs.Factory(dict)
+    order: list[Question] = attrs.Factory(list)
+
+    def __getitem__(self, question: Question) -> int:
+        oracle, arguments = question
+        headers = self.end.headers if self.end else None
+        if oracle == "fib type":
+            address, device = arguments
+            return self.node.kind(self.family, address, _name(device))
+        if oracle.startswith("bytes of a fragment"):
+            return _PAYLOAD >> 16
+        if oracle == "primary address" or oracle.startswith(("address of ", "port of ")):
+            return self._chosen(oracle, arguments, headers)
+        if oracle.startswith("random at "):
+            return (0, _ALL_ONES)[self._draw(question, 2)]
+        if below := _BELOW.match(oracle):
+            return self._draw(question, int(below[1]))
+        if oracle.startswith(("member of ", "within ", "route back", "seen ")):
+            return self._draw(question, 2)
+        raise NotSeen(oracle)
+
+    def __iter__(self) -> Iterator[Question]:
+        return iter(self.draws)
+
+    def __len__(self) -> int:
+        return len(self.draws)
+
+    def _draw(self, question: Question, answers: int) -> int:
+        if question not in self.draws:
+            self.draws[question] = [answers, 0]
+            self.order.append(question)
+        return self.draws[question][1]
+
+    def _chosen(self, oracle: str, arguments: tuple[int, ...], headers: Headers | None) -> int:
+        """What NAT has chosen, which the end shows; without one, any address of the device."""
+        if headers is None or self.end is None:
+            name = _name(arguments[0])
+            held = self.node.own[self.family].items()
+            return next((address for address, device in held if device == name), 0)
+        source, target, sport, dport = _tuple(headers)
+        is_source = self.end.place in SOURCE_HOOKS
+        if oracle.startswith("port of "):
+            return sport if is_source else dport
+        return source if is_source else target
+
+    def turn(self) -> bool:
+        """Let the last draw that can go another way go it; False where all have gone all ways."""
+        while self.order:
+            entry = self.draws[self.order[-1]]
+            if entry[1] + 1 < entry[0]:
+                entry[1] += 1
+                return True
+            del self.draws[self.order.pop()]
+        return False
+
+
+def _name(word: int) -> str:
+    return word.to_bytes(16, "big").rstrip(b"\0").decode("utf-8", "surrogateescape")
+
+
+def _difference(end: Event | None, made: Event | None, found: Outcome, family: Family) -> str:
+    """What of an outcome is not what was seen; empty where all is."""
+    kind = found.verdict.kind
+    if (kind == "accept") != (end is not None):
+        passed = "it passed" if end else "it did not pass"
+        return f"the model says {kind} {found.verdict.reason}, but {passed}"
+    if end is None:
+        return _wrong_refusal(found.verdict, made)
+    assert end.headers
+    expected = {"mark": end.mark}
+    if end.place in SOURCE_HOOKS and end.state not in {"?", "invalid", "untracked"}:
+        expected["ct_mark"] = end.ct_mark
+    if end.state != "?":
+        expected["ct_state"] = STATE_BITS[end.state.rstrip("<>")]
+    if end.headers.quoted is None:
+        source, target, sport, dport = _tuple(end.headers)
+        expected |= {"saddr": source, "daddr": target}
+        if not _chooses_port(end, found):
+            expected |= {"sport": sport, "dport": dport}
+    if end.place == "postrouting" and end.mark != found.fields["mark"]:
+        return f"mark: {found.fields['mark']:#x} in the model, {end.mark:#x} in the kernel"
+    for name in ("tos", "ttl"):
+        if name in found.fields:
+            expected[name] = getattr(end.headers, name)
+    for name, value in expected.items():
+        if found.fields[name] != value:
+            model, kernel = (field_text(name, one, family) for one in (found.fields[name], value))
+            return f"{name}: {model} in the model, {kernel} in the kernel"
+    return ""
+
+
+def _chooses_port(end: Event, found: Outcome) -> bool:
+    """Whether the kernel may have taken another port: where a rule leaves it the choice.
+
+    And where there is no rule, too: two connections may not look alike from outside.
+    """
+    first = end.place in SOURCE_HOOKS and end.state == "new>"
+    return first or any(binding.changes_source or binding.ports for binding in found.bindings)
+
+
+def _wrong_refusal(verdict: Verdict, made: Event | None) -> str:
+    """Whether another message was sent than the verdict asks for.
+
+    That none was sent says nothing: the kernel does not answer everything.
+    """
+    if made is None or made.headers is None:
+        return ""
+    headers = made.headers
+    if not headers.quoted and not headers.flags & RST:
+        return ""  # not a refusal: the next fragment, or an answer
+    if verdict.kind != "reject":
+        return f"the model says drop, but the kernel sent {text_of(headers)}"
+    if verdict.reason == "tcp reset":
+        right = bool(headers.flags & RST)
+    else:
+        right = (headers.kind, headers.code) == _REFUSALS.get(verdict.reason)
+    return (
+        "" if right else f"the model says {verdict.reason}, but the kernel sent {text_of(headers)}"
+    )

@@ -1,0 +1,268 @@
+"""Who may import whom, read from the imports themselves."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import vpccni_nft
+from vpccni_nft.extensions import MATCHES, TARGETS
+
+PACKAGE = Path(vpccni_nft.__file__).parent
+NAME = PACKAGE.name
+
+#: The rooms from the bottom up: each imports only itself and what stands before it. There are no
+#: exceptions: where an import points the wrong way, the thing stands in the wrong room.
+ROOMS = (
+    "core",
+    "ipset",
+    "iptables",
+    "nft",
+    "model",
+    "extensions",
+    "text",
+    "lowering",
+    "optimizer",
+    "semantics",
+    "translation",
+    "simulate",
+    "proof",
+    "node",
+    "replay",
+    "migration",
+    "fleet",
+    "strategies",
+    "suite",
+    "api",
+    "cli",
+    ".",  # the package itself, which offers what is public
+    "__main__",
+)
+
+#: Rooms that never import each other, although one stands above the other: a mistake that both
+#: share would prove itself.
+INDEPENDENT = [
+    ("iptables", "nft"),
+    ("lowering", "semantics"),
+    ("optimizer", "extensions"),
+    ("semantics.iptables", "nft"),
+    ("semantics.nft", "iptables"),
+    ("semantics.nft_values", "iptables"),
+    ("semantics.nft_host", "iptables"),
+]
+
+#: Everything from elsewhere, and the places that it is for; attrs is everywhere.
+ELSEWHERE = {
+    "attrs": ("",),
+    "lark": ("text",),
+    "click": ("cli",),
+    "rich": ("cli",),
+    "joblib": ("fleet.survey",),
+    "distributed": ("cli.fleet",),
+    "ray": ("cli.fleet",),
+    "z3": ("proof.symbolic",),
+    "hypothesis": ("strategies", "suite"),
+    "pytest": ("suite",),
+}
+
+#: The modules that import by a name that is not written out: the languages and the rooms, when
+#: they are first used.
+COMPUTED = {".", "extensions"}
+
+
+def modules() -> dict[str, Path]:
+    """Every module by its name within the package; ``.`` is the package itself."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        found[".".join(part for part in parts if part != "__init__") or "."] = path
+    return found
+
+
+MODULES = modules()
+
+EXTENSIONS = [
+    name for name in MODULES if name.startswith(("extensions.matches.", "extensions.targets."))
+]
+
+
+def under(module: str, place: str) -> bool:
+    return module == place or module.startswith(f"{place}.")
+
+
+@cache
+def imports(module: str) -> tuple[frozenset[str], frozenset[str]]:
+    """What a module imports from the package, and what from elsewhere, wherever in its text."""
+    inside: set[str] = set()
+    outside: set[str] = set()
+    for dotted in _imported(module):
+        top, _, rest = dotted.partition(".")
+        if top == NAME:
+            inside.add(_nearest(rest))
+        elif top not in sys.stdlib_module_names:
+            outside.add(top)
+    return frozenset(inside), frozenset(outside)
+
+
+def _imported(module: str) -> Iterator[str]:
+    path = MODULES[module]
+    dotted = [NAME, *(part for part in module.split(".") if part)]
+    package = dotted if path.name == "__init__.py" else dotted[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: len(package) - node.level + 1] if node.level else []
+            source = ".".join([*start, *([node.module] if node.module else [])])
+            yield from (f"{source}.{alias.name}" for alias in node.names)
+
+
+def _nearest(dotted: str) -> str:
+    """The module that a name is of: itself, or the one that it is taken from."""
+    while dotted and dotted not in MODULES:
+        dotted = dotted.rpartition(".")[0]
+    return dotted or "."
+
+
+def room_of(module: str) -> str:
+    return module.partition(".")[0] or "."
+
+
+def test_the_list_names_every_room() -> None:
+    assert {room_of(module) for module in MODULES} == set(ROOMS)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_from_rooms_before_its_own(module: str) -> None:
+    place = ROOMS.index(room_of(module))
+    above = {name for name in imports(module)[0] if ROOMS.index(room_of(name)) > place}
+    assert above == set()
+
+
+@pytest.mark.parametrize("module", ROOMS)
+def test_a_room_says_what_is_in_it(module: str) -> None:
+    text = ast.get_docstring(ast.parse(MODULES[module].read_text()))
+    assert text, f"{module} has no docstring"
+
+
+@pytest.mark.parametrize("rooms", INDEPENDENT, ids=" and ".join)
+def test_two_rooms_never_import_each_other(rooms: tuple[str, str]) -> None:
+    one, other = rooms
+    found = {
+        (module, name)
+        for module in MODULES
+        for name in imports(module)[0]
+        if (under(module, one) and under(name, other))
+        or (under(module, other) and under(name, one))
+    }
+    assert found == set()
+
+
+def test_extensions_are_found() -> None:
+    assert {"extensions.matches.comment", "extensions.targets.return_"} <= set(EXTENSIONS)
+
+
+@pytest.mark.parametrize("module", EXTENSIONS)
+def test_an_extension_imports_no_other_room_and_not_the_list_of_them(module: str) -> None:
+    inside, _ = imports(module)
+    assert not inside.intersection(EXTENSIONS)
+    assert not inside & {"extensions", "extensions.matches", "extensions.targets"}
+
+
+@pytest.mark.parametrize(
+    "module", [name for name in MODULES if under(name, "extensions") and name not in EXTENSIONS]
+)
+def test_nothing_beside_the_rooms_imports_rooms(module: str) -> None:
+    inside, _ = imports(module)
+    assert not inside.intersection(EXTENSIONS)
+
+
+def test_the_list_of_rooms_names_each_of_them() -> None:
+    listed = {
+        f"extensions.{rooms.folder}.{rooms[name].node.__module__.rpartition('.')[2]}"
+        for rooms in (MATCHES, TARGETS)
+        for name in rooms
+    }
+    assert listed == set(EXTENSIONS)
+
+
+def test_a_translation_loads_only_the_rooms_that_the_dump_names() -> None:
+    dump = "*raw\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -d 10.0.0.0/8 -j DROP\nCOMMIT\n"
+    loaded = loaded_after(f"import vpccni_nft; vpccni_nft.translate({dump!r}).script()")
+    assert f"{NAME}.extensions.targets.drop" in loaded
+    assert f"{NAME}.extensions.targets.dnat" not in loaded
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_library_is_imported_in_its_own_places_only(module: str) -> None:
+    _, outside = imports(module)
+    assert outside <= ELSEWHERE.keys()
+    misplaced = {
+        library
+        for library in outside
+        if not any(not place or under(module, place) for place in ELSEWHERE[library])
+    }
+    assert misplaced == set()
+
+
+def test_the_libraries_that_a_translation_needs_are_seen() -> None:
+    found = {name for module in MODULES for name in imports(module)[1]}
+    assert {"attrs", "lark", "click", "rich"} <= found
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_is_imported_by_a_computed_name(module: str) -> None:
+    """Such an import would not be seen here."""
+    names = {
+        node.id if isinstance(node, ast.Name) else node.attr
+        for node in ast.walk(ast.parse(MODULES[module].read_text()))
+        if isinstance(node, ast.Name | ast.Attribute)
+    }
+    computing = names & {"__import__", "import_module", "importlib", "exec", "eval"}
+    assert bool(computing) is (module in COMPUTED)
+
+
+def loaded_after(statement: str) -> set[str]:
+    """The modules that a fresh interpreter has loaded after a statement."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"{statement}\nimport json, sys\nprint(json.dumps([*sys.modules]))"],
+        cwd=PACKAGE.parent,
+        capture_output=True,
+        check=True,
+        timeout=120,
+    )
+    return set(json.loads(done.stdout))
+
+
+HEAVY = {"lark", "click", "rich", "hypothesis", "z3", "joblib"}
+
+
+def test_importing_the_package_loads_no_library_but_attrs() -> None:
+    loaded = loaded_after("import vpccni_nft")
+    assert "vpccni_nft" in loaded
+    assert not loaded & HEAVY
+    later = [f"{NAME}.{part}" for part in ("text", "lowering", "extensions", "cli")]
+    assert {name for name in loaded for part in later if under(name, part)} == set()
+
+
+def test_both_languages_are_there_after_the_import_and_load_no_library() -> None:
+    loaded = loaded_after(
+        "import vpccni_nft\n"
+        "vpccni_nft.nft.Ruleset, vpccni_nft.iptables.Ruleset\n"
+        "for name in vpccni_nft.__all__: getattr(vpccni_nft, name)"
+    )
+    assert {"vpccni_nft.nft", "vpccni_nft.iptables"} <= loaded
+    assert not loaded & HEAVY
+
+
+def test_translating_loads_the_parser_but_nothing_of_the_command_line() -> None:
+    loaded = loaded_after("import vpccni_nft; vpccni_nft.translate('*raw')")
+    assert loaded & HEAVY == {"lark"}
+    assert not {name for name in loaded if under(name, "vpccni_nft.cli")}

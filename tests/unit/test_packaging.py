@@ -1,0 +1,79 @@
+"""The package works however it is installed: its grammars come along."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DUMP = (ROOT / "tests/corpus/vpccni/v1.23-legacy-default.save").read_bytes()
+
+
+def run(*command: str | Path, cwd: Path, stdin: bytes = b"") -> bytes:
+    # Nothing of the environment that runs the tests may help.
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("PYTHON")
+    }
+    done = subprocess.run(
+        [*map(str, command)],
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        env=environment,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a wheel and an sdist, built from what git tracks and what is new."""
+    folder = tmp_path_factory.mktemp("dist")
+    checkout = folder / "checkout"
+    copy_checkout(checkout)
+    run(sys.executable, "-m", "build", "--outdir", folder, checkout, cwd=folder)
+    return folder
+
+
+def copy_checkout(target: Path) -> None:
+    left_out = shutil.ignore_patterns(".git", ".venv*", ".*_cache", "__pycache__", ".hypothesis")
+    shutil.copytree(ROOT, target, ignore=left_out)
+
+
+def expected() -> bytes:
+    command = (sys.executable, "-m", "vpccni_nft", "translate")
+    return run(*command, cwd=ROOT, stdin=DUMP)
+
+
+@pytest.mark.parametrize("pattern", ["*.whl", "*.tar.gz"])
+def test_an_installed_distribution_translates(
+    pattern: str, distributions: Path, tmp_path: Path
+) -> None:
+    (distribution,) = distributions.glob(pattern)
+    run(sys.executable, "-m", "venv", tmp_path / "venv", cwd=tmp_path)
+    folder = tmp_path / "venv" / "bin"
+    run(folder / "python", "-m", "pip", "install", "--quiet", distribution, cwd=tmp_path)
+    assert run(folder / "vpccni-nft", "translate", cwd=tmp_path, stdin=DUMP) == expected()
+
+
+def test_the_wheel_holds_the_grammars_and_the_type_marker(distributions: Path) -> None:
+    (wheel,) = distributions.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    grammars = {f"vpccni_nft/grammars/{path.name}" for path in (ROOT / "grammars").iterdir()}
+    assert grammars
+    assert {*grammars, "vpccni_nft/py.typed"} <= names
+    assert not any(name.startswith(("tests/", "docs/")) for name in names)
+
+
+def test_a_bare_checkout_translates(tmp_path: Path) -> None:
+    copy_checkout(tmp_path / "checkout")
+    command = (sys.executable, "-m", "vpccni_nft", "translate")
+    assert run(*command, cwd=tmp_path / "checkout", stdin=DUMP) == expected()

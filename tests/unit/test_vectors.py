@@ -1,0 +1,73 @@
+"""Every room against its vectors, and every vector against the kernel."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import vpccni_nft
+from vpccni_nft.extensions import MATCHES, TARGETS
+
+from ..support.namespaces import Namespace
+from ..support.vectors import FOLDER, Vector, read_vectors
+
+VECTORS = [*read_vectors(FOLDER / "matches"), *read_vectors(FOLDER / "targets")]
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=str)
+def test_a_rule_becomes_what_its_vector_says(vector: Vector) -> None:
+    assert vector.found() == vector.expected
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=str)
+def test_a_rule_is_saved_as_it_was_read(vector: Vector) -> None:
+    try:
+        ruleset = vpccni_nft.parse(vector.dump)
+    except vpccni_nft.Refused:
+        assert any(line.startswith("refused P") for line in vector.expected)
+    else:
+        assert vector.rule in vpccni_nft.iptables.save(ruleset).splitlines()
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("vector", VECTORS, ids=str)
+def test_the_kernel_takes_what_a_vector_gives(vector: Vector, namespace: Namespace) -> None:
+    translation = vector.translate()
+    if translation.refused:
+        assert vector.expected[0].startswith("refused ")
+        return
+    script = translation.script()
+    if re.search(r"\bqueue (flags|to) ", script) and not namespace.takes("queue to 0"):
+        pytest.skip("this kernel is built without nft_queue")
+    namespace.load(script)
+    as_text = _listed(namespace)
+    namespace.load(script)
+    assert _listed(namespace) == as_text
+    namespace.load(translation.script("json"), form="json")
+    assert _listed(namespace) == as_text
+
+
+def _listed(namespace: Namespace) -> str:
+    """What the kernel has, without the time that is left of timeouts."""
+    return re.sub(r" expires \w+", "", namespace.list_ruleset())
+
+
+def test_none_stands_in_the_table_where_every_rule_is_refused() -> None:
+    translated = {
+        (vector.path.parent.name, vector.path.stem)
+        for vector in VECTORS
+        if not vector.expected[0].startswith("refused ")
+    }
+    for kind, registry in (("matches", MATCHES), ("targets", TARGETS)):
+        none = {name for name, room in registry.items() if room.nft.startswith("none: ")}
+        assert none == {name for name in registry if (kind, name.lower()) not in translated}
+
+
+@pytest.mark.parametrize(("kind", "registry"), [("matches", MATCHES), ("targets", TARGETS)])
+def test_every_room_has_vectors_and_every_vector_a_room(
+    kind: str, registry: dict[str, object]
+) -> None:
+    files = {path.stem for path in Path(FOLDER / kind).glob("*.txlate")}
+    assert files == {name.lower() for name in registry}

@@ -1,0 +1,126 @@
+"""The public functions: texts in, answers out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from .core.diagnostics import Refused
+from .core.span import Source
+from .translation import IPSET_NAME, UNREAD, Translation, options_of, translate_sources
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from . import iptables
+    from .core.values import Family
+    from .proof.answers import Answer
+
+
+def parse(
+    text: str | bytes,
+    *,
+    name: str = "<string>",
+    family: Family | None = None,
+    ipset_save: str | bytes | None = None,
+) -> iptables.Ruleset:
+    r"""Read the output of iptables-save, ip6tables-save or iptables -S, or several in one text.
+
+    ``family`` is used for tables whose family the text does not tell. ``ipset_save`` is the output
+    of ``ipset save``, for rules that name sets. Matches and targets that are not known stay in the
+    result as ``UnknownMatch`` and ``UnknownTarget``. Raises Refused where a line cannot be read or
+    the text contradicts itself.
+
+    >>> ruleset = parse("*raw\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -d 10.0.0.0/8\nCOMMIT\n")
+    >>> str(ruleset.tables[0].chains[0].rules[0].destination.value)
+    '10.0.0.0/8'
+    """
+    from .text.sources import parse_sources
+
+    sets = None if ipset_save is None else Source.of(ipset_save, IPSET_NAME)
+    ruleset, diagnostics = parse_sources((Source.of(text, name),), family, sets)
+    if any(found.refuses and found.code not in UNREAD for found in diagnostics):
+        raise Refused(diagnostics)
+    return ruleset
+
+
+def translate(
+    text: str | bytes,
+    *,
+    name: str = "<string>",
+    family: Family | None = None,
+    allow: Collection[str] = (),
+    counters: Literal["keep", "zero", "none"] = "keep",
+    ipset_save: str | bytes | None = None,
+    optimize: bool = False,
+) -> Translation:
+    r"""Translate the output of iptables-save to nftables.
+
+    ``allow`` names codes of approximations (``docs/codes``) that are taken rather than refused.
+    ``counters`` says whether rules count on from the dump, from zero, or not at all. ``ipset_save``
+    is the output of ``ipset save`` of the same node: without it rules that name ipsets are refused.
+    ``optimize`` puts sets and maps in place of long rows of rules (``docs/optimizer.md``).
+    Problems do not raise: they are in the result, whose ``ruleset`` and ``script()`` raise Refused.
+    Raises ValueError where ``allow`` or ``counters`` is something else.
+
+    >>> text = "*raw\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -d 10.0.0.0/8 -j DROP\nCOMMIT\n"
+    >>> print(translate(text).script().expandtabs(4), end="")  # doctest: +ELLIPSIS
+    # Written by vpccni-nft ...
+    add table ip vpccni-raw
+    delete table ip vpccni-raw
+    table ip vpccni-raw {
+        chain OUTPUT {
+            type filter hook output priority -300; policy accept;
+            ip daddr 10.0.0.0/8 counter drop
+        }
+    }
+    """
+    options = options_of(allow, counters)
+    sets = None if ipset_save is None else Source.of(ipset_save, IPSET_NAME)
+    return translate_sources((Source.of(text, name),), options, family, sets, optimize=optimize)
+
+
+def verify(
+    before: str | bytes | Iterable[str | bytes],
+    after: str | bytes | Iterable[str | bytes],
+    *,
+    ipset_save: str | bytes | None = None,
+    family: Family | None = None,
+    allow: Collection[str] = (),
+    counters: bool = False,
+    seconds: float = 60,
+) -> Answer:
+    r"""Prove that two sides treat every packet alike, or find one that they do not.
+
+    Each side is one text or several: output of iptables-save, nft rulesets, or both, which stand
+    together on a node. ``family`` is what tables are taken for whose family a dump does not tell.
+    ``ipset_save`` is the output of ``ipset save``, for rules that name sets. ``allow`` names codes
+    of approximations that are taken for exact. With ``counters`` it must be the same rules of both
+    sides that count a packet. ``seconds`` is the time for each question to the solver.
+
+    The answer is ``Equivalent`` with what it assumes, ``Different`` with packets, or ``Unknown``
+    with reasons. Raises Refused where a text cannot be read, and ImportError without z3-solver
+    (``pip install 'vpccni-nft[verify]'``).
+
+    >>> from vpccni_nft import translate
+    >>> dump = "*raw\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -d 10.0.0.0/8 -j DROP\nCOMMIT\n"
+    >>> script = translate(dump).script()
+    >>> type(verify(dump, script)).__name__
+    'Equivalent'
+    >>> wrong = verify(dump, script.replace("10.0.0.0/8", "10.0.0.0/9"))
+    >>> wrong.counterexamples[0].plain.text
+    'hook=output daddr=10.128.0.0'
+    """
+    from .proof.side import Side
+    from .proof.verify import Settings
+    from .proof.verify import verify as prove
+
+    sets = None if ipset_save is None else Source.of(ipset_save, IPSET_NAME)
+    one, other = (Side.of(_sources(side), family, sets) for side in (before, after))
+    settings = Settings(seconds=seconds, counters=counters, allowed=frozenset(allow))
+    return prove(one, other, settings)
+
+
+def _sources(texts: str | bytes | Iterable[str | bytes]) -> list[Source]:
+    if isinstance(texts, str | bytes):
+        texts = [texts]
+    return [Source.of(text, f"<string {number}>") for number, text in enumerate(texts, 1)]

@@ -1,0 +1,1 @@
+"""What several matches and targets share, by what it is about."""

@@ -1,0 +1,1 @@
+"""The language of ``ipset save``, as data. Imports core."""

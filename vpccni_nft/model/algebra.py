@@ -1,0 +1,73 @@
+"""The operations that meanings are written in.
+
+A meaning is a term of booleans and bit vectors. It never asks Python whether a term is true: it
+combines terms, so that the same text computes with numbers (``concrete``) and, over other terms,
+proves for all packets at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+#: A boolean of the algebra.
+Bool = Any
+#: A bit vector of the algebra, unsigned; both operands of an operation have one width.
+Word = Any
+
+
+class Algebra(Protocol):
+    """Booleans and bit vectors."""
+
+    true: Bool
+    false: Bool
+
+    def const(self, value: int, width: int) -> Word:
+        """A constant of so many bits."""
+
+    def all(self, *conditions: Bool) -> Bool:
+        """Whether every condition holds."""
+
+    def any(self, *conditions: Bool) -> Bool:
+        """Whether some condition holds."""
+
+    def not_(self, condition: Bool) -> Bool:
+        """Whether the condition does not hold."""
+
+    def iff(self, left: Bool, right: Bool) -> Bool:
+        """Whether both conditions hold or neither does."""
+
+    def equal(self, left: Word, right: Word) -> Bool:
+        """Whether two words are alike."""
+
+    def ule(self, left: Word, right: Word) -> Bool:
+        """Whether the left word, unsigned, is not larger than the right one."""
+
+    def bvand(self, left: Word, right: Word) -> Word:
+        """The bits that are set in both words."""
+
+    def bvor(self, left: Word, right: Word) -> Word:
+        """The bits that are set in at least one of the words."""
+
+    def bvxor(self, left: Word, right: Word) -> Word:
+        """The bits that are set in exactly one of the words."""
+
+    def ite(self, condition: Bool, then: Word, otherwise: Word) -> Word:
+        """One word where the condition holds, the other one where it does not."""
+
+    def extract(self, word: Word, low: int, width: int) -> Word:
+        """So many bits of a word, from one of them on; the lowest one is 0."""
+
+    def concat(self, high: Word, low: Word, low_width: int) -> Word:
+        """Two words as one."""
+
+    def bvadd(self, left: Word, right: Word, width: int) -> Word:
+        """The sum, without what does not fit in so many bits."""
+
+    def ask(self, oracle: str, arguments: tuple[Word, ...], width: int) -> Word:
+        """What the world answers: a function of its name and its arguments, otherwise unknown."""
+
+    def impossible(self, condition: Bool) -> bool:
+        """Whether the condition is known to be false, so that nothing under it need be looked at.
+
+        False is always a right answer.
+        """

@@ -1,0 +1,75 @@
+"""What the meaning of a match or target answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from .packet import Binding, Event, Verdict
+
+if TYPE_CHECKING:
+    from ..ipset.ast import IpSets
+    from .algebra import Bool, Word
+    from .packet import State
+
+
+@attrs.frozen
+class View:
+    """What the meaning of a match or target may look at."""
+
+    state: State
+    #: The name of the place, for oracles that answer anew in each place: random draws, counters.
+    place: str
+    #: What is in the node's ipsets; None where nothing is known of them.
+    sets: IpSets | None = None
+
+    def negate(self, condition: Bool, *, negated: bool) -> Bool:
+        """A condition, turned round where the rule has a ``!`` before it."""
+        return self.state.algebra.not_(condition) if negated else condition
+
+    def ask(self, oracle: str, *arguments: Word, width: int) -> Word:
+        """What the world answers, wherever it is asked."""
+        return self.state.algebra.ask(oracle, arguments, width)
+
+    def ask_up_to(self, largest: int, oracle: str, width: int) -> Word:
+        """What the world answers where no answer can be larger."""
+        algebra, found = self.state.algebra, self.ask(oracle, width=width)
+        possible = algebra.ule(found, algebra.const(largest, width))
+        return algebra.ite(possible, found, algebra.const(0, width))
+
+    def says(self, oracle: str, *arguments: Word) -> Bool:
+        """Whether the world answers yes, wherever it is asked."""
+        algebra = self.state.algebra
+        return algebra.equal(algebra.ask(oracle, arguments, 1), algebra.const(1, 1))
+
+    def ask_here(self, oracle: str, width: int) -> Word:
+        """What the world answers in this place alone."""
+        return self.state.algebra.ask(f"{oracle} at {self.place}", (), width)
+
+
+@attrs.frozen
+class Test:
+    """What a match says of a packet."""
+
+    holds: Bool
+    #: Side effects, which happen where the match is reached: each with its own condition.
+    events: tuple[tuple[Bool, Event], ...] = ()
+    #: Fields that change where the match is reached, each under a condition of its own.
+    assignments: tuple[tuple[Bool, str, Word], ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Effect:
+    """What a target does. All of it happens where the rule fits, in this order."""
+
+    events: tuple[Event, ...] = ()
+    #: Further events, each under a condition of its own.
+    events_where: tuple[tuple[Bool, Event], ...] = ()
+    #: Fields with their new values, each under a condition of its own.
+    assignments: tuple[tuple[Bool, str, Word], ...] = ()
+    binding: Binding | None = None  #: ends the table, as accept does
+    #: Verdicts that are each given under a condition of its own, before ``verdict``.
+    verdicts: tuple[tuple[Bool, Verdict], ...] = ()
+    verdict: Verdict | None = None  #: accept ends the table, the others the hook
+    returns: bool = False  #: back to the caller

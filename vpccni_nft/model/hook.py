@@ -1,0 +1,224 @@
+"""A hook: all its base chains, in the order in which the kernel calls them.
+
+Chains of both languages stand side by side here, as they do on a node.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+import attrs
+
+from ..core.values import Family
+from .packet import (
+    ACCEPT,
+    CONNTRACK_PRIORITY,
+    DROP,
+    STATE_BITS,
+    STATUS_BITS,
+    Binding,
+    Event,
+    State,
+    Verdict,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from .algebra import Algebra, Bool, Word
+
+#: Where the kernel's NAT core runs. Nat chains run inside it, whatever their own priorities, which
+#: only order them among themselves (nf_nat_core.c; measured on Linux 6.18).
+NAT_PRIORITIES = {"prerouting": -100, "output": -100, "input": 100, "postrouting": 100}
+
+#: The protocol of messages about other packets.
+ICMP = {Family.IP: 1, Family.IP6: 58}
+
+#: Hooks that bind a connection's source; the other two with nat chains bind its destination.
+SOURCE_HOOKS = {"input", "postrouting"}
+
+
+class Program(Protocol):
+    """The chains of a table, as something that packets go through."""
+
+    @property
+    def table(self) -> str:
+        """The table's name."""
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Its chains by name, and what a dump of iptables calls them."""
+
+    def rules(self, chain: str) -> Sequence[object]:
+        """The rules of a chain."""
+
+    def rule(self, chain: str, number: int, state: State, live: Bool) -> tuple[Bool, Bool]:
+        """Go through a rule; the answer is where the next one is reached, and where it returns."""
+
+
+def run(program: Program, chain: str, state: State, where: Bool) -> Bool:
+    """Go through a chain; the answer is where it comes back to its caller."""
+    live, back = run_rules(program, chain, range(len(program.rules(chain))), state, where)
+    return state.algebra.any(live, back)
+
+
+def run_rules(
+    program: Program, chain: str, numbers: Iterable[int], state: State, where: Bool
+) -> tuple[Bool, Bool]:
+    """Go through some rules of a chain; the answer is as that of a single rule."""
+    live, back = where, state.algebra.false
+    for number in numbers:
+        if state.algebra.impossible(live):
+            break
+        live, returned = program.rule(chain, number, state, live)
+        back = state.algebra.any(back, returned)
+    return live, back
+
+
+def call(program: Program, chain: str, state: State, where: Bool) -> Bool:
+    """Go where a rule leads to, unless somebody knows what comes of it; the answer as of a run."""
+    if state.calls:
+        returned = state.calls(program, chain, state, where)
+        if returned is not None:
+            return returned
+    return run(program, chain, state, where)
+
+
+@attrs.frozen
+class BaseChain:
+    """A chain that the kernel calls."""
+
+    hook: str
+    priority: int
+    type: str  #: ``filter``, ``nat`` or ``route``
+    policy_drops: bool
+    program: Program
+    name: str
+
+    def run(self, state: State, where: Bool) -> Bool:
+        """Go through its rules where a condition holds; the answer is where no rule decided."""
+        return run(self.program, self.name, state, where)
+
+
+@attrs.frozen
+class Outcome:
+    """What happened to a packet at a hook."""
+
+    verdict: Verdict
+    bindings: tuple[Binding, ...]
+    fields: Mapping[str, int]
+    events: tuple[Event, ...]
+
+
+def run_hook(
+    algebra: Algebra,
+    family: Family,
+    hook: str,
+    chains: Iterable[BaseChain],
+    fields: Mapping[str, Word],
+    watch: Callable[[object, Bool, Bool], None] | None = None,
+    calls: Callable[[Program, str, State, Bool], Bool | None] | None = None,
+) -> State:
+    """Send a packet through the base chains of a hook.
+
+    ``fields`` holds what conntrack finds; chains that run before conntrack do not see it. Chains of
+    equal priority run in the order in which they are given: the kernel promises none.
+    """
+    state = State.start(algebra, family, hook, fields)
+    state.watch, state.calls = watch, calls
+    ahead = [(NAT_PRIORITIES[hook], partial(_translate, state))] if hook in NAT_PRIORITIES else []
+    if hook in {"prerouting", "output"}:
+        state.fields["ct_state"] = state.word("ct_state", STATE_BITS["invalid"])
+        ahead.insert(0, (CONNTRACK_PRIORITY, partial(_track, state, fields)))
+    for chain in sorted((chain for chain in chains if chain.hook == hook), key=_place):
+        while ahead and _place(chain)[0] >= ahead[0][0]:
+            ahead.pop(0)[1]()
+        _run_chain(state, chain)
+    for _, happens in ahead:
+        happens()
+    return state
+
+
+def _place(chain: BaseChain) -> tuple[int, int]:
+    """Where a chain runs among the others of its hook."""
+    if chain.type == "nat":
+        return NAT_PRIORITIES[chain.hook], chain.priority
+    return chain.priority, 0
+
+
+def outcome(state: State) -> Outcome:
+    """What happened to a packet of plain numbers."""
+    verdicts = [verdict for when, verdict in state.verdicts if when]
+    return Outcome(
+        verdicts[0] if verdicts else ACCEPT,
+        tuple(binding for when, binding in state.bindings if when),
+        state.fields,
+        tuple(event for when, event in state.events if when),
+    )
+
+
+def _track(state: State, found: Mapping[str, Word]) -> None:
+    """Conntrack finds the packet's connection, unless a rule keeps it out.
+
+    Whatever a rule did to the mark before was done to a template.
+    """
+    tracked = state.algebra.not_(state.is_("ct_state", STATE_BITS["untracked"]))
+    for field in ("ct_state", "ct_mark"):
+        state.assign(tracked, field, found[field])
+
+
+def _translate(state: State) -> None:
+    """The NAT core rewrites what belongs to a connection that is bound already.
+
+    Where destinations are bound, packets of the original direction get the bound destination, and
+    answers the source that was there before; the other way round where sources are. Kernel:
+    nf_nat_core.c, nf_nat_packet.
+    """
+    algebra = state.algebra
+    end, other = ("s", "d") if state.hook in SOURCE_HOOKS else ("d", "s")
+    later = algebra.all(state.has_entry, algebra.not_(_may_bind(state)))
+    for reply, tuple_, bound in ((0, "reply", f"{end}nat"), (1, "original", f"{other}nat")):
+        when = algebra.all(
+            later,
+            state.is_("ct_reply", reply),
+            state.has_bits("ct_status", STATUS_BITS[bound]),
+        )
+        for part in ("addr", "port"):
+            state.assign(when, f"{end}{part}", state.fields[f"ct_{tuple_}_{other}{part}"])
+
+
+def _run_chain(state: State, chain: BaseChain) -> None:
+    algebra = state.algebra
+    before = dict(state.fields)
+    where = algebra.all(state.live, _may_bind(state)) if chain.type == "nat" else state.live
+    undecided = chain.run(state, where)
+    if chain.policy_drops:
+        state.set_verdict(algebra.all(state.live, undecided), DROP)
+    if chain.type == "route":
+        state.emit(algebra.all(state.live, _changed(state, before)), Event("reroute"))
+
+
+def _may_bind(state: State) -> Bool:
+    """Nat chains see the first packet of a connection that is not bound yet.
+
+    An ICMP message about a connection is none of its own. Kernel: nf_nat_core.c, nf_nat_inet_fn;
+    nf_nat_proto.c, nf_nat_ipv4_fn and nf_nat_ipv6_fn.
+    """
+    algebra = state.algebra
+    done = "snat_done" if state.hook in SOURCE_HOOKS else "dnat_done"
+    about_another = algebra.all(
+        state.has_bits("ct_state", STATE_BITS["related"]),
+        state.is_("protocol", ICMP[state.family]),
+    )
+    first = state.has_bits("ct_state", STATE_BITS["new"] | STATE_BITS["related"])
+    return algebra.all(first, algebra.not_(about_another), state.is_(done, 0))
+
+
+def _changed(state: State, before: Mapping[str, Word]) -> Bool:
+    """Whether a locally made packet has to be routed anew (iptable_mangle.c, nft_chain_route.c)."""
+    algebra = state.algebra
+    fields = ("mark", "saddr", "daddr", "tos", *(("ttl",) if state.family is Family.IP6 else ()))
+    return algebra.not_(
+        algebra.all(*(algebra.equal(before[field], state.fields[field]) for field in fields))
+    )

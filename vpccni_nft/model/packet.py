@@ -1,0 +1,324 @@
+"""The packet that rules of both languages look at, and what they can do to it.
+
+Fields are bit vectors. Interface names are 16 bytes, padded with zeros, so that a wildcard is a
+mask. Only what is here is shared between the two languages' meanings.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from ..core.values import Family
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .algebra import Algebra, Bool, Word
+
+#: Hooks, as nft names them.
+HOOKS = ("prerouting", "input", "forward", "output", "postrouting")
+
+#: Where conntrack runs in prerouting and output; earlier chains see no connection.
+CONNTRACK_PRIORITY = -200
+
+#: The bytes of an interface's name (IFNAMSIZ).
+NAME_BYTES = 16
+
+#: The states of a packet, one bit each (nf_conntrack_common.h, NF_CT_STATE_BIT).
+STATE_BITS = {"invalid": 1, "established": 2, "related": 4, "new": 8, "untracked": 64}
+#: What a connection can be, one bit each (enum ip_conntrack_status).
+STATUS_BITS = {
+    "expected": 1, "seen-reply": 2, "assured": 4, "confirmed": 8, "snat": 16, "dnat": 32,
+}  # fmt: skip
+#: TCP's flags.
+TCP_FLAGS = {"fin": 1, "syn": 2, "rst": 4, "psh": 8, "ack": 16, "urg": 32, "ecn": 64, "cwr": 128}
+#: What the routing table takes an address for (rtnetlink.h, RTN_*).
+ADDRESS_TYPES = {
+    "unspec": 0, "unicast": 1, "local": 2, "broadcast": 3, "anycast": 4, "multicast": 5,
+    "blackhole": 6, "unreachable": 7, "prohibit": 8, "throw": 9, "nat": 10, "xresolve": 11,
+}  # fmt: skip
+
+#: Who the link layer sent a packet to (if_packet.h, PACKET_*).
+PACKET_TYPES = {"host": 0, "broadcast": 1, "multicast": 2, "other": 3}
+
+#: Bits of the fields that do not depend on the family.
+WIDTHS = {
+    "iif": 8 * NAME_BYTES,  #: the name of the interface it came by; zero where there is none
+    "oif": 8 * NAME_BYTES,
+    "protocol": 8,  #: of the transport header, the last one in IPv6
+    "fragment": 16,  #: the offset; not zero where the transport header is in another fragment
+    "fragmented": 1,  #: whether it is a fragment, the first one included
+    "length": 16,  #: of the whole packet, in bytes
+    "tos": 8,  #: type of service, or traffic class in IPv6
+    "ttl": 8,  #: time to live, or hop limit in IPv6
+    "sport": 16,
+    "dport": 16,
+    "tcp_flags": 8,
+    "has_mss": 1,  #: whether TCP's options have a maximum segment size
+    "mss": 16,  #: that size
+    "icmp_type": 8,
+    "icmp_code": 8,
+    "has_socket": 1,  #: whether it comes from or goes to a program's socket
+    "uid": 32,  #: of that program
+    "gid": 32,
+    "cgroup": 32,  #: the class of the socket's control group
+    "packet_type": 3,  #: how it came: of PACKET_TYPES
+    "mac_source": 48,
+    "iif_group": 32,
+    "oif_group": 32,
+    "cpu": 32,
+    "realm": 32,  #: of its route
+    "mark": 32,
+    "priority": 32,  #: the class that traffic control sends it in
+    "ct_state": 8,  #: one of STATE_BITS; invalid and untracked mean that there is no entry
+    "ct_status": 16,  #: of STATUS_BITS
+    "ct_reply": 1,  #: whether it is a packet of the answering side
+    "ct_mark": 32,
+    "ct_protocol": 8,
+    "ct_original_sport": 16,
+    "ct_original_dport": 16,
+    "ct_reply_sport": 16,
+    "ct_reply_dport": 16,
+    "ct_template": 1,  #: whether a rule has said how conntrack is to see the packet
+    "ct_zone": 16,  #: where a rule of this hook puts the packet
+    "ct_zone_direction": 2,  #: 0 both, 1 original, 2 reply
+    "snat_done": 1,  #: whether the connection's source is decided
+    "dnat_done": 1,
+}
+
+#: Fields that hold an address.
+ADDRESSES = (
+    "saddr", "daddr", "ct_original_saddr", "ct_original_daddr", "ct_reply_saddr", "ct_reply_daddr",
+)  # fmt: skip
+
+#: All fields.
+FIELDS = (*WIDTHS, *ADDRESSES)
+
+
+def width(field: str, family: Family) -> int:
+    """The bits of a field."""
+    return family.bits if field in ADDRESSES else WIDTHS[field]
+
+
+def interface_word(name: str) -> int:
+    """An interface's name as a number.
+
+    >>> hex(interface_word("lo"))
+    '0x6c6f0000000000000000000000000000'
+    """
+    raw = name.encode("utf-8", "surrogateescape")
+    return int.from_bytes(raw.ljust(NAME_BYTES, b"\0"), "big")
+
+
+def prefix_mask(name: str) -> int:
+    """The mask under which all names that begin so are alike."""
+    length = 8 * len(name.encode("utf-8", "surrogateescape"))
+    full = (1 << 8 * NAME_BYTES) - 1
+    return full ^ (full >> length)
+
+
+class NoMeaning(Exception):  # noqa: N818 - the model's limit, not a mistake of the caller
+    """A rule says something that is not modelled: what it does to a packet is not known here."""
+
+
+@attrs.frozen
+class Event:
+    """A side effect: a count, a line in the log, a change of a set."""
+
+    kind: str
+    details: tuple[object, ...] = ()
+    arguments: tuple[Word, ...] = ()  #: what of the packet went into it
+
+
+@attrs.frozen
+class Verdict:
+    """What becomes of the packet at the end of a hook."""
+
+    kind: str  #: ``accept``, ``drop`` or ``reject``
+    reason: str = ""  #: of a rejection, in nft's words: ``icmp port-unreachable``
+
+
+ACCEPT, DROP = Verdict("accept"), Verdict("drop")
+
+
+@attrs.frozen
+class Binding:
+    """What a NAT rule asks of a connection; the kernel chooses among what it allows."""
+
+    kind: str  #: ``snat``, ``dnat``, ``masquerade`` or ``redirect``
+    addresses: tuple[int, int] | None = None  #: first and last
+    ports: tuple[int, int] | None = None
+    #: nft's words, and ``netmap``: only the bits that all the addresses share are new.
+    flags: frozenset[str] = frozenset()
+
+    @property
+    def changes_source(self) -> bool:
+        """Whether the source is bound, else the destination."""
+        return self.kind in {"snat", "masquerade"}
+
+
+@attrs.define
+class State:
+    """A packet on its way through a hook. Everything that happens, happens under a condition."""
+
+    algebra: Algebra
+    family: Family
+    hook: str
+    fields: dict[str, Word]
+    #: Whether its verdict is not decided yet.
+    live: Bool
+    verdicts: list[tuple[Bool, Verdict]] = attrs.Factory(list)
+    bindings: list[tuple[Bool, Binding]] = attrs.Factory(list)
+    events: list[tuple[Bool, Event]] = attrs.Factory(list)
+    #: Told of every rule that is reached: the rule, where it is reached, where it fits.
+    watch: Callable[[object, Bool, Bool], None] | None = None
+    #: Asked at every jump: the table's program, the chain, this state, where it is reached. The
+    #: answer is where the chain comes back, or None where it is to be gone through.
+    calls: Callable[[Any, str, State, Bool], Bool | None] | None = None
+
+    @classmethod
+    def start(
+        cls, algebra: Algebra, family: Family, hook: str, fields: Mapping[str, Word]
+    ) -> State:
+        """A packet at the beginning of a hook."""
+        return cls(algebra, family, hook, dict(fields), algebra.true)
+
+    def word(self, field: str, value: int) -> Word:
+        """A constant as wide as a field."""
+        return self.algebra.const(value, width(field, self.family))
+
+    def is_(self, field: str, value: int, mask: int | None = None) -> Bool:
+        """Whether a field, or its bits under a mask, has a value."""
+        found = self.fields[field]
+        if mask is not None:
+            found = self.algebra.bvand(found, self.word(field, mask))
+        return self.algebra.equal(found, self.word(field, value))
+
+    def between(self, field: str, first: int, last: int) -> Bool:
+        """Whether a field is in a range."""
+        algebra, found = self.algebra, self.fields[field]
+        return algebra.all(
+            algebra.ule(self.word(field, first), found),
+            algebra.ule(found, self.word(field, last)),
+        )
+
+    def has_bits(self, field: str, bits: int) -> Bool:
+        """Whether a field has some of the bits."""
+        return self.algebra.not_(self.is_(field, 0, bits))
+
+    @property
+    def has_entry(self) -> Bool:
+        """Whether the packet has a conntrack entry."""
+        return self.algebra.not_(
+            self.has_bits("ct_state", STATE_BITS["invalid"] | STATE_BITS["untracked"])
+        )
+
+    def member(self, name: str, *key: Word) -> Bool:
+        """Whether a key is in a set whose contents the world knows, or rules have changed."""
+        algebra = self.algebra
+        found = algebra.equal(algebra.ask(f"member of {name}", key, 1), algebra.const(1, 1))
+        for when, event in self.events:
+            if event.details[:1] == (name,) and event.kind in {"add", "update", "delete"}:
+                alike = algebra.all(when, *map(algebra.equal, event.arguments, key))
+                if event.kind == "delete":
+                    found = algebra.all(found, algebra.not_(alike))
+                else:
+                    found = algebra.any(found, alike)
+            elif event.kind == "call" and name in event.details:
+                found = algebra.any(
+                    algebra.all(when, self._member_after(event, name, key)),
+                    algebra.all(algebra.not_(when), found),
+                )
+        return found
+
+    def _member_after(self, event: Event, name: str, key: tuple[Word, ...]) -> Bool:
+        """Whether a key is in a set after a chain that is not gone through has changed it."""
+        question = f"member of {name} after {event.details[0]}"
+        answer = self.algebra.ask(question, (*event.arguments, *key), 1)
+        return self.algebra.equal(answer, self.algebra.const(1, 1))
+
+    def assign(self, when: Bool, field: str, value: Word) -> None:
+        """Give a field a value where a condition holds."""
+        self.fields[field] = self.algebra.ite(when, value, self.fields[field])
+
+    def emit(self, when: Bool, event: Event) -> None:
+        """Note a side effect where a condition holds."""
+        if not self.algebra.impossible(when):
+            self.events.append((when, event))
+
+    def set_verdict(self, when: Bool, verdict: Verdict) -> None:
+        """End the hook where a condition holds."""
+        if not self.algebra.impossible(when):
+            self.verdicts.append((when, verdict))
+            self.live = self.algebra.all(self.live, self.algebra.not_(when))
+
+    def bind(self, when: Bool, binding: Binding) -> None:
+        """Bind the connection, and rewrite the packet as the binding says.
+
+        Kernel: nf_nat_core.c, nf_nat_setup_info. Where a range leaves a choice, the world makes it.
+        Without an address on the interface, there is nothing to bind to: the packet is dropped
+        (nf_nat_masquerade.c, nf_nat_redirect.c).
+        """
+        algebra = self.algebra
+        if algebra.impossible(when):
+            return
+        self.bindings.append((when, binding))
+        end = "s" if binding.changes_source else "d"
+        before = (self.fields[f"{end}addr"], self.fields[f"{end}port"])
+        address = self._chosen_address(binding, end)
+        if binding.kind in {"masquerade", "redirect"}:
+            self.set_verdict(
+                algebra.all(when, algebra.equal(address, self.word(f"{end}addr", 0))), DROP
+            )
+        self.assign(when, f"{end}addr", address)
+        self.assign(when, f"{end}port", self._chosen_port(binding, end))
+        changed = algebra.not_(
+            algebra.all(
+                algebra.equal(before[0], self.fields[f"{end}addr"]),
+                algebra.equal(before[1], self.fields[f"{end}port"]),
+            )
+        )
+        bit = self.word("ct_status", STATUS_BITS[f"{end}nat"])
+        status = algebra.bvor(self.fields["ct_status"], bit)
+        self.assign(algebra.all(when, changed), "ct_status", status)
+        self.assign(when, f"{end}nat_done", self.word(f"{end}nat_done", 1))
+
+    def _chosen_address(self, binding: Binding, end: str) -> Word:
+        field = f"{end}addr"
+        match binding.kind, binding.addresses:
+            case "masquerade", _:
+                return self._ask("primary address", field, self.fields["oif"])
+            case "redirect", _ if self.hook == "output":
+                return self.word(field, 0x7F000001 if self.family is Family.IP else 1)
+            case "redirect", _:
+                return self._ask("primary address", field, self.fields["iif"])
+            case _, None:
+                return self.fields[field]
+            case _, (first, last) if "netmap" in binding.flags:
+                free = self.algebra.bvand(self.fields[field], self.word(field, first ^ last))
+                return self.algebra.bvor(free, self.word(field, first & ~(first ^ last)))
+            case _, (first, last) if first == last:
+                return self.word(field, first)
+            case _, (first, last):
+                return self._ask(f"address of {first}-{last}", field, *self._tuple())
+        raise AssertionError(binding)
+
+    def _chosen_port(self, binding: Binding, end: str) -> Word:
+        field = f"{end}port"
+        match binding.ports:
+            case None:
+                return self.fields[field]
+            case (first, last) if first == last:
+                return self.word(field, first)
+            case (first, last):
+                return self._ask(f"port of {first}-{last}", field, *self._tuple())
+        raise AssertionError(binding)
+
+    def _tuple(self) -> tuple[Word, ...]:
+        names = ("protocol", "saddr", "daddr", "sport", "dport")
+        return tuple(self.fields[name] for name in names)
+
+    def _ask(self, oracle: str, field: str, *arguments: Word) -> Word:
+        return self.algebra.ask(oracle, arguments, width(field, self.family))

@@ -1,0 +1,267 @@
+"""Move one owner's rules to nftables and leave the rest to iptables.
+
+Both parts together are proved to do what the whole did, or the move is refused with a packet.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import attrs
+
+from .. import iptables, nft
+from ..core.diagnostics import MOVE_DIFFERS, MOVE_UNPROVED, ORDER_TAKEN, Diagnostic, Refused
+from ..core.span import Source
+from ..lowering import Options, lower
+from ..optimizer import optimize as optimized
+from ..proof.answers import Different, Equivalent, Unknown
+from ..proof.side import Ruleset, Side
+from ..proof.verify import Settings, verify
+from ..simulate.packet_text import KEY_OF
+from ..simulate.report import value_text
+from ..text.sources import parse_sources
+from ..translation import IPSET_NAME, Translation, in_order, options_of
+from .native import native, uncascaded
+from .owners import VPC_CNI
+from .partition import UNKNOWN_PARTS, take
+from .priorities import Occupied, placed, turns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+
+    from ..core.values import Family
+    from ..proof.answers import Answer
+    from ..proof.counterexample import Counterexample
+    from .priorities import Place
+
+Layout = Literal["mirror", "native"]
+
+
+@attrs.frozen
+class Move(Translation):
+    """One owner's part as nft objects, what stays, and the proof. ``dump`` is that part alone."""
+
+    #: What stays with iptables.
+    rest: iptables.Ruleset = attrs.field(factory=iptables.Ruleset, kw_only=True, repr=False)
+    #: What the proof says; None where there was nothing to prove.
+    answer: Answer | None = attrs.field(default=None, kw_only=True)
+
+
+def move(  # noqa: PLR0913 - one for each option
+    text: str | bytes,
+    owner: str,
+    *,
+    layout: Layout = "mirror",
+    beside: Sequence[str | bytes] = (),
+    name: str = "<string>",
+    family: Family | None = None,
+    allow: Collection[str] = (),
+    counters: Literal["keep", "zero", "none"] = "keep",
+    ipset_save: str | bytes | None = None,
+    seconds: float = 60,
+) -> Move:
+    r"""Translate one owner's rules, and prove that they do the same beside the others'.
+
+    ``beside`` are nft rulesets that are on the node before and after, such as what ``nft list table
+    ip kube-proxy`` prints. ``layout`` is ``mirror`` or, for the CNI, its own form: ``native``. The
+    other options are those of ``translate`` and ``verify``. Problems are in the result, whose
+    ``ruleset`` and ``script()`` raise Refused. Raises ValueError where an option is something else,
+    Refused where ``beside`` cannot be read, and ImportError without z3-solver.
+
+    >>> dump = "*nat\n:POSTROUTING ACCEPT [0:0]\n:AWS-SNAT-CHAIN-0 - [0:0]\n" + (
+    ...     '-A POSTROUTING -m comment --comment "AWS SNAT CHAIN" -j AWS-SNAT-CHAIN-0\n'
+    ...     '-A AWS-SNAT-CHAIN-0 -d 10.0.0.0/16 -m comment --comment "AWS SNAT CHAIN" -j RETURN\n'
+    ...     "COMMIT\n")
+    >>> print(move(dump, "vpc-cni", layout="native").script().expandtabs(4))  # doctest: +ELLIPSIS
+    # Written by vpccni-nft ...
+    add table ip aws-cni
+    delete table ip aws-cni
+    table ip aws-cni {
+        chain nat-postrouting {
+            type nat hook postrouting priority 110; policy accept;
+            counter jump snat-source comment "AWS SNAT CHAIN"
+        }
+        chain snat-source {
+            ip daddr 10.0.0.0/16 counter return comment "AWS SNAT CHAIN"
+        }
+    }
+    <BLANKLINE>
+    """
+    if layout not in {"mirror", "native"}:
+        raise ValueError(f"{layout} is not one of mirror, native")
+    options = options_of(allow, counters)
+    sets = None if ipset_save is None else Source.of(ipset_save, IPSET_NAME)
+    tables = [nft.parse(one, f"<beside {number}>") for number, one in enumerate(beside, 1)]
+    moving = OwnerExtraction(owner, layout, tuple(tables), options, seconds)
+    return moving.of((Source.of(text, name),), family, sets)
+
+
+@attrs.frozen
+class OwnerExtraction:
+    """What is to be moved, and how."""
+
+    owner: str
+    layout: Layout = "mirror"
+    beside: tuple[nft.Ruleset, ...] = ()  #: what is on the node before and after
+    options: Options = attrs.Factory(Options)
+    seconds: float = 60  #: for each question to the solver
+    progress: Callable[[str], None] = lambda _: None
+    optimize: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        if self.layout == "native" and self.owner != VPC_CNI:
+            raise ValueError(f"the native layout is for {VPC_CNI} only")
+        if self.layout == "native" and self.optimize:
+            raise ValueError("the native layout has the rules that the CNI knows, not optimized")
+
+    def of(
+        self,
+        sources: Sequence[Source],
+        family: Family | None = None,
+        ipset_save: Source | None = None,
+    ) -> Move:
+        """Move the owner's rules of one node, from one text or several."""
+        whole, found = parse_sources(sources, family, ipset_save)
+        told = [one for one in found if one.code not in UNKNOWN_PARTS]
+        every = (*sources, ipset_save) if ipset_save else tuple(sources)
+        taken, rest, lowered, ruleset, answer = whole, whole, None, nft.Ruleset(), None
+        try:
+            if not any(one.refuses for one in told):
+                taken, rest = take(whole, self.owner)
+                lowered, more = self._lowered(taken)
+                told += more
+                if not any(one.refuses for one in told):
+                    ruleset, answer = self._proved(whole, taken, rest, lowered)
+                    told += self._of_answer(answer, taken)
+                    told += self._of_order(whole, rest, ruleset, answer)
+        except Refused as refused:
+            told += refused.diagnostics
+        faithful = lowered if self.optimize else None
+        return Move(
+            tuple(in_order(told, every)), taken, ruleset, faithful, rest=rest, answer=answer
+        )
+
+    def _lowered(self, taken: iptables.Ruleset) -> tuple[nft.Ruleset, tuple[Diagnostic, ...]]:
+        return lower(uncascaded(taken) if self.layout == "native" else taken, self.options)
+
+    def _proved(
+        self,
+        whole: iptables.Ruleset,
+        taken: iptables.Ruleset,
+        rest: iptables.Ruleset,
+        lowered: nft.Ruleset,
+    ) -> tuple[nft.Ruleset, Answer]:
+        """The parts with their base chains where they are not wrong, and what the proof says."""
+
+        def attempt(sides: dict[Place, int]) -> tuple[nft.Ruleset, Answer]:
+            ruleset = self._laid_out(lowered, sides)
+            return ruleset, self._verify(whole, rest, ruleset)
+
+        return search(whole, taken, attempt)
+
+    def _laid_out(self, lowered: nft.Ruleset, sides: dict[Place, int]) -> nft.Ruleset:
+        ruleset = placed(lowered, sides, Occupied.by(*self.beside))
+        if self.layout == "native":
+            return native(ruleset, self.beside)
+        return optimized(ruleset) if self.optimize else ruleset
+
+    def _verify(
+        self,
+        whole: iptables.Ruleset,
+        rest: iptables.Ruleset,
+        ruleset: nft.Ruleset,
+        *,
+        iptables_first: bool = False,
+    ) -> Answer:
+        """Whether the parts do what the whole did; the script is read again for that."""
+        script = nft.parse(nft.serialize(ruleset), "the script")
+        before: tuple[Ruleset, ...] = (*self.beside, whole)
+        after: tuple[Ruleset, ...] = (*(_without(one, script) for one in self.beside), rest)
+        if iptables_first:
+            before, after = before[::-1], after[::-1]
+        settings = Settings(
+            seconds=self.seconds,
+            most=1,
+            allowed=frozenset(code.name for code in self.options.allowed),
+        )
+        return verify(Side(before), Side((*after, script)), settings, self.progress)
+
+    def _of_answer(self, answer: Answer, taken: iptables.Ruleset) -> Iterator[Diagnostic]:
+        match answer:
+            case Different(found):
+                yield from (_differs(one, self.owner, taken) for one in found)
+            case Unknown(reasons):
+                yield Diagnostic(MOVE_UNPROVED, "no difference is found, and no proof either")
+                yield from reasons
+
+    def _of_order(
+        self,
+        whole: iptables.Ruleset,
+        rest: iptables.Ruleset,
+        ruleset: nft.Ruleset,
+        answer: Answer,
+    ) -> Iterator[Diagnostic]:
+        """What ran first before, of iptables' chains and others of their priority, nobody knows."""
+        if not self.beside or not isinstance(answer, Equivalent):
+            return
+        other = self._verify(whole, rest, ruleset, iptables_first=True)
+        if isinstance(other, Different):
+            yield Diagnostic(
+                ORDER_TAKEN,
+                "before, base chains that stand at a priority of iptables' are taken to have run"
+                " ahead of it; otherwise it differs for the packet"
+                f" {other.counterexamples[0].plain.text}",
+                hint="it is the order that the CNI gives to its own table",
+            )
+
+
+def search(
+    whole: iptables.Ruleset,
+    taken: iptables.Ruleset,
+    attempt: Callable[[dict[Place, int]], tuple[nft.Ruleset, Answer]],
+) -> tuple[nft.Ruleset, Answer]:
+    """The first order of base chains that is not wrong; where all are, the first one.
+
+    ``attempt`` takes the side of each base chain, and gives the ruleset and what a proof says of
+    it. The hooks are tried independently: what is wrong at one says nothing of another one.
+    """
+    choices = turns(whole, taken)
+    chosen = dict.fromkeys(choices, 0)
+    first: tuple[nft.Ruleset, Answer] | None = None
+    while True:
+        sides = {place: side for hook in choices
+                 for place, side in choices[hook][chosen[hook]].items()}  # fmt: skip
+        ruleset, answer = attempt(sides)
+        first = first or (ruleset, answer)
+        if not isinstance(answer, Different):
+            return ruleset, answer
+        for hook in {(one.family, one.hook) for one in answer.counterexamples}:
+            if hook not in choices or chosen[hook] + 1 == len(choices[hook]):
+                return first
+            chosen[hook] += 1
+
+
+def _without(ruleset: nft.Ruleset, script: nft.Ruleset) -> nft.Ruleset:
+    """What is left where a script replaces its own tables."""
+    replaced = {(table.family, table.name) for table in script.tables}
+    return nft.Ruleset(
+        tuple(table for table in ruleset.tables if (table.family, table.name) not in replaced)
+    )
+
+
+def _differs(found: Counterexample, owner: str, taken: iptables.Ruleset) -> Diagnostic:
+    own = {id(rule) for table in taken.tables for chain in table.chains for rule in chain.rules}
+    spans = [rule.span for rule in found.culprits
+             if isinstance(rule, iptables.Rule) and id(rule) in own]  # fmt: skip
+    changes = "; ".join(
+        f"{KEY_OF.get(name, name)} {value_text(name, one, found.family)} becomes"
+        f" {value_text(name, other, found.family)}"
+        for name, (one, other) in found.differences.items()
+    )
+    return Diagnostic(
+        MOVE_DIFFERS,
+        f"the rules of {owner} do not do the same in base chains of their own:"
+        f" for the packet {found.plain.text} {changes}",
+        spans[0] if spans else None,
+        "leave these rules to iptables, or move the others with them: translate without --owner",
+    )

@@ -1,0 +1,128 @@
+"""Terms for Z3: whether any packet makes a condition true, and which.
+
+The only module that knows Z3, which the extra ``verify`` installs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from .terms import CONDITION, LOG, postorder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .terms import Term
+
+try:
+    import z3
+except ImportError as missing:
+    raise ImportError(
+        "a proof needs z3-solver: pip install 'vpccni-nft[verify]'", name="z3"
+    ) from missing
+
+
+class Undecided(Exception):  # noqa: N818 - an answer, not a mistake
+    """The solver gave up: its time is over."""
+
+
+@attrs.frozen
+class Model:
+    """Values that make a condition true."""
+
+    _solver: Solver
+    _found: Any
+
+    def value(self, term: Term) -> int:
+        """A word's value; what the condition does not depend on is zero."""
+        found = self._found.evaluate(self._solver.translate(term), model_completion=True)
+        return int(found.as_long())
+
+
+@attrs.define
+class Solver:
+    """Asks Z3, with so much time for each question."""
+
+    seconds: float
+    _context: Any = attrs.Factory(z3.Context)
+    _logs: Any = attrs.Factory(lambda self: z3.DeclareSort("Log", self._context), takes_self=True)
+    _translated: dict[Term, Any] = attrs.Factory(dict)
+
+    def find(self, condition: Term, given: Iterable[Term] = ()) -> Model | None:
+        """Values for which a condition holds while all that is given holds; None if there are none.
+
+        Raises Undecided where the time does not do.
+        """
+        solver = z3.Solver(ctx=self._context)
+        solver.set("timeout", max(1, int(self.seconds * 1000)))
+        solver.add(*map(self.translate, (condition, *given)))
+        answer = solver.check()
+        if answer == z3.unknown:
+            raise Undecided(solver.reason_unknown())
+        return Model(self, solver.model()) if answer == z3.sat else None
+
+    def translate(self, term: Term) -> Any:
+        """A term of Z3."""
+        for one in postorder(term, self._translated):
+            parts = [self._translated[part] for part in one.terms]
+            self._translated[one] = self._node(one, parts)
+        return self._translated[term]
+
+    def _node(self, term: Term, parts: list[Any]) -> Any:  # noqa: PLR0912 - one a kind of term
+        match term.kind:
+            case "true" | "false":
+                return z3.BoolVal(term.kind == "true", self._context)
+            case "variable":
+                return z3.Const(f"{term.parts[0]}", self._sort(term.width))
+            case "const":
+                return z3.BitVecVal(term.parts[0], term.width, self._context)
+            case "ask" | "result" | "then":
+                return self._function(term, parts)(*parts)
+            case "not":
+                return z3.Not(parts[0])
+            case "and":
+                return z3.And(*parts)
+            case "bits":
+                _, mask, value = term.parts
+                return parts[0] & mask == value
+            case "up to":
+                return z3.ULE(parts[0], term.parts[1])
+            case "equal":
+                return parts[0] == parts[1]
+            case "ule":
+                return z3.ULE(*parts)
+            case "masked":
+                _, free, flipped = term.parts
+                return parts[0] & free ^ flipped
+            case "bvand":
+                return parts[0] & parts[1]
+            case "bvor":
+                return parts[0] | parts[1]
+            case "bvxor":
+                return parts[0] ^ parts[1]
+            case "ite":
+                return z3.If(*parts)
+            case "extract":
+                low = term.parts[1]
+                return z3.Extract(low + term.width - 1, low, parts[0])
+            case "concat":
+                return z3.Concat(*parts)
+            case "bvadd":
+                return parts[0] + parts[1]
+        raise TypeError(f"no term of Z3 for {term!r}")
+
+    def _function(self, term: Term, parts: list[Any]) -> Any:
+        """What the world answers, or what a log is after something has happened.
+
+        Of the same name with other arguments it is another function.
+        """
+        name = repr((term.kind, term.parts[0], term.width, [part.width for part in term.terms]))
+        sorts = [part.sort() for part in parts]
+        return z3.Function(name, *sorts, self._sort(term.width))
+
+    def _sort(self, width: int) -> Any:
+        if width == CONDITION:
+            return z3.BoolSort(self._context)
+        return self._logs if width == LOG else z3.BitVecSort(width, self._context)

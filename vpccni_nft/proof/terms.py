@@ -1,0 +1,574 @@
+"""The algebra of terms: meanings of all packets at once.
+
+Terms are interned and kept in a normal form, so that most terms that mean the same are the same
+object. What the normal form does not settle, ``symbolic`` asks the solver.
+
+A conjunction is a set of conditions; a disjunction is the negation of one. A comparison of some
+bits with a constant is one atom, ``bits``, whatever masks, shifts and flips stand before it; so is
+an upper bound, ``up to``.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter, is_
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+#: How wide a condition is, and how wide a log: neither is a word.
+CONDITION, LOG = 0, -1
+
+#: Conjunctions of conjunctions are flattened up to so many conditions. Beyond that a conjunction
+#: stays a condition of the next one: the terms of a chain grow with its rules, not their square.
+_MOST_CONDITIONS = 24
+
+
+#: How deep a condition is looked into for what others say already, and how many parts of it.
+_DEPTH = 4
+_MOST_PARTS = 100
+
+#: Terms are ordered by when they were made first.
+_age = attrgetter("number")
+
+
+class Term:
+    """A node of a term: what it is, what it is made of, its bits. Equal terms are one object."""
+
+    __slots__ = ("kind", "number", "parts", "terms", "width")
+
+    def __init__(self, kind: str, parts: tuple[Any, ...], width: int, number: int) -> None:
+        self.kind = kind
+        self.parts = parts
+        self.width = width
+        self.number = number  #: by which terms are ordered: when it was first made
+        terms = tuple([part for part in parts if isinstance(part, Term)])
+        #: The terms among its parts; one object where all of them are.
+        self.terms: tuple[Term, ...] = parts if len(terms) == len(parts) else terms
+
+    def __repr__(self) -> str:
+        inner = " ".join(repr(part) if isinstance(part, Term) else str(part) for part in self.parts)
+        return f"({self.kind} {inner})" if inner else self.kind
+
+
+class Terms:
+    """Booleans and words are terms. What the world answers is a function of its question."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[object, ...], Term] = {}
+        self.true = self._make("true", (), CONDITION)
+        self.false = self._make("false", (), CONDITION)
+        self._reads: dict[Term, frozenset[str]] = {}
+        #: How many parts of the condition at hand may still be looked into.
+        self._left = 0
+
+    # --- making terms -----------------------------------------------------------------------------
+
+    def _make(self, kind: str, parts: tuple[object, ...], width: int) -> Term:
+        key = (kind, width, *parts)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = Term(kind, parts, width, len(self._known))
+        return found
+
+    def raw(self, kind: str, parts: tuple[object, ...], width: int) -> Term:
+        """A term as it stands, in no normal form: for the solver alone."""
+        return self._make(kind, parts, width)
+
+    def variable(self, name: str, width: int) -> Term:
+        """Something that can have any value."""
+        return self._make("variable", (name,), width)
+
+    def const(self, value: int, width: int) -> Term:
+        """A constant."""
+        return self._make("const", (value & (1 << width) - 1,), width)
+
+    def ask(self, oracle: str, arguments: tuple[Term, ...], width: int) -> Term:
+        """A function's value."""
+        return self._make("ask", (oracle, *arguments), width)
+
+    def result(self, of: str, arguments: tuple[Term, ...], width: int) -> Term:
+        """What comes of something that is not looked into: a function of its arguments."""
+        return self._make("result", (of, *arguments), width)
+
+    def oracles(self) -> set[str]:
+        """The names of the questions that the world has been asked."""
+        return {term.parts[0] for term in self._known.values() if term.kind == "ask"}
+
+    # --- conditions -------------------------------------------------------------------------------
+
+    def not_(self, condition: Term) -> Term:
+        """Negation."""
+        if condition is self.true:
+            return self.false
+        if condition is self.false:
+            return self.true
+        if condition.kind == "not":
+            (inner,) = condition.terms
+            return inner
+        return self._make("not", (condition,), CONDITION)
+
+    def all(self, *conditions: Term) -> Term:
+        """Conjunction."""
+        found: dict[Term, None] = {}
+        for condition in conditions:
+            if condition.kind == "and" and len(condition.parts) + len(found) <= _MOST_CONDITIONS:
+                found.update(dict.fromkeys(condition.terms))
+            elif condition is not self.true:
+                found[condition] = None
+        if not found:
+            return self.true
+        if len(found) > 1:
+            found = self._simplified(found)
+        if self.false in found:
+            return self.false
+        if len(found) == 1:
+            return next(iter(found))
+        return self._make("and", tuple(sorted(found, key=_age)), CONDITION)
+
+    def any(self, *conditions: Term) -> Term:
+        """Disjunction."""
+        found = [one for one in conditions if one is not self.false]
+        if len(found) == 2 and (whole := self._whole(*found) or self._whole(*found[::-1])):
+            return whole
+        return self.not_(self.all(*map(self.not_, found)))
+
+    def _whole(self, one: Term, other: Term) -> Term | None:
+        """What was split in two by a condition: where it holds, and where it does not."""
+        with_it, without = _conditions(one), _conditions(other)
+        extra = without.keys() - with_it.keys()
+        if len(extra) != 1:
+            return None
+        (negated,) = extra
+        split = _conditions(self.not_(negated))
+        if split.keys() != with_it.keys() - without.keys():
+            return None
+        return self.all(*(part for part in with_it if part not in split))
+
+    def iff(self, left: Term, right: Term) -> Term:
+        """Equivalence."""
+        if left is right:
+            return self.true
+        return self.any(self.all(left, right), self.all(self.not_(left), self.not_(right)))
+
+    def impossible(self, condition: Term) -> bool:
+        """Whether the normal form is false."""
+        return condition is self.false
+
+    def _simplified(self, conditions: dict[Term, None]) -> dict[Term, None]:
+        """The same conjunction: atoms of one word joined, and what the others imply left out."""
+        others: dict[Term, None] = {}
+        joined: dict[Term, tuple[int, int]] = {}
+        for one in self._ranges(conditions):
+            if one is self.false:
+                return {self.false: None}
+            if atom := _known_bits(one):
+                word, mask, value = atom
+                known, bits = joined.get(word, (0, 0))
+                if (bits ^ value) & known & mask:
+                    return {self.false: None}
+                joined[word] = (known | mask, bits | value)
+            else:
+                others[one] = None
+        atoms = dict.fromkeys(self._bits(word, *bits) for word, bits in joined.items())
+        every = {**atoms, **others}
+        kept = [self._reduced(one, every, joined) for one in others]
+        return {**atoms, **dict.fromkeys(one for one in kept if one is not self.true)}
+
+    def _ranges(self, conditions: dict[Term, None]) -> Iterable[Term]:
+        """The same conditions, the bounds of each word joined; a range can be some of its bits."""
+        bounds: dict[Term, tuple[int, int]] = {}
+        others: list[Term] = []
+        for one in conditions:
+            atom = one.parts[0] if one.kind == "not" else one
+            if atom.kind == "up to":
+                word, limit = atom.parts
+                first, last = bounds.get(word, (0, (1 << word.width) - 1))
+                bounds[word] = (
+                    (max(first, limit + 1), last) if atom is not one else (first, min(last, limit))
+                )
+            else:
+                others.append(one)
+        for word, (first, last) in bounds.items():
+            size = last - first + 1
+            if size < 1:
+                return [self.false]
+            if size & size - 1 == 0 and first & size - 1 == 0:
+                others.append(self._bits(word, (1 << word.width) - size, first))
+            else:
+                if first:
+                    others.append(self.not_(self._up_to(word, first - 1)))
+                others.append(self._up_to(word, last))
+        return others
+
+    def _reduced(
+        self, one: Term, every: dict[Term, None], joined: Mapping[Term, tuple[int, int]]
+    ) -> Term:
+        """A condition without what the others say already."""
+        if one.kind == "up to":
+            return self._settled(one, joined) or one
+        if one.kind != "not":
+            return one
+        (inner,) = one.terms
+        if inner in every:
+            return self.false
+        if inner.kind == "and":
+            if self._left:
+                # What is made on the way is looked at from the outside only.
+                return self.not_(self._conjunction_under(inner, every, joined, 0))
+            self._left = _MOST_PARTS
+            reduced = self._conjunction_under(inner, every, joined, _DEPTH)
+            self._left = 0
+            return self.not_(reduced)
+        settled = self._settled(inner, joined)
+        return one if settled is None else self.not_(settled)
+
+    def _under(
+        self,
+        term: Term,
+        others: dict[Term, None],
+        joined: Mapping[Term, tuple[int, int]],
+        depth: int,
+    ) -> Term:
+        """A condition, where others hold: without what they say already."""
+        if term in others:
+            return self.true
+        if self.not_(term) in others:
+            return self.false
+        settled = self._settled(term, joined)
+        if settled is not None or not depth or self._left <= 1:
+            return settled or term
+        self._left -= 1
+        if term.kind == "not":
+            return self.not_(self._under(term.parts[0], others, joined, depth - 1))
+        if term.kind == "and":
+            return self._conjunction_under(term, others, joined, depth - 1)
+        return term
+
+    def _conjunction_under(
+        self,
+        term: Term,
+        others: dict[Term, None],
+        joined: Mapping[Term, tuple[int, int]],
+        depth: int,
+    ) -> Term:
+        parts = [self._under(part, others, joined, depth) for part in term.terms]
+        return term if all(map(is_, parts, term.parts)) else self.all(*parts)
+
+    def _settled(self, atom: Term, joined: Mapping[Term, tuple[int, int]]) -> Term | None:
+        """Whether an atom is true or false where some bits of words are known."""
+        if atom.kind not in {"bits", "up to"}:
+            return None
+        word = atom.parts[0]
+        if word not in joined:
+            return None
+        known, bits = joined[word]
+        if atom.kind == "bits":
+            _, mask, value = atom.parts
+            if (bits ^ value) & known & mask:
+                return self.false
+            return self.true if not mask & ~known else None
+        if known != (1 << word.width) - 1:
+            return None
+        return self.true if bits <= atom.parts[1] else self.false
+
+    # --- comparisons ------------------------------------------------------------------------------
+
+    def equal(self, left: Term, right: Term) -> Term:
+        """Equality."""
+        assert left.width == right.width, (left, right)
+        if left is right:
+            return self.true
+        if left.kind == "const":
+            left, right = right, left
+        if right.kind == "const":
+            return self._bits(left, (1 << left.width) - 1, _value(right))
+        for one, other in ((left, right), (right, left)):
+            if one.kind == "ite" and other in one.parts:
+                condition, then, otherwise = one.terms
+                return self.any(
+                    self.all(condition, self.equal(then, other)),
+                    self.all(self.not_(condition), self.equal(otherwise, other)),
+                )
+        return self._make("equal", tuple(sorted((left, right), key=_age)), CONDITION)
+
+    def _bits(self, word: Term, mask: int, value: int) -> Term:
+        """Whether a word's bits under a mask have a value."""
+        if value & ~mask:
+            return self.false
+        if not mask:
+            return self.true
+        match word.kind, word.parts:
+            case "const", (int(constant),):
+                return self.true if constant & mask == value else self.false
+            case "masked", (Term() as inner, int(free), int(flipped)):
+                if (value ^ flipped) & mask & ~free:
+                    return self.false
+                return self._bits(inner, mask & free, (value ^ flipped) & mask & free)
+            case "extract", (Term() as inner, int(low)):
+                return self._bits(inner, mask << low, value << low)
+            case "concat", (Term() as high, Term() as low_word):
+                low_bits = (1 << low_word.width) - 1
+                return self.all(
+                    self._bits(high, mask >> low_word.width, value >> low_word.width),
+                    self._bits(low_word, mask & low_bits, value & low_bits),
+                )
+            case "ite", (Term() as condition, Term() as then, Term() as otherwise):
+                if then.kind == "const" or otherwise.kind == "const":
+                    return self.any(
+                        self.all(condition, self._bits(then, mask, value)),
+                        self.all(self.not_(condition), self._bits(otherwise, mask, value)),
+                    )
+        if word.width == 1 and not value:
+            return self.not_(self._bits(word, 1, 1))
+        if mask & mask - 1 == 0 and not value:
+            return self.not_(self._make("bits", (word, mask, mask), CONDITION))
+        return self._make("bits", (word, mask, value), CONDITION)
+
+    def ule(self, left: Term, right: Term) -> Term:
+        """Order: bounds by constants are upper bounds, or the negation of one."""
+        assert left.width == right.width, (left, right)
+        if left is right:
+            return self.true
+        if right.kind == "const":
+            return self._up_to(left, _value(right))
+        if left.kind == "const":
+            return self.not_(self._up_to(right, _value(left) - 1))
+        return self._make("ule", (left, right), CONDITION)
+
+    def _up_to(self, word: Term, limit: int) -> Term:
+        if limit < 0:
+            return self.false
+        if limit >= (1 << word.width) - 1:
+            return self.true
+        if limit == 0:
+            return self._bits(word, (1 << word.width) - 1, 0)
+        if limit & limit + 1 == 0:
+            return self._bits(word, ((1 << word.width) - 1) ^ limit, 0)
+        if limit + 2 == 1 << word.width:
+            return self.not_(self._bits(word, limit + 1, limit + 1))
+        if word.kind == "const":
+            return self.true if _value(word) <= limit else self.false
+        return self._make("up to", (word, limit), CONDITION)
+
+    # --- words ------------------------------------------------------------------------------------
+
+    def _masked(self, word: Term, free: int, flipped: int) -> Term:
+        """The free bits of a word, with some bits turned round after that."""
+        if word.kind == "const":
+            return self.const(_value(word) & free ^ flipped, word.width)
+        if word.kind == "masked":
+            inner, before, turned = word.parts
+            return self._masked(inner, before & free, turned & free ^ flipped)
+        if not free:
+            return self.const(flipped, word.width)
+        if free == (1 << word.width) - 1 and not flipped:
+            return word
+        return self._make("masked", (word, free, flipped), word.width)
+
+    def bvand(self, left: Term, right: Term) -> Term:
+        """Bitwise and."""
+        if left.kind == "const":
+            left, right = right, left
+        if right.kind == "const":
+            return self._masked(left, _value(right), 0)
+        return self._symmetric("bvand", left, right) if left is not right else left
+
+    def bvor(self, left: Term, right: Term) -> Term:
+        """Bitwise or."""
+        if left.kind == "const":
+            left, right = right, left
+        if right.kind == "const":
+            bits = _value(right)
+            return self._masked(left, ((1 << left.width) - 1) & ~bits, bits)
+        return self._symmetric("bvor", left, right) if left is not right else left
+
+    def bvxor(self, left: Term, right: Term) -> Term:
+        """Bitwise exclusive or."""
+        if left.kind == "const":
+            left, right = right, left
+        if right.kind == "const":
+            return self._masked(left, (1 << left.width) - 1, _value(right))
+        return self._symmetric("bvxor", left, right)
+
+    def _symmetric(self, kind: str, left: Term, right: Term) -> Term:
+        assert left.width == right.width, (left, right)
+        return self._make(kind, tuple(sorted((left, right), key=_age)), left.width)
+
+    def ite(self, condition: Term, then: Term, otherwise: Term) -> Term:
+        """One of the two."""
+        assert then.width == otherwise.width, (then, otherwise)
+        if condition is self.true or then is otherwise:
+            return then
+        if condition is self.false:
+            return otherwise
+        if condition.kind == "not":
+            (condition,) = condition.terms
+            then, otherwise = otherwise, then
+        if then.kind == "ite" and then.parts[0] is condition:
+            then = then.parts[1]
+        if otherwise.kind == "ite":
+            inner, first, second = otherwise.terms
+            if inner is condition:
+                otherwise = second
+            elif first is then:
+                return self.ite(self.any(condition, inner), then, second)
+        if then is otherwise:
+            return then
+        return self._make("ite", (condition, then, otherwise), then.width)
+
+    def extract(self, word: Term, low: int, width: int) -> Term:
+        """Some bits of a word."""
+        if word.kind == "const":
+            return self.const(_value(word) >> low, width)
+        if not low and width == word.width:
+            return word
+        if word.kind == "concat":
+            high, low_word = word.terms
+            if low >= low_word.width:
+                return self.extract(high, low - low_word.width, width)
+            if low + width <= low_word.width:
+                return self.extract(low_word, low, width)
+        return self._make("extract", (word, low), width)
+
+    def concat(self, high: Term, low: Term, low_width: int) -> Term:
+        """One behind the other."""
+        width = high.width + low_width
+        if high.kind == low.kind == "const":
+            return self.const(_value(high) << low_width | _value(low), width)
+        if high.kind == low.kind == "extract":
+            word, from_high = high.parts
+            other, from_low = low.parts
+            if word is other and from_high == from_low + low_width:
+                return self.extract(word, from_low, width)
+        return self._make("concat", (high, low), width)
+
+    def bvadd(self, left: Term, right: Term, width: int) -> Term:
+        """Modular addition."""
+        if left.kind == right.kind == "const":
+            return self.const(_value(left) + _value(right), width)
+        return self._symmetric("bvadd", left, right)
+
+    # --- logs: what happened, in its order --------------------------------------------------------
+
+    def log(self, events: Iterable[tuple[Term, object, tuple[Term, ...]]]) -> Term:
+        """What has happened: each under its condition, with the words that went into it."""
+        found = self.variable("log", LOG)
+        for when, event, arguments in events:
+            after = self._make("then", (event, found, *arguments), LOG)
+            found = self.ite(when, after, found)
+        return found
+
+    def alike(self, left: Term, right: Term) -> Term:
+        """Whether two words, conditions or logs are the same."""
+        if left.width == CONDITION:
+            return self.iff(left, right)
+        if left.width == LOG:
+            if left is right:
+                return self.true
+            return self._make("equal", tuple(sorted((left, right), key=_age)), CONDITION)
+        return self.equal(left, right)
+
+    def is_plain(self, term: Term, most: int) -> bool:
+        """Whether a term hangs on variables alone, and is not large."""
+        done: dict[Term, None] = {}
+        for one in postorder(term, done):
+            if one.kind in {"ask", "result"} or len(done) == most:
+                return False
+            done[one] = None
+        return True
+
+    # --- other terms in place of some -------------------------------------------------------------
+
+    def substitute(self, term: Term, others: Mapping[Term, Term]) -> Term:
+        """A term with others in place of some of its parts."""
+        done = dict(others)
+        for one in postorder(term, done):
+            parts = [done[part] for part in one.terms]
+            same = all(map(is_, parts, one.terms))
+            done[one] = one if same else self._again(one, parts)
+        return done[term]
+
+    def _again(self, term: Term, parts: list[Term]) -> Term:
+        """A term of the same kind, of other parts."""
+        make: dict[str, Callable[..., Term]] = {
+            "not": self.not_, "and": self.all, "equal": self.alike, "ule": self.ule,
+            "bvand": self.bvand, "bvor": self.bvor, "bvxor": self.bvxor,
+            "ite": self.ite,
+        }  # fmt: skip
+        match term.kind:
+            case "bits":
+                return self._bits(parts[0], term.parts[1], term.parts[2])
+            case "up to":
+                return self._up_to(parts[0], term.parts[1])
+            case "masked":
+                return self._masked(parts[0], term.parts[1], term.parts[2])
+            case "extract":
+                return self.extract(parts[0], term.parts[1], term.width)
+            case "concat":
+                return self.concat(parts[0], parts[1], parts[1].width)
+            case "bvadd":
+                return self.bvadd(parts[0], parts[1], term.width)
+            case "ask" | "result" | "then":
+                return self._make(term.kind, (term.parts[0], *parts), term.width)
+        return make[term.kind](*parts)
+
+    # --- looking into terms -----------------------------------------------------------------------
+
+    def reads(self, term: Term) -> frozenset[str]:
+        """The variables that a term depends on."""
+        for one in postorder(term, self._reads):
+            if one.kind == "variable":
+                self._reads[one] = frozenset((str(one.parts[0]),))
+            else:
+                self._reads[one] = frozenset().union(*(self._reads[part] for part in one.terms))
+        return self._reads[term]
+
+
+def asks(term: Term) -> Iterator[Term]:
+    """The questions to the world that a term depends on."""
+    done: dict[Term, None] = {}
+    for one in postorder(term, done):
+        done[one] = None
+        if one.kind == "ask":
+            yield one
+
+
+def postorder(term: Term, done: Mapping[Term, object]) -> Iterator[Term]:
+    """A term's terms, each after those that it is made of; without those that are done already.
+
+    The caller has done with a term when it asks for the next one.
+    """
+    waiting = [term]
+    while waiting:
+        one = waiting[-1]
+        if one in done:
+            waiting.pop()
+            continue
+        missing = [part for part in one.terms if part not in done]
+        if missing:
+            waiting.extend(missing)
+        else:
+            waiting.pop()
+            yield one
+
+
+def _conditions(condition: Term) -> dict[Term, None]:
+    return dict.fromkeys(condition.terms if condition.kind == "and" else (condition,))
+
+
+def _known_bits(condition: Term) -> tuple[Term, int, int] | None:
+    """What a condition says of some bits of a word: that one bit is not set is said by a "not"."""
+    negated = condition.kind == "not"
+    (atom,) = condition.terms if negated else (condition,)
+    if atom.kind != "bits":
+        return None
+    word, mask, value = atom.parts
+    if negated:
+        return (word, mask, 0) if value == mask and mask & mask - 1 == 0 else None
+    return word, mask, value
+
+
+def _value(word: Term) -> int:
+    value: int = word.parts[0]
+    return value

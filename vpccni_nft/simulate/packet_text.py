@@ -1,0 +1,361 @@
+"""Packets as text: ``hook=prerouting iif=eni1 saddr=10.0.3.4 proto=tcp dport=443``.
+
+What a text leaves out has a default, which the reader is told of.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..core.values import Address, Family, parse_integer
+from ..iptables.protocols import PROTOCOLS, protocol_name
+from ..model.packet import (
+    ADDRESS_TYPES,
+    ADDRESSES,
+    FIELDS,
+    HOOKS,
+    NAME_BYTES,
+    STATE_BITS,
+    STATUS_BITS,
+    TCP_FLAGS,
+    interface_word,
+)
+from .sample import Packet
+from .world import World, interface_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: The keys of a packet, in the order in which they are printed, and its fields.
+KEYS = {
+    "iif": "iif", "oif": "oif", "saddr": "saddr", "daddr": "daddr", "proto": "protocol",
+    "sport": "sport", "dport": "dport", "flags": "tcp_flags", "icmp-type": "icmp_type",
+    "icmp-code": "icmp_code", "mark": "mark", "ctstate": "ct_state", "ctstatus": "ct_status",
+    "ctdir": "ct_reply", "ctmark": "ct_mark", "length": "length",
+}  # fmt: skip
+#: The keys by their fields.
+KEY_OF = {field: key for key, field in KEYS.items()}
+#: What the world answers.
+WORLD_KEYS = ("fib-saddr", "fib-daddr", "route-back", "random", "primary", "in:SETNAME")
+
+#: Protocols with ports.
+WITH_PORTS = {PROTOCOLS[name] for name in ("tcp", "udp", "dccp", "sctp", "udplite")}
+ICMP_OF = {Family.IP: PROTOCOLS["icmp"], Family.IP6: PROTOCOLS["icmpv6"]}
+
+#: Hooks whose packets have an interface that they came by, or that they leave by.
+_COMES_BY = {"prerouting", "input", "forward", "postrouting"}
+_LEAVES_BY = {"forward", "output", "postrouting"}
+
+_DIRECTIONS = {"original": 0, "reply": 1}
+_ANSWERS = {"yes": True, "no": False}
+_DEFAULT_ADDRESSES = {
+    Family.IP: ("192.0.2.1", "198.51.100.1"),
+    Family.IP6: ("2001:db8::1", "2001:db8::2"),
+}
+_LARGEST = {"length": 0xFFFF, "icmp-type": 255, "icmp-code": 255, "sport": 0xFFFF, "dport": 0xFFFF}
+
+
+class BadPacketText(ValueError):  # noqa: N818 - the field's word, as Refused
+    """Something in a packet text cannot be read; ``problems`` has every reason."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+@attrs.frozen
+class PacketText:
+    """A packet that was read."""
+
+    packet: Packet
+    world: World  #: the packet's answers
+    words: tuple[str, ...]  #: the text
+    defaults: tuple[str, ...]  #: what the text left out, as words of it
+
+
+def parse_packet(text: str, family: Family = Family.IP) -> PacketText:
+    """Read a packet; ``family`` is what it is of where no address tells.
+
+    >>> read = parse_packet("daddr=10.0.0.1 proto=udp")
+    >>> read.packet.fields["protocol"], read.defaults[:2]
+    (17, ('hook=prerouting', 'iif=eth0'))
+    """
+    reader = _Reader(family)
+    reader.read(text)
+    return reader.finish()
+
+
+def complete(family: Family, hook: str, given: Mapping[str, int]) -> dict[str, int]:
+    """All fields of a packet, with defaults for those that are not given."""
+    fields = dict.fromkeys(FIELDS, 0)
+    eth0 = interface_word("eth0")
+    if hook in _COMES_BY - {"postrouting"}:
+        fields["iif"] = eth0
+    if hook in _LEAVES_BY:
+        fields["oif"] = eth0
+    for field, address in zip(("saddr", "daddr"), _DEFAULT_ADDRESSES[family], strict=True):
+        fields[field] = Address.parse(address).value
+    icmp = given.keys() & {"icmp_type", "icmp_code"}
+    fields |= {"protocol": ICMP_OF[family] if icmp else PROTOCOLS["tcp"], "length": 60, "ttl": 64}
+    fields["ct_state"] = STATE_BITS["new"]
+    fields |= given
+    defaults: dict[str, int] = {}
+    if fields["protocol"] in WITH_PORTS:
+        defaults |= {"sport": 40000, "dport": 80}
+    if fields["protocol"] == PROTOCOLS["tcp"]:
+        first = fields["ct_state"] == STATE_BITS["new"]
+        defaults["tcp_flags"] = TCP_FLAGS["syn" if first else "ack"]
+    if fields["protocol"] == ICMP_OF[family]:
+        defaults["icmp_type"] = 8 if family is Family.IP else 128
+    if fields["ct_state"] == STATE_BITS["established"]:
+        defaults["ct_status"] = sum(
+            STATUS_BITS[name] for name in ("seen-reply", "assured", "confirmed")
+        )
+    fields |= {field: value for field, value in defaults.items() if field not in given}
+    fields |= {field: value for field, value in _connection(fields).items() if field not in given}
+    return fields
+
+
+def default_world(family: Family, hook: str, fields: Mapping[str, int]) -> World:
+    """The world where nothing is said of it: what comes in is for the node, what goes out of it."""
+    world = World(family)
+    local_end = {"input": "daddr", "output": "saddr"}.get(hook)
+    if local_end:
+        world.types[fields[local_end]] = ADDRESS_TYPES["local"]
+    return world
+
+
+def _connection(fields: Mapping[str, int]) -> dict[str, int]:
+    """The connection's own fields: those of a packet that nothing has rewritten."""
+    here, there = ("reply", "original") if fields["ct_reply"] else ("original", "reply")
+    found = {"ct_protocol": fields["protocol"]}
+    for kind in ("addr", "port"):
+        source, target = fields[f"s{kind}"], fields[f"d{kind}"]
+        found |= {f"ct_{here}_s{kind}": source, f"ct_{here}_d{kind}": target}
+        found |= {f"ct_{there}_s{kind}": target, f"ct_{there}_d{kind}": source}
+    for end in ("snat", "dnat"):
+        found[f"{end}_done"] = int(bool(fields["ct_status"] & STATUS_BITS[end]))
+    return found
+
+
+@attrs.define
+class _Reader:
+    family: Family
+    values: dict[str, str] = attrs.Factory(dict)
+    problems: list[str] = attrs.Factory(list)
+
+    def read(self, text: str) -> None:
+        """Take the text apart, and settle the hook and the family."""
+        for word in text.split():
+            key, equals, value = word.partition("=")
+            if not (key in KEYS or key == "hook" or key in WORLD_KEYS or key.startswith("in:")):
+                self.problems.append(f"“{key}” is not known; the keys are {_all_keys()}")
+            elif not equals or not value:
+                self.problems.append(f"{key} has no value")
+            elif key in self.values:
+                self.problems.append(f"{key} stands here twice")
+            else:
+                self.values[key] = value
+        families = set()
+        for key in ("saddr", "daddr", "primary"):
+            if key in self.values:
+                try:
+                    families.add(Address.parse(self.values[key]).family)
+                except ValueError as error:
+                    self.problems.append(f"{key}: {error}")
+        if len(families) > 1:
+            self.problems.append("the addresses are of two families")
+        elif families:
+            (self.family,) = families
+
+    def finish(self) -> PacketText:
+        """Build the packet, or raise all problems."""
+        hook = self.values.get("hook", "prerouting")
+        if hook not in HOOKS:
+            self.problems.append(f"hook: “{hook}” is not one of {', '.join(HOOKS)}")
+        given: dict[str, int] = {}
+        for key, field in KEYS.items():
+            if key in self.values:
+                try:
+                    given[field] = self._value(key, self.values[key])
+                except ValueError as error:
+                    if key not in {"saddr", "daddr"}:
+                        self.problems.append(f"{key}: {error}")
+        fields = complete(self.family, hook, given)
+        self._refuse_what_does_not_fit(hook, given, fields)
+        world = self._world(hook, fields)
+        if self.problems:
+            raise BadPacketText(self.problems)
+        packet = Packet(self.family, hook, fields, world)
+        words = tuple(f"{key}={value}" for key, value in self.values.items())
+        return PacketText(packet, world, words, tuple(self._defaults(packet)))
+
+    def _refuse_what_does_not_fit(
+        self, hook: str, given: Mapping[str, int], fields: Mapping[str, int]
+    ) -> None:
+        for field, hooks in (("iif", _COMES_BY), ("oif", _LEAVES_BY)):
+            if field in given and hook in HOOKS and hook not in hooks:
+                self.problems.append(f"a packet in {hook} has no {field}")
+        for field in given:
+            if not _has(field, fields):
+                name = protocol_name(fields["protocol"])
+                self.problems.append(f"a packet of proto={name} has no {KEY_OF[field]}")
+
+    def _value(self, key: str, value: str) -> int:
+        match key:
+            case "iif" | "oif":
+                if len(value.encode("utf-8", "surrogateescape")) >= NAME_BYTES:
+                    raise ValueError(f"“{value}” is longer than {NAME_BYTES - 1} bytes")
+                return interface_word(value)
+            case "saddr" | "daddr":
+                return Address.parse(value).value
+            case "proto":
+                return _protocol(value)
+            case "flags":
+                return _bits(value, TCP_FLAGS)
+            case "ctstatus":
+                return _bits(value, STATUS_BITS)
+            case "ctstate":
+                return _one_of(value, STATE_BITS)
+            case "ctdir":
+                return _one_of(value, _DIRECTIONS)
+            case _:
+                return parse_integer(value, _LARGEST.get(key, 0xFFFFFFFF))
+
+    def _world(self, hook: str, fields: Mapping[str, int]) -> World:
+        world = default_world(self.family, hook, fields)
+        for key, value in self.values.items():
+            try:
+                match key.partition(":"):
+                    case (("fib-saddr" | "fib-daddr"), *_):
+                        address = fields[key.removeprefix("fib-")]
+                        world.types[address] = _one_of(value, ADDRESS_TYPES)
+                    case "route-back", *_:
+                        world.route_back = bool(_one_of(value, _ANSWERS))
+                    case "random", *_:
+                        world.random = _fraction(value)
+                    case "primary", *_:
+                        world.primary = Address.parse(value).value
+                    case "in", ":", name:
+                        world.members[name] = bool(_one_of(value, _ANSWERS))
+            except ValueError as error:
+                if key != "primary":
+                    self.problems.append(f"{key}: {error}")
+        return world
+
+    def _defaults(self, packet: Packet) -> list[str]:
+        words = [] if "hook" in self.values else [f"hook={packet.hook}"]
+        words += [
+            word for word in packet_words(packet) if word.partition("=")[0] not in self.values
+        ]
+        world = packet.answers
+        assert isinstance(world, World)
+        for end in ("saddr", "daddr"):
+            if f"fib-{end}" not in self.values:
+                name = _name_of(world["fib type", (packet.fields[end], 0)], ADDRESS_TYPES)
+                words.append(f"fib-{end}={name}")
+        world.asked.clear()
+        if world.route_back is None:
+            words.append("route-back=yes")
+        if world.random is None:
+            words.append("random=0")
+        return words
+
+
+def packet_words(packet: Packet, fields: Mapping[str, int] | None = None) -> list[str]:
+    """The words of a packet's fields, or of some of them; the hook is not among them."""
+    return [
+        f"{key}={field_text(field, value, packet.family)}"
+        for key, field in KEYS.items()
+        if _has(field, packet.fields)
+        and (value := (packet.fields if fields is None else fields).get(field)) is not None
+        and (value or field not in {"iif", "oif"})
+    ]
+
+
+def field_text(field: str, value: int, family: Family) -> str:
+    """A field's value, as a packet text has it."""
+    if field in ADDRESSES:
+        return str(Address(family, value))
+    match field:
+        case "iif" | "oif":
+            return interface_name(value) or "none"
+        case "protocol" | "ct_protocol":
+            return protocol_name(value)
+        case "mark" | "ct_mark":
+            return f"{value:#x}"
+        case "tcp_flags":
+            return _names(value, TCP_FLAGS)
+        case "ct_state":
+            return _names(value, STATE_BITS)
+        case "ct_status":
+            return _names(value, STATUS_BITS)
+        case "ct_reply":
+            return _name_of(value, _DIRECTIONS)
+        case _:
+            return str(value)
+
+
+def _has(field: str, fields: Mapping[str, int]) -> bool:
+    """Whether packets of this protocol have the field."""
+    protocol = fields["protocol"]
+    match field:
+        case "sport" | "dport":
+            return protocol in WITH_PORTS
+        case "tcp_flags":
+            return protocol == PROTOCOLS["tcp"]
+        case "icmp_type" | "icmp_code":
+            return protocol in ICMP_OF.values()
+        case _:
+            return True
+
+
+def _protocol(value: str) -> int:
+    if value.lower() in PROTOCOLS:
+        return PROTOCOLS[value.lower()]
+    try:
+        return parse_integer(value, 255)
+    except ValueError:
+        names = ", ".join(name for name in PROTOCOLS if name != "ipv4")
+        raise ValueError(f"“{value}” is not a number up to 255 and not one of {names}") from None
+
+
+def _fraction(value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1
+    if not 0 <= number < 1:
+        raise ValueError(f"“{value}” is not a number from 0 to less than 1")
+    return number
+
+
+def _one_of(value: str, known: Mapping[str, int]) -> int:
+    if value.lower() not in known:
+        raise ValueError(f"“{value}” is not one of {', '.join(known)}")
+    return known[value.lower()]
+
+
+def _bits(value: str, known: Mapping[str, int]) -> int:
+    if value == "none":
+        return 0
+    found = 0
+    for name in value.split(","):
+        if name.lower() not in known:
+            raise ValueError(f"“{name}” is not one of {', '.join(known)}, none")
+        found |= known[name.lower()]
+    return found
+
+
+def _names(value: int, known: Mapping[str, int]) -> str:
+    return ",".join(name for name, bit in known.items() if value & bit) or "none"
+
+
+def _name_of(value: int, known: Mapping[str, int]) -> str:
+    return next((name for name, number in known.items() if number == value), str(value))
+
+
+def _all_keys() -> str:
+    return ", ".join(("hook", *KEYS, *WORLD_KEYS))

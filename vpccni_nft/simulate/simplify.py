@@ -1,0 +1,120 @@
+"""Make a packet plain: every field that does not matter gets its default."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..model.packet import FIELDS
+from .packet_text import KEY_OF, complete, default_world, packet_words
+from .world import Answers, world_words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from ..model.concrete import Question
+    from .sample import Packet
+    from .world import World
+
+
+@attrs.frozen
+class Plain:
+    """A packet without what does not matter."""
+
+    packet: Packet
+    given: dict[str, int]  #: the fields that are not as a packet text would have them by default
+
+    @property
+    def text(self) -> str:
+        """What ``explain --packet`` takes; what it has no key for is not in it."""
+        words = dict.fromkeys(self._world.values())
+        return " ".join(
+            (f"hook={self.packet.hook}", *packet_words(self.packet, self.given), *words)
+        )
+
+    @property
+    def untold(self) -> dict[str, int]:
+        """The fields that matter and that the text has no key for."""
+        return {field: value for field, value in self.given.items() if field not in KEY_OF}
+
+    @property
+    def answers(self) -> Mapping[Question, int]:
+        """What the world must answer for it, besides what is usual."""
+        return self.packet.answers.given if isinstance(self.packet.answers, Answers) else {}
+
+    @property
+    def untold_answers(self) -> dict[Question, int]:
+        """The answers that the text has no key for."""
+        return {key: value for key, value in self.answers.items() if key not in self._world}
+
+    @property
+    def _world(self) -> dict[Question, str]:
+        packet = self.packet
+        if not isinstance(packet.answers, Answers):
+            return {}
+        return world_words(packet.family, packet.fields, packet.answers)
+
+
+def simplify(packet: Packet, interesting: Callable[[Packet], bool]) -> Plain:
+    """Reset field after field, and what the world answers, while the packet stays interesting."""
+    family, hook = packet.family, packet.hook
+    plain_world = interesting(_in_plain_world(packet))
+
+    def with_fields(fields: dict[str, int]) -> Packet:
+        changed = attrs.evolve(packet, fields=fields)
+        return _in_plain_world(changed) if plain_world else _in_its_world(changed, packet)
+
+    given, fields = dict(packet.fields), dict(packet.fields)
+    # Twice: what a field's default is can depend on others.
+    for field in (*FIELDS, *FIELDS):
+        fewer = {name: value for name, value in given.items() if name != field}
+        trial = complete(family, hook, fewer)
+        if field in given and (trial == fields or interesting(with_fields(trial))):
+            given, fields = fewer, trial
+    for field in _BITS:
+        for bit in _bits_of(given.get(field, 0)):
+            fewer = {**given, field: given[field] & ~bit}
+            trial = complete(family, hook, fewer)
+            if interesting(with_fields(trial)):
+                given, fields = fewer, trial
+    return Plain(_with_fewer_answers(with_fields(fields), interesting), given)
+
+
+#: Fields whose bits each mean something.
+_BITS = ("mark", "ct_mark", "ct_status", "tcp_flags")
+
+#: What answers are about, but for none.
+_ASKED = ("saddr", "daddr", "iif", "oif")
+
+
+def _bits_of(number: int) -> Iterator[int]:
+    return (1 << place for place in reversed(range(number.bit_length())) if number >> place & 1)
+
+
+def _in_plain_world(packet: Packet) -> Packet:
+    return attrs.evolve(packet, answers=_usual(packet))
+
+
+def _in_its_world(packet: Packet, before: Packet) -> Packet:
+    """With the answers that were given about the packet as it was before."""
+    if not isinstance(packet.answers, Answers):
+        return packet
+    # Two fields that had one value may have two now.
+    others: dict[int, dict[int, None]] = {}
+    for field in _ASKED:
+        others.setdefault(before.fields[field], {})[packet.fields[field]] = None
+    return attrs.evolve(packet, answers=packet.answers.about(others, _usual(packet)))
+
+
+def _usual(packet: Packet) -> World:
+    return default_world(packet.family, packet.hook, packet.fields)
+
+
+def _with_fewer_answers(packet: Packet, interesting: Callable[[Packet], bool]) -> Packet:
+    for question in packet.answers if isinstance(packet.answers, Answers) else ():
+        assert isinstance(packet.answers, Answers)
+        trial = attrs.evolve(packet, answers=packet.answers.without(question))
+        if interesting(trial):
+            packet = trial
+    return packet

@@ -1,0 +1,298 @@
+"""One packet through a hook, rule by rule: what was reached, what fitted, and what changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..iptables import ast as iptables
+from ..model.hook import BaseChain
+from ..model.packet import NoMeaning
+from ..nft import ast as nft
+from ..text.iptables_save import rule_line
+from ..text.nft_script import rule_text
+from .packet_text import KEY_OF
+from .sample import chains_of, differences, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from ..core.values import Family
+    from ..model.algebra import Bool
+    from ..model.hook import Outcome
+    from ..model.packet import Binding, Event, State, Verdict
+    from .sample import Packet
+
+#: Fields that only the model has: a binding says what they say.
+_OWN_FIELDS = {"snat_done", "dnat_done", "ct_template"}
+
+#: Events of matches; the other ones are of targets.
+_MATCH_EVENTS = {"update", "delete", "spend"}
+
+
+@attrs.frozen
+class Change:
+    """A field that has another value now."""
+
+    field: str
+    before: int
+    after: int
+
+
+@attrs.frozen(kw_only=True)
+class Step:
+    """Something that a packet comes to.
+
+    ``kind`` is ``chain`` (a base chain begins), ``skip`` (a nat chain that is not asked), ``rule``,
+    ``policy`` (of a base chain whose rules did not decide) or ``between`` (what happens after one
+    base chain and before the next one: conntrack).
+    """
+
+    kind: str
+    table: str = ""
+    chain: str = ""
+    number: int = 0  #: of the rule in its chain, from 1
+    line: int | None = None  #: where it was read
+    depth: int = 0  #: how many jumps lead to it
+    text: str = ""
+    fits: bool = True
+    changes: tuple[Change, ...] = ()
+    events: tuple[Event, ...] = ()  #: other than that the rule counts
+    binding: Binding | None = None
+    verdict: Verdict | None = None
+    rule: object = attrs.field(default=None, eq=False, repr=False)  #: the rule itself
+
+    @property
+    def does_something(self) -> bool:
+        """Whether it is more than passed by, or counted."""
+        return bool(self.changes or self.events or self.binding or self.verdict)
+
+
+@attrs.frozen
+class Trace:
+    """A packet's way, and what came of it."""
+
+    packet: Packet
+    steps: tuple[Step, ...]
+    outcome: Outcome
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What of the packet and its connection differs at the end."""
+        return tuple(_changes(self.packet.fields, self.outcome.fields))
+
+
+def trace(rulesets: Sequence[iptables.Ruleset | nft.Ruleset], packet: Packet) -> Trace:
+    """Send a packet through a hook of a node, and write down everything. Raises NoMeaning.
+
+    All rulesets are on the node.
+    """
+    places = (place for one in rulesets for place in _places(one, packet.family))
+    tracer = _Tracer(dict(places))
+    bases = [base for one in rulesets for base in _bases(one, packet.family, tracer)]
+    try:
+        outcome = run(tuple(bases), packet, tracer.watch)
+    except NoMeaning as error:
+        raise NoMeaning(f"{tracer.last_place()}: {error}") from error
+    tracer.between()
+    return Trace(packet, tuple(tracer.steps), outcome)
+
+
+def parts(before: Outcome, after: Outcome, *, counts: bool) -> dict[str, tuple[object, object]]:
+    """What two outcomes differ in; without ``counts`` however many rules counted the packet."""
+    if not counts:
+        before, after = _without_counts(before), _without_counts(after)
+    found = differences(before, after)
+    return {name: both for name, both in found.items() if name not in _OWN_FIELDS}
+
+
+def _without_counts(outcome: Outcome) -> Outcome:
+    return attrs.evolve(
+        outcome, events=tuple(event for event in outcome.events if not _is_count(event))
+    )
+
+
+def _is_count(event: Event) -> bool:
+    return event.kind == "count" and not event.details
+
+
+@attrs.frozen
+class _Watched(BaseChain):
+    """A base chain whose way is written down."""
+
+    table: str
+    tracer: _Tracer
+
+    def run(self, state: State, where: Bool) -> Bool:
+        """Go through it, and tell when it begins and ends."""
+        return self.tracer.run(self, state, where)
+
+
+def _bases(
+    ruleset: iptables.Ruleset | nft.Ruleset, family: Family, tracer: _Tracer
+) -> Iterator[_Watched]:
+    for table in ruleset.tables:
+        # One table at a time, so that its name is known.
+        if isinstance(table, iptables.Table):
+            assert isinstance(ruleset, iptables.Ruleset)
+            bases = chains_of(iptables.Ruleset((table,), ruleset.ipsets), family)
+        else:
+            bases = chains_of(nft.Ruleset((table,)), family)
+        for base in bases:
+            yield _Watched(
+                hook=base.hook,
+                priority=base.priority,
+                type=base.type,
+                policy_drops=base.policy_drops,
+                program=base.program,
+                name=base.name,
+                table=table.name,
+                tracer=tracer,
+            )
+
+
+def _places(
+    ruleset: iptables.Ruleset | nft.Ruleset, family: Family
+) -> Iterator[tuple[int, tuple[str, str, int]]]:
+    """Table, chain and number of each rule, by its identity."""
+    for table in ruleset.tables:
+        if table.family is family:
+            for chain in table.chains:
+                for number, rule in enumerate(chain.rules, 1):
+                    yield id(rule), (table.name, chain.name, number)
+
+
+@attrs.define
+class _Tracer:
+    """Told of all rules; keeps what has happened so far, so that it sees what happens next."""
+
+    places: dict[int, tuple[str, str, int]]
+    steps: list[Step] = attrs.Factory(list)
+    state: State | None = None
+    fields: dict[str, int] = attrs.Factory(dict)
+    events: int = 0
+    bindings: int = 0
+    verdicts: int = 0
+    #: The chains that lead to the rule, the base chain first.
+    stack: list[str] = attrs.Factory(list)
+
+    def run(self, base: _Watched, state: State, where: Bool) -> Bool:
+        """Go through a base chain."""
+        if self.state is None:
+            self.state, self.fields = state, dict(state.fields)
+        self.between()
+        here = Step(
+            kind="chain" if where else "skip",
+            table=base.table,
+            chain=base.name,
+            text=f"{base.type} {base.hook} {base.priority}",
+        )
+        if not where:
+            if state.live:
+                self.steps.append(here)
+            return BaseChain.run(base, state, where)
+        self.steps.append(here)
+        self.stack = [base.name]
+        undecided = BaseChain.run(base, state, where)
+        self._flush_to_last()
+        if undecided and state.live:
+            policy = "drop" if base.policy_drops else "accept"
+            self.steps.append(attrs.evolve(here, kind="policy", text=policy))
+        return undecided
+
+    def watch(self, rule: object, _live: Bool, fits: Bool) -> None:
+        """Write a rule down.
+
+        iptables tells of a rule after its matches and before its target, nft after its statements
+        and before its verdict.
+        """
+        table, chain, number = self.places[id(rule)]
+        happened = self._flush()
+        step = Step(
+            kind="rule", table=table, chain=chain, number=number, fits=bool(fits), rule=rule
+        )
+        if isinstance(rule, iptables.Rule):
+            text = rule_line(chain, attrs.evolve(rule, counters=None))
+            step = attrs.evolve(step, text=text, line=rule.span.line if rule.span else None)
+            before = attrs.evolve(happened, events=_events(happened, of_matches=False))
+            self._add_to_last(before)
+            step = attrs.evolve(step, events=_events(happened, of_matches=True))
+        else:
+            assert isinstance(rule, nft.Rule)
+            line = rule.origin.line if rule.origin else None
+            step = _joined(attrs.evolve(step, text=rule_text(rule), line=line), happened)
+        if chain in self.stack:
+            del self.stack[self.stack.index(chain) + 1 :]
+        else:
+            self.stack.append(chain)
+        self.steps.append(attrs.evolve(step, depth=len(self.stack) - 1))
+
+    def between(self) -> None:
+        """What has happened since the last rule was through is conntrack's or the kernel's."""
+        happened = self._flush()
+        if happened.changes or happened.events:
+            self.steps.append(happened)
+
+    def last_place(self) -> str:
+        for step in reversed(self.steps):
+            line = f" (line {step.line})" if step.line else ""
+            if step.kind == "rule":
+                return f"after rule {step.number} of {step.table} {step.chain}{line}"
+            return f"in {step.table} {step.chain}"
+        return "at the beginning"
+
+    def _flush_to_last(self) -> None:
+        self._add_to_last(self._flush())
+
+    def _add_to_last(self, happened: Step) -> None:
+        for index in range(len(self.steps) - 1, -1, -1):
+            if self.steps[index].kind == "rule":
+                self.steps[index] = _joined(self.steps[index], happened)
+                return
+            if self.steps[index].kind == "chain":
+                return
+
+    def _flush(self) -> Step:
+        """What has happened since the last time."""
+        state = self.state
+        if state is None:
+            return Step(kind="between")
+        changes = tuple(_changes(self.fields, state.fields))
+        events = tuple(event for _, event in state.events[self.events :])
+        bindings = [binding for _, binding in state.bindings[self.bindings :]]
+        verdicts = [verdict for _, verdict in state.verdicts[self.verdicts :]]
+        self.fields = dict(state.fields)
+        self.events, self.bindings = len(state.events), len(state.bindings)
+        self.verdicts = len(state.verdicts)
+        return Step(
+            kind="between",
+            changes=changes,
+            events=tuple(event for event in events if not _is_count(event)),
+            binding=bindings[0] if bindings else None,
+            verdict=verdicts[0] if verdicts else None,
+        )
+
+
+def _changes(before: Mapping[str, int], after: Mapping[str, int]) -> Iterator[Change]:
+    for field in (*KEY_OF, *sorted(before.keys() - KEY_OF.keys() - _OWN_FIELDS)):
+        if before[field] != after[field]:
+            yield Change(field, before[field], after[field])
+
+
+def _events(happened: Step, *, of_matches: bool) -> tuple[Event, ...]:
+    return tuple(
+        event
+        for event in happened.events
+        if (event.kind in _MATCH_EVENTS or event.kind == "count") is of_matches
+    )
+
+
+def _joined(step: Step, happened: Step) -> Step:
+    return attrs.evolve(
+        step,
+        changes=(*step.changes, *happened.changes),
+        events=(*step.events, *happened.events),
+        binding=step.binding or happened.binding,
+        verdict=step.verdict or happened.verdict,
+    )

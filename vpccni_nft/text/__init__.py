@@ -1,0 +1,6 @@
+"""The texts of all three languages: read them, write them, and tell which language one is in.
+
+iptables-save text goes through ``sources`` (dumps, and the output of ipset save beside them), nft
+text through ``nft_reader``. ``iptables_save``, ``nft_script`` and ``nft_json`` write. Imports the
+languages and the extensions, each of which reads and writes its own options; lark loads here only.
+"""

@@ -1,0 +1,398 @@
+"""From the tree of an nft rule to its statements."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..core.values import Address, Family
+from ..nft import expressions as x
+from ..nft import statements as s
+from ..nft.ast import Rule
+from . import nft_types as types
+from .nft_expressions import VERDICTS, ExpressionReader
+from .nft_words import branches, first_token, printed, tokens, word_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from lark import Token
+
+    from .nft_words import Branch, Words
+
+_SIGNS = {"eq": "==", "ne": "!=", "lt": "<", "gt": ">", "le": "<=", "ge": ">="}
+_EQUALITIES = frozenset({"", "==", "!="})
+_PERIODS = frozenset({"second", "minute", "hour", "day", "week"})
+_BYTES = {"bytes": 1, "kbytes": 1 << 10, "mbytes": 1 << 20}
+_LEVELS = frozenset({"emerg", "alert", "crit", "err", "warn", "notice", "info", "debug", "audit"})
+_LOG_FLAGS = {
+    "tcp": {"sequence": "tcp sequence", "options": "tcp options"},
+    "ip": {"options": "ip options"},
+    "": {"skuid": "skuid", "ether": "ether"},
+}
+#: What ``log flags all`` stands for.
+_ALL_LOG_FLAGS = tuple(flag for flags in _LOG_FLAGS.values() for flag in flags.values())
+
+#: Numbers in a ``log`` statement, and their bits.
+_LOG_NUMBERS = {"log_group": 16, "log_snaplen": 32, "log_threshold": 16}
+_QUEUES = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", re.ASCII)
+
+_RATE = re.compile(r"(\d{1,19})/(\w+)", re.ASCII)
+#: ADDRESS, ADDRESS/LENGTH or ADDRESS-ADDRESS, and ports.
+_PLACE = re.compile(
+    r"(?P<low>[0-9.]+|\[[0-9A-Fa-f:.]+\])?"
+    r"(?:/(?P<length>[0-9]{1,3})|-(?P<high>[0-9.]+|\[[0-9A-Fa-f:.]+\]))?"
+    r"(?P<ports>:[0-9]{1,6}(?:-[0-9]{1,6})?)?",
+    re.ASCII,
+)
+
+
+@attrs.frozen
+class RuleReader:
+    """Reads the rules of a table of one family."""
+
+    words: Words
+    family: Family
+
+    @property
+    def expressions(self) -> ExpressionReader:
+        """The reader of what stands in the statements."""
+        return ExpressionReader(self.words, self.family)
+
+    def rule(self, tree: Branch) -> Rule:
+        """A rule with its comment."""
+        children = branches(tree)
+        comment = ""
+        if children[-1].data == "comment":
+            comment = self.words.string(word_of(children.pop()))
+        start = first_token(tree)
+        return Rule(
+            tuple(self._statement(child) for child in children),
+            comment,
+            self.words.span(start) if start is not None else None,
+        )
+
+    def _statement(self, tree: Branch) -> s.Statement:
+        if tree.data in VERDICTS:
+            return self.expressions.verdict(tree)
+        read: Callable[[Branch], s.Statement] = getattr(self, f"_{tree.data}")
+        return read(tree)
+
+    # --- comparisons ----------------------------------------------------------------------------
+
+    def _match(self, tree: Branch) -> s.Match:
+        left_tree, *middle, right_tree = branches(tree)
+        left, types_ = self.expressions.expression(left_tree)
+        sign = str(word_of(middle[0])) if middle else ""
+        sign = _SIGNS.get(sign, sign)
+        place = word_of(right_tree)
+        if right_tree.data in {"elements", "reference"}:
+            if sign not in _EQUALITIES:
+                raise self.words.problem(place, f"nothing is “{sign}” a set")
+            return s.Match(left, sign or "==", self.expressions.members(right_tree, types_))
+        if len(types_) > 1:
+            raise self.words.problem(place, "such a key is looked up in a set or a map")
+        (type_,) = types_
+        if type_.is_mask:
+            return self._match_flags(left, sign, right_tree, type_)
+        if right_tree.data != "value" or sign == "!":
+            raise self.words.problem(place, "only flags are compared so")
+        right = self.words.value(place, type_)
+        if sign not in _EQUALITIES and not isinstance(right, x.Number | x.Hex | x.Host):
+            raise self.words.problem(place, f"nothing is “{sign}” this")
+        return s.Match(left, sign or "==", right)
+
+    def _match_flags(
+        self, left: x.Expression, sign: str, tree: Branch, type_: types.DataType
+    ) -> s.Match:
+        place = word_of(tree)
+        if tree.data == "masked":
+            flags, mask = branches(tree)
+            if isinstance(left, x.Binary) or sign not in _EQUALITIES:
+                raise self.words.problem(place, "a mask does not go with this comparison")
+            value = self.expressions.flags(tokens(flags), type_)
+            masked = x.Binary("&", left, self.expressions.flags(tokens(mask), type_))
+            return s.Match(masked, sign or "==", value)
+        if sign == "" and isinstance(left, x.Binary):
+            raise self.words.problem(place, "a sign is missing before this", "write == or !=")
+        if tree.data == "any_of" and sign not in {"", "!"}:
+            raise self.words.problem(place, f"a list does not go with “{sign}”")
+        if sign not in {"", "!", "==", "!="}:
+            raise self.words.problem(place, f"nothing is “{sign}” flags")
+        # Without a sign any of the flags will do, even where they are joined by bars.
+        return s.Match(left, sign or "in", self.expressions.flags(tokens(tree), type_))
+
+    def _vmap(self, tree: Branch) -> s.VerdictMap:
+        key_tree, map_tree = branches(tree)
+        key, types_ = self.expressions.expression(key_tree)
+        return s.VerdictMap(key, self.expressions.verdicts(map_tree, types_))
+
+    # --- other statements -----------------------------------------------------------------------
+
+    def _assign(self, tree: Branch) -> s.Set:
+        key_tree, value_tree = branches(tree)
+        key, types_ = self.expressions.expression(key_tree)
+        if not isinstance(key, x.Meta | x.Ct | x.Payload | x.TcpOption):
+            raise self.words.problem(word_of(key_tree), "this cannot be set")
+        (type_,) = types_
+        if value_tree.data == "expression":
+            value, found = self.expressions.expression(value_tree)
+            if len(found) > 1:
+                raise self.words.problem(word_of(value_tree), "this is not one value")
+        elif value_tree.data == "lookup":
+            value = self.expressions.lookup(value_tree, type_)
+        elif value_tree.data == "all_of":
+            value = self.expressions.flags(tokens(value_tree), type_)
+        else:
+            value = self.words.value(word_of(value_tree), type_)
+        return s.Set(key, value)
+
+    def _counter(self, tree: Branch) -> s.Counter:
+        return s.Counter(*self.expressions.counted(tree))
+
+    def _named_counter(self, tree: Branch) -> s.NamedCounter:
+        word = word_of(tree)
+        if word.type == "STRING":
+            word = word.update(value=self.words.string(word))
+        return s.NamedCounter(self.words.name(word))
+
+    def _limit(self, tree: Branch) -> s.Limit:
+        found = {branch.data: branch for branch in branches(tree)}
+        over, burst = "over" in found, found.get("burst")
+        first, *rest = tokens(tree)
+        if rest:
+            return self._byte_limit(first, rest[0], burst, over=over)
+        match = _RATE.fullmatch(first)
+        if not match or match[2] not in _PERIODS:
+            raise self.words.problem(first, f"“{printed(first)}” is not a rate of packets")
+        packets = self._amount(burst, {"packets": 1}, 32) if burst else 5
+        return s.Limit(int(match[1]), match[2], packets, over=over)
+
+    def _byte_limit(
+        self, number: Token, per: Token, burst: Branch | None, *, over: bool
+    ) -> s.Limit:
+        """A rate as nft writes it: ``3 kbytes/second``."""
+        unit, _, period = per.partition("/")
+        if unit not in _BYTES or period not in _PERIODS:
+            raise self.words.problem(per, f"“{printed(per)}” is not a rate of bytes")
+        rate = self.words.integer(number, 64) * _BYTES[unit]
+        octets = self._amount(burst, _BYTES, 32) if burst else 0
+        return s.Limit(rate, period, octets, over, "bytes")
+
+    def _amount(self, tree: Branch, units: Mapping[str, int], bits: int) -> int:
+        """A number and its unit."""
+        number, unit = tokens(tree)[0], word_of(branches(tree)[0])
+        return self.words.integer(number, bits) * self.words.look_up(unit, units, "unit here")
+
+    def _ct_count(self, tree: Branch) -> s.CtCount:
+        return s.CtCount(self.words.integer(tokens(tree)[0]), over=bool(branches(tree)))
+
+    def _quota(self, tree: Branch) -> s.Quota:
+        found = {branch.data: branch for branch in branches(tree)}
+        unit = self.words.look_up(word_of(found["unit"]), _BYTES, "unit here")
+        octets = self.words.integer(tokens(tree)[0], 63) * unit
+        used = self._amount(found["used"], _BYTES, 63) if "used" in found else 0
+        return s.Quota(octets, "over" in found, used)
+
+    def _reject(self, tree: Branch) -> s.Reject:
+        if not tree.children:
+            return s.Reject("icmp" if self.family is Family.IP else "icmpv6", "port-unreachable")
+        protocol = str(word_of(branches(tree)[0]))
+        (reason,) = tokens(tree)
+        if protocol == "tcp":
+            if str(reason) != "reset":
+                raise self.words.problem(reason, f"“{printed(reason)}” is not a known reason")
+            return s.Reject(protocol, "reset")
+        names = types.REASONS[protocol]
+        if str(reason) in names:
+            return s.Reject(protocol, str(reason))
+        number = self.words.integer(reason, 8)
+        by_number = {number: name for name, number in names.items()}
+        if number not in by_number:
+            raise self.words.problem(reason, f"no reason of {protocol} has this number")
+        return s.Reject(protocol, by_number[number])
+
+    def _log(self, tree: Branch) -> s.Log:
+        prefix = level = ""
+        flags: tuple[str, ...] = ()
+        numbers: dict[str, int] = {}
+        for option in branches(tree):
+            word = word_of(option)
+            if option.data in _LOG_NUMBERS and option.data not in numbers:
+                numbers[option.data] = self.words.integer(word, _LOG_NUMBERS[option.data])
+            elif option.data == "log_flags":
+                flags += self._log_flags(option)
+            elif option.data == "log_prefix" and not prefix:
+                prefix = self.words.string(word)
+            elif option.data == "log_level" and not level:
+                if str(word) not in _LEVELS:
+                    raise self.words.problem(word, f"“{printed(word)}” is not a level of the log")
+                level = str(word)
+            else:
+                raise self.words.problem(word, "this stands here twice")
+        # The kernel's default, which nft does not list.
+        usual = "" if level == "warn" else level
+        return s.Log(prefix, usual, flags, *map(numbers.get, _LOG_NUMBERS))
+
+    def _log_flags(self, tree: Branch) -> tuple[str, ...]:
+        header, words = "", tokens(tree)
+        if below := branches(tree):
+            header = str(word_of(branches(below[0])[0]))
+            words = tokens(below[0])
+        elif str(words[0]) == "all":
+            return _ALL_LOG_FLAGS
+        return tuple(self.words.look_up(word, _LOG_FLAGS[header], "flag of log") for word in words)
+
+    def _notrack(self, _tree: Branch) -> s.Notrack:
+        return s.Notrack()
+
+    def _queue(self, tree: Branch) -> s.Queue:
+        flags = tuple(str(word_of(flag)) for below in branches(tree) for flag in branches(below))
+        first = last = 0
+        for word in tokens(tree):
+            found = _QUEUES.fullmatch(word)
+            if not found:
+                raise self.words.problem(word, f"“{printed(word)}” is not a queue")
+            first = self.words.integer(word.update(value=found[1]), 16)
+            last = self.words.integer(word.update(value=found[2] or found[1]), 16)
+            if last < first:
+                raise self.words.problem(word, "the range ends before it starts")
+        return s.Queue(first, last, flags)
+
+    def _dup(self, tree: Branch) -> s.Dup:
+        word, *device = tokens(tree)
+        address = self.words.value(word, types.ADDRESS[self.family])
+        if not isinstance(address, x.Host):
+            raise self.words.problem(word, "a packet is sent to one address")
+        return s.Dup(address, "".join(map(self._device, device)))
+
+    def _device(self, word: Token) -> str:
+        """The name of one interface."""
+        interface = self.words.value(word, types.INTERFACE)
+        if not isinstance(interface, x.Interface) or interface.wildcard:
+            raise self.words.problem(word, "this is not the name of one interface")
+        return interface.name
+
+    def _tproxy(self, tree: Branch) -> s.Tproxy:
+        self._own_family(branches(tree))
+        (word,) = tokens(tree)
+        address, port = self._place(word)
+        if not isinstance(address, x.Host | None) or not isinstance(port, x.Number | None):
+            raise self.words.problem(word, "a proxy has one address and one port")
+        return s.Tproxy(address, port.value if port else None)
+
+    def _synproxy(self, tree: Branch) -> s.Synproxy:
+        numbers: dict[str, int] = {}
+        flags: list[str] = []
+        for option in branches(tree):
+            word = word_of(option)
+            if option.data in numbers or str(word) in flags:
+                raise self.words.problem(word, "this stands here twice")
+            if option.data == "synproxy_flag":
+                flags.append(str(word))
+            else:
+                bits = 16 if option.data == "synproxy_mss" else 8
+                numbers[option.data] = self.words.integer(word, bits)
+        mss, wscale = map(numbers.get, ("synproxy_mss", "synproxy_wscale"))
+        return s.Synproxy(mss, wscale, tuple(flags))
+
+    def _update(self, tree: Branch) -> s.UpdateSet:
+        operation, key_tree, *options = branches(tree)
+        key, _ = self.expressions.expression(key_tree)
+        found = {option.data: option for option in options}
+        timeout = found.get("timeout")
+        limit: s.Limit | s.CtCount | None = None
+        if "limit" in found:
+            limit = self._limit(found["limit"])
+        elif "ct_count" in found:
+            limit = self._ct_count(found["ct_count"])
+        return s.UpdateSet(
+            str(word_of(operation)),
+            str(tokens(tree)[0])[1:],
+            key,
+            self.words.seconds(word_of(timeout)) if timeout else None,
+            limit,
+        )
+
+    # --- NAT ------------------------------------------------------------------------------------
+
+    def _nat(self, tree: Branch) -> s.Nat:
+        kind, *rest = branches(tree)
+        address: x.Expression | None = None
+        port: x.Expression | None = None
+        flags: tuple[str, ...] = ()
+        prefix = False
+        for word in tokens(tree):
+            address, port = self._place(word)
+        for branch in rest:
+            if branch.data == "lookup":
+                address = self.expressions.lookup(branch, types.ADDRESS[self.family])
+            elif branch.data == "nat_flags":
+                flags = _nat_flags(branch)
+            elif branch.data == "prefix":
+                prefix = True
+            else:
+                self._own_family([branch])
+        if prefix and not isinstance(address, x.Lookup):
+            address = self._as_prefix(address, tokens(tree)[0])
+        return s.Nat(str(word_of(kind)), address, port, flags, prefix)
+
+    def _own_family(self, trees: list[Branch]) -> None:
+        for tree in trees:
+            if str(word_of(tree)) != self.family.value:
+                raise self.words.problem(word_of(tree), "this is not the family of the table")
+
+    def _as_prefix(self, address: x.Expression | None, word: Token) -> x.Prefix:
+        """What ``_as_range`` made a range of, as the network that it is."""
+        match address:
+            case x.Host(only):
+                return x.Prefix(only, only.family.bits)
+            case x.Range(x.Host(first), x.Host(last)):
+                length = first.family.bits - (first.value ^ last.value).bit_length()
+                return x.Prefix(first, length)
+        raise self.words.problem(word, f"“{printed(word)}” is not a network")
+
+    def _masquerade(self, tree: Branch) -> s.Nat:
+        kind, *flags = branches(tree)
+        port: x.Expression | None = None
+        for word in tokens(tree):
+            address, port = self._place(word)
+            if address:
+                raise self.words.problem(word, f"{word_of(kind)} takes ports only")
+        return s.Nat(str(word_of(kind)), None, port, _nat_flags(flags[0]) if flags else ())
+
+    def _place(self, word: Token) -> tuple[x.Expression | None, x.Expression | None]:
+        """An address or a range of them, and ports; IPv6 needs brackets only before ports."""
+        if self.family is Family.IP6 and re.match(r"[0-9A-Fa-f]*:[0-9A-Fa-f]*:", word, re.ASCII):
+            return _as_range(self.words.value(word, types.ADDRESS[self.family])), None
+        match = _PLACE.fullmatch(word)
+        if not match or (not match["low"] and (match["length"] or match["high"])):
+            raise self.words.problem(word, f"“{printed(word)}” is not an address with ports")
+        address: x.Expression | None = None
+        if match["low"]:
+            text = match["low"].strip("[]")
+            if match["length"]:
+                text += f"/{match['length']}"
+            elif match["high"]:
+                text += f"-{match['high'].strip('[]')}"
+            read = types.ADDRESS[self.family].read
+            address = _as_range(self.words.convert(word, lambda _: read(text)))
+        if not match["ports"]:
+            return address, None
+        ports = match["ports"][1:]
+        return address, self.words.convert(word, lambda _: types.number(16).read(ports))
+
+
+def _as_range(address: x.Expression) -> x.Expression:
+    """Nft lists a range that a prefix can say as that prefix."""
+    if not isinstance(address, x.Prefix):
+        return address
+    low = address.address
+    last = low.value | (1 << low.family.bits - address.length) - 1
+    return x.Range(x.Host(low), x.Host(Address(low.family, last)))
+
+
+def _nat_flags(tree: Branch) -> tuple[str, ...]:
+    return tuple(str(word_of(flag)) for flag in branches(tree))

@@ -1,0 +1,53 @@
+"""Read the output of iptables-save, ip6tables-save and iptables -S."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..core.diagnostics import BAD_STRUCTURE, Diagnostic
+from ..iptables.ast import Ruleset
+from .dump import parse_document
+from .ipset_save import parse_ipsets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from ..core.span import Source
+    from ..core.values import Family
+    from ..iptables.ast import Table
+
+
+def parse_sources(
+    sources: Sequence[Source], family: Family | None = None, ipset_save: Source | None = None
+) -> tuple[Ruleset, list[Diagnostic]]:
+    """Read several texts as one ruleset, with every problem in them.
+
+    ``family`` is what tables are taken for whose family the texts do not tell. ``ipset_save`` has
+    the sets that the rules name.
+    """
+    tables: list[Table] = []
+    diagnostics: list[Diagnostic] = []
+    for source in sources:
+        found, problems = parse_document(source, family)
+        tables += found
+        diagnostics += problems
+    diagnostics += _repeated(tables)
+    ipsets = None
+    if ipset_save is not None:
+        ipsets, problems = parse_ipsets(ipset_save)
+        diagnostics += problems
+    return Ruleset(tuple(tables), ipsets), diagnostics
+
+
+def _repeated(tables: Iterable[Table]) -> Iterator[Diagnostic]:
+    """iptables-restore would let the later one of two tables replace the earlier one."""
+    seen: dict[tuple[Family, str], Table] = {}
+    for table in tables:
+        first = seen.setdefault((table.family, table.name), table)
+        if first is not table:
+            yield Diagnostic(
+                BAD_STRUCTURE,
+                f"the {table.family.title} table {table.name} stands at {first.span} already",
+                table.span,
+                "translate the dumps of different nodes or back ends one by one",
+            )
