@@ -14,9 +14,9 @@ import vpccni_nft
 from vpccni_nft.cli.commands import cli
 from vpccni_nft.node.partition import take
 
+from ..support.command import Run, run
 from ..support.corpus import FOLDER
 from ..support.namespaces import Namespace
-from .test_cli import Run, run
 
 NODE = (FOLDER / "vpccni" / "v1.23-nft-default.save").read_text()
 SCRIPT = vpccni_nft.translate(NODE).script()

@@ -27,9 +27,10 @@ from vpccni_nft.simulate.sample import chains_of, differences, run
 from vpccni_nft.simulate.simplify import simplify
 from vpccni_nft.simulate.trace import trace
 
+from ..support.command import Run, command, environment
+from ..support.command import run as run_command
 from ..support.corpus import FOLDER, NODES, allowances, name_of
-from .test_cli import DUMP, Run, command, environment
-from .test_cli import run as run_command
+from ..support.dumps import DUMP
 
 NODE = FOLDER / "node" / "eks-1.34-cni-1.23-legacy.save"
 PAGE = Path(__file__).parents[2] / "docs" / "explain.md"

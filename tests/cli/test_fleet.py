@@ -21,8 +21,9 @@ from vpccni_nft.fleet import Settings, read_fleet, survey
 from vpccni_nft.fleet.report import SHOWN
 from vpccni_nft.translation import APPROXIMATIONS
 
+from ..support.command import Run, command, environment, run
 from ..support.corpus import FOLDER, NODES, allowances, ipsets_of
-from .test_cli import DUMP, DUMP6, UNMARKED, WRONG, Run, command, environment, run
+from ..support.dumps import DUMP, DUMP6, UNMARKED, WRONG
 
 NODE = (FOLDER / "vpccni" / "v1.23-nft-default.save").read_text()
 LISTING = (FOLDER / "native" / "v1.23-nft-default.nft").read_text()

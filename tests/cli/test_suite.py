@@ -12,9 +12,9 @@ import pytest
 from vpccni_nft.suite.node import Node
 from vpccni_nft.suite.plugin import PACKETS
 
+from ..support.command import Run, environment
 from ..support.corpus import FOLDER
-from ..unit.test_layers import loaded_after
-from .test_cli import Run, environment
+from ..support.imports import loaded_after
 
 NODE = FOLDER / "node" / "eks-1.34-cni-1.23-legacy.save"
 

@@ -12,6 +12,7 @@ import vpccni_nft
 from vpccni_nft import iptables
 
 from ..support.corpus import GENERAL, NODES, WITH_SETS, allowances, ipsets_of, name_of
+from ..support.kernel_objects import expected_objects, listed_objects
 from ..support.namespaces import Namespace
 
 
@@ -89,29 +90,3 @@ def test_the_kernel_takes_the_dumps_of_other_tools_whole(path: Path, namespace: 
     assert not translation.refused
     namespace.load(translation.script())
     assert expected_objects(translation) == listed_objects(namespace)
-
-
-def expected_objects(translation: vpccni_nft.Translation) -> dict[str, int]:
-    """How many chains, rules, sets and counters each table should have."""
-    return {
-        f"{table.family.value} {table.name} {kind}": number
-        for table in translation.ruleset.tables
-        for kind, number in (
-            ("chain", len(table.chains)),
-            ("rule", sum(len(chain.rules) for chain in table.chains)),
-            ("set", len(table.sets)),
-            ("counter", len(table.counters)),
-        )
-        if number
-    }
-
-
-def listed_objects(namespace: Namespace) -> dict[str, int]:
-    """How many the kernel has."""
-    found: dict[str, int] = {}
-    for entry in namespace.objects():
-        for kind, fields in entry.items():
-            if kind != "table":
-                key = f"{fields['family']} {fields['table']} {kind}"
-                found[key] = found.get(key, 0) + 1
-    return found

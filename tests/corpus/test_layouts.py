@@ -13,7 +13,7 @@ from vpccni_nft.node.extraction import Layout, Move, move
 from vpccni_nft.node.owners import VPC_CNI
 from vpccni_nft.proof.answers import Different, Equivalent, Unknown
 
-from ..cli.test_cli import run
+from ..support.command import run
 from ..support.corpus import FOLDER, NODES, allowances, ipsets_of, name_of
 
 CNI = sorted(FOLDER.glob("vpccni/*.save"))

@@ -20,9 +20,9 @@ from vpccni_nft.node.partition import take
 from vpccni_nft.node.releases import Release
 from vpccni_nft.strategies import NodeConfig, node_configs, node_dump
 
-from ..cli.test_cli import run
-from ..property.test_nodes import FEW
+from ..support.command import run
 from ..support.corpus import FOLDER, NODES, name_of
+from ..support.profiles import NODES_FEW
 
 DOCS = Path(__file__).parents[2] / "docs"
 CNI = sorted(FOLDER.glob("vpccni/v*.save"))
@@ -138,7 +138,7 @@ def test_marks_of_an_earlier_setting_are_told() -> None:
     assert Counter(one.answer.owner for one in inventory(parse(half)).rules)["user"] == 1
 
 
-@FEW
+@NODES_FEW
 @given(node_configs(most_cidrs=6))
 def test_every_rule_of_a_drawn_node_is_the_cnis_and_of_its_release(config: NodeConfig) -> None:
     found = inventory(parse(node_dump(config)))

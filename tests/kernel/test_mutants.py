@@ -22,10 +22,10 @@ from vpccni_nft.replay.side import ReplayError, Side
 from vpccni_nft.replay.testbed import Settings, Testbed
 from vpccni_nft.text.sources import parse_sources
 
-from ..corpus.test_mutants import Specimen, specimens
 from ..support.limits import alone_with_the_log
 from ..support.mutants import MUTANTS, Mutant
 from ..support.packets import Tally
+from ..support.specimens import Specimen, specimens
 
 #: Rulesets in which a mistake is looked for, and conversations in each of them.
 RULESETS = 20

@@ -13,9 +13,9 @@ from vpccni_nft import nft
 from vpccni_nft.replay.side import Backend
 from vpccni_nft.replay.testbed import Settings, Testbed
 
-from ..corpus.test_mutants import ODD
 from ..support.agreement import ALIKE
 from ..support.corpus import FOLDER, GENERAL, NODES, allowances, name_of
+from ..support.dumps import ODD
 from ..support.limits import SCALE, alone_with_the_log
 from ..support.packets import (
     Tally,

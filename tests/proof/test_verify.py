@@ -31,14 +31,14 @@ from vpccni_nft.simulate.packet_text import parse_packet
 from vpccni_nft.simulate.sample import Packet, chains_of, run
 from vpccni_nft.translation import APPROXIMATIONS
 
-from ..cli.test_cli import DUMP
-from ..cli.test_cli import run as command
-from ..corpus.test_mutants import Specimen, specimens
-from ..property.test_property import FEW
 from ..support.agreement import Sides
+from ..support.command import run as command
 from ..support.corpus import FOLDER, GENERAL, NODES, allowances, ipsets_of, name_of
+from ..support.dumps import DUMP
 from ..support.incumbent import CASES, LISTINGS, NODE, Case
 from ..support.mutants import MUTANTS, Mutant
+from ..support.profiles import FEW
+from ..support.specimens import Specimen, specimens
 
 #: What every approximation that the models share is taken for.
 EXACT = frozenset(APPROXIMATIONS)

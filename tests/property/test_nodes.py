@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 import attrs
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import vpccni_nft
@@ -17,15 +17,8 @@ from vpccni_nft.strategies.nodes import RELEASES, Generation, Release
 
 from ..support.agreement import sides_of
 from ..support.corpus import FOLDER
+from ..support.profiles import NODES_FEW
 
-#: Drawn nodes are large, so a few for each release will do.
-FEW = settings(
-    max_examples=12,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
 PACKETS = 60
 
 
@@ -88,7 +81,7 @@ def test_a_node_that_is_configured_alike_has_the_same_dump(name: str) -> None:
 @pytest.mark.parametrize("release", RELEASES, ids=lambda release: ".".join(map(str, release)))
 def test_a_drawn_node_means_the_same(release: Release) -> None:
     @given(node_configs([release]), st.integers(0, 2**16))
-    @FEW
+    @NODES_FEW
     def check(drawn: NodeConfig, seed: int) -> None:
         text = node_dump(drawn)
         assert not vpccni_nft.translate(text).refused
@@ -98,7 +91,7 @@ def test_a_drawn_node_means_the_same(release: Release) -> None:
 
 
 @given(node_configs(most_cidrs=4))
-@FEW
+@NODES_FEW
 def test_a_drawn_dump_is_what_is_saved_from_it(drawn: NodeConfig) -> None:
     """So it is one as iptables-save prints it."""
     text = node_dump(drawn)

@@ -34,9 +34,9 @@ from vpccni_nft.simulate.sample import Packet, chains_of, differences, run
 from ..support.agreement import ALIKE, Sides
 from ..support.corpus import GENERAL, NODES, allowances, ipsets_of, name_of
 from ..support.namespaces import Namespace
+from ..support.profiles import ALL, FEW
 from ..support.rows import dumps
 from ..support.vectors import FOLDER
-from .test_property import ALL, FEW
 
 VECTORS = sorted((FOLDER / "optimizer").glob("*/*.before.nft"))
 BY_NAME = {pass_.__name__: pass_ for pass_ in PASSES}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-import os
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vpccni_nft import Family, extensions, iptables
@@ -17,15 +16,7 @@ from vpccni_nft import strategies as own
 
 from ..support.agreement import Sides, sides_of
 from ..support.corpus import NODES, ipsets_of, name_of
-
-#: What is drawn is the same in each run, but for the nightly one, which is to find new things.
-ALL = settings(
-    derandomize=os.environ.get("HYPOTHESIS_PROFILE") != "nightly",
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
-#: For each of many rooms a part will do.
-FEW = settings(ALL, max_examples=max(4, ALL.max_examples // 6))
+from ..support.profiles import ALL, FEW
 
 PER_NODE = 5 * ALL.max_examples
 PER_RULESET = 40

@@ -47,8 +47,8 @@ from vpccni_nft.extensions.targets.tee import Tee
 from vpccni_nft.extensions.targets.ulog import Ulog
 from vpccni_nft.translation import APPROXIMATIONS
 
-from ..corpus.test_corpus import expected_objects, listed_objects
 from ..support.corpus import without_times
+from ..support.kernel_objects import expected_objects, listed_objects
 from ..support.namespaces import LoadError, Namespace, cannot_run
 
 ROOMS = [room.node for room in (*extensions.MATCHES.values(), *extensions.TARGETS.values())]

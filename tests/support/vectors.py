@@ -116,3 +116,7 @@ def _read_file(path: Path) -> Iterator[Vector]:
             expected=tuple(line for line in body if not line.startswith(("allow ", "ipset "))),
             ipsets=tuple(ipsets),
         )
+
+
+#: Every vector of a match or a target.
+VECTORS = [*read_vectors(FOLDER / "matches"), *read_vectors(FOLDER / "targets")]

@@ -17,7 +17,7 @@ from vpccni_nft.cli.detect import lines_of
 from vpccni_nft.core.span import Source
 from vpccni_nft.node.detection import BackEnd, detect_sources
 
-from ..cli.test_cli import Run, environment, run
+from ..support.command import Run, environment, run
 from ..support.corpus import FOLDER, NODES, name_of
 
 LEGACY, NFT, NATIVE, IPVS = BackEnd.LEGACY, BackEnd.NFT, BackEnd.NATIVE, BackEnd.IPVS

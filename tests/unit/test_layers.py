@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -14,6 +12,8 @@ import pytest
 
 import vpccni_nft
 from vpccni_nft.extensions import MATCHES, TARGETS
+
+from ..support.imports import loaded_after
 
 PACKAGE = Path(vpccni_nft.__file__).parent
 NAME = PACKAGE.name
@@ -229,18 +229,6 @@ def test_nothing_is_imported_by_a_computed_name(module: str) -> None:
     assert bool(computing) is (module in COMPUTED)
 
 
-def loaded_after(statement: str) -> set[str]:
-    """The modules that a fresh interpreter has loaded after a statement."""
-    done = subprocess.run(
-        [sys.executable, "-c", f"{statement}\nimport json, sys\nprint(json.dumps([*sys.modules]))"],
-        cwd=PACKAGE.parent,
-        capture_output=True,
-        check=True,
-        timeout=120,
-    )
-    return set(json.loads(done.stdout))
-
-
 HEAVY = {"lark", "click", "rich", "hypothesis", "z3", "joblib"}
 
 
@@ -266,3 +254,26 @@ def test_translating_loads_the_parser_but_nothing_of_the_command_line() -> None:
     loaded = loaded_after("import vpccni_nft; vpccni_nft.translate('*raw')")
     assert loaded & HEAVY == {"lark"}
     assert not {name for name in loaded if under(name, "vpccni_nft.cli")}
+
+
+# --- the tests ------------------------------------------------------------------------------------
+
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize(
+    "path", sorted(TESTS.rglob("*.py")), ids=lambda path: str(path.relative_to(TESTS))
+)
+def test_no_module_of_the_tests_imports_a_test(path: Path) -> None:
+    """What two test files need stands in ``tests/support``, so that each can be read alone."""
+    names = [
+        name
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (
+            *(alias.name for alias in node.names),
+            *([node.module or ""] if isinstance(node, ast.ImportFrom) else []),
+        )
+    ]
+    parts = {part for name in names for part in name.split(".")}
+    assert not {part for part in parts if part.startswith("test_")}

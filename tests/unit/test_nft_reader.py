@@ -25,8 +25,7 @@ from vpccni_nft.text.nft_script import rule_text, statement_text
 
 from ..support.corpus import FOLDER, NODES, allowances, name_of
 from ..support.namespaces import Namespace
-from ..support.vectors import Vector
-from .test_vectors import VECTORS
+from ..support.vectors import VECTORS, Vector
 
 NATIVE = sorted((FOLDER / "native").glob("*.nft"))
 

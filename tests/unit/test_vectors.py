@@ -11,9 +11,7 @@ import vpccni_nft
 from vpccni_nft.extensions import MATCHES, TARGETS
 
 from ..support.namespaces import Namespace
-from ..support.vectors import FOLDER, Vector, read_vectors
-
-VECTORS = [*read_vectors(FOLDER / "matches"), *read_vectors(FOLDER / "targets")]
+from ..support.vectors import FOLDER, VECTORS, Vector
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=str)
