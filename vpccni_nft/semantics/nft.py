@@ -136,23 +136,34 @@ class NftProgram:
     def _run_steps(
         self, chain: str, number: int, rule: ast.Rule, state: State, live: Bool
     ) -> tuple[Bool, list[tuple[Bool, s.Statement]]]:
-        """Do one step after the other; the answer is where the end is reached, and what ends it."""
+        """Do one step after the other; the answer is where the end is reached, and what ends it.
+
+        Only ``continue`` goes on to the statement behind it (nf_tables_core.c, nft_do_chain).
+        """
+        algebra = state.algebra
         fits = live
+        ended: list[tuple[Bool, s.Statement]] = []
         for index, step in enumerate(rule.statements):
-            if state.algebra.impossible(fits):
+            if algebra.impossible(fits):
                 break
-            if isinstance(step, s.Verdict | s.Nat | s.Queue):
-                return fits, [(fits, step)]
-            if isinstance(step, s.Synproxy):
-                if index + 1 < len(rule.statements):
-                    raise NoMeaning("no meaning for what stands behind synproxy")
-                return fits, [(state.algebra.all(fits, _has_syn_or_ack(state)), step)]
             view = View(state, self.places.get((chain, number, index), ""))
-            if isinstance(step, s.VerdictMap):
-                verdicts = self._look_up(step, view, fits)
-                return state.algebra.any(*(when for when, _ in verdicts)), verdicts
-            fits = state.algebra.all(fits, self._step(step, view, fits))
-        return fits, []
+            match step:
+                case s.Continue():
+                    pass
+                case s.Synproxy() if index + 1 < len(rule.statements):
+                    raise NoMeaning("no meaning for what stands behind synproxy")
+                case s.Verdict() | s.Nat() | s.Queue() | s.Synproxy():
+                    ended.append((algebra.all(fits, _is_taken(step, state)), step))
+                    # The rule has fitted where synproxy lets a packet go on.
+                    fits = fits if isinstance(step, s.Synproxy) else algebra.false
+                case s.VerdictMap():
+                    verdicts = self._look_up(step, view, fits)
+                    ended += (one for one in verdicts if not isinstance(one[1], s.Continue))
+                    goes_on = (when for when, one in verdicts if isinstance(one, s.Continue))
+                    fits = algebra.any(*goes_on)
+                case _:
+                    fits = algebra.all(fits, self._step(step, view, fits))
+        return algebra.any(fits, *(when for when, _ in ended)), ended
 
     def _look_up(
         self, step: s.VerdictMap, view: View, fits: Bool
@@ -293,6 +304,20 @@ def _tproxy(step: s.Tproxy, view: View, when: Bool) -> Bool:
     )
     state.emit(algebra.all(when, found), Event("tproxy", (address, port)))
     return found
+
+
+def _is_taken(ending: s.Statement, state: State) -> Bool:
+    """Where a statement that ends the rule acts; other packets go on behind the rule.
+
+    nft puts a test of the protocol before a TCP reset where the rule has none.
+    """
+    match ending:
+        case s.Synproxy():
+            return _has_syn_or_ack(state)
+        case s.Reject("tcp"):
+            return state.is_("protocol", 6)
+        case _:
+            return state.algebra.true
 
 
 def _has_syn_or_ack(state: State) -> Bool:

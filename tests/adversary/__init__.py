@@ -1,0 +1,1 @@
+"""Pairs that are not equivalent, made to be taken for it; none may be proved."""
