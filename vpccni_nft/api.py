@@ -111,12 +111,12 @@ def verify(
     'hook=output daddr=10.128.0.0'
     """
     from .proof.side import Side
-    from .proof.verify import Settings
+    from .proof.verify import ProofSettings
     from .proof.verify import verify as prove
 
     sets = None if ipset_save is None else Source.of(ipset_save, IPSET_NAME)
     one, other = (Side.of(_sources(side), family, sets) for side in (before, after))
-    settings = Settings(seconds=seconds, counters=counters, allowed=frozenset(allow))
+    settings = ProofSettings(seconds=seconds, counters=counters, allowed=frozenset(allow))
     return prove(one, other, settings)
 
 

@@ -17,7 +17,7 @@ import joblib
 import pytest
 from joblib.externals.loky import get_reusable_executor
 
-from vpccni_nft.fleet import Settings, read_fleet, survey
+from vpccni_nft.fleet import FleetSettings, read_fleet, survey
 from vpccni_nft.fleet.report import SHOWN
 from vpccni_nft.translation import APPROXIMATIONS
 
@@ -71,7 +71,7 @@ def folder_of(root: Path, files: dict[str, str]) -> Path:
 def examined(root: Path, files: dict[str, str], **settings: Any) -> dict[str, dict[str, Any]]:
     """The reports by the names of the nodes."""
     fleet = read_fleet(folder_of(root, files))
-    reports = [*survey(fleet, Settings(**settings))]
+    reports = [*survey(fleet, FleetSettings(**settings))]
     assert len({report["node"] for report in reports}) == len(reports) == len(fleet.nodes)
     return {report["node"]: report for report in reports}
 
@@ -111,7 +111,7 @@ BROKEN = {
 
 
 def lines_with(backend: str, jobs: int, folder: Path) -> list[str]:
-    settings = Settings(allow=EVERYTHING)
+    settings = FleetSettings(allow=EVERYTHING)
     with joblib.parallel_config(backend=backend, n_jobs=jobs):
         return sorted(json.dumps(report) for report in survey(read_fleet(folder), settings))
 

@@ -16,7 +16,7 @@ import pytest
 import vpccni_nft
 from vpccni_nft import Family
 from vpccni_nft.core.span import Source
-from vpccni_nft.replay import Result, Settings
+from vpccni_nft.replay import Result, ReplaySettings
 from vpccni_nft.replay.comparison import Brought, RuleOfDump
 from vpccni_nft.replay.contents import Contents
 from vpccni_nft.replay.conversation import Event, Way
@@ -66,7 +66,7 @@ kernel_test = pytest.mark.kernel
 @pytest.fixture
 def kernel(namespace: Namespace) -> None:
     """Where replays cannot run the test says why, and in CI it fails."""
-    reasons = lacking([Contents.of([Source.of(DUMP)])], Settings())
+    reasons = lacking([Contents.of([Source.of(DUMP)])], ReplaySettings())
     if reasons:
         cannot_run("; ".join(reasons))
 
@@ -186,7 +186,7 @@ def test_wrong_usage_is_told(
 
 def test_without_root_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    (reason,) = lacking([Contents.of([Source.of(DUMP)])], Settings())
+    (reason,) = lacking([Contents.of([Source.of(DUMP)])], ReplaySettings())
     assert "need root" in reason
 
 

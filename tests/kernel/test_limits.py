@@ -7,7 +7,7 @@ import pytest
 from vpccni_nft.core.values import Address, Family
 from vpccni_nft.iptables.protocols import ICMPV6
 from vpccni_nft.replay.conversation import Conversation, Move
-from vpccni_nft.replay.testbed import Settings, Testbed
+from vpccni_nft.replay.testbed import ReplaySettings, Testbed
 
 from ..support.packets import contents, translate
 
@@ -38,6 +38,6 @@ def test_fragments_that_the_node_sends_to_itself_are_told_apart() -> None:
         moves=(Move(length=64, fragmented=True),),
     )
     script = translate(DUMP, ())
-    with Testbed(contents(DUMP), contents(script), Settings()) as arena:
+    with Testbed(contents(DUMP), contents(script), ReplaySettings()) as arena:
         (mismatch,) = arena.duel.fight([conversation])
     assert mismatch.kind == "outcomes"

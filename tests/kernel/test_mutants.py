@@ -19,7 +19,7 @@ from vpccni_nft.extensions.matches.nfacct import Nfacct
 from vpccni_nft.nft import statements as s
 from vpccni_nft.replay.contents import Contents
 from vpccni_nft.replay.side import ReplayError, Side
-from vpccni_nft.replay.testbed import Settings, Testbed
+from vpccni_nft.replay.testbed import ReplaySettings, Testbed
 from vpccni_nft.text.sources import parse_sources
 
 from ..support.limits import alone_with_the_log
@@ -48,7 +48,7 @@ class Arenas:
         if key in self.open:
             self.open[key].replace(before, after)
         else:
-            arena = Testbed(before, after, Settings(kernel_log=log))
+            arena = Testbed(before, after, ReplaySettings(kernel_log=log))
             self.open[key] = self.stack.enter_context(arena)
         return self.open[key]
 

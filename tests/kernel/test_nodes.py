@@ -11,7 +11,7 @@ import pytest
 import vpccni_nft
 from vpccni_nft import nft
 from vpccni_nft.replay.side import Backend
-from vpccni_nft.replay.testbed import Settings, Testbed
+from vpccni_nft.replay.testbed import ReplaySettings, Testbed
 
 from ..support.agreement import ALIKE
 from ..support.corpus import FOLDER, GENERAL, NODES, allowances, name_of
@@ -46,7 +46,7 @@ def test_a_node_does_the_same(path: Path, add: Callable[[Tally], None]) -> None:
     ipset_save = sets.read_text() if sets.exists() else None
     script = translate(dump, tuple(allowances(dump)), ipset_save)
     before = contents(dump, path.name, ipset_save)
-    with Testbed(before, contents(script), Settings()) as arena:
+    with Testbed(before, contents(script), ReplaySettings()) as arena:
         tally = check_translation(arena, PACKETS)
         check_models(arena, nft.parse(script), MODELLED, tally)
         if tally.hit < 0.95 * tally.reachable:
@@ -60,7 +60,7 @@ def test_a_node_does_the_same(path: Path, add: Callable[[Tally], None]) -> None:
 def test_what_other_tools_write_does_the_same(path: Path, add: Callable[[Tally], None]) -> None:
     dump = path.read_text()
     script = translate(dump, ())
-    with Testbed(contents(dump, path.name), contents(script), Settings()) as arena:
+    with Testbed(contents(dump, path.name), contents(script), ReplaySettings()) as arena:
         tally = check_translation(arena, FEW)
         check_models(arena, nft.parse(script), MODELLED, tally)
         add(tally)
@@ -77,7 +77,7 @@ def test_what_other_tools_write_does_the_same(path: Path, add: Callable[[Tally],
 def test_iptables_nft_does_the_same(name: str, add: Callable[[Tally], None]) -> None:
     dump = (FOLDER / f"{name}.save").read_text()
     script = translate(dump, tuple(allowances(dump)))
-    settings = Settings(backend=Backend.NFT)
+    settings = ReplaySettings(backend=Backend.NFT)
     with Testbed(contents(dump, name), contents(script), settings) as arena:
         add(check_translation(arena, FEW))
 
@@ -88,7 +88,7 @@ def test_iptables_nft_does_the_same(name: str, add: Callable[[Tally], None]) -> 
 def test_random_choices_are_as_frequent(name: str, add: Callable[[Tally], None]) -> None:
     dump = (FOLDER / f"{name}.save").read_text()
     script = translate(dump, tuple(allowances(dump)))
-    with Testbed(contents(dump, name), contents(script), Settings()) as arena:
+    with Testbed(contents(dump, name), contents(script), ReplaySettings()) as arena:
         tally = check_translation(arena, FEW)
         several = arena.duel.several[:12]
         assert several
@@ -99,7 +99,7 @@ def test_random_choices_are_as_frequent(name: str, add: Callable[[Tally], None])
 def test_what_is_logged_is_the_same(add: Callable[[Tally], None]) -> None:
     with (
         alone_with_the_log(),
-        Testbed(contents(ODD), contents(translate(ODD, ALIKE)), Settings(kernel_log=True)) as arena,
+        Testbed(contents(ODD), contents(translate(ODD, ALIKE)), ReplaySettings(kernel_log=True)) as arena,
     ):
         tally = check_translation(arena, FEW)
         seen = arena.sides[0].ask("play", [*islice(arena.guide.stream(), 200)])

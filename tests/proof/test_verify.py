@@ -25,7 +25,7 @@ from vpccni_nft.proof.answers import Different, Equivalent, Unknown
 from vpccni_nft.proof.counterexample import Counterexample
 from vpccni_nft.proof.side import Side
 from vpccni_nft.proof.terms import Term, Terms, postorder
-from vpccni_nft.proof.verify import Settings
+from vpccni_nft.proof.verify import ProofSettings
 from vpccni_nft.proof.verify import verify as prove
 from vpccni_nft.simulate.packet_text import parse_packet
 from vpccni_nft.simulate.sample import Packet, chains_of, run
@@ -63,7 +63,7 @@ def against_translation(path: Path, *, optimize: bool) -> Answer | None:
     if translation.refused:
         return None
     script = nft.parse(translation.script())
-    return prove(Side((translation.dump,)), Side((script,)), Settings())
+    return prove(Side((translation.dump,)), Side((script,)), ProofSettings())
 
 
 def check_corpus(paths: list[Path], *, optimize: bool) -> Counter[str]:
@@ -128,7 +128,7 @@ def test_every_dump_of_the_corpus_means_what_it_means_itself() -> None:
         except vpccni_nft.Refused:
             counts["not to be read"] += 1
             continue
-        answer = prove(Side((one,)), Side((other,)), Settings())
+        answer = prove(Side((one,)), Side((other,)), ProofSettings())
         counts[type(answer).__name__] += 1
         assert isinstance(answer, Equivalent) or codes_of(answer) == {"V003"}, name_of(path)
     print(dict(counts))  # noqa: T201
@@ -148,7 +148,7 @@ def rules_of(ruleset: nft.Ruleset) -> list[nft.Rule]:
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
 def test_a_mutant_is_shown_to_differ(mutant: Mutant) -> None:
-    settings = Settings(seconds=10, most=1, counters=True, allowed=EXACT)
+    settings = ProofSettings(seconds=10, most=1, counters=True, allowed=EXACT)
     for specimen in small_first():
         mutated = mutant.apply(specimen.after)
         if mutated is None:
@@ -423,7 +423,7 @@ def test_a_drawn_ruleset_means_what_its_translation_means(ruleset: iptables.Rule
     sides = Sides.of(iptables.save(ruleset))
     assume(sides is not None)
     assert sides is not None
-    answer = prove(Side((sides.before,)), Side((sides.after,)), Settings(seconds=5, allowed=EXACT))
+    answer = prove(Side((sides.before,)), Side((sides.after,)), ProofSettings(seconds=5, allowed=EXACT))
     assert isinstance(answer, Equivalent) or codes_of(answer) <= {"V001", "V003"}
 
 

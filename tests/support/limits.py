@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vpccni_nft.replay.side import ReplayError
-from vpccni_nft.replay.testbed import Settings, Testbed
+from vpccni_nft.replay.testbed import ReplaySettings, Testbed
 
 from .packets import check_translation, contents
 
@@ -44,7 +44,7 @@ def why_not() -> str:
     if os.geteuid() != 0:
         return "network namespaces need root"
     try:
-        with Testbed(contents(_DUMP), contents(_SCRIPT), Settings()) as arena:
+        with Testbed(contents(_DUMP), contents(_SCRIPT), ReplaySettings()) as arena:
             check_translation(arena, 30)
     except (ReplayError, OSError, subprocess.SubprocessError) as error:
         return str(error)

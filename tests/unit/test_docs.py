@@ -36,7 +36,7 @@ from vpccni_nft.node.partition import take
 from vpccni_nft.proof.answers import Unknown
 from vpccni_nft.proof.side import Side
 from vpccni_nft.proof.symbolic import Solver, Undecided
-from vpccni_nft.proof.verify import Settings, verify
+from vpccni_nft.proof.verify import ProofSettings, verify
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -158,7 +158,7 @@ def not_proved(code: Code, text: str) -> tuple[Diagnostic, ...]:
     with pytest.MonkeyPatch.context() as patch:
         if code is NO_TIME:
             patch.setattr(Solver, "find", no_answer)
-        answer = verify(before, after, Settings())
+        answer = verify(before, after, ProofSettings())
     assert isinstance(answer, Unknown)
     return answer.reasons
 

@@ -39,7 +39,7 @@ from .verify import UNREADABLE, dict_of, exit_code, lines_of_answer, prove
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..proof.verify import Settings
+    from ..proof.verify import ProofSettings
 
 #: The tables of iptables-nft as ``nft list ruleset`` prints them.
 _OF_IPTABLES = re.compile(r"table ip6? (?:filter|nat|mangle|raw|security) \{")
@@ -58,7 +58,7 @@ class _Plan:
 
 
 def verify_plan(
-    directory: str, now: tuple[str, ...], settings: Settings, *, moved: bool, as_json: bool
+    directory: str, now: tuple[str, ...], settings: ProofSettings, *, moved: bool, as_json: bool
 ) -> int:
     """Verify a node against a plan, and write the answer; what is given back is the exit code.
 

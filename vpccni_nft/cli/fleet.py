@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from ..core.render import printable
-from ..fleet import Settings, read_fleet
+from ..fleet import FleetSettings, read_fleet
 from ..fleet.report import EQUIVALENT
 from ..fleet.summary import COUNTED, Summary
 from ..fleet.survey import spread, survey
@@ -31,7 +31,7 @@ _COLOURS = {"equivalent": "alike", "different": "different", "refused": "differe
 
 
 def examine_folder(
-    folder: str, settings: Settings, *, output: str | None, backend: str, jobs: int
+    folder: str, settings: FleetSettings, *, output: str | None, backend: str, jobs: int
 ) -> int:
     """Examine a folder of nodes; what is given back is the exit code."""
     fleet = _read(folder)

@@ -15,7 +15,7 @@ from ..core.render import printable
 from ..replay.comparison import compare
 from ..replay.report import dict_of, text_of
 from ..replay.side import Backend, ReplayError
-from ..replay.testbed import Settings
+from ..replay.testbed import ReplaySettings
 from ..simulate.packet_text import BadPacketText, parse_packet
 from .files import one_standard_input, read_sources, write_output
 from .report import show
@@ -54,7 +54,7 @@ _HINTS = (
 def replay_files(
     before: tuple[str, ...],
     after: tuple[str, ...],
-    settings: Settings,
+    settings: ReplaySettings,
     *,
     ipset_save: str | None,
     packets: int,
@@ -90,9 +90,9 @@ def replay_files(
     return {True: ALIKE, False: DIFFERENT, None: UNKNOWN}[result.alike]
 
 
-def settings_of(seed: int, backend: str, *, kernel_log: bool) -> Settings:
+def settings_of(seed: int, backend: str, *, kernel_log: bool) -> ReplaySettings:
     """How the command's options say that the two are held against each other."""
-    return Settings(seed=seed, backend=Backend(backend), kernel_log=kernel_log)
+    return ReplaySettings(seed=seed, backend=Backend(backend), kernel_log=kernel_log)
 
 
 def _packet_of(text: str) -> Callable[[Family], PacketText]:

@@ -15,7 +15,7 @@ from ..core.render import as_dict, printable, render
 from ..proof.answers import Different, Equivalent, Unknown
 from ..proof.report import dict_of_packet
 from ..proof.side import Side
-from ..proof.verify import Settings, verify
+from ..proof.verify import ProofSettings, verify
 from ..simulate.packet_text import KEY_OF, field_text
 from ..simulate.report import lines_of, value_text
 from ..simulate.world import answer_sentence
@@ -40,7 +40,7 @@ SHOWN = 20
 def verify_files(
     before: tuple[str, ...],
     after: tuple[str, ...],
-    settings: Settings,
+    settings: ProofSettings,
     *,
     ipset_save: str | None,
     family: Family | None,
@@ -63,7 +63,7 @@ def verify_files(
     return exit_code(answer)
 
 
-def prove(before: Side, after: Side, settings: Settings) -> Answer:
+def prove(before: Side, after: Side, settings: ProofSettings) -> Answer:
     """Verify, with a sign of life on a terminal."""
     with progress_of_proof() as progress:
         return verify(before, after, settings, progress)
@@ -72,7 +72,7 @@ def prove(before: Side, after: Side, settings: Settings) -> Answer:
 def prove_translation(translation: Translation, seconds: float, *, counters: bool) -> None:
     """Go on where a translation means what was translated; otherwise say why not, and exit."""
     allowed = frozenset(found.code.name for found in translation.diagnostics if found.allowed)
-    settings = Settings(seconds=seconds, counters=counters, allowed=allowed)
+    settings = ProofSettings(seconds=seconds, counters=counters, allowed=allowed)
     script = nft.parse(translation.script(), "the translation")
     answer = prove(Side((translation.dump,)), Side((script,)), settings)
     for line in lines_of_answer(answer, "the input", "the translation"):

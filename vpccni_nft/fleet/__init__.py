@@ -12,20 +12,28 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 from ..node.files import Fleet, read_fleet
-from .examine import Settings
+from .examine import FleetSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .report import Report
 
-__all__ = ["Fleet", "Settings", "read_fleet", "survey"]
+__all__ = ["Fleet", "FleetSettings", "read_fleet", "survey"]
 
 
-def survey(fleet: Fleet, settings: Settings | None = None) -> Iterator[Report]:
+def __getattr__(name: str) -> object:
+    if name == "Settings":
+        warnings.warn("fleet.Settings is FleetSettings now", DeprecationWarning, stacklevel=2)
+        return FleetSettings
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def survey(fleet: Fleet, settings: FleetSettings | None = None) -> Iterator[Report]:
     """Examine every node, and give what was found as they finish, one object for each node.
 
     It runs under the ``joblib.parallel_config`` that is in force, and one node after the other
@@ -36,4 +44,4 @@ def survey(fleet: Fleet, settings: Settings | None = None) -> Iterator[Report]:
     """
     from .survey import survey as begin
 
-    return begin(fleet, settings or Settings())
+    return begin(fleet, settings or FleetSettings())

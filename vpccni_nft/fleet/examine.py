@@ -40,7 +40,7 @@ _NO_INPUT = {NOT_A_DUMP, NFT_SYNTAX, IPSET_SYNTAX}
 
 
 @attrs.frozen(kw_only=True)
-class Settings:
+class ProofSettings:
     """How the nodes of a fleet are examined."""
 
     allow: tuple[str, ...] = ()  #: codes of approximations that are taken for exact
@@ -49,7 +49,7 @@ class Settings:
     node_seconds: float = 600  #: for each node in all
 
 
-def examine(texts: Mapping[str, str], settings: Settings) -> Report:
+def examine(texts: Mapping[str, str], settings: ProofSettings) -> Report:
     """Look at a node's texts, by the names of ``node``; problems are in the report."""
     sources = {name: Source.of(text, name) for name, text in texts.items()}
     dumps = {name: source for name, source in sources.items() if name in DUMPS}
@@ -97,7 +97,7 @@ def _examine_dump(
     name: str,
     source: Source,
     sources: Mapping[str, Source],
-    settings: Settings,
+    settings: ProofSettings,
     told: list[Diagnostic],
     report: Report,
 ) -> dict[str, Any]:
@@ -138,17 +138,17 @@ def _add_owners(owned: Inventory, report: Report) -> None:
 
 
 def _prove(
-    translation: Translation, settings: Settings, told: list[Diagnostic], result: dict[str, Any]
+    translation: Translation, settings: ProofSettings, told: list[Diagnostic], result: dict[str, Any]
 ) -> None:
     from .. import nft
     from ..proof.answers import Different, Equivalent, Unknown
     from ..proof.report import dict_of_packet
     from ..proof.side import Side
-    from ..proof.verify import Settings as Limits
+    from ..proof.verify import ProofSettings
     from ..proof.verify import verify
 
     allowed = frozenset(found.code.name for found in translation.diagnostics if found.allowed)
-    limits = Limits(seconds=settings.seconds, counters=settings.counters, allowed=allowed, most=1)
+    limits = ProofSettings(seconds=settings.seconds, counters=settings.counters, allowed=allowed, most=1)
     script = nft.parse(translation.script(), "the translation")
     match verify(Side((translation.dump,)), Side((script,)), limits):
         case Equivalent(hooks, assumptions):

@@ -24,7 +24,7 @@ from .report import FAILED, UNKNOWN, Report, new_report
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .examine import Settings
+    from .examine import FleetSettings
 
 #: Where the package is, for a worker that does not find it by itself.
 _ROOT = Path(__file__).parent.parent.parent
@@ -33,7 +33,7 @@ _ROOT = Path(__file__).parent.parent.parent
 _idle: list[_Process] = []
 
 
-def examine_apart(texts: Mapping[str, str], settings: Settings) -> Report:
+def examine_apart(texts: Mapping[str, str], settings: FleetSettings) -> Report:
     """Examine a node's texts; where there is no answer, the report says why."""
     process = _take()
     task = json.dumps({"texts": dict(texts), "settings": attrs.asdict(settings)})

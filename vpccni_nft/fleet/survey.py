@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ..node.files import Fleet, Place
     from ..node.snapshot import Node
-    from .examine import Settings
+    from .examine import FleetSettings
 
 try:
     import joblib
@@ -44,7 +44,7 @@ def spread(backend: str, jobs: int) -> AbstractContextManager[object]:
     return config
 
 
-def survey(fleet: Fleet, settings: Settings) -> Iterator[Report]:
+def survey(fleet: Fleet, settings: FleetSettings) -> Iterator[Report]:
     """Examine every node; the reports come as the nodes are done."""
     groups: dict[str, _Group] = {}
     for place in fleet.nodes:
@@ -66,7 +66,7 @@ def survey(fleet: Fleet, settings: Settings) -> Iterator[Report]:
         stop_idle()
 
 
-def _examined(groups: Mapping[str, _Group], settings: Settings) -> Iterator[tuple[str, Report]]:
+def _examined(groups: Mapping[str, _Group], settings: FleetSettings) -> Iterator[tuple[str, Report]]:
     """The report of each group; where joblib itself fails, the rest is tried once more."""
     pending = dict(groups)
     reason = ""
@@ -81,7 +81,7 @@ def _examined(groups: Mapping[str, _Group], settings: Settings) -> Iterator[tupl
         yield key, new_report(FAILED, reason)
 
 
-def _run(groups: Iterable[_Group], settings: Settings) -> Iterator[tuple[str, Report]]:
+def _run(groups: Iterable[_Group], settings: FleetSettings) -> Iterator[tuple[str, Report]]:
     # Read as they are given out.
     tasks: Iterator[Any] = (
         joblib.delayed(_examine)(group.key, group.place.read(), settings) for group in groups
@@ -95,7 +95,7 @@ def _run(groups: Iterable[_Group], settings: Settings) -> Iterator[tuple[str, Re
         yield from parallel(tasks)
 
 
-def _examine(key: str, node: Node, settings: Settings) -> tuple[str, Report]:
+def _examine(key: str, node: Node, settings: FleetSettings) -> tuple[str, Report]:
     """What a worker of joblib does."""
     if node.problem or node.key != key:
         return key, new_report(UNREADABLE, "its files changed while they were read")

@@ -7,7 +7,7 @@ import signal
 import sys
 from typing import Any
 
-from .examine import Settings, examine
+from .examine import FleetSettings, examine
 from .report import FAILED, Report, new_report
 
 
@@ -20,7 +20,7 @@ def main() -> None:
 
 
 def _answer(task: dict[str, Any]) -> Report:
-    settings = Settings(**{**task["settings"], "allow": tuple(task["settings"]["allow"])})
+    settings = FleetSettings(**{**task["settings"], "allow": tuple(task["settings"]["allow"])})
     try:
         return examine(task["texts"], settings)
     except Exception as error:  # noqa: BLE001 - whatever it is, the other nodes go on

@@ -12,7 +12,7 @@ from ..core.render import render
 from ..core.span import Source
 from ..proof.answers import Different, Equivalent
 from ..proof.side import Side
-from ..proof.verify import Settings, verify
+from ..proof.verify import ProofSettings, verify
 from ..text.sources import parse_sources
 from .tables import change_of
 
@@ -36,7 +36,7 @@ def problem_of(
     prints.
     """
     allowed = frozenset(about["allowed"])
-    settings = Settings(seconds=seconds, most=1, allowed=allowed)
+    settings = ProofSettings(seconds=seconds, most=1, allowed=allowed)
     sets = _file(directory, about["ipset_save"]) if about["ipset_save"] else None
     try:
         for entry in about["tables"]:

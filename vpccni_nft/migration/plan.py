@@ -144,7 +144,7 @@ def _proof(
     node: Node, choice: Choice, translation: Translation, progress: Callable[[str], None]
 ) -> Proof:
     # Only here: to go back or to confirm takes no z3-solver.
-    from ..proof.verify import Settings
+    from ..proof.verify import ProofSettings
     from .proof import Proof
 
     return Proof(
@@ -153,7 +153,7 @@ def _proof(
         listing=node.nft,
         whole=choice.owner == ALL,
         turn=choice.turn,
-        settings=Settings(
+        settings=ProofSettings(
             seconds=choice.seconds,
             most=1,
             allowed=frozenset(code.name for code in choice.options.allowed),

@@ -22,7 +22,7 @@ from ..node.extraction import search
 from ..node.priorities import Occupied, placed
 from ..proof.answers import Different, Equivalent, Unknown
 from ..proof.side import Side
-from ..proof.verify import Settings, verify
+from ..proof.verify import ProofSettings, verify
 from .neighbours import REACH, Neighbours, neighbours
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Proof:
     listing: Source | None  #: what nft lists on the node
     whole: bool  #: whether all rules move, not those of one owner
     turn: Turn | None
-    settings: Settings
+    settings: ProofSettings
     progress: Callable[[str], None]
     tables: list[nft.Table] = attrs.Factory(list)  #: with their base chains where they are proved
     problems: list[Diagnostic] = attrs.Factory(list)

@@ -16,7 +16,7 @@ from ..lowering import Options, lower
 from ..optimizer import optimize as optimized
 from ..proof.answers import Different, Equivalent, Unknown
 from ..proof.side import Ruleset, Side
-from ..proof.verify import Settings, verify
+from ..proof.verify import ProofSettings, verify
 from ..simulate.packet_text import KEY_OF
 from ..simulate.report import value_text
 from ..text.sources import parse_sources
@@ -179,7 +179,7 @@ class OwnerExtraction:
         after: tuple[Ruleset, ...] = (*(_without(one, script) for one in self.beside), rest)
         if iptables_first:
             before, after = before[::-1], after[::-1]
-        settings = Settings(
+        settings = ProofSettings(
             seconds=self.seconds,
             most=1,
             allowed=frozenset(code.name for code in self.options.allowed),

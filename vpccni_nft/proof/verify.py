@@ -42,7 +42,7 @@ _MOST_SECONDS = 5
 
 
 @attrs.frozen(kw_only=True)
-class Settings:
+class ProofSettings:
     """How a proof is made."""
 
     seconds: float = 60  #: for each question to the solver
@@ -54,7 +54,7 @@ class Settings:
 def verify(
     before: Side,
     after: Side,
-    settings: Settings,
+    settings: ProofSettings,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Answer:
     """Whether two sides treat every packet alike.
@@ -77,7 +77,7 @@ def verify(
 class _Proof:
     before: Side
     after: Side
-    settings: Settings
+    settings: ProofSettings
     progress: Callable[[str], None]
     found: list[Counterexample] = attrs.Factory(list)
     reasons: list[Diagnostic] = attrs.Factory(list)

@@ -11,14 +11,15 @@ imports this package, too, and shall begin quickly.
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .comparison import Result, compare
     from .side import Backend, ReplayError
-    from .testbed import Settings
+    from .testbed import ReplaySettings
 
-__all__ = ["Backend", "ReplayError", "Result", "Settings", "compare"]
+__all__ = ["Backend", "ReplayError", "ReplaySettings", "Result", "compare"]
 
 
 def __getattr__(name: str) -> Any:
@@ -28,4 +29,7 @@ def __getattr__(name: str) -> Any:
 
         places = (comparison, arena, side)
         return next(getattr(place, name) for place in places if hasattr(place, name))
+    if name == "Settings":
+        warnings.warn("replay.Settings is ReplaySettings now", DeprecationWarning, stacklevel=2)
+        return __getattr__("ReplaySettings")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,7 +18,7 @@ from .machine import lacking
 from .node import Node
 from .one_packet import conversation_of, node_for, not_brought_about
 from .side import ReplayError
-from .testbed import Settings, Testbed
+from .testbed import ReplaySettings, Testbed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -77,7 +77,7 @@ def compare(  # noqa: PLR0913 - each is an option of the command
     *,
     packets: int = PACKETS,
     ipset_save: Source | None = None,
-    settings: Settings | None = None,
+    settings: ReplaySettings | None = None,
     family: Family | None = None,
     packet: Callable[[Family], PacketText] | PacketText | None = None,
     most: int = MOST,
@@ -95,7 +95,7 @@ def compare(  # noqa: PLR0913 - each is an option of the command
     where a dump cannot be read, and ReplayError where the machine lacks something or the kernel
     does not take a ruleset.
     """
-    settings = settings or Settings()
+    settings = settings or ReplaySettings()
     one, other = (
         Contents.of(tuple(_sources(texts)), family, ipset_save) for texts in (before, after)
     )

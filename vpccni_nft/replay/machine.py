@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from .contents import Contents
-    from .testbed import Settings
+    from .testbed import ReplaySettings
 
 _PREFIX = {Family.IP: "iptables", Family.IP6: "ip6tables"}
 
@@ -20,7 +20,7 @@ _PREFIX = {Family.IP: "iptables", Family.IP6: "ip6tables"}
 _TUN = "/dev/net/tun"
 
 
-def lacking(sides: Sequence[Contents], settings: Settings) -> list[str]:
+def lacking(sides: Sequence[Contents], settings: ReplaySettings) -> list[str]:
     """Why these rulesets cannot be replayed here, as far as that can be told beforehand."""
     if os.geteuid() != 0:
         return ["network namespaces need root: run this with sudo, or in a privileged container"]
@@ -34,7 +34,7 @@ def lacking(sides: Sequence[Contents], settings: Settings) -> list[str]:
     return found
 
 
-def _programs(sides: Sequence[Contents], settings: Settings) -> Iterator[str]:
+def _programs(sides: Sequence[Contents], settings: ReplaySettings) -> Iterator[str]:
     yield from ("ip", "nft")
     for side in sides:
         for table in side.rules.tables:

@@ -34,7 +34,7 @@ _PROGRAMS = {Family.IP: "iptables", Family.IP6: "ip6tables"}
 
 
 @attrs.frozen(kw_only=True)
-class Settings:
+class ReplaySettings:
     """How two rulesets are held against each other."""
 
     seed: int = 0
@@ -57,7 +57,7 @@ class Testbed:
     __test__ = False  # pytest: this is no class of tests
 
     def __init__(
-        self, before: Contents, after: Contents, settings: Settings, node: Node | None = None
+        self, before: Contents, after: Contents, settings: ReplaySettings, node: Node | None = None
     ) -> None:
         self.settings = settings
         self._understand(before, after)

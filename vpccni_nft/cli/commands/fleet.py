@@ -71,7 +71,7 @@ def fleet(
     """
     proofs()
     try:
-        from ...fleet import Settings
+        from ...fleet import FleetSettings
         from ..fleet import examine_folder
     except ImportError as missing:
         if missing.name != "joblib":
@@ -80,7 +80,7 @@ def fleet(
     try:
         code = examine_folder(
             folder,
-            Settings(allow=allowed, counters=counters, seconds=seconds, node_seconds=node_seconds),
+            FleetSettings(allow=allowed, counters=counters, seconds=seconds, node_seconds=node_seconds),
             output=output,
             backend=backend,
             jobs=jobs or -1,

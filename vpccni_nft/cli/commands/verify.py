@@ -76,7 +76,7 @@ def verify(  # noqa: PLR0913 - one for each option
     Needs z3-solver: pip install 'vpccni-nft[verify]'.
     """
     proving = proofs()
-    settings = proving.Settings(
+    settings = proving.ProofSettings(
         seconds=seconds, most=most, counters=counters, allowed=frozenset(allowed)
     )
     if plan:
