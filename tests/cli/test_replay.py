@@ -16,15 +16,15 @@ import pytest
 import vpccni_nft
 from vpccni_nft import Family
 from vpccni_nft.core.span import Source
-from vpccni_nft.replay import Result, ReplaySettings
+from vpccni_nft.replay import ReplaySettings, Result
 from vpccni_nft.replay.comparison import Brought, RuleOfDump
 from vpccni_nft.replay.contents import Contents
 from vpccni_nft.replay.conversation import Event, Way
 from vpccni_nft.replay.differential import Tally
 from vpccni_nft.replay.machine import lacking
-from vpccni_nft.replay.node import Node
 from vpccni_nft.replay.one_packet import conversation_of, node_for, not_brought_about
 from vpccni_nft.replay.report import dict_of, text_of
+from vpccni_nft.replay.topology import Topology
 from vpccni_nft.simulate.packet_text import parse_packet
 
 from ..support.command import Run, command, environment, run
@@ -247,7 +247,7 @@ def test_of_the_rules_that_no_packet_hit_twenty_are_written_out() -> None:
 
 # --- one packet as a conversation ---------------------------------------------------------------
 
-NODE = Node.of([Contents.of([Source.of(DUMP)]).rules])
+NODE = Topology.of([Contents.of([Source.of(DUMP)]).rules])
 
 
 def conversation(text: str, family: Family = Family.IP) -> str:

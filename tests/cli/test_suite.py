@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vpccni_nft.suite.node import Node
+from vpccni_nft.suite.dump import SuiteDump
 from vpccni_nft.suite.plugin import PACKETS
 
 from ..support.command import Run, environment
@@ -95,12 +95,12 @@ def test_wrong_options_are_told(arguments: tuple[str, ...], told: str, tmp_path:
 
 
 def test_a_packet_that_ends_differently_is_made_plain_and_explained() -> None:
-    node = Node.read([str(NODE)], ["T101"])
+    node = SuiteDump.read([str(NODE)], ["T101"])
     script = node.translation.script()
     # A cached property takes what it is given: here, a script that is wrong in one place.
     wrong = script.replace("tcp dport 30080", "tcp dport 30089")
     assert wrong != script
-    node.script = Node.read_script(wrong)
+    node.script = SuiteDump.read_script(wrong)
     (chain,) = (one for one in node.chains() if str(one) == "nat/KUBE-NODEPORTS")
     found = next(packet for packet in node.packets_for(chain, 200) if node.differ(packet))
     report = node.explain(found)

@@ -99,7 +99,9 @@ def test_random_choices_are_as_frequent(name: str, add: Callable[[Tally], None])
 def test_what_is_logged_is_the_same(add: Callable[[Tally], None]) -> None:
     with (
         alone_with_the_log(),
-        Testbed(contents(ODD), contents(translate(ODD, ALIKE)), ReplaySettings(kernel_log=True)) as arena,
+        Testbed(
+            contents(ODD), contents(translate(ODD, ALIKE)), ReplaySettings(kernel_log=True)
+        ) as arena,
     ):
         tally = check_translation(arena, FEW)
         seen = arena.sides[0].ask("play", [*islice(arena.guide.stream(), 200)])

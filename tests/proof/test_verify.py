@@ -423,7 +423,9 @@ def test_a_drawn_ruleset_means_what_its_translation_means(ruleset: iptables.Rule
     sides = Sides.of(iptables.save(ruleset))
     assume(sides is not None)
     assert sides is not None
-    answer = prove(Side((sides.before,)), Side((sides.after,)), ProofSettings(seconds=5, allowed=EXACT))
+    answer = prove(
+        Side((sides.before,)), Side((sides.after,)), ProofSettings(seconds=5, allowed=EXACT)
+    )
     assert isinstance(answer, Equivalent) or codes_of(answer) <= {"V001", "V003"}
 
 

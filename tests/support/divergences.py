@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from vpccni_nft.model.hook import Outcome
     from vpccni_nft.model.packet import Verdict
     from vpccni_nft.replay.conversation import Conversation, Event, Seen
-    from vpccni_nft.replay.node import Node
+    from vpccni_nft.replay.topology import Topology
     from vpccni_nft.replay.wire import Headers
     from vpccni_nft.simulate.sample import Chains
 
@@ -107,7 +107,7 @@ class _Connection:
 class Checker:
     """Holds what was seen on one side against a model of its ruleset."""
 
-    node: Node
+    node: Topology
     chains: Mapping[Family, Chains]
     hooks: int = 0  #: packets at hooks that were checked
     skipped: int = 0  #: those with too many ways, and those of which something is not seen
@@ -349,7 +349,7 @@ def _connection_fields(connection: _Connection, *, reply: bool) -> dict[str, int
 class _World(Mapping["Question", int]):
     """What the kernel could have answered: facts of the node; draws go all ways in turn."""
 
-    node: Node
+    node: Topology
     family: Family
     end: Event | None
     #: The draws of this way: how many answers there are, and which one is given.

@@ -27,7 +27,7 @@ from vpccni_nft.core.diagnostics import (
 from vpccni_nft.core.render import render
 from vpccni_nft.core.span import Source
 from vpccni_nft.lowering import Options
-from vpccni_nft.migration.plan import Choice, Node, plan
+from vpccni_nft.migration.plan import Choice, NodeOutput, plan
 from vpccni_nft.migration.tables import change_of
 from vpccni_nft.node.detection import detect_sources
 from vpccni_nft.node.extraction import move
@@ -178,7 +178,7 @@ def planned(text: str) -> tuple[Diagnostic, ...]:
     files = files or {"legacy.save": text}
     ruleset = files.pop("ruleset.nft", "")
     dumps = {_DUMPS.get(name, "iptables_legacy_save"): text for name, text in files.items()}
-    node = Node(
+    node = NodeOutput(
         dumps={name: Source.of(text, name) for name, text in dumps.items()},
         nft=Source.of(ruleset, "ruleset.nft"),
     )

@@ -14,7 +14,7 @@ from ..core.render import printable
 from ..core.version import __version__
 from ..migration import directory as plans
 from ..migration.journal import load
-from ..migration.plan import ALL, Choice, Node, plan
+from ..migration.plan import ALL, Choice, NodeOutput, plan
 from ..migration.run import Failed, Runner, Taken, confirm, roll_back, state_of, watch
 from ..node.live import output_of, read_node
 from ..node.partition import OWNER_NAMES
@@ -80,7 +80,7 @@ def choice_of(
 
 def _node(
     dumps: Mapping[str, str | None], nft: str | None, version: str | None, ipset_save: str | None
-) -> Node:
+) -> NodeOutput:
     given = {name: file for name, file in dumps.items() if file is not None}
     sets = None if ipset_save is None else read_sources((ipset_save,))[0]
     if not given and nft is None:
@@ -98,7 +98,7 @@ def _node(
             "a plan needs a dump of iptables, and what nft list ruleset prints (--nft): base chains"
             " of others are there"
         )
-    return Node(dumps=sources, nft=ruleset, iptables_version=version or "", ipset_save=sets)
+    return NodeOutput(dumps=sources, nft=ruleset, iptables_version=version or "", ipset_save=sets)
 
 
 def _progress() -> Callable[[str], None]:

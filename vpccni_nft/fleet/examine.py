@@ -138,17 +138,21 @@ def _add_owners(owned: Inventory, report: Report) -> None:
 
 
 def _prove(
-    translation: Translation, settings: ProofSettings, told: list[Diagnostic], result: dict[str, Any]
+    translation: Translation,
+    settings: ProofSettings,
+    told: list[Diagnostic],
+    result: dict[str, Any],
 ) -> None:
     from .. import nft
     from ..proof.answers import Different, Equivalent, Unknown
     from ..proof.report import dict_of_packet
     from ..proof.side import Side
-    from ..proof.verify import ProofSettings
-    from ..proof.verify import verify
+    from ..proof.verify import ProofSettings, verify
 
     allowed = frozenset(found.code.name for found in translation.diagnostics if found.allowed)
-    limits = ProofSettings(seconds=settings.seconds, counters=settings.counters, allowed=allowed, most=1)
+    limits = ProofSettings(
+        seconds=settings.seconds, counters=settings.counters, allowed=allowed, most=1
+    )
     script = nft.parse(translation.script(), "the translation")
     match verify(Side((translation.dump,)), Side((script,)), limits):
         case Equivalent(hooks, assumptions):

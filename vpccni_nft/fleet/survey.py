@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from ..node.files import Fleet, Place
-    from ..node.snapshot import Node
+    from ..node.snapshot import Snapshot
     from .examine import FleetSettings
 
 try:
@@ -66,7 +66,9 @@ def survey(fleet: Fleet, settings: FleetSettings) -> Iterator[Report]:
         stop_idle()
 
 
-def _examined(groups: Mapping[str, _Group], settings: FleetSettings) -> Iterator[tuple[str, Report]]:
+def _examined(
+    groups: Mapping[str, _Group], settings: FleetSettings
+) -> Iterator[tuple[str, Report]]:
     """The report of each group; where joblib itself fails, the rest is tried once more."""
     pending = dict(groups)
     reason = ""
@@ -95,7 +97,7 @@ def _run(groups: Iterable[_Group], settings: FleetSettings) -> Iterator[tuple[st
         yield from parallel(tasks)
 
 
-def _examine(key: str, node: Node, settings: FleetSettings) -> tuple[str, Report]:
+def _examine(key: str, node: Snapshot, settings: FleetSettings) -> tuple[str, Report]:
     """What a worker of joblib does."""
     if node.problem or node.key != key:
         return key, new_report(UNREADABLE, "its files changed while they were read")

@@ -50,7 +50,7 @@ ALL = "all"
 
 
 @attrs.frozen(kw_only=True)
-class Node:
+class NodeOutput:
     """What the programs of a node print."""
 
     dumps: dict[str, Source]  #: by the names of ``detection.SLOTS``
@@ -75,7 +75,7 @@ class Choice:
 class Plan:
     """A move that is proved to change nothing."""
 
-    node: Node
+    node: NodeOutput
     choice: Choice
     detection: Detection
     translation: Translation
@@ -90,7 +90,9 @@ class Plan:
     diagnostics: tuple[Diagnostic, ...]
 
 
-def plan(node: Node, choice: Choice, progress: Callable[[str], None] = lambda _: None) -> Plan:
+def plan(
+    node: NodeOutput, choice: Choice, progress: Callable[[str], None] = lambda _: None
+) -> Plan:
     """Plan to move the rules of a node. Raises Refused with every reason against it."""
     found = detect_sources(node.dumps, node.nft, node.iptables_version)
     problems = [one for one in found.diagnostics if one.refuses]
@@ -141,7 +143,7 @@ def plan(node: Node, choice: Choice, progress: Callable[[str], None] = lambda _:
 
 
 def _proof(
-    node: Node, choice: Choice, translation: Translation, progress: Callable[[str], None]
+    node: NodeOutput, choice: Choice, translation: Translation, progress: Callable[[str], None]
 ) -> Proof:
     # Only here: to go back or to confirm takes no z3-solver.
     from ..proof.verify import ProofSettings
@@ -198,7 +200,7 @@ def _divided(ruleset: iptables.Ruleset, owner: str) -> tuple[iptables.Ruleset, i
 
 
 def _tables(
-    node: Node, whole: iptables.Ruleset, taken: iptables.Ruleset, rest: iptables.Ruleset
+    node: NodeOutput, whole: iptables.Ruleset, taken: iptables.Ruleset, rest: iptables.Ruleset
 ) -> Iterator[MovedTable]:
     """Those with something that moves, in the order of their dumps."""
     parts = {(table.family, table.name): table for table in taken.tables}
@@ -218,7 +220,7 @@ def _tables(
 # --- what is in the way ---------------------------------------------------------------------------
 
 
-def _already_moved(node: Node) -> Iterator[Diagnostic]:
+def _already_moved(node: NodeOutput) -> Iterator[Diagnostic]:
     if node.nft is None:
         return
     ours = {f"vpccni-{table}" for table in PRIORITIES}
@@ -232,7 +234,7 @@ def _already_moved(node: Node) -> Iterator[Diagnostic]:
             )
 
 
-def _two_back_ends(node: Node) -> Iterator[Diagnostic]:
+def _two_back_ends(node: NodeOutput) -> Iterator[Diagnostic]:
     for family in ("ip", "ip6"):
         full = {
             SLOTS[name].back_end

@@ -12,7 +12,7 @@ import attrs
 from ..core.span import Source
 from ..text.language import is_nft
 from .scan import scan_dump
-from .snapshot import DUMPS, IPSETS, NFT, VERSION, Node, texts_of
+from .snapshot import DUMPS, IPSETS, NFT, VERSION, Snapshot, texts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,7 +43,7 @@ class Place:
     files: tuple[tuple[str, Path], ...]  #: what each is, by the names of ``node``
     problem: str = ""
 
-    def read(self) -> Node:
+    def read(self) -> Snapshot:
         """Read them; what cannot be read is told in the node."""
         texts: dict[str, str] = {}
         files: dict[str, str] = {}
@@ -60,7 +60,7 @@ class Place:
                 files.setdefault(name, str(path))
         if not problem and not any(text.strip() for text in texts.values()):
             problem = "all of its files are empty" if files else "no file in it is of a known form"
-        return Node(self.name, texts, files, problem)
+        return Snapshot(self.name, texts, files, problem)
 
 
 @attrs.frozen
@@ -108,7 +108,7 @@ def _content(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def node_of(paths: Iterable[Path]) -> Node:
+def node_of(paths: Iterable[Path]) -> Snapshot:
     """The node whose files, or whose folders of files, these are. Raises OSError."""
     found: dict[str, list[tuple[str, Path]]] = {"": []}
     ignored: list[str] = []

@@ -58,7 +58,7 @@ _TALLY = re.compile(r"\bpackets \d+ bytes \d+\b", re.ASCII)
 
 
 @attrs.frozen
-class Node:
+class Snapshot:
     """A node's texts."""
 
     name: str

@@ -15,10 +15,10 @@ from .difference import Difference, explain
 from .differential import Tally
 from .interrupts import held, masked
 from .machine import lacking
-from .node import Node
 from .one_packet import conversation_of, node_for, not_brought_about
 from .side import ReplayError
 from .testbed import ReplaySettings, Testbed
+from .topology import Topology
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -108,7 +108,7 @@ def compare(  # noqa: PLR0913 - each is an option of the command
     if packet:
         # With the beginnings of hooks it can be told what the packet was like there.
         settings = attrs.evolve(settings, begin=True)
-        node = Node.of([side.rules for side in sides if side.rules.tables])
+        node = Topology.of([side.rules for side in sides if side.rules.tables])
         node = node_for(packet.packet, node)
     with held() as mask, Testbed(one, other, settings, node) as arena, masked(mask):
         return _Replay(arena, packets, packet, most, progress).run()

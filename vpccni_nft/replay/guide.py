@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from .. import nft
     from ..simulate.sample import Packet
-    from .node import Node
+    from .topology import Topology
 
 _LOCAL = ADDRESS_TYPES["local"]
 _ICMP_OF = {Family.IP: ICMP, Family.IP6: ICMPV6}
@@ -68,7 +68,7 @@ _MOST_USERS = 8
 class Guide:
     """Makes conversations, the same ones for the same seed."""
 
-    node: Node
+    node: Topology
     pools: tuple[Pool, ...]
     random: Random
     #: Marks that rules give to connections, and any other one.
@@ -80,7 +80,7 @@ class Guide:
     @classmethod
     def of(
         cls,
-        node: Node,
+        node: Topology,
         rulesets: Sequence[Ruleset],
         scripts: Sequence[nft.Ruleset] = (),
         seed: int = 0,

@@ -22,7 +22,7 @@ from ..simulate.world import interface_name
 from . import wire
 from .agent import LOCAL
 from .conversation import Conversation, Move, Way
-from .node import PRIMARY
+from .topology import PRIMARY
 from .wire import ACK, ECHO, SYN, WITH_PORTS
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ..simulate.packet_text import PacketText
     from ..simulate.sample import Packet
     from .conversation import Event, Seen
-    from .node import Node
+    from .topology import Topology
 
 _DEVICE = re.compile(r"(?!(?:lo|all|default|\.\.?)\Z)[A-Za-z0-9_.-]{1,15}")
 
@@ -54,7 +54,7 @@ _OF_THE_NODE = {"route-back", "primary"}
 # --- the node ------------------------------------------------------------------------------------
 
 
-def node_for(packet: Packet, node: Node) -> Node:
+def node_for(packet: Packet, node: Topology) -> Topology:
     """The node with what the packet needs: its devices, its local address, a route.
 
     Nothing is taken away; a route to one of the packet's addresses may lead elsewhere than before.
@@ -89,7 +89,7 @@ def node_for(packet: Packet, node: Node) -> Node:
 def _without_policies(pods: dict[int, str], *ends: int) -> dict[int, str]:
     """The same, with the packet's own addresses at even places.
 
-    What is at an odd one has a rule of policy routing, which would lead it away: ``Node._routes``.
+    What is at an odd one has a rule of policy routing, which would lead it away: ``Topology._routes``.
     """
     first = [address for address in ends if address in pods]
     rest = [address for address in pods if address not in first]
@@ -104,7 +104,7 @@ def _is_device(name: str) -> bool:
 # --- the conversation ---------------------------------------------------------------------------
 
 
-def conversation_of(packet: Packet, node: Node) -> Conversation:
+def conversation_of(packet: Packet, node: Topology) -> Conversation:
     """The conversation whose last move brings such a packet to its hook, as far as that goes.
 
     It is the same one for the same packet and node.
@@ -152,7 +152,7 @@ def _is_error(packet: Packet) -> bool:
     return related and is_icmp and fields["icmp_type"] in wire.ERRORS[packet.family]
 
 
-def _device(packet: Packet, node: Node, *, reply: bool) -> str:
+def _device(packet: Packet, node: Topology, *, reply: bool) -> str:
     """Where the conversation begins."""
     fields, family = packet.fields, packet.family
     beginner = fields["daddr" if reply else "saddr"]
@@ -210,7 +210,7 @@ def _payload(packet: Packet) -> int:
 # --- what has become of it ----------------------------------------------------------------------
 
 
-def not_brought_about(read: PacketText, node: Node, seen: Seen) -> list[str]:
+def not_brought_about(read: PacketText, node: Topology, seen: Seen) -> list[str]:
     """What of a packet's text was not so when it came to the hook: ``oif=eth1, but was eth0``.
 
     ``seen`` is of a conversation of ``conversation_of``, with the beginnings of hooks.

@@ -19,14 +19,14 @@ import attrs
 from ..core.values import Family
 from ..semantics.iptables import PLACES
 from . import probes
-from .node import TRIAL_MARK
+from .topology import TRIAL_MARK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from .conversation import Conversation, Seen
     from .netlink import Connection
-    from .node import Node
+    from .topology import Topology
 
 #: Settings of the kernel, for every device: what would make answers depend on anything but rules.
 _SETTINGS = {
@@ -84,7 +84,9 @@ class Text:
 class Side:
     """A namespace of its own name, which goes away with the ``with`` block."""
 
-    def __init__(self, node: Node, *, backend: Backend = Backend.LEGACY, kernel_log: bool = False):
+    def __init__(
+        self, node: Topology, *, backend: Backend = Backend.LEGACY, kernel_log: bool = False
+    ):
         self.name = f"vpccni-{uuid.uuid4().hex[:8]}"
         self.backend = backend
         self._node = node

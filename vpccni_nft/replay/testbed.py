@@ -17,8 +17,8 @@ from .differential import DifferentialRun, ports_of
 from .guide import Guide
 from .interrupts import held
 from .kernel_log import logging_in_namespaces
-from .node import Node
 from .side import Backend, ReplayError, Side
+from .topology import Topology
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,11 +57,15 @@ class Testbed:
     __test__ = False  # pytest: this is no class of tests
 
     def __init__(
-        self, before: Contents, after: Contents, settings: ReplaySettings, node: Node | None = None
+        self,
+        before: Contents,
+        after: Contents,
+        settings: ReplaySettings,
+        node: Topology | None = None,
     ) -> None:
         self.settings = settings
         self._understand(before, after)
-        self.node = node or Node.of(self.rulesets)
+        self.node = node or Topology.of(self.rulesets)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:

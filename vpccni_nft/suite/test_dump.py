@@ -10,21 +10,21 @@ import pytest
 from .. import iptables
 from ..core.span import Source
 from ..text.sources import parse_sources
-from .node import Node
+from .dump import SuiteDump
 from .plugin import PACKETS
 
 if TYPE_CHECKING:
-    from .node import ChainOf
+    from .dump import ChainOf
 
 HOW = "give a dump: pytest --pyargs vpccni_nft.suite --iptables-save node.save"
 
 
 @functools.cache
-def _read(files: tuple[str, ...], allowed: tuple[str, ...]) -> Node:
-    return Node.read(files, allowed)
+def _read(files: tuple[str, ...], allowed: tuple[str, ...]) -> SuiteDump:
+    return SuiteDump.read(files, allowed)
 
 
-def _node(config: pytest.Config) -> Node | None:
+def _node(config: pytest.Config) -> SuiteDump | None:
     files = config.getoption("iptables_save", default=None)
     if not files:
         return None
@@ -44,7 +44,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def node(request: pytest.FixtureRequest) -> Node:
+def node(request: pytest.FixtureRequest) -> SuiteDump:
     """The dump that the options name."""
     found = _node(request.config)
     if found is None:
@@ -52,14 +52,14 @@ def node(request: pytest.FixtureRequest) -> Node:
     return found
 
 
-def test_the_dump_has_a_translation(node: Node) -> None:
+def test_the_dump_has_a_translation(node: SuiteDump) -> None:
     """Nothing is refused."""
     if node.translation.refused:
         pytest.fail(node.refusal, pytrace=False)
     assert node.script == node.translation.ruleset
 
 
-def test_saving_the_dump_gives_it_back(node: Node) -> None:
+def test_saving_the_dump_gives_it_back(node: SuiteDump) -> None:
     """What was understood of it is all of it."""
     families = {table.family for table in node.dump.tables}
     for family in families:
@@ -71,7 +71,7 @@ def test_saving_the_dump_gives_it_back(node: Node) -> None:
 
 
 def test_packets_of_a_chain_end_alike(
-    chain: ChainOf, node: Node, request: pytest.FixtureRequest
+    chain: ChainOf, node: SuiteDump, request: pytest.FixtureRequest
 ) -> None:
     """Packets that aim at the rules of a chain end alike in the dump and in the script."""
     if node.translation.refused:

@@ -80,7 +80,9 @@ def fleet(
     try:
         code = examine_folder(
             folder,
-            FleetSettings(allow=allowed, counters=counters, seconds=seconds, node_seconds=node_seconds),
+            FleetSettings(
+                allow=allowed, counters=counters, seconds=seconds, node_seconds=node_seconds
+            ),
             output=output,
             backend=backend,
             jobs=jobs or -1,

@@ -67,7 +67,7 @@ _FULL = 0xFFFFFFFF
 
 
 @attrs.frozen(slots=False)
-class Node:
+class Topology:
     """Devices, addresses and routes; addresses are numbers in host order."""
 
     taps: tuple[str, ...]  #: the devices beside lo
@@ -77,7 +77,7 @@ class Node:
     groups: tuple[int, ...] = ()  #: of nfnetlink_log, that rules log to
 
     @classmethod
-    def of(cls, rulesets: Sequence[Ruleset]) -> Node:
+    def of(cls, rulesets: Sequence[Ruleset]) -> Topology:
         """The node that these rulesets are about."""
         names = dict.fromkeys((*_DEVICES, *filter(_is_device, _names(rulesets))))
         taps = tuple(names)[:_MOST_DEVICES]

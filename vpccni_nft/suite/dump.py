@@ -47,14 +47,14 @@ class ChainOf:
 
 
 @attrs.define(slots=False)
-class Node:
+class SuiteDump:
     """One or several dumps, and what comes of them."""
 
     sources: Sequence[Source]
     allowed: Collection[str]
 
     @classmethod
-    def read(cls, files: Sequence[str], allowed: Collection[str]) -> Node:
+    def read(cls, files: Sequence[str], allowed: Collection[str]) -> SuiteDump:
         """Read the files. Raises OSError, and ValueError for an unknown approximation."""
         if unknown := set(allowed).difference(APPROXIMATIONS):
             raise ValueError(f"{min(unknown)} is not one of {', '.join(APPROXIMATIONS)}")
