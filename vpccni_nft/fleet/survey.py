@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
-    from ..node.files import Fleet, Place
+    from ..node.files import Fleet, NodeFiles
     from ..node.snapshot import Snapshot
     from .examine import FleetSettings
 
@@ -34,7 +34,7 @@ class _Group:
     """Nodes with the same rules."""
 
     key: str
-    place: Place  #: of the first one, which is examined for all
+    place: NodeFiles  #: of the first one, which is examined for all
     members: list[tuple[str, Mapping[str, str]]] = attrs.Factory(list)  #: names and files
 
 

@@ -81,7 +81,7 @@ def _start(pid: int) -> str:
 
 
 @attrs.frozen(kw_only=True)
-class State:
+class JournalState:
     """What the journal says."""
 
     phase: Phase = Phase.NEW
@@ -93,7 +93,7 @@ class State:
     #: Each phase with the time at which it was reached.
     history: tuple[tuple[str, str], ...] = ()
 
-    def to(self, phase: Phase, **changes: Any) -> State:
+    def to(self, phase: Phase, **changes: Any) -> JournalState:
         """The next state."""
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         history = (*self.history, (phase.value, now))
@@ -110,16 +110,16 @@ def clock() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def load(directory: Path) -> State:
+def load(directory: Path) -> JournalState:
     """The journal; of another start of the machine nothing counts."""
     try:
         text = (directory / _JOURNAL).read_text()
     except FileNotFoundError:
-        return State(boot=boot())
+        return JournalState(boot=boot())
     found = json.loads(text)
     if found["boot"] != boot():
-        return State(boot=boot())
-    return State(
+        return JournalState(boot=boot())
+    return JournalState(
         phase=Phase(found["phase"]),
         reason=found["reason"],
         deadline=found["deadline"],
@@ -130,7 +130,7 @@ def load(directory: Path) -> State:
     )
 
 
-def store(directory: Path, state: State) -> None:
+def store(directory: Path, state: JournalState) -> None:
     """Write the journal: the old one or the new one is there, whatever happens. Raises OSError."""
     text = json.dumps(attrs.asdict(state, value_serializer=_plain), indent=2) + "\n"
     draft = directory / f".{_JOURNAL}.{os.getpid()}"

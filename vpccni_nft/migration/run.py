@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .journal import Phase, Process, State, boot, clock, load, locked, store
+from .journal import Phase, Process, JournalState, boot, clock, load, locked, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -87,7 +87,7 @@ class Runner:
             raise
         return False
 
-    def _begin(self) -> State:
+    def _begin(self) -> JournalState:
         """Take the plan, unless somebody else has it. The state that was there."""
         with locked(self.directory):
             state = load(self.directory)
@@ -101,7 +101,7 @@ class Runner:
             if state.phase in {Phase.ROLLING_BACK, Phase.STUCK}:
                 store(self.directory, attrs.evolve(state, runner=mine))
             elif not state.phase.changes:
-                fresh = State(boot=boot(), history=state.history)
+                fresh = JournalState(boot=boot(), history=state.history)
                 store(self.directory, fresh.to(Phase.PREFLIGHT, runner=mine))
             else:
                 store(self.directory, attrs.evolve(state, runner=mine))
@@ -248,7 +248,7 @@ def watch(directory: Path, ready: int) -> None:
             return
 
 
-def _why_back(state: State) -> str:
+def _why_back(state: JournalState) -> str:
     runs = state.runner is not None and state.runner.alive
     # The runner, where it is there, comes first: it can say so.
     if clock() > state.deadline + _LAG * runs:

@@ -36,7 +36,7 @@ _BEGINNING = 1 << 16
 
 
 @attrs.frozen
-class Place:
+class NodeFiles:
     """Where a node's files are."""
 
     name: str
@@ -67,7 +67,7 @@ class Place:
 class Fleet:
     """The nodes in a folder."""
 
-    nodes: tuple[Place, ...]
+    nodes: tuple[NodeFiles, ...]
     ignored: tuple[str, ...]  #: files that are of no node
 
 
@@ -95,7 +95,7 @@ def read_fleet(folder: str | os.PathLike[str]) -> Fleet:
                 _add(inner, path.name, found, ignored)
         except OSError as error:
             problems[path.name] = f"cannot read {path}: {error.strerror}"
-    nodes = (Place(name, tuple(files), problems.get(name, "")) for name, files in found.items())
+    nodes = (NodeFiles(name, tuple(files), problems.get(name, "")) for name, files in found.items())
     return Fleet(tuple(sorted(nodes, key=lambda node: node.name)), tuple(ignored))
 
 
@@ -115,7 +115,7 @@ def node_of(paths: Iterable[Path]) -> Snapshot:
     for path in paths:
         for file in _visible(path) if path.is_dir() else [path]:
             _add(file, "", found, ignored)
-    return Place("", tuple(found[""])).read()
+    return NodeFiles("", tuple(found[""])).read()
 
 
 def _visible(folder: Path) -> Iterator[Path]:

@@ -83,7 +83,7 @@ _NO_RULE = ("type ", "policy ", "comment ", "#")
 
 
 @attrs.frozen
-class Place:
+class ChainPlace:
     """A chain by the table that it is in."""
 
     family: str
@@ -122,7 +122,7 @@ class Scan:
     source: Source
     programs: tuple[Program, ...] = ()
     tables: tuple[tuple[str, str], ...] = ()  #: family and name
-    chains: Mapping[Place, Seen]
+    chains: Mapping[ChainPlace, Seen]
     parts: Mapping[str, int]  #: how many rules each part of the CNI's has
     first: Mapping[str, Span]  #: the first rule of each part
     returns: bool = False  #: whether the CNI's chain for source NAT returns for networks
@@ -133,7 +133,7 @@ class Scan:
         """How many rules the tables of iptables have."""
         return sum(seen.rules for place, seen in self.chains.items() if place.of_iptables)
 
-    def named(self, *names: str, table: str = "") -> list[tuple[Place, Seen]]:
+    def named(self, *names: str, table: str = "") -> list[tuple[ChainPlace, Seen]]:
         """The chains of iptables of these names; one that ends in ``*`` is how names begin."""
         exact = frozenset(names)
         begins = tuple(name[:-1] for name in names if name.endswith("*"))
@@ -165,7 +165,7 @@ class _DumpReader:
     family: str
     programs: list[Program] = attrs.Factory(list)
     tables: list[tuple[str, str]] = attrs.Factory(list)
-    declared: dict[Place, int] = attrs.Factory(dict)  #: the numbers of the lines
+    declared: dict[ChainPlace, int] = attrs.Factory(dict)  #: the numbers of the lines
     rules: Counter[tuple[str, str]] = attrs.Factory(Counter)
     parts: Counter[str] = attrs.Factory(Counter)
     first: dict[str, int] = attrs.Factory(dict)
@@ -180,7 +180,7 @@ class _DumpReader:
             if kind == "-" or (kind == "[" and "] -A " in line):
                 self._rule(number, line, table)
             elif kind == ":":
-                self.declared[Place(self.family, table, line[1:].split(" ", 1)[0])] = number
+                self.declared[ChainPlace(self.family, table, line[1:].split(" ", 1)[0])] = number
             elif kind == "*":
                 self._close()
                 table, self.open = line[1:].rstrip(), number
@@ -290,7 +290,7 @@ class _DumpReader:
 def scan_ruleset(source: Source) -> Scan:
     """Look through the output of nft list ruleset."""
     tables: list[tuple[str, str]] = []
-    chains: dict[Place, Seen] = {}
+    chains: dict[ChainPlace, Seen] = {}
     parts: Counter[str] = Counter()
     first: dict[str, Span] = {}
     returns = False
@@ -318,7 +318,7 @@ def scan_ruleset(source: Source) -> Scan:
 
 def _nft_chains(
     source: Source, tables: list[tuple[str, str]]
-) -> Iterator[tuple[Place, int, list[int], str]]:
+) -> Iterator[tuple[ChainPlace, int, list[int], str]]:
     """Each chain with its line, the lines of its rules and its hook; ``tables`` is filled."""
     table: tuple[str, str] | None = None
     chain: tuple[str, int] | None = None
@@ -329,7 +329,7 @@ def _nft_chains(
         line = raw.strip()
         if line == "}":
             if table and chain:
-                yield Place(*table, chain[0]), chain[1], rules, hook
+                yield ChainPlace(*table, chain[0]), chain[1], rules, hook
                 chain, rules, hook = None, [], ""
             elif other:
                 other = False

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @attrs.frozen
-class Kind:
+class DumpKind:
     """What a dump is known to be before it is read."""
 
     slot: str | None  #: its name in ``detection.SLOTS``; None where the back end is not known
@@ -31,14 +31,14 @@ class Kind:
 
 
 #: The dumps that a node can have, by the names of their files.
-DUMPS: dict[str, Kind] = {
+DUMPS: dict[str, DumpKind] = {
     **{
-        slot.program.removesuffix("-save") + ".save": Kind(name, Family(slot.family))
+        slot.program.removesuffix("-save") + ".save": DumpKind(name, Family(slot.family))
         for name, slot in SLOTS.items()
     },
-    "iptables.save": Kind(None, Family.IP),
-    "ip6tables.save": Kind(None, Family.IP6),
-    "rules.save": Kind(None, None),
+    "iptables.save": DumpKind(None, Family.IP),
+    "ip6tables.save": DumpKind(None, Family.IP6),
+    "rules.save": DumpKind(None, None),
 }
 
 #: What ``nft list ruleset``, ``ipset save`` and ``iptables --version`` print.
