@@ -19,7 +19,7 @@ from vpccni_nft.core.span import Source
 from vpccni_nft.replay import ReplaySettings, Result
 from vpccni_nft.replay.comparison import Brought, RuleOfDump
 from vpccni_nft.replay.contents import Contents
-from vpccni_nft.replay.conversation import Event, Way
+from vpccni_nft.replay.conversation import KernelEvent, Way
 from vpccni_nft.replay.differential import Tally
 from vpccni_nft.replay.machine import lacking
 from vpccni_nft.replay.one_packet import conversation_of, node_for, not_brought_about
@@ -323,6 +323,6 @@ def test_the_node_has_the_address_that_a_packet_is_for() -> None:
 
 def test_a_packet_that_did_not_come_to_its_hook_is_told() -> None:
     read = parse_packet("hook=forward dport=22")
-    seen = ((Event("begin", "prerouting"),),)
+    seen = ((KernelEvent("begin", "prerouting"),),)
     (told,) = not_brought_about(read, NODE, seen)
     assert told == "hook=forward: the packet did not come there; it was last seen in prerouting"

@@ -6,7 +6,7 @@ import pytest
 
 from vpccni_nft.core.values import Address, Family
 from vpccni_nft.iptables.protocols import ICMPV6
-from vpccni_nft.replay.conversation import Conversation, Move
+from vpccni_nft.replay.conversation import Conversation, ConversationPacket
 from vpccni_nft.replay.testbed import ReplaySettings, Testbed
 
 from ..support.packets import contents, translate
@@ -35,7 +35,7 @@ def test_fragments_that_the_node_sends_to_itself_are_told_apart() -> None:
         protocol=ICMPV6,
         sport=7,
         kind=128,
-        moves=(Move(length=64, fragmented=True),),
+        moves=(ConversationPacket(length=64, fragmented=True),),
     )
     script = translate(DUMP, ())
     with Testbed(contents(DUMP), contents(script), ReplaySettings()) as arena:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from vpccni_nft.model.concrete import Question
     from vpccni_nft.model.hook import Outcome
     from vpccni_nft.model.packet import Verdict
-    from vpccni_nft.replay.conversation import Conversation, Event, Seen
+    from vpccni_nft.replay.conversation import Conversation, KernelEvent, Seen
     from vpccni_nft.replay.topology import Topology
     from vpccni_nft.replay.wire import Headers
     from vpccni_nft.simulate.sample import Chains
@@ -71,7 +71,7 @@ class Divergence:
 
     conversation: Conversation
     move: int
-    begin: Event  #: what the model started from
+    begin: KernelEvent  #: what the model started from
     what: str  #: what differs
 
 
@@ -141,7 +141,7 @@ class _Walk:
     unroutable: bool = False
     came_in: bool = False  #: whether a packet has come in, which the kernel may answer
 
-    def check(self, events: tuple[Event, ...]) -> Iterator[Divergence]:
+    def check(self, events: tuple[KernelEvent, ...]) -> Iterator[Divergence]:
         """Check each hook that a packet has begun."""
         self.unroutable = any(event.place in _NO_ROUTE for event in events)
         for index, event in enumerate(events):
@@ -152,7 +152,7 @@ class _Walk:
                 yield from self._check_hook(event, track, end, made)
 
     def _check_hook(
-        self, begin: Event, track: Event | None, end: Event | None, made: Event | None
+        self, begin: KernelEvent, track: KernelEvent | None, end: KernelEvent | None, made: KernelEvent | None
     ) -> Iterator[Divergence]:
         assert begin.headers
         state = (track or begin).state
@@ -181,7 +181,7 @@ class _Walk:
             yield Divergence(self.conversation, self.number, begin, wrong)
 
     def _outcomes(
-        self, family: Family, begin: Event, end: Event | None, fields: Mapping[str, int]
+        self, family: Family, begin: KernelEvent, end: KernelEvent | None, fields: Mapping[str, int]
     ) -> Iterator[Outcome | None]:
         """What can happen, for each way that draws can go; None where that is not known."""
         world = _World(self.checker.node, family, end)
@@ -195,7 +195,7 @@ class _Walk:
             if not world.turn():
                 return
 
-    def _connection(self, begin: Event, state: str) -> _Connection | None:
+    def _connection(self, begin: KernelEvent, state: str) -> _Connection | None:
         """The connection of a packet; None where there is none."""
         headers = begin.headers
         assert headers
@@ -220,7 +220,7 @@ class _Walk:
         self.connections.append(_Connection(ends, ends))
         return self.connections[-1]
 
-    def _fields(self, begin: Event, state: str, connection: _Connection | None) -> dict[str, int]:
+    def _fields(self, begin: KernelEvent, state: str, connection: _Connection | None) -> dict[str, int]:
         headers = begin.headers
         assert headers
         fields = dict.fromkeys(FIELDS, 0)
@@ -262,7 +262,7 @@ class _Walk:
         return fields
 
     @staticmethod
-    def _learn(end: Event | None, found: Outcome, connection: _Connection | None) -> None:
+    def _learn(end: KernelEvent | None, found: Outcome, connection: _Connection | None) -> None:
         """Keep what the next hook and the next packet depend on."""
         if connection is None:
             return
@@ -287,7 +287,7 @@ class _Walk:
             connection.answered |= end.state.endswith("<")
 
 
-def _rest(events: tuple[Event, ...], index: int) -> tuple[Event | None, Event | None, Event | None]:
+def _rest(events: tuple[KernelEvent, ...], index: int) -> tuple[KernelEvent | None, KernelEvent | None, KernelEvent | None]:
     """Of a hook that begins: after conntrack, at its end, and the packet made in between.
 
     Packets that rules make on the way go through hooks of their own in between.
@@ -351,7 +351,7 @@ class _World(Mapping["Question", int]):
 
     node: Topology
     family: Family
-    end: Event | None
+    end: KernelEvent | None
     #: The draws of this way: how many answers there are, and which one is given.
     draws: dict[Question, list[int]] = attrs.Factory(dict)
     order: list[Question] = attrs.Factory(list)
@@ -413,7 +413,7 @@ def _name(word: int) -> str:
     return word.to_bytes(16, "big").rstrip(b"\0").decode("utf-8", "surrogateescape")
 
 
-def _difference(end: Event | None, made: Event | None, found: Outcome, family: Family) -> str:
+def _difference(end: KernelEvent | None, made: KernelEvent | None, found: Outcome, family: Family) -> str:
     """What of an outcome is not what was seen; empty where all is."""
     kind = found.verdict.kind
     if (kind == "accept") != (end is not None):
@@ -444,7 +444,7 @@ def _difference(end: Event | None, made: Event | None, found: Outcome, family: F
     return ""
 
 
-def _chooses_port(end: Event, found: Outcome) -> bool:
+def _chooses_port(end: KernelEvent, found: Outcome) -> bool:
     """Whether the kernel may have taken another port: where a rule leaves it the choice.
 
     And where there is no rule, too: two connections may not look alike from outside.
@@ -453,7 +453,7 @@ def _chooses_port(end: Event, found: Outcome) -> bool:
     return first or any(binding.changes_source or binding.ports for binding in found.bindings)
 
 
-def _wrong_refusal(verdict: Verdict, made: Event | None) -> str:
+def _wrong_refusal(verdict: Verdict, made: KernelEvent | None) -> str:
     """Whether another message was sent than the verdict asks for.
 
     That none was sent says nothing: the kernel does not answer everything.

@@ -47,7 +47,7 @@ class BackEnd(enum.Enum):
 
 
 @attrs.frozen
-class Evidence:
+class Sign:
     """One sign, and what it says of whom."""
 
     agent: str  #: ``kubelet``, ``kube-proxy`` or ``vpc-cni``
@@ -69,7 +69,7 @@ class Detection:
     kube_proxy: tuple[BackEnd, ...]
     cni: tuple[BackEnd, ...]
     next_start: BackEnd | None  #: where a CNI that starts now writes its iptables rules
-    evidence: tuple[Evidence, ...]
+    evidence: tuple[Sign, ...]
     diagnostics: tuple[Diagnostic, ...]
 
     @property
@@ -199,7 +199,7 @@ def _order(back_end: BackEnd) -> int:
     return (BackEnd.NATIVE, BackEnd.IPVS, BackEnd.NFT, BackEnd.LEGACY).index(back_end)
 
 
-def _back_ends(evidence: Iterable[Evidence], agent: str) -> tuple[BackEnd, ...]:
+def _back_ends(evidence: Iterable[Sign], agent: str) -> tuple[BackEnd, ...]:
     found = {one.back_end for one in evidence if one.agent == agent}
     return tuple(sorted(found, key=_order))
 
@@ -207,44 +207,44 @@ def _back_ends(evidence: Iterable[Evidence], agent: str) -> tuple[BackEnd, ...]:
 # --- signs ----------------------------------------------------------------------------------------
 
 
-def _kubelet(node: _Node) -> Iterator[Evidence]:
+def _kubelet(node: _Node) -> Iterator[Sign]:
     for back_end, scan in node.views():
         for place, seen in scan.named(*_KUBELET, table="mangle"):
             what = f"chain {place.chain} in table {place.family} mangle"
-            yield Evidence("kubelet", back_end, what, seen.span)
+            yield Sign("kubelet", back_end, what, seen.span)
 
 
-def _kube_proxy(node: _Node) -> Iterator[Evidence]:
+def _kube_proxy(node: _Node) -> Iterator[Sign]:
     for back_end, scan in node.views():
         if ipvs := scan.named(*_IPVS):
             place, seen = ipvs[0]
             what = f"chain {place.chain} in table {place.family} {place.table} of {back_end.value}"
-            yield Evidence("kube-proxy", BackEnd.IPVS, what, seen.span)
+            yield Sign("kube-proxy", BackEnd.IPVS, what, seen.span)
             continue
         services = [found for found in scan.named(*_PROXY, table="nat") if found[1].rules]
         if services:
             place, seen = min(services, key=lambda found: found[0].chain != _PROXY[0])
             rules = sum(one.rules for _, one in services)
             what = f"{_count(rules, 'rule')} in chains such as {place.chain} of {place.family} nat"
-            yield Evidence("kube-proxy", back_end, what, seen.span)
+            yield Sign("kube-proxy", back_end, what, seen.span)
     if node.nft:
         for place, seen in node.nft.chains.items():
             if place.table == _PROXY_TABLE and seen.hook:
                 what = f"table {place.family} {_PROXY_TABLE}"
-                yield Evidence("kube-proxy", BackEnd.NATIVE, what, seen.span)
+                yield Sign("kube-proxy", BackEnd.NATIVE, what, seen.span)
                 return
 
 
-def _cni(node: _Node) -> Iterator[Evidence]:
+def _cni(node: _Node) -> Iterator[Sign]:
     for back_end, scan in node.views():
         for part, rules in scan.parts.items():
             what = f"{_count(rules, 'rule')} for {_PARTS[part]}"
-            yield Evidence("vpc-cni", back_end, what, scan.first[part])
+            yield Sign("vpc-cni", back_end, what, scan.first[part])
     if node.nft:
         for place, seen in node.nft.chains.items():
             if (place.family, place.table) == ("ip", _CNI_TABLE) and seen.hook:
                 what = f"table ip {_CNI_TABLE}, chain {place.chain}: {seen.hook}"
-                yield Evidence("vpc-cni", BackEnd.NATIVE, what, seen.span)
+                yield Sign("vpc-cni", BackEnd.NATIVE, what, seen.span)
 
 
 def _by_count(node: _Node) -> BackEnd | None:

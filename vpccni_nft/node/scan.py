@@ -106,7 +106,7 @@ class Seen:
 
 
 @attrs.frozen
-class Program:
+class SavingProgram:
     """Who wrote a dump, as its remark says."""
 
     family: str
@@ -120,7 +120,7 @@ class Scan:
     """What was seen in one text."""
 
     source: Source
-    programs: tuple[Program, ...] = ()
+    programs: tuple[SavingProgram, ...] = ()
     tables: tuple[tuple[str, str], ...] = ()  #: family and name
     chains: Mapping[ChainPlace, Seen]
     parts: Mapping[str, int]  #: how many rules each part of the CNI's has
@@ -163,7 +163,7 @@ def scan_dump(source: Source, family: str) -> Scan:
 class _DumpReader:
     source: Source
     family: str
-    programs: list[Program] = attrs.Factory(list)
+    programs: list[SavingProgram] = attrs.Factory(list)
     tables: list[tuple[str, str]] = attrs.Factory(list)
     declared: dict[ChainPlace, int] = attrs.Factory(dict)  #: the numbers of the lines
     rules: Counter[tuple[str, str]] = attrs.Factory(Counter)
@@ -223,7 +223,7 @@ class _DumpReader:
             family = "ip6" if found["program"] == "ip6tables" else "ip"
             speaks_nft = bool(found["nft"] or found["name"])
             place = whole_line(self.source, number)
-            self.programs.append(Program(family, found["version"], speaks_nft, place))
+            self.programs.append(SavingProgram(family, found["version"], speaks_nft, place))
         elif _INCOMPLETE.search(line):
             self.diagnostics.append(
                 Diagnostic(

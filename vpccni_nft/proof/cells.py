@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ..model.hook import Program
     from ..model.packet import State
-    from .chains import ChainComparison, Footprint, Part
+    from .chains import ChainComparison, Footprint, ChainPart
     from .context import ProofContext
     from .terms import Term
 
@@ -36,7 +36,7 @@ _FEWEST = 8
 Key = dict[str, int]
 
 
-def looks_up(part: Part) -> bool:
+def looks_up(part: ChainPart) -> bool:
     """Whether the next rule of a part looks a packet up in a set that is worth the trouble."""
     program = part.program
     if not part.numbers or not isinstance(program, NftProgram):
@@ -46,7 +46,7 @@ def looks_up(part: Part) -> bool:
     return any(len(program.sets[name].elements) >= _FEWEST for name in names)
 
 
-def are_alike(pairs: ChainComparison, before: Part, after: Part, footprint: Footprint) -> bool:
+def are_alike(pairs: ChainComparison, before: ChainPart, after: ChainPart, footprint: Footprint) -> bool:
     """Whether two parts mean the same, for each value of the field that most rules ask for."""
     keys = {number: _rule_key(pairs, before, number) for number in before.numbers}
     asked = defaultdict(set)
@@ -78,14 +78,14 @@ def are_alike(pairs: ChainComparison, before: Part, after: Part, footprint: Foot
 class _Index:
     """The rules and elements of a part by their value of a field; None is that of all the rest."""
 
-    part: Part
+    part: ChainPart
     rules: Mapping[int | None, list[int]]
     elements: Mapping[str, Mapping[int | None, list[x.Expression]]]
 
     @classmethod
     def of(
         cls,
-        part: Part,
+        part: ChainPart,
         rules: Mapping[int, int | None],
         elements: Mapping[str, Mapping[int | None, list[x.Expression]]] | None = None,
     ) -> _Index:
@@ -100,7 +100,7 @@ class _Index:
         found = {*self.rules, *(value for by in self.elements.values() for value in by)}
         return {value for value in found if value is not None}
 
-    def cell(self, value: int | None) -> Part:
+    def cell(self, value: int | None) -> ChainPart:
         """What matters for a value, or for all others."""
         numbers = sorted({*self.rules.get(value, ()), *self.rules.get(None, ())})
         program = self.part.program
@@ -136,7 +136,7 @@ def _run(
     return {"next": live, "back": back, **setting.outcome(state)}, state
 
 
-def _rule_key(pairs: ChainComparison, part: Part, number: int) -> Key:
+def _rule_key(pairs: ChainComparison, part: ChainPart, number: int) -> Key:
     """The fields that a packet must have one value of to fit a rule."""
     terms, rule = pairs.setting.terms, part.program.rules(part.chain)[number]
     if isinstance(rule, nft.Rule) and any(_lookups(step) for step in rule.statements):
@@ -163,7 +163,7 @@ def _key(conditions: Iterable[Term]) -> Iterator[tuple[str, int]]:
 
 
 def _elements(
-    pairs: ChainComparison, part: Part, field: str
+    pairs: ChainComparison, part: ChainPart, field: str
 ) -> dict[str, dict[int | None, list[x.Expression]]]:
     """The elements of the sets that rules look up in, by their value of a field."""
     program = part.program

@@ -13,7 +13,7 @@ import attrs
 
 from ..model.packet import Event, NoMeaning, width
 from . import cells, chance
-from .shapes import Shape
+from .shapes import ConditionShape
 from .symbolic import Undecided
 
 if TYPE_CHECKING:
@@ -87,23 +87,23 @@ class ChainSummary:
 
 
 @attrs.frozen
-class Part:
+class ChainPart:
     """Some rules of a chain of one side."""
 
     program: Program
     chain: str
     numbers: Sequence[int]
 
-    def first(self, count: int) -> Part:
+    def first(self, count: int) -> ChainPart:
         """Its first rules."""
         return attrs.evolve(self, numbers=self.numbers[:count])
 
-    def behind(self, count: int) -> Part:
+    def behind(self, count: int) -> ChainPart:
         """The rules behind its first ones."""
         return attrs.evolve(self, numbers=self.numbers[count:])
 
 
-def _place(parts: tuple[Part, Part]) -> str:
+def _place(parts: tuple[ChainPart, ChainPart]) -> str:
     """Where two parts begin."""
     part = next((part for part in parts if part.numbers), parts[0])
     return f"{part.program.table} {part.chain} from rule {part.numbers[0] + 1} on"
@@ -121,16 +121,16 @@ class Names:
 
     def __init__(self, programs: Iterable[Program]) -> None:
         self.programs = tuple(programs)
-        self._chains: dict[tuple[str, str], Part] = {}
+        self._chains: dict[tuple[str, str], ChainPart] = {}
         self._names: dict[tuple[Program, str], tuple[str, str]] = {}
         for program in self.programs:
             table = program.table.removeprefix(_PREFIX)
             for chain, name in program.names.items():
-                part = Part(program, chain, range(len(program.rules(chain))))
+                part = ChainPart(program, chain, range(len(program.rules(chain))))
                 self._chains.setdefault((table, name), part)
                 self._names[program, chain] = (table, name)
 
-    def part(self, table: str, name: str) -> Part | None:
+    def part(self, table: str, name: str) -> ChainPart | None:
         """A chain, if there is one of this name."""
         return self._chains.get((table, name))
 
@@ -152,7 +152,7 @@ class ChainComparison:
     anywhere: dict[tuple[str, str], ChainSummary | None]
     here: dict[tuple[str, str], ChainSummary | None] = attrs.field(factory=dict, init=False)
     #: The parts that do not mean the same, or may not.
-    open: list[tuple[Part, Part]] = attrs.field(factory=list, init=False)
+    open: list[tuple[ChainPart, ChainPart]] = attrs.field(factory=list, init=False)
     #: What the model does not know, with the places of it.
     meaningless: list[str] = attrs.field(factory=list, init=False)
     #: Chains that draw other random numbers on either side.
@@ -200,11 +200,11 @@ class ChainComparison:
             hook.asked = True
         return self.anywhere[key] if key in self.anywhere else self.here[key]
 
-    def _sides(self, table: str, name: str) -> tuple[Part, Part] | None:
+    def _sides(self, table: str, name: str) -> tuple[ChainPart, ChainPart] | None:
         before, after = self.before.part(table, name), self.after.part(table, name)
         return (before, after) if before and after else None
 
-    def compare(self, symbol: str, before: Part, after: Part) -> ChainSummary | None:
+    def compare(self, symbol: str, before: ChainPart, after: ChainPart) -> ChainSummary | None:
         """Whether two chains mean the same."""
         footprint = Footprint()
         rest = before, after
@@ -224,7 +224,7 @@ class ChainComparison:
             return None
         return footprint.called(symbol, self._returns(before))
 
-    def _returns(self, part: Part) -> Term | None:
+    def _returns(self, part: ChainPart) -> Term | None:
         """Where a short chain comes back, if that hangs on the packet's fields alone."""
         if len(part.numbers) > _SHORT:
             return None
@@ -234,7 +234,7 @@ class ChainComparison:
         where = terms.substitute(terms.any(outcome["next"], outcome["back"]), here)
         return where if terms.is_plain(where, _PLAIN) else None
 
-    def _next(self, before: Part, after: Part, footprint: Footprint) -> tuple[Part, Part] | None:
+    def _next(self, before: ChainPart, after: ChainPart, footprint: Footprint) -> tuple[ChainPart, ChainPart] | None:
         """What is left behind the next rules of either side that mean the same together.
 
         Rules of a shape are tried in all sizes first: the solver knows of most that do not fit.
@@ -248,8 +248,8 @@ class ChainComparison:
         return None
 
     def _looked_up(
-        self, before: Part, after: Part, footprint: Footprint
-    ) -> tuple[Part, Part] | None:
+        self, before: ChainPart, after: ChainPart, footprint: Footprint
+    ) -> tuple[ChainPart, ChainPart] | None:
         """Nothing is left where one side looks up what the other one has rules for."""
         if not any(cells.looks_up(part) for part in (before, after)):
             return None
@@ -257,7 +257,7 @@ class ChainComparison:
             return None
         return before.behind(len(before.numbers)), after.behind(len(after.numbers))
 
-    def _whole(self, before: Part, after: Part, footprint: Footprint) -> tuple[Part, Part]:
+    def _whole(self, before: ChainPart, after: ChainPart, footprint: Footprint) -> tuple[ChainPart, ChainPart]:
         """Nothing is left where all the rest means the same together."""
         one, other = len(before.numbers), len(after.numbers)
         if one == other or max(one, other) > _WHOLE:
@@ -267,7 +267,7 @@ class ChainComparison:
         return before.behind(one), after.behind(other)
 
     def _same(
-        self, before: Part, after: Part, footprint: Footprint, never: Callable[[Term], bool]
+        self, before: ChainPart, after: ChainPart, footprint: Footprint, never: Callable[[Term], bool]
     ) -> bool:
         """Whether two parts mean the same, for any packet in any state."""
         ours, state = self._run(before)
@@ -286,7 +286,7 @@ class ChainComparison:
     def _is_false(self, condition: Term) -> bool:
         return condition is self.setting.terms.false
 
-    def _run(self, part: Part) -> tuple[dict[str, Term], State]:
+    def _run(self, part: ChainPart) -> tuple[dict[str, Term], State]:
         return self.setting.run(part.program, part.chain, part.numbers, self.call_alike)
 
     def is_unsat(self, condition: Term) -> bool:
@@ -297,7 +297,7 @@ class ChainComparison:
         """The same whatever the condition's literals are: false may mean that it hangs on them."""
         if condition is self.setting.terms.false:
             return True
-        shape = Shape(self.setting.terms)
+        shape = ConditionShape(self.setting.terms)
         general = shape.of(condition)
         if not shape.is_common:
             return self._has_none(condition)

@@ -8,7 +8,7 @@ import attrs
 
 from ..model.hook import NAT_PRIORITIES, run_hook
 from ..model.packet import CONNTRACK_PRIORITY
-from .chains import Part
+from .chains import ChainPart
 from .chance import choose_otherwise
 from .context import packets_at
 
@@ -26,7 +26,7 @@ _OWN_FIELDS = {"snat_done", "dnat_done", "ct_template"}
 
 
 @attrs.define
-class Hook:
+class HookComparison:
     """The base chains of two sides at one hook."""
 
     setting: ProofContext
@@ -88,7 +88,7 @@ class Hook:
 class Comparison:
     """Any packet at a hook: where something else happens to it, and which rules it fits."""
 
-    hook: Hook
+    hook: HookComparison
     differing: Term
     fits: Mapping[int, Term]  #: by the identity of the rule
     same_draws: bool  #: whether both sides draw and count numbers in the same places
@@ -119,9 +119,9 @@ def at_hook(chains: Sequence[BaseChain], hook: str) -> list[BaseChain]:
     ]
 
 
-def _part(base: BaseChain) -> Part:
+def _part(base: BaseChain) -> ChainPart:
     """All rules of a base chain."""
-    return Part(base.program, base.name, range(len(base.program.rules(base.name))))
+    return ChainPart(base.program, base.name, range(len(base.program.rules(base.name))))
 
 
 def _in_order(chains: Sequence[BaseChain]) -> list[BaseChain]:

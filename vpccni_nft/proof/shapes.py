@@ -26,7 +26,7 @@ _MOST = 12
 
 
 @attrs.define
-class Shape:
+class ConditionShape:
     """A condition's shape."""
 
     _terms: Terms

@@ -22,7 +22,7 @@ from .chains import ChainComparison, Names
 from .chance import TOLERANCE
 from .context import HookName, ProofContext
 from .counterexample import counterexample
-from .hooks import Hook, at_hook
+from .hooks import HookComparison, at_hook
 from .symbolic import Solver, Undecided
 from .terms import Terms
 
@@ -107,13 +107,13 @@ class _Proof:
                 hook = HookName.of(name)
                 setting = ProofContext(terms, family, hook, fragments, self.settings.counters)
                 pairs = ChainComparison(setting, quick, names[0], names[1], anywhere)
-                self._of_hook(Hook(setting, solver, before, after, pairs))
+                self._of_hook(HookComparison(setting, solver, before, after, pairs))
                 if len(self.found) >= self.settings.most:
                     return
         if asked := sorted({_kind(oracle) for oracle in terms.oracles()}):
             self._assume(f"{family.title}: the node answers both sides alike: {', '.join(asked)}")
 
-    def _of_hook(self, hook: Hook) -> None:
+    def _of_hook(self, hook: HookComparison) -> None:
         for side in (hook.before, hook.after):
             self._note_order(side)
         try:
@@ -127,7 +127,7 @@ class _Proof:
         except Undecided:
             self.reasons.append(_no_time(hook, self.settings.seconds))
 
-    def _look_for_packets(self, hook: Hook) -> None:
+    def _look_for_packets(self, hook: HookComparison) -> None:
         """First without what is proved; where what it does matters, with all of it."""
         for inside in (False, True):
             comparison = hook.compare(inside=inside)
@@ -196,7 +196,7 @@ def _one_side_tracks(family: Family) -> Diagnostic:
     )
 
 
-def _other_draws(hook: Hook) -> Diagnostic:
+def _other_draws(hook: HookComparison) -> Diagnostic:
     return Diagnostic(
         OTHER_DRAWS,
         f"{hook.setting.family.title} {hook.setting.hook}: the two sides draw other random numbers,"
@@ -205,7 +205,7 @@ def _other_draws(hook: Hook) -> Diagnostic:
     )
 
 
-def _no_time(hook: Hook, seconds: float) -> Diagnostic:
+def _no_time(hook: HookComparison, seconds: float) -> Diagnostic:
     places = ", ".join(
         f"{part.program.table} {part.chain} rule {part.numbers[0] + 1}"
         for part, _ in hook.pairs.open[:3]

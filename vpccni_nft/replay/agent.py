@@ -24,7 +24,7 @@ import attrs
 from ..core.values import Family
 from ..iptables.protocols import ICMPV6, TCP
 from . import wire
-from .conversation import Conversation, Event, Move, Way
+from .conversation import Conversation, KernelEvent, ConversationPacket, Way
 from .kernel_log import KernelLog
 from .netlink import ConnectionSocket, CounterSocket, LogSocket, RulesetSocket, transport_tuple
 from .probes import GROUP, PREFIX_OF_MARK
@@ -142,9 +142,9 @@ class Agent:
         sender.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, struct.pack("=I", mark))
         sender.sendto(packet, (socket.inet_ntop(family.socket_family, target), 0))
 
-    def sight(self) -> tuple[list[Event], list[tuple[str, bytes, Headers]]]:
+    def sight(self) -> tuple[list[KernelEvent], list[tuple[str, bytes, Headers]]]:
         """What is there to be seen: events, and packets that left or reached the node."""
-        events: list[Event] = []
+        events: list[KernelEvent] = []
         exits: list[tuple[str, bytes, Headers]] = []
         while ready := self.poll.poll(0):
             for fd, _ in ready:
@@ -153,11 +153,11 @@ class Agent:
                 else:
                     self._read_logs(events, exits)
         if self.kernel_log:
-            events += (Event("log", line) for line in self.kernel_log.read())
+            events += (KernelEvent("log", line) for line in self.kernel_log.read())
         return events, exits
 
     def _read_frames(
-        self, fd: int, events: list[Event], exits: list[tuple[str, bytes, Headers]]
+        self, fd: int, events: list[KernelEvent], exits: list[tuple[str, bytes, Headers]]
     ) -> None:
         name = self.by_fd[fd]
         while True:
@@ -168,9 +168,9 @@ class Agent:
             headers = wire.read(packet)
             if headers and not _is_noise(headers):
                 exits.append((name, packet, headers))
-                events.append(Event("left", oif=name, headers=headers._replace(tag=0)))
+                events.append(KernelEvent("left", oif=name, headers=headers._replace(tag=0)))
 
-    def _read_logs(self, events: list[Event], exits: list[tuple[str, bytes, Headers]]) -> None:
+    def _read_logs(self, events: list[KernelEvent], exits: list[tuple[str, bytes, Headers]]) -> None:
         for logged in self.logs.read():
             headers = wire.read(logged.packet)
             if not headers or _is_noise(headers):
@@ -182,12 +182,12 @@ class Agent:
             plain = headers._replace(tag=0)
             if logged.group == GROUP:
                 kind, hook, state = logged.prefix.split(" ")
-                events.append(Event(kind, hook, state, iif, oif, logged.mark, 0, plain))
+                events.append(KernelEvent(kind, hook, state, iif, oif, logged.mark, 0, plain))
                 if (kind, hook) == ("hook", "input"):
                     exits.append((LOCAL, logged.packet, headers))
             else:
                 place = f"group {logged.group}: {logged.prefix}"
-                events.append(Event("log", place, "", iif, oif, logged.mark, 0, plain))
+                events.append(KernelEvent("log", place, "", iif, oif, logged.mark, 0, plain))
 
     def _name(self, index: int) -> str:
         name = self.names.get(index)
@@ -206,7 +206,7 @@ class _Play:
     back: _Exit | None = None
     sent: dict[Way, int] = attrs.Factory(lambda: {Way.FORTH: _FORTH, Way.BACK: _BACK})
 
-    def moves(self) -> Iterator[tuple[Event, ...]]:
+    def moves(self) -> Iterator[tuple[KernelEvent, ...]]:
         """Make each move, and tell what is seen."""
         for number, move in enumerate(self.conversation.moves):
             tag = _FIRST_TAG + number
@@ -215,7 +215,7 @@ class _Play:
             self._remember(move, tag, exits)
             yield (*events, *seen)
 
-    def _make(self, move: Move, tag: int) -> Iterator[Event]:
+    def _make(self, move: ConversationPacket, tag: int) -> Iterator[KernelEvent]:
         conversation = self.conversation
         match move.way:
             case Way.FORTH:
@@ -229,11 +229,11 @@ class _Play:
             case Way.ERROR_FORTH if self.back:
                 yield from self._complain(self.back, conversation.device, move, tag)
             case Way.MARK:
-                yield Event("marked" if self._mark(move) else "nothing")
+                yield KernelEvent("marked" if self._mark(move) else "nothing")
             case _:
-                yield Event("nothing")
+                yield KernelEvent("nothing")
 
-    def _remember(self, move: Move, tag: int, exits: list[tuple[str, bytes, Headers]]) -> None:
+    def _remember(self, move: ConversationPacket, tag: int, exits: list[tuple[str, bytes, Headers]]) -> None:
         """Where the packet that was sent came out: told by its tag, for the kernel sends too."""
         mine = [
             _Exit(device, packet, headers)
@@ -248,7 +248,7 @@ class _Play:
             case Way.BACK:
                 self.back = mine[-1] if mine else None
 
-    def _forth(self, move: Move, tag: int) -> Datagram:
+    def _forth(self, move: ConversationPacket, tag: int) -> Datagram:
         conversation = self.conversation
         return wire.Datagram(
             family=conversation.family,
@@ -266,7 +266,7 @@ class _Play:
             **self._stream(move, Way.FORTH, Way.BACK),
         )
 
-    def _back(self, answered: Headers, move: Move, tag: int) -> Datagram:
+    def _back(self, answered: Headers, move: ConversationPacket, tag: int) -> Datagram:
         family = self.conversation.family
         asks, answers = wire.ECHO[family]
         is_echo = answered.kind == asks and answered.sport
@@ -284,7 +284,7 @@ class _Play:
             **self._stream(move, Way.BACK, Way.FORTH),
         )
 
-    def _stream(self, move: Move, way: Way, other: Way) -> dict[str, Any]:
+    def _stream(self, move: ConversationPacket, way: Way, other: Way) -> dict[str, Any]:
         """What depends on what was sent before."""
         fields: dict[str, Any] = {"payload": b"x" * move.length}
         if self.conversation.protocol == TCP:
@@ -293,13 +293,13 @@ class _Play:
             self.sent[way] += move.length + bool(move.flags & (wire.SYN | wire.FIN))
         return fields
 
-    def _put(self, device: str, datagram: Datagram, mark: int, move: Move) -> Iterator[Event]:
+    def _put(self, device: str, datagram: Datagram, mark: int, move: ConversationPacket) -> Iterator[KernelEvent]:
         packets = datagram.fragments() if move.fragmented else (datagram.build(),)
         target = datagram.target.to_bytes(datagram.family.bits // 8, "big")
         for packet in packets:
             yield from self._put_octets(device, packet, target, mark)
 
-    def _put_octets(self, device: str, packet: bytes, target: bytes, mark: int) -> Iterator[Event]:
+    def _put_octets(self, device: str, packet: bytes, target: bytes, mark: int) -> Iterator[KernelEvent]:
         family = self.conversation.family
         who = self.conversation.user, self.conversation.group
         if device != LOCAL:
@@ -308,16 +308,16 @@ class _Play:
         try:
             self.agent.send(family, packet, target, mark, who)
         except OSError as error:
-            yield Event("refused", os.strerror(error.errno or 0))
+            yield KernelEvent("refused", os.strerror(error.errno or 0))
 
-    def _complain(self, about: _Exit, device: str, move: Move, tag: int) -> Iterator[Event]:
+    def _complain(self, about: _Exit, device: str, move: ConversationPacket, tag: int) -> Iterator[KernelEvent]:
         """An ICMP error from whoever the packet was for."""
         sender, receiver = about.headers.target, about.headers.source
         ends = int.from_bytes(sender, "big"), int.from_bytes(receiver, "big")
         packet = wire.icmp_error(about.packet, *ends, move.kind, move.code, tag)
         yield from self._put_octets(device, packet, receiver, 0)
 
-    def _mark(self, move: Move) -> bool:
+    def _mark(self, move: ConversationPacket) -> bool:
         conversation = self.conversation
         if not conversation.has_ports:
             return False

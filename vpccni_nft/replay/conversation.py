@@ -24,7 +24,7 @@ class Way(enum.Enum):
 
 
 @attrs.frozen(kw_only=True)
-class Move:
+class ConversationPacket:
     """One packet of a conversation."""
 
     way: Way = Way.FORTH
@@ -61,7 +61,7 @@ class Conversation:
     mark: int = 0  #: of each packet that goes forth
     user: int = 0  #: whose the node's own sockets are
     group: int = 0
-    moves: tuple[Move, ...] = (Move(),)
+    moves: tuple[ConversationPacket, ...] = (ConversationPacket(),)
 
     @property
     def has_ports(self) -> bool:
@@ -80,7 +80,7 @@ class Conversation:
                 words.append(f"{name} {value:#x}" if name == "mark" else f"{name} {value}")
         return " ".join(words) + ": " + ", ".join(map(self._move, self.moves))
 
-    def _move(self, move: Move) -> str:
+    def _move(self, move: ConversationPacket) -> str:
         words = [move.way.value]
         if self.protocol == TCP and move.way in {Way.FORTH, Way.BACK}:
             flags = "|".join(name for name, bit in TCP_FLAGS.items() if move.flags & bit)
@@ -94,7 +94,7 @@ class Conversation:
         return " ".join(words)
 
 
-class Event(NamedTuple):
+class KernelEvent(NamedTuple):
     """Something that is seen after a move."""
 
     #: ``begin``, ``track`` and ``hook`` (a hook's beginning is reached, the place behind conntrack,
@@ -119,7 +119,7 @@ class Event(NamedTuple):
 
 
 #: What was seen after each move.
-Seen = tuple[tuple[Event, ...], ...]
+Seen = tuple[tuple[KernelEvent, ...], ...]
 
 
 def text_of(headers: Headers) -> str:

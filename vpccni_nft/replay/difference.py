@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .contents import Contents
-    from .conversation import Conversation, Event, Seen
+    from .conversation import Conversation, KernelEvent, Seen
     from .differential import Mismatch, Outcomes
     from .netlink import Connection
     from .side import Side
@@ -28,7 +28,7 @@ _CLASS = re.compile(r"(?<=[:=])-([1-9]\d*)\b")
 
 
 @attrs.frozen
-class Outcome:
+class Observation:
     """What was seen at a move, and how often."""
 
     events: tuple[str, ...]
@@ -40,7 +40,7 @@ class Outcome:
 class Shown:
     """One side of a difference."""
 
-    outcomes: tuple[Outcome, ...]  #: at the move where the sides part; the telling ones first
+    outcomes: tuple[Observation, ...]  #: at the move where the sides part; the telling ones first
     runs: int  #: how often the conversation was held
     rules: tuple[Fitted, ...]  #: that it fits, up to that move
 
@@ -117,28 +117,28 @@ def _parting(mismatch: Mismatch) -> int:
     return count - 1
 
 
-def _at(number: int, counts: Outcomes) -> Counter[tuple[Event, ...]]:
-    found: Counter[tuple[Event, ...]] = Counter()
+def _at(number: int, counts: Outcomes) -> Counter[tuple[KernelEvent, ...]]:
+    found: Counter[tuple[KernelEvent, ...]] = Counter()
     for seen, times in counts.items():
         found[_move_of(seen, number)] += times
     return found
 
 
-def _move_of(seen: Seen, number: int) -> tuple[Event, ...]:
+def _move_of(seen: Seen, number: int) -> tuple[KernelEvent, ...]:
     return seen[number]
 
 
 def _outcomes(
-    here: Counter[tuple[Event, ...]], there: Counter[tuple[Event, ...]], edges: Sequence[int]
-) -> tuple[Outcome, ...]:
+    here: Counter[tuple[KernelEvent, ...]], there: Counter[tuple[KernelEvent, ...]], edges: Sequence[int]
+) -> tuple[Observation, ...]:
     found = [
-        Outcome(tuple(_text(event, edges) for event in events), times, events not in there)
+        Observation(tuple(_text(event, edges) for event in events), times, events not in there)
         for events, times in here.items()
     ]
     return tuple(sorted(found, key=lambda one: (not one.only_here, -one.times)))
 
 
-def _text(event: Event, edges: Sequence[int]) -> str:
+def _text(event: KernelEvent, edges: Sequence[int]) -> str:
     """An event, with the range instead of a class of ports: see ``duel.ports_of``."""
 
     def ports(found: re.Match[str]) -> str:
@@ -150,11 +150,11 @@ def _text(event: Event, edges: Sequence[int]) -> str:
     return _CLASS.sub(ports, str(event))
 
 
-def _entries(here: Sequence[Connection], there: Sequence[Connection]) -> tuple[Outcome, ...]:
+def _entries(here: Sequence[Connection], there: Sequence[Connection]) -> tuple[Observation, ...]:
     """Entries of the connection table as outcomes; nothing else has differed."""
     lines = tuple(
         f"connection: protocol {one.protocol}, status {one.status:#x}, mark {one.mark:#x},"
         f" zone {one.zone}"
         for one in here
     )
-    return (Outcome(lines, 1, tuple(here) != tuple(there)),)
+    return (Observation(lines, 1, tuple(here) != tuple(there)),)

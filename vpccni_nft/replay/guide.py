@@ -22,7 +22,7 @@ from ..simulate.constants_nft import add_constants
 from ..simulate.pool import Pool
 from ..simulate.world import interface_name
 from .agent import LOCAL
-from .conversation import Conversation, Move, Way
+from .conversation import Conversation, ConversationPacket, Way
 from .wire import ACK, ECHO, FIN, PSH, RST, SYN, WITH_PORTS
 
 if TYPE_CHECKING:
@@ -38,17 +38,17 @@ _ICMP_OF = {Family.IP: ICMP, Family.IP6: ICMPV6}
 #: Protocols that are extension headers in IPv6.
 _EXTENSIONS = {0, 43, 44, 50, 51, 60, 135, 139, 140}
 
-_BACK = Move(way=Way.BACK)
+_BACK = ConversationPacket(way=Way.BACK)
 
 #: TCP as it usually goes.
 _HANDSHAKE = (
-    Move(flags=SYN),
-    Move(way=Way.BACK, flags=SYN | ACK),
-    Move(flags=ACK),
-    Move(flags=PSH | ACK, length=10),
-    Move(way=Way.BACK, flags=PSH | ACK, length=20),
+    ConversationPacket(flags=SYN),
+    ConversationPacket(way=Way.BACK, flags=SYN | ACK),
+    ConversationPacket(flags=ACK),
+    ConversationPacket(flags=PSH | ACK, length=10),
+    ConversationPacket(way=Way.BACK, flags=PSH | ACK, length=20),
 )
-_GOODBYE = (Move(flags=FIN | ACK), Move(way=Way.BACK, flags=FIN | ACK), Move(flags=ACK))
+_GOODBYE = (ConversationPacket(flags=FIN | ACK), ConversationPacket(way=Way.BACK, flags=FIN | ACK), ConversationPacket(flags=ACK))
 
 #: Errors about a packet: port unreachable, packet too big, time exceeded.
 _ERRORS = {
@@ -229,37 +229,37 @@ class Guide:
         ]
         return self.random.choice(beyond or [target])
 
-    def _moves(self, packet: Packet, protocol: int, device: str) -> tuple[Move, ...]:
+    def _moves(self, packet: Packet, protocol: int, device: str) -> tuple[ConversationPacket, ...]:
         fields, random = packet.fields, self.random
         if protocol == TCP:
             return self._tcp(fields, packet.family)
-        script: list[Move] = [Move(length=random.choice((0, 8, 64)))]
+        script: list[ConversationPacket] = [ConversationPacket(length=random.choice((0, 8, 64)))]
         if fields["ct_state"] != STATE_BITS["new"] or random.random() < 1 / 2:
-            script += [_BACK, Move(length=8)]
+            script += [_BACK, ConversationPacket(length=8)]
         # The node sees its own fragments twice where they are for itself: see docs/limits.
         if device != LOCAL and random.random() < 1 / 6:
-            script[0] = Move(length=64, fragmented=True)
+            script[0] = ConversationPacket(length=64, fragmented=True)
         return tuple(self._with_extras(script, packet.family))
 
-    def _tcp(self, fields: Mapping[str, int], family: Family) -> tuple[Move, ...]:
+    def _tcp(self, fields: Mapping[str, int], family: Family) -> tuple[ConversationPacket, ...]:
         random, any_flags = self.random, fields["tcp_flags"]
         choice = random.random()
         if choice < 1 / 10:
-            return (Move(flags=any_flags), Move(flags=any_flags | SYN))
+            return (ConversationPacket(flags=any_flags), ConversationPacket(flags=any_flags | SYN))
         if choice < 2 / 10:
-            return (Move(flags=ACK), Move(way=Way.BACK, flags=ACK), Move(flags=RST))
+            return (ConversationPacket(flags=ACK), ConversationPacket(way=Way.BACK, flags=ACK), ConversationPacket(flags=RST))
         script = list(_HANDSHAKE[: random.choice((1, 1, 3, 5))])
         if choice < 4 / 10:
             script += _GOODBYE
         elif choice < 5 / 10:
-            script.append(Move(flags=any_flags & ~TCP_FLAGS["syn"]))
+            script.append(ConversationPacket(flags=any_flags & ~TCP_FLAGS["syn"]))
         return tuple(self._with_extras(script, family))
 
-    def _with_extras(self, script: list[Move], family: Family) -> list[Move]:
+    def _with_extras(self, script: list[ConversationPacket], family: Family) -> list[ConversationPacket]:
         """A mark for the connection, another one of the same host or of a neighbour, an error."""
         random = self.random
         if random.random() < 1 / 4:
-            script.insert(1, Move(way=Way.MARK, mark=random.choice(self.marks)))
+            script.insert(1, ConversationPacket(way=Way.MARK, mark=random.choice(self.marks)))
         if random.random() < 1 / 12:
             script += [attrs.evolve(move, shift=1) for move in script[:1]]
         if random.random() < 1 / 16:
@@ -267,7 +267,7 @@ class Guide:
         if random.random() < 1 / 3:
             kind, code = random.choice(_ERRORS[family])
             way = random.choice((Way.ERROR_BACK, Way.ERROR_BACK, Way.ERROR_FORTH))
-            script.append(Move(way=way, kind=kind, code=code))
+            script.append(ConversationPacket(way=way, kind=kind, code=code))
         return script
 
 

@@ -21,7 +21,7 @@ from ..simulate.packet_text import KEYS, field_text
 from ..simulate.world import interface_name
 from . import wire
 from .agent import LOCAL
-from .conversation import Conversation, Move, Way
+from .conversation import Conversation, ConversationPacket, Way
 from .topology import PRIMARY
 from .wire import ACK, ECHO, SYN, WITH_PORTS
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from ..simulate.packet_text import PacketText
     from ..simulate.sample import Packet
-    from .conversation import Event, Seen
+    from .conversation import KernelEvent, Seen
     from .topology import Topology
 
 _DEVICE = re.compile(r"(?!(?:lo|all|default|\.\.?)\Z)[A-Za-z0-9_.-]{1,15}")
@@ -165,31 +165,31 @@ def _device(packet: Packet, node: Topology, *, reply: bool) -> str:
     return node.pods[family].get(beginner, PRIMARY)
 
 
-def _moves(packet: Packet) -> Iterator[Move]:
+def _moves(packet: Packet) -> Iterator[ConversationPacket]:
     fields = packet.fields
     reply, tcp = _is_reply(packet), fields["protocol"] == TCP
-    marked = [Move(way=Way.MARK, mark=fields["ct_mark"])] if fields["ct_mark"] else []
-    last = Move(
+    marked = [ConversationPacket(way=Way.MARK, mark=fields["ct_mark"])] if fields["ct_mark"] else []
+    last = ConversationPacket(
         way=Way.BACK if reply else Way.FORTH,
         flags=fields["tcp_flags"] if tcp else 0,
         length=_payload(packet),
         fragmented=bool(fields["fragmented"]),
     )
     if _is_error(packet):
-        yield Move()
+        yield ConversationPacket()
         if not reply:
-            yield Move(way=Way.BACK)
+            yield ConversationPacket(way=Way.BACK)
         yield from marked
         way = Way.ERROR_BACK if reply else Way.ERROR_FORTH
-        yield Move(way=way, kind=fields["icmp_type"], code=fields["icmp_code"])
+        yield ConversationPacket(way=way, kind=fields["icmp_type"], code=fields["icmp_code"])
         return
     if fields["ct_state"] == STATE_BITS["established"]:
-        yield Move(flags=SYN if tcp else 0)
+        yield ConversationPacket(flags=SYN if tcp else 0)
         answers_syn = tcp and last.flags == SYN | ACK
         if not reply or (tcp and not answers_syn):
-            yield Move(way=Way.BACK, flags=SYN | ACK if tcp else 0)
+            yield ConversationPacket(way=Way.BACK, flags=SYN | ACK if tcp else 0)
         if tcp and not answers_syn:
-            yield Move(flags=ACK)
+            yield ConversationPacket(flags=ACK)
         yield from marked
     elif marked:
         # Until there is an answer, a second packet is as new as the first one.
@@ -247,7 +247,7 @@ def not_brought_about(read: PacketText, node: Topology, seen: Seen) -> list[str]
 
 
 def _unlike(
-    packet: Packet, given: Mapping[str, str], event: Event, tracked: list[Event]
+    packet: Packet, given: Mapping[str, str], event: KernelEvent, tracked: list[KernelEvent]
 ) -> Iterator[str]:
     """The keys whose values a packet that was seen has not."""
     headers = event.headers
@@ -290,7 +290,7 @@ def _type_name(kind: int) -> str:
     return next(name for name, number in ADDRESS_TYPES.items() if number == kind)
 
 
-def _last_place(events: tuple[Event, ...]) -> str:
+def _last_place(events: tuple[KernelEvent, ...]) -> str:
     places = [event.place for event in events if event.kind in {"begin", "hook"}]
     return f"; it was last seen in {places[-1]}" if places else ""
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from .comparison import Brought, Result, RuleOfDump
     from .counters import Fitted
-    from .difference import Difference, Outcome, Shown
+    from .difference import Difference, Observation, Shown
 
 
 #: The most outcomes of one side, and the most rules that no packet has hit, that are written out.
@@ -161,7 +161,7 @@ def _outcomes(
 
 
 def _events(
-    name: str, outcome: Outcome, other: Shown, paint: Callable[[str, str], str]
+    name: str, outcome: Observation, other: Shown, paint: Callable[[str, str], str]
 ) -> Iterator[str]:
     elsewhere = {event for one in other.outcomes for event in one.events}
     for event in outcome.events:

@@ -24,7 +24,7 @@ from ..model.packet import ADDRESS_TYPES, NAME_BYTES
 from ..simulate.constants import constants_of, values_in
 from ..simulate.world import interface_name
 from .agent import device_address
-from .conversation import Conversation, Move
+from .conversation import Conversation, ConversationPacket
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -137,7 +137,7 @@ class Topology:
             sport=7,
             dport=9,
             mark=TRIAL_MARK,
-            moves=(Move(length=64, fragmented=True),),
+            moves=(ConversationPacket(length=64, fragmented=True),),
         )
 
     def device_towards(self, family: Family, address: int) -> str:

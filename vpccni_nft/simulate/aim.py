@@ -66,7 +66,7 @@ _MESSAGES = (1, 58)
 
 
 @attrs.frozen(eq=False, slots=False)
-class Step:
+class PathStep:
     """A rule, and what of its chain its tests depend on."""
 
     chain: str
@@ -144,7 +144,7 @@ class Aim:
 
     table: str
     hook: str
-    path: tuple[Step, ...]
+    path: tuple[PathStep, ...]
 
     @property
     def rule(self) -> ast.Rule:
@@ -186,7 +186,7 @@ def _aims_of_table(table: ast.Table, sets: IpSets | None) -> Iterator[Aim]:
             continue
         hook, _ = PLACES[table.name, base.name]
         seen = {base.name}
-        ahead: list[tuple[str, tuple[Step, ...]]] = [(base.name, ())]
+        ahead: list[tuple[str, tuple[PathStep, ...]]] = [(base.name, ())]
         while ahead:
             chain, path = ahead.pop()
             for step in steps[chain]:
@@ -198,10 +198,10 @@ def _aims_of_table(table: ast.Table, sets: IpSets | None) -> Iterator[Aim]:
                     ahead.append((target.chain, here))
 
 
-def _steps(chain: ast.Chain, family: Family, sets: IpSets | None) -> Iterator[Step]:
+def _steps(chain: ast.Chain, family: Family, sets: IpSets | None) -> Iterator[PathStep]:
     draws = 0
     for rule in chain.rules:
-        yield Step(chain.name, rule, draws, family, sets)
+        yield PathStep(chain.name, rule, draws, family, sets)
         draws += sum(match.draws for match in rule.matches)
         if _ends_always(rule):
             return  # nothing comes to the rules behind it
@@ -227,7 +227,7 @@ class _Fit:
     answers: dict[Question, int]
     random: Random
 
-    def rule(self, step: Step) -> None:
+    def rule(self, step: PathStep) -> None:
         """Make it fit one rule."""
         self._base(step.rule)
         draws = step.draws_before

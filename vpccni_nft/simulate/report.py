@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..core.values import Family
-    from .trace import Change, Step, Trace
+    from .trace import FieldChange, Step, Trace
 
 
 def lines_of(trace: Trace, *, all_rules: bool = False) -> Iterator[str]:
@@ -61,7 +61,7 @@ def _effects(step: Step, family: Family) -> Iterator[str]:
         yield value_text("verdict", step.verdict, family)
 
 
-def _change(change: Change, family: Family) -> str:
+def _change(change: FieldChange, family: Family) -> str:
     before, after = (
         field_text(change.field, value, family) for value in (change.before, change.after)
     )

@@ -32,7 +32,7 @@ _MATCH_EVENTS = {"update", "delete", "spend"}
 
 
 @attrs.frozen
-class Change:
+class FieldChange:
     """A field that has another value now."""
 
     field: str
@@ -57,7 +57,7 @@ class Step:
     depth: int = 0  #: how many jumps lead to it
     text: str = ""
     fits: bool = True
-    changes: tuple[Change, ...] = ()
+    changes: tuple[FieldChange, ...] = ()
     events: tuple[Event, ...] = ()  #: other than that the rule counts
     binding: Binding | None = None
     verdict: Verdict | None = None
@@ -78,7 +78,7 @@ class Trace:
     outcome: Outcome
 
     @property
-    def changes(self) -> tuple[Change, ...]:
+    def changes(self) -> tuple[FieldChange, ...]:
         """What of the packet and its connection differs at the end."""
         return tuple(_changes(self.packet.fields, self.outcome.fields))
 
@@ -274,10 +274,10 @@ class _Tracer:
         )
 
 
-def _changes(before: Mapping[str, int], after: Mapping[str, int]) -> Iterator[Change]:
+def _changes(before: Mapping[str, int], after: Mapping[str, int]) -> Iterator[FieldChange]:
     for field in (*KEY_OF, *sorted(before.keys() - KEY_OF.keys() - _OWN_FIELDS)):
         if before[field] != after[field]:
-            yield Change(field, before[field], after[field])
+            yield FieldChange(field, before[field], after[field])
 
 
 def _events(happened: Step, *, of_matches: bool) -> tuple[Event, ...]:
