@@ -18,7 +18,7 @@ from vpccni_nft.core.span import Source
 from vpccni_nft.extensions.matches.nfacct import Nfacct
 from vpccni_nft.nft import statements as s
 from vpccni_nft.replay.contents import Contents
-from vpccni_nft.replay.side import ReplayError, Side
+from vpccni_nft.replay.side import ReplayError, ReplaySide
 from vpccni_nft.replay.testbed import ReplaySettings, Testbed
 from vpccni_nft.text.sources import parse_sources
 
@@ -98,7 +98,7 @@ def _tells_apart(arena: Testbed) -> bool:
     )
 
 
-def _counts(arena: Testbed, side: Side) -> Counter[str]:
+def _counts(arena: Testbed, side: ReplaySide) -> Counter[str]:
     """How many packets the rules of each table have counted."""
     found: Counter[str] = Counter()
     if side is arena.sides[0]:

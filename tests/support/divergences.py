@@ -152,7 +152,11 @@ class _Walk:
                 yield from self._check_hook(event, track, end, made)
 
     def _check_hook(
-        self, begin: KernelEvent, track: KernelEvent | None, end: KernelEvent | None, made: KernelEvent | None
+        self,
+        begin: KernelEvent,
+        track: KernelEvent | None,
+        end: KernelEvent | None,
+        made: KernelEvent | None,
     ) -> Iterator[Divergence]:
         assert begin.headers
         state = (track or begin).state
@@ -220,7 +224,9 @@ class _Walk:
         self.connections.append(_Connection(ends, ends))
         return self.connections[-1]
 
-    def _fields(self, begin: KernelEvent, state: str, connection: _Connection | None) -> dict[str, int]:
+    def _fields(
+        self, begin: KernelEvent, state: str, connection: _Connection | None
+    ) -> dict[str, int]:
         headers = begin.headers
         assert headers
         fields = dict.fromkeys(FIELDS, 0)
@@ -287,7 +293,9 @@ class _Walk:
             connection.answered |= end.state.endswith("<")
 
 
-def _rest(events: tuple[KernelEvent, ...], index: int) -> tuple[KernelEvent | None, KernelEvent | None, KernelEvent | None]:
+def _rest(
+    events: tuple[KernelEvent, ...], index: int
+) -> tuple[KernelEvent | None, KernelEvent | None, KernelEvent | None]:
     """Of a hook that begins: after conntrack, at its end, and the packet made in between.
 
     Packets that rules make on the way go through hooks of their own in between.
@@ -413,7 +421,9 @@ def _name(word: int) -> str:
     return word.to_bytes(16, "big").rstrip(b"\0").decode("utf-8", "surrogateescape")
 
 
-def _difference(end: KernelEvent | None, made: KernelEvent | None, found: Outcome, family: Family) -> str:
+def _difference(
+    end: KernelEvent | None, made: KernelEvent | None, found: Outcome, family: Family
+) -> str:
     """What of an outcome is not what was seen; empty where all is."""
     kind = found.verdict.kind
     if (kind == "accept") != (end is not None):

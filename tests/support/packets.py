@@ -15,7 +15,7 @@ from vpccni_nft.replay.contents import Contents
 from vpccni_nft.replay.conversation import Conversation, Seen
 from vpccni_nft.replay.differential import BATCH, Mismatch
 from vpccni_nft.replay.guide import Guide
-from vpccni_nft.replay.side import Side
+from vpccni_nft.replay.side import ReplaySide
 from vpccni_nft.replay.testbed import Testbed
 from vpccni_nft.replay.wire import DCCP
 from vpccni_nft.simulate.pool import stream
@@ -84,7 +84,7 @@ def check_models(arena: Testbed, script: nft.Ruleset, conversations: int, tally:
         arena.probe(begin=False)
 
 
-def _divergences(side: Side, checker: Checker, batch: list[Conversation]) -> Iterator[str]:
+def _divergences(side: ReplaySide, checker: Checker, batch: list[Conversation]) -> Iterator[str]:
     """What diverges, and does so too when it is tried alone."""
     for conversation, seen in zip(batch, _hold(side, batch), strict=True):
         if list(checker.check(conversation, seen)):
@@ -93,7 +93,7 @@ def _divergences(side: Side, checker: Checker, batch: list[Conversation]) -> Ite
                 yield _divergence(divergence, alone)
 
 
-def _hold(side: Side, conversations: list[Conversation]) -> list[Seen]:
+def _hold(side: ReplaySide, conversations: list[Conversation]) -> list[Seen]:
     side.begin(conversations, connections=False)
     seen, _ = side.end()
     return seen

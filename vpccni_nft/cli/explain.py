@@ -33,7 +33,7 @@ SAME, DIFFERENT, UNREADABLE, UNKNOWN = 0, 1, 2, 3
 
 
 @attrs.frozen
-class Side:
+class ExplainedSide:
     """A ruleset, as it is called in what is written."""
 
     name: str
@@ -73,7 +73,9 @@ def _read_packet(text: str, family: Family) -> PacketText:
         raise click.UsageError(printable("; ".join(error.problems))) from None
 
 
-def _read_sides(sources: tuple[Source, ...], family: Family | None) -> tuple[list[Side], list[str]]:
+def _read_sides(
+    sources: tuple[Source, ...], family: Family | None
+) -> tuple[list[ExplainedSide], list[str]]:
     """The rulesets, and which approximations one of them takes."""
     if len(sources) == 2:
         return [_read_side(source, family) for source in sources], []
@@ -89,26 +91,26 @@ def _read_sides(sources: tuple[Source, ...], family: Family | None) -> tuple[lis
     again = nft.parse(translation.script(), "the translation")
     approximations = sorted({found.code.name for found in translation.diagnostics if found.allowed})
     sides = [
-        Side(source.name, "iptables", ruleset),
-        Side(f"the translation of {source.name}", "nft", again),
+        ExplainedSide(source.name, "iptables", ruleset),
+        ExplainedSide(f"the translation of {source.name}", "nft", again),
     ]
     return sides, [f"{name}: {APPROXIMATIONS[name].title}" for name in approximations]
 
 
-def _read_side(source: Source, family: Family | None) -> Side:
+def _read_side(source: Source, family: Family | None) -> ExplainedSide:
     if is_nft(source):
         try:
             ruleset = nft.parse("\n".join(source.lines) + "\n", source.name)
         except Refused as refused:
             show(refused.diagnostics, notes=False)
             raise SystemExit(UNREADABLE) from None
-        return Side(source.name, "nft", ruleset)
+        return ExplainedSide(source.name, "nft", ruleset)
     dump, diagnostics = parse_sources((source,), family)
     refusing = [found for found in diagnostics if found.refuses]
     if refusing:
         show(refusing, notes=False)
         raise SystemExit(_exit_code(refusing))
-    return Side(source.name, "iptables", dump)
+    return ExplainedSide(source.name, "iptables", dump)
 
 
 def _exit_code(diagnostics: Any) -> int:
@@ -116,7 +118,7 @@ def _exit_code(diagnostics: Any) -> int:
     return UNREADABLE if unreadable else DIFFERENT
 
 
-def _family_of(side: Side) -> Family:
+def _family_of(side: ExplainedSide) -> Family:
     """IPv4 where there is a table of it."""
     families = [table.family for table in side.ruleset.tables]
     return Family.IP if Family.IP in families or not families else families[0]
@@ -127,7 +129,7 @@ def _family_of(side: Side) -> Family:
 
 def _text(
     read: PacketText,
-    sides: list[Side],
+    sides: list[ExplainedSide],
     traces: list[Trace],
     found: dict[str, tuple[object, object]],
     notes: list[str],
@@ -161,7 +163,7 @@ def _comparison(found: dict[str, tuple[object, object]], read: PacketText) -> li
 
 def _report(
     read: PacketText,
-    sides: list[Side],
+    sides: list[ExplainedSide],
     traces: list[Trace],
     found: dict[str, tuple[object, object]],
     notes: list[str],

@@ -40,7 +40,7 @@ _NO_INPUT = {NOT_A_DUMP, NFT_SYNTAX, IPSET_SYNTAX}
 
 
 @attrs.frozen(kw_only=True)
-class ProofSettings:
+class FleetSettings:
     """How the nodes of a fleet are examined."""
 
     allow: tuple[str, ...] = ()  #: codes of approximations that are taken for exact
@@ -49,7 +49,7 @@ class ProofSettings:
     node_seconds: float = 600  #: for each node in all
 
 
-def examine(texts: Mapping[str, str], settings: ProofSettings) -> Report:
+def examine(texts: Mapping[str, str], settings: FleetSettings) -> Report:
     """Look at a node's texts, by the names of ``node``; problems are in the report."""
     sources = {name: Source.of(text, name) for name, text in texts.items()}
     dumps = {name: source for name, source in sources.items() if name in DUMPS}
@@ -97,7 +97,7 @@ def _examine_dump(
     name: str,
     source: Source,
     sources: Mapping[str, Source],
-    settings: ProofSettings,
+    settings: FleetSettings,
     told: list[Diagnostic],
     report: Report,
 ) -> dict[str, Any]:
@@ -139,7 +139,7 @@ def _add_owners(owned: Inventory, report: Report) -> None:
 
 def _prove(
     translation: Translation,
-    settings: ProofSettings,
+    settings: FleetSettings,
     told: list[Diagnostic],
     result: dict[str, Any],
 ) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from ..core.diagnostics import Code
     from ..core.span import Source
-    from ..node.priorities import Place
+    from ..node.priorities import BaseChainName
     from ..proof.answers import Answer
     from .neighbours import Turn
     from .tables import MovedTable
@@ -75,7 +75,7 @@ class Proof:
         name = " beside ".join((moved.name, *beside.names))
         self.progress(f"{name}: moved")
 
-        def attempt(sides: dict[Place, int]) -> tuple[nft.Ruleset, Answer]:
+        def attempt(sides: dict[BaseChainName, int]) -> tuple[nft.Ruleset, Answer]:
             new = nft_table_of(self.lowered, moved)
             if not self.whole:
                 new = placed(new, sides, Occupied.by(*beside.rulesets))

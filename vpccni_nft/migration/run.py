@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .journal import Phase, Process, JournalState, boot, clock, load, locked, store
+from .journal import JournalState, Phase, Process, boot, clock, load, locked, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

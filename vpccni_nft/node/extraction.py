@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ..core.values import Family
     from ..proof.answers import Answer
     from ..proof.counterexample import Counterexample
-    from .priorities import Place
+    from .priorities import BaseChainName
 
 Layout = Literal["mirror", "native"]
 
@@ -153,13 +153,13 @@ class OwnerExtraction:
     ) -> tuple[nft.Ruleset, Answer]:
         """The parts with their base chains where they are not wrong, and what the proof says."""
 
-        def attempt(sides: dict[Place, int]) -> tuple[nft.Ruleset, Answer]:
+        def attempt(sides: dict[BaseChainName, int]) -> tuple[nft.Ruleset, Answer]:
             ruleset = self._laid_out(lowered, sides)
             return ruleset, self._verify(whole, rest, ruleset)
 
         return search(whole, taken, attempt)
 
-    def _laid_out(self, lowered: nft.Ruleset, sides: dict[Place, int]) -> nft.Ruleset:
+    def _laid_out(self, lowered: nft.Ruleset, sides: dict[BaseChainName, int]) -> nft.Ruleset:
         ruleset = placed(lowered, sides, Occupied.by(*self.beside))
         if self.layout == "native":
             return native(ruleset, self.beside)
@@ -218,7 +218,7 @@ class OwnerExtraction:
 def search(
     whole: iptables.Ruleset,
     taken: iptables.Ruleset,
-    attempt: Callable[[dict[Place, int]], tuple[nft.Ruleset, Answer]],
+    attempt: Callable[[dict[BaseChainName, int]], tuple[nft.Ruleset, Answer]],
 ) -> tuple[nft.Ruleset, Answer]:
     """The first order of base chains that is not wrong; where all are, the first one.
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..core.values import Family
 
 #: A built-in chain: family, table, name.
-Place = tuple["Family", str, str]
+BaseChainName = tuple["Family", str, str]
 
 #: A hook of a family, by the kernel's name for it.
 HookOf = tuple["Family", str]
@@ -32,12 +32,14 @@ STEP = 10
 AHEAD, BEHIND = -1, 1
 
 
-def turns(whole: iptables.Ruleset, taken: iptables.Ruleset) -> dict[HookOf, list[dict[Place, int]]]:
+def turns(
+    whole: iptables.Ruleset, taken: iptables.Ruleset
+) -> dict[HookOf, list[dict[BaseChainName, int]]]:
     """On which side of iptables' own the owner's base chains can run, the likeliest one first.
 
     Each hook on its own: what happens at one of them has nothing to do with another one.
     """
-    at: dict[HookOf, list[tuple[Place, int]]] = {}
+    at: dict[HookOf, list[tuple[BaseChainName, int]]] = {}
     for place, mine, all_rules in _shared(whole, taken):
         at.setdefault((place[0], HOOKS[place[2]]), []).append((place, _side(mine, all_rules)))
     return {
@@ -51,7 +53,7 @@ def turns(whole: iptables.Ruleset, taken: iptables.Ruleset) -> dict[HookOf, list
 
 def _shared(
     whole: iptables.Ruleset, taken: iptables.Ruleset
-) -> Iterator[tuple[Place, set[int], list[int]]]:
+) -> Iterator[tuple[BaseChainName, set[int], list[int]]]:
     """The built-in chains with rules of the owner: these rules and all rules, by identity."""
     every = {
         (table.family, table.name, chain.name): [id(rule) for rule in chain.rules]
@@ -98,7 +100,9 @@ class Occupied:
         return priority
 
 
-def placed(ruleset: nft.Ruleset, sides: Mapping[Place, int], occupied: Occupied) -> nft.Ruleset:
+def placed(
+    ruleset: nft.Ruleset, sides: Mapping[BaseChainName, int], occupied: Occupied
+) -> nft.Ruleset:
     """The mirror of an owner's rules, with its base chains on the sides that are given.
 
     Base chains without rules are left out: nothing would happen in them.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ..model.hook import Program
     from ..model.packet import State
-    from .chains import ChainComparison, Footprint, ChainPart
+    from .chains import ChainComparison, ChainPart, Footprint
     from .context import ProofContext
     from .terms import Term
 
@@ -46,7 +46,9 @@ def looks_up(part: ChainPart) -> bool:
     return any(len(program.sets[name].elements) >= _FEWEST for name in names)
 
 
-def are_alike(pairs: ChainComparison, before: ChainPart, after: ChainPart, footprint: Footprint) -> bool:
+def are_alike(
+    pairs: ChainComparison, before: ChainPart, after: ChainPart, footprint: Footprint
+) -> bool:
     """Whether two parts mean the same, for each value of the field that most rules ask for."""
     keys = {number: _rule_key(pairs, before, number) for number in before.numbers}
     asked = defaultdict(set)

@@ -234,7 +234,9 @@ class ChainComparison:
         where = terms.substitute(terms.any(outcome["next"], outcome["back"]), here)
         return where if terms.is_plain(where, _PLAIN) else None
 
-    def _next(self, before: ChainPart, after: ChainPart, footprint: Footprint) -> tuple[ChainPart, ChainPart] | None:
+    def _next(
+        self, before: ChainPart, after: ChainPart, footprint: Footprint
+    ) -> tuple[ChainPart, ChainPart] | None:
         """What is left behind the next rules of either side that mean the same together.
 
         Rules of a shape are tried in all sizes first: the solver knows of most that do not fit.
@@ -257,7 +259,9 @@ class ChainComparison:
             return None
         return before.behind(len(before.numbers)), after.behind(len(after.numbers))
 
-    def _whole(self, before: ChainPart, after: ChainPart, footprint: Footprint) -> tuple[ChainPart, ChainPart]:
+    def _whole(
+        self, before: ChainPart, after: ChainPart, footprint: Footprint
+    ) -> tuple[ChainPart, ChainPart]:
         """Nothing is left where all the rest means the same together."""
         one, other = len(before.numbers), len(after.numbers)
         if one == other or max(one, other) > _WHOLE:
@@ -267,7 +271,11 @@ class ChainComparison:
         return before.behind(one), after.behind(other)
 
     def _same(
-        self, before: ChainPart, after: ChainPart, footprint: Footprint, never: Callable[[Term], bool]
+        self,
+        before: ChainPart,
+        after: ChainPart,
+        footprint: Footprint,
+        never: Callable[[Term], bool],
     ) -> bool:
         """Whether two parts mean the same, for any packet in any state."""
         ours, state = self._run(before)

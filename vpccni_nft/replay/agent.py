@@ -24,7 +24,7 @@ import attrs
 from ..core.values import Family
 from ..iptables.protocols import ICMPV6, TCP
 from . import wire
-from .conversation import Conversation, KernelEvent, ConversationPacket, Way
+from .conversation import Conversation, ConversationPacket, KernelEvent, Way
 from .kernel_log import KernelLog
 from .netlink import ConnectionSocket, CounterSocket, LogSocket, RulesetSocket, transport_tuple
 from .probes import GROUP, PREFIX_OF_MARK
@@ -170,7 +170,9 @@ class Agent:
                 exits.append((name, packet, headers))
                 events.append(KernelEvent("left", oif=name, headers=headers._replace(tag=0)))
 
-    def _read_logs(self, events: list[KernelEvent], exits: list[tuple[str, bytes, Headers]]) -> None:
+    def _read_logs(
+        self, events: list[KernelEvent], exits: list[tuple[str, bytes, Headers]]
+    ) -> None:
         for logged in self.logs.read():
             headers = wire.read(logged.packet)
             if not headers or _is_noise(headers):
@@ -233,7 +235,9 @@ class _Play:
             case _:
                 yield KernelEvent("nothing")
 
-    def _remember(self, move: ConversationPacket, tag: int, exits: list[tuple[str, bytes, Headers]]) -> None:
+    def _remember(
+        self, move: ConversationPacket, tag: int, exits: list[tuple[str, bytes, Headers]]
+    ) -> None:
         """Where the packet that was sent came out: told by its tag, for the kernel sends too."""
         mine = [
             _Exit(device, packet, headers)
@@ -293,13 +297,17 @@ class _Play:
             self.sent[way] += move.length + bool(move.flags & (wire.SYN | wire.FIN))
         return fields
 
-    def _put(self, device: str, datagram: Datagram, mark: int, move: ConversationPacket) -> Iterator[KernelEvent]:
+    def _put(
+        self, device: str, datagram: Datagram, mark: int, move: ConversationPacket
+    ) -> Iterator[KernelEvent]:
         packets = datagram.fragments() if move.fragmented else (datagram.build(),)
         target = datagram.target.to_bytes(datagram.family.bits // 8, "big")
         for packet in packets:
             yield from self._put_octets(device, packet, target, mark)
 
-    def _put_octets(self, device: str, packet: bytes, target: bytes, mark: int) -> Iterator[KernelEvent]:
+    def _put_octets(
+        self, device: str, packet: bytes, target: bytes, mark: int
+    ) -> Iterator[KernelEvent]:
         family = self.conversation.family
         who = self.conversation.user, self.conversation.group
         if device != LOCAL:
@@ -310,7 +318,9 @@ class _Play:
         except OSError as error:
             yield KernelEvent("refused", os.strerror(error.errno or 0))
 
-    def _complain(self, about: _Exit, device: str, move: ConversationPacket, tag: int) -> Iterator[KernelEvent]:
+    def _complain(
+        self, about: _Exit, device: str, move: ConversationPacket, tag: int
+    ) -> Iterator[KernelEvent]:
         """An ICMP error from whoever the packet was for."""
         sender, receiver = about.headers.target, about.headers.source
         ends = int.from_bytes(sender, "big"), int.from_bytes(receiver, "big")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from .contents import Contents
     from .conversation import Conversation
-    from .side import Side
+    from .side import ReplaySide
 
 _PROGRAMS = {Family.IP: "iptables", Family.IP6: "ip6tables"}
 
@@ -27,7 +27,7 @@ _COUNTER = re.compile(r"\bcounter packets (?P<packets>\d+) bytes \d+")
 _ORDER = ("raw", "mangle", "nat", "filter", "security")
 
 #: A rule by its table, its chain and its number in it, from 0.
-Place = tuple[str, str, int]
+RulePlace = tuple[str, str, int]
 
 
 @attrs.frozen
@@ -42,7 +42,7 @@ class Fitted:
 
 
 def fitted(
-    side: Side, contents: Contents, conversation: Conversation, times: int = 1
+    side: ReplaySide, contents: Contents, conversation: Conversation, times: int = 1
 ) -> tuple[Fitted, ...]:
     """Hold a conversation alone, and tell the rules that it fits, in the order of the listing.
 
@@ -67,14 +67,14 @@ def fitted(
     return tuple(found)
 
 
-def _order(listed: tuple[Place, tuple[str, int]]) -> int:
+def _order(listed: tuple[RulePlace, tuple[str, int]]) -> int:
     """Tables as packets come to them; those of other names last."""
     ((table, _, _), _) = listed
     word = re.split("[ -]", table)[-1]
     return _ORDER.index(word) if word in _ORDER else len(_ORDER)
 
 
-def _counters(side: Side, contents: Contents) -> Iterator[tuple[Place, tuple[str, int]]]:
+def _counters(side: ReplaySide, contents: Contents) -> Iterator[tuple[RulePlace, tuple[str, int]]]:
     dumped = {(table.family, table.name) for table in contents.rules.tables}
     for family in sorted({family for family, _ in dumped}, key=str):
         listing = side.run(f"{_PROGRAMS[family]}-{side.backend.value}-save", "-c")
@@ -87,7 +87,7 @@ def _counters(side: Side, contents: Contents) -> Iterator[tuple[Place, tuple[str
                 yield place, found
 
 
-def _of_dump(listing: str, family: Family) -> Iterator[tuple[Place, tuple[str, int]]]:
+def _of_dump(listing: str, family: Family) -> Iterator[tuple[RulePlace, tuple[str, int]]]:
     table = ""
     numbers: dict[str, int] = {}
     for line in listing.splitlines():
@@ -100,7 +100,7 @@ def _of_dump(listing: str, family: Family) -> Iterator[tuple[Place, tuple[str, i
             yield (table, chain, number), (text, int(rule["packets"]))
 
 
-def _of_nft(listing: str) -> Iterator[tuple[Place, tuple[str, int]]]:
+def _of_nft(listing: str) -> Iterator[tuple[RulePlace, tuple[str, int]]]:
     """The rules with a counter; one that holds a long set is written in several lines."""
     table = chain = rule = ""
     number = 0
@@ -128,7 +128,7 @@ def _of_nft(listing: str) -> Iterator[tuple[Place, tuple[str, int]]]:
             rule, number = "", number + 1
 
 
-def _spans(contents: Contents) -> Iterator[tuple[Place, str]]:
+def _spans(contents: Contents) -> Iterator[tuple[RulePlace, str]]:
     """File and line of the rules of a dump."""
     for table in contents.rules.tables:
         for chain in table.chains:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .conversation import Conversation, KernelEvent, Seen
     from .differential import Mismatch, Outcomes
     from .netlink import Connection
-    from .side import Side
+    from .side import ReplaySide
     from .testbed import Testbed
 
 #: Where each side has one outcome, holding the conversation once shows its rules.
@@ -81,7 +81,7 @@ def explain(mismatch: Mismatch, arena: Testbed) -> Difference:
     times = _ONCE if single else _OFTEN
     until = attrs.evolve(conversation, moves=conversation.moves[: number + 1])
 
-    def shown(place: int, side: Side, contents: Contents, counts: Outcomes) -> Shown:
+    def shown(place: int, side: ReplaySide, contents: Contents, counts: Outcomes) -> Shown:
         rules = fitted(side, contents, until, times)
         return Shown(outcomes[place], counts.total() or 1, rules)
 
@@ -129,7 +129,9 @@ def _move_of(seen: Seen, number: int) -> tuple[KernelEvent, ...]:
 
 
 def _outcomes(
-    here: Counter[tuple[KernelEvent, ...]], there: Counter[tuple[KernelEvent, ...]], edges: Sequence[int]
+    here: Counter[tuple[KernelEvent, ...]],
+    there: Counter[tuple[KernelEvent, ...]],
+    edges: Sequence[int],
 ) -> tuple[Observation, ...]:
     found = [
         Observation(tuple(_text(event, edges) for event in events), times, events not in there)

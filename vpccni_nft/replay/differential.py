@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..iptables.ast import Ruleset
     from .conversation import Seen
     from .netlink import Connection
-    from .side import Side
+    from .side import ReplaySide
     from .wire import Headers
 
 #: Conversations that share a connection table.
@@ -88,8 +88,8 @@ class Tally:
 class DifferentialRun:
     """Two nodes with their rulesets loaded."""
 
-    before: Side
-    after: Side
+    before: ReplaySide
+    after: ReplaySide
     #: Ports around which a choice of NAT is another one: see ``ports_of``.
     edges: list[int]
     #: Ports that rules send connections to.

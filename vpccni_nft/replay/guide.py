@@ -48,7 +48,11 @@ _HANDSHAKE = (
     ConversationPacket(flags=PSH | ACK, length=10),
     ConversationPacket(way=Way.BACK, flags=PSH | ACK, length=20),
 )
-_GOODBYE = (ConversationPacket(flags=FIN | ACK), ConversationPacket(way=Way.BACK, flags=FIN | ACK), ConversationPacket(flags=ACK))
+_GOODBYE = (
+    ConversationPacket(flags=FIN | ACK),
+    ConversationPacket(way=Way.BACK, flags=FIN | ACK),
+    ConversationPacket(flags=ACK),
+)
 
 #: Errors about a packet: port unreachable, packet too big, time exceeded.
 _ERRORS = {
@@ -247,7 +251,11 @@ class Guide:
         if choice < 1 / 10:
             return (ConversationPacket(flags=any_flags), ConversationPacket(flags=any_flags | SYN))
         if choice < 2 / 10:
-            return (ConversationPacket(flags=ACK), ConversationPacket(way=Way.BACK, flags=ACK), ConversationPacket(flags=RST))
+            return (
+                ConversationPacket(flags=ACK),
+                ConversationPacket(way=Way.BACK, flags=ACK),
+                ConversationPacket(flags=RST),
+            )
         script = list(_HANDSHAKE[: random.choice((1, 1, 3, 5))])
         if choice < 4 / 10:
             script += _GOODBYE
@@ -255,7 +263,9 @@ class Guide:
             script.append(ConversationPacket(flags=any_flags & ~TCP_FLAGS["syn"]))
         return tuple(self._with_extras(script, family))
 
-    def _with_extras(self, script: list[ConversationPacket], family: Family) -> list[ConversationPacket]:
+    def _with_extras(
+        self, script: list[ConversationPacket], family: Family
+    ) -> list[ConversationPacket]:
         """A mark for the connection, another one of the same host or of a neighbour, an error."""
         random = self.random
         if random.random() < 1 / 4:

@@ -89,7 +89,8 @@ def node_for(packet: Packet, node: Topology) -> Topology:
 def _without_policies(pods: dict[int, str], *ends: int) -> dict[int, str]:
     """The same, with the packet's own addresses at even places.
 
-    What is at an odd one has a rule of policy routing, which would lead it away: ``Topology._routes``.
+    What is at an odd one has a rule of policy routing, which would lead it away:
+    ``Topology._routes``.
     """
     first = [address for address in ends if address in pods]
     rest = [address for address in pods if address not in first]

@@ -81,7 +81,7 @@ class Text:
     name: str = ""  #: as messages call it
 
 
-class Side:
+class ReplaySide:
     """A namespace of its own name, which goes away with the ``with`` block."""
 
     def __init__(

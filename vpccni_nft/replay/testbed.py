@@ -17,7 +17,7 @@ from .differential import DifferentialRun, ports_of
 from .guide import Guide
 from .interrupts import held
 from .kernel_log import logging_in_namespaces
-from .side import Backend, ReplayError, Side
+from .side import Backend, ReplayError, ReplaySide
 from .topology import Topology
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Testbed:
             self._stack.enter_context(logging_in_namespaces())
         self.sides = tuple(
             self._stack.enter_context(
-                Side(self.node, backend=settings.backend, kernel_log=settings.kernel_log)
+                ReplaySide(self.node, backend=settings.backend, kernel_log=settings.kernel_log)
             )
             for _ in range(2)
         )
@@ -139,7 +139,7 @@ class Testbed:
         for side in self.sides:
             side.probe(tracked, begin=begin)
 
-    def _prepare(self, side: Side, contents: Contents) -> None:
+    def _prepare(self, side: ReplaySide, contents: Contents) -> None:
         """Make what the rules of a dump name, and a dump does not hold."""
         values = [value for table in contents.rules.tables for value in values_in(table)]
         counters = {value.object: None for value in values if isinstance(value, Nfacct)}
@@ -174,7 +174,7 @@ class Testbed:
                         (hit if was_hit else missed).append((chain.name, rule))
         return Hit(tuple(hit), tuple(missed))
 
-    def _listed(self, side: Side) -> iptables.Ruleset:
+    def _listed(self, side: ReplaySide) -> iptables.Ruleset:
         """What iptables-save prints on a side now, with counters."""
         families = sorted({table.family for table in self.before.rules.tables}, key=str)
         sources = [

@@ -40,7 +40,7 @@ def _is_in(view: View, ipset: IpSet, directions: tuple[str, ...], *, nomatch: bo
     algebra = view.state.algebra
     if len(directions) < len(ipset.kinds):
         return algebra.false
-    packet = Packet(view, ipset, directions)
+    packet = PacketKey(view, ipset, directions)
     of_networks = "net" in ipset.kinds
     if not ipset.entries or ipset.name in view.sets.changed:
         # Exceptions are under another name: no address is in the set and an exception as well.
@@ -68,7 +68,7 @@ def _rank(entry: Entry) -> tuple[int, ...]:
 
 
 @attrs.frozen
-class Packet:
+class PacketKey:
     """What an ipset reads of a packet."""
 
     view: View

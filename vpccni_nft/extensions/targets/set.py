@@ -30,7 +30,7 @@ from ...nft import names
 from ...nft import statements as s
 from ..extension import Extension
 from ..shared.ipset_lowering import changes, find_set, lookups_of, networks_overlap
-from ..shared.ipset_meaning import Packet
+from ..shared.ipset_meaning import PacketKey
 from ..shared.marks import set_bits, xor_masked
 from ..shared.set_names import FIELDS, HINT, Members
 from ..shared.words import flags
@@ -147,7 +147,7 @@ def _changes(
         elif kind != "delete":
             left = ipset.timeout if seconds is None else seconds
             lasting = (left,) if left else ()
-        for name, where, key in Packet(view, ipset, members.directions).key_words():
+        for name, where, key in PacketKey(view, ipset, members.directions).key_words():
             # Beyond the bounds there is nothing to delete.
             fits = view.state.algebra.true if kind == "delete" else _in_bounds(ipset, key, view)
             yield view.state.algebra.all(where, fits), Event(kind, (name, *lasting), key)
@@ -172,7 +172,7 @@ def _mapped(node: SetTarget, view: View) -> Iterator[tuple[Bool, str, Word]]:
     for ipset in view.sets.in_family(node.map.name, state.family):
         if len(node.map.directions) < len(ipset.kinds):
             continue
-        packet = Packet(view, ipset, node.map.directions)
+        packet = PacketKey(view, ipset, node.map.directions)
         for entry in ipset.entries:
             fits = packet.fits(entry)
             if node.map_mark:
