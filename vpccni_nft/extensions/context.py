@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import attrs
@@ -13,11 +12,12 @@ from ..nft import names
 from ..nft.ast import Rule, Set
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from ..core.diagnostics import Code
     from ..core.span import Span
     from ..ipset.ast import IpSets
+    from ..iptables import ast as iptables
     from ..nft.statements import Statement
 
 #: nft's type for the addresses of a family.
@@ -71,38 +71,71 @@ class Report:
         self.diagnostics.append(Diagnostic(code, message, span, hint, code in self.allowed))
 
 
+@attrs.frozen(kw_only=True)
+class Shared:
+    """What the rules of one table write, and read from one another."""
+
+    objects: Objects
+    report: Report
+    recent_lists: dict[str, RecentList]  #: those of this family so far, by name
+    limit_tables: dict[str, LimitTable]  #: those of ``hashlimit``, in the same way
+
+
+#: For ``Context.part``: the target, behind all matches.
+TARGET = -1
+
+
 @attrs.define(kw_only=True)
 class Context:
-    """One rule's place in its table."""
+    """Where rules stand that are lowered in the same way, and the one that is lowered now."""
 
     family: Family
     table: str  #: iptables' name for it, such as ``nat``
     protocol: int | None  #: the number after ``-p``, None where there is none or it is negated
     hooks: frozenset[str]  #: the built-in chains that lead to the rule's chain
     leaves_chain: bool  #: whether the target is RETURN or ``-g``: it cannot move to a helper chain
-    objects: Objects
-    report: Report
+    _shared: Shared
     #: Whether conntrack runs, which puts fragments together before any table sees them.
     tracked: bool
-    recent_lists: dict[str, RecentList]  #: those of this family so far, by name
-    limit_tables: dict[str, LimitTable]  #: those of ``hashlimit``, in the same way
     ipsets: IpSets | None = None  #: None: what is in them is not known
     #: The tables of either family whose rules name an ipset, by the set's name.
     set_users: Mapping[str, frozenset[tuple[Family, str]]] = attrs.Factory(dict)
-    span: Span | None = None
+    rule: iptables.Rule | None = None
+    part: int | None = None  #: the number of the match, or ``TARGET``; None: the whole rule
     refused: bool = False  #: whether some part of the rule has no translation
     rest: str = ""  #: the helper chain that the rules behind this one have to go to
+    #: Whether the shared state was used, so that the same node may be lowered to something else.
+    used_shared: bool = False
 
-    @contextmanager
-    def at(self, span: Span | None) -> Iterator[None]:
-        """Lower one part of the rule: a problem is reported at its place, and the rule refused."""
-        self.span = span
-        try:
-            yield
-        except Problem as problem:
-            place = problem.span or span
-            self.report.add(problem.code, problem.message, place, problem.hint)
-            self.refused = True
+    @property
+    def shared(self) -> Shared:
+        """What the rules of the table share."""
+        self.used_shared = True
+        return self._shared
+
+    @property
+    def span(self) -> Span | None:
+        """Where the part stands that is lowered now."""
+        if self.rule is None:
+            return None
+        if self.part is None:
+            return self.rule.span
+        if self.part == TARGET:
+            return self.rule.target_span
+        spans = self.rule.match_spans
+        return spans[self.part] if spans else None
+
+    def begin(self, rule: iptables.Rule) -> None:
+        """Go on with another rule."""
+        self.rule = rule
+        self.refused = False
+        self.rest = ""
+
+    def report_problem(self, problem: Problem) -> None:
+        """Refuse the rule, with the problem at its own place or else at the part's."""
+        place = problem.span or self.span
+        self._shared.report.add(problem.code, problem.message, place, problem.hint)
+        self.refused = True
 
     def approximate(self, code: Code, message: str) -> None:
         """Go on where the caller allows the code; the rule is refused otherwise."""
@@ -134,19 +167,19 @@ class Context:
     def counter(self, name: str) -> str:
         """A named counter of the table."""
         spelt = self._spell(name)
-        self.objects.counters[spelt] = None
+        self.shared.objects.counters[spelt] = None
         return spelt
 
     def helper(self, name: str, *rules: tuple[Statement, ...]) -> str:
         """A chain of these rules, shared by all who ask for the same name."""
         chain = names.helper(name)
-        self.objects.helpers[chain] = tuple(Rule(statements) for statements in rules)
+        self.shared.objects.helpers[chain] = tuple(Rule(statements) for statements in rules)
         return chain
 
     def address_set(self, name: str) -> str:
         """An empty set of addresses and prefixes, to be filled by whoever owns it."""
         spelt = self._own_set(name, "ipset")
-        self.objects.sets[spelt] = Set(spelt, ADDRESS_TYPE[self.family], ("interval",))
+        self.shared.objects.sets[spelt] = Set(spelt, ADDRESS_TYPE[self.family], ("interval",))
         return spelt
 
     def recent_set(self, name: str, mask: int, seconds: int | None, *, changes: bool) -> str:
@@ -156,7 +189,7 @@ class Context:
 
         Raises Problem where the set cannot serve all the rules that use the list.
         """
-        first = self.recent_lists.setdefault(name, RecentList(self.table, mask))
+        first = self.shared.recent_lists.setdefault(name, RecentList(self.table, mask))
         if first.table != self.table:
             raise self.refuse(
                 f"the list {name} is used in the tables {first.table} and {self.table}",
@@ -168,16 +201,16 @@ class Context:
                 "the kernel takes the mask of whichever rule it loaded first",
             )
         spelt = self._own_set(f"recent-{name}", "recent list")
-        ages = self.objects.ages
+        ages = self.shared.objects.ages
         if seconds is not None and ages.setdefault(spelt, seconds) != seconds:
             raise self.refuse(
                 f"the list {name} is checked for different ages in different rules",
                 "the elements of an nft set have one timeout",
             )
         age = ages.get(spelt, FOREVER)
-        known = self.objects.sets.get(spelt)
+        known = self.shared.objects.sets.get(spelt)
         dynamic = changes or (known is not None and "dynamic" in known.flags)
-        self.objects.sets[spelt] = Set(
+        self.shared.objects.sets[spelt] = Set(
             spelt,
             ADDRESS_TYPE[self.family],
             ("dynamic",) * dynamic + ("timeout",) * bool(age),
@@ -191,7 +224,7 @@ class Context:
 
         Raises Problem where they have not, or stand in several tables.
         """
-        first = self.limit_tables.setdefault(name, LimitTable(self.table, options))
+        first = self.shared.limit_tables.setdefault(name, LimitTable(self.table, options))
         if first.table != self.table:
             raise self.refuse(
                 f"the table {name} is used in the tables {first.table} and {self.table}",
@@ -206,19 +239,21 @@ class Context:
 
     def numbered_set(self, kind: str, set_: Set) -> str:
         """A set for this rule alone, with a number for its name."""
-        number = sum(owner.startswith(f"{kind} ") for owner in self.objects.owners.values()) + 1
+        number = (
+            sum(owner.startswith(f"{kind} ") for owner in self.shared.objects.owners.values()) + 1
+        )
         return self.declare(attrs.evolve(set_, name=f"{kind}-{number}"), f"{kind} {number}")
 
     def declare(self, set_: Set, owner: str) -> str:
         """Put a set into the table, under the name that nft has for it."""
         spelt = self._own_set(set_.name, owner)
-        self.objects.sets[spelt] = attrs.evolve(set_, name=spelt)
+        self.shared.objects.sets[spelt] = attrs.evolve(set_, name=spelt)
         return spelt
 
     def _own_set(self, name: str, kind: str) -> str:
         """The nft name of a set that things of one kind alone use."""
         spelt = self._spell(name)
-        other = self.objects.owners.setdefault(spelt, kind)
+        other = self.shared.objects.owners.setdefault(spelt, kind)
         if other != kind:
             raise self.refuse(f"a {kind} and a {other} would both be the set {spelt}")
         return spelt
@@ -232,6 +267,8 @@ class Context:
         return spelt
 
     def _say(self, code: Code, message: str, hint: str) -> None:
-        if code.kind is Kind.APPROXIMATION and code not in self.report.allowed:
+        if code.kind is Kind.APPROXIMATION and code not in self.shared.report.allowed:
             raise Problem(code, message, hint=hint)
-        self.report.add(code, message, self.span, "" if code in self.report.allowed else hint)
+        self.shared.report.add(
+            code, message, self.span, "" if code in self.shared.report.allowed else hint
+        )

@@ -52,7 +52,7 @@ class Assembly:
         if self.context.leaves_chain:
             return self._in_place(before, special, after, action)
         name = names.helper(self.place + "-next" * depth)
-        helpers = self.context.objects.helpers
+        helpers = self.context.shared.objects.helpers
         helpers[name] = ()  # takes its place before those of the rest
         rest = self.assemble((*self._protocol_test(), *after), action, depth + 1)
         if isinstance(special, NoneOf):
@@ -97,7 +97,7 @@ class Assembly:
         At its end the packet is where it would be at the end of this chain.
         """
         rest = names.helper(f"{self.place}-rest")
-        self.context.objects.helpers[rest] = ()  # to be filled by the rules behind
+        self.context.shared.objects.helpers[rest] = ()  # to be filled by the rules behind
         past = self._all(tuple((*before, *parts) for parts in special.alternatives), s.Goto(rest))
         rules = (*past, *self.assemble((*before, *after), action))
         self.context.rest = rest

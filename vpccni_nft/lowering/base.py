@@ -13,10 +13,11 @@ from ..nft import statements as s
 from ..nft.expressions import NETWORK_HEADER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from ..core.values import Negatable, Network
-    from ..iptables.ast import Interface, Rule
+    from ..extensions.context import Context
+    from ..iptables.ast import Interface
 
 SOURCE = {family: x.Payload(header, "saddr") for family, header in NETWORK_HEADER.items()}
 DESTINATION = {family: x.Payload(header, "daddr") for family, header in NETWORK_HEADER.items()}
@@ -32,31 +33,24 @@ LONGEST_NAME = 15
 JSON_WORDS = frozenset("ah comp dccp esp icmp icmpv6 redirect sctp tcp udp udplite".split())
 
 
-def lower_base(rule: Rule, family: Family) -> Iterator[s.Match]:
-    """The tests of ip_packet_match (ip_tables.c), in the order in which they are saved."""
-    for name, lower in FIELDS.items():
-        if test := getattr(rule, name):
-            yield from lower(test, family)
+def _compare_source(test: Negatable[Network], context: Context) -> tuple[s.Match, ...]:
+    return compare_network(SOURCE[context.family], test)
 
 
-def _compare_source(test: Negatable[Network], family: Family) -> tuple[s.Match, ...]:
-    return compare_network(SOURCE[family], test)
+def _compare_destination(test: Negatable[Network], context: Context) -> tuple[s.Match, ...]:
+    return compare_network(DESTINATION[context.family], test)
 
 
-def _compare_destination(test: Negatable[Network], family: Family) -> tuple[s.Match, ...]:
-    return compare_network(DESTINATION[family], test)
-
-
-def _compare_in_interface(test: Negatable[Interface], _family: Family) -> tuple[s.Match, ...]:
+def _compare_in_interface(test: Negatable[Interface], _context: Context) -> tuple[s.Match, ...]:
     return _compare_interface("iifname", test)
 
 
-def _compare_out_interface(test: Negatable[Interface], _family: Family) -> tuple[s.Match, ...]:
+def _compare_out_interface(test: Negatable[Interface], _context: Context) -> tuple[s.Match, ...]:
     return _compare_interface("oifname", test)
 
 
-def _compare_protocol(test: Negatable[int], family: Family) -> tuple[s.Match, ...]:
-    if family is Family.IP6 and test.value in EXTENSION_HEADERS:
+def _compare_protocol(test: Negatable[int], context: Context) -> tuple[s.Match, ...]:
+    if context.family is Family.IP6 and test.value in EXTENSION_HEADERS:
         return always_or_never(holds=test.negated)
     sign = equality(negated=test.negated)
     return (s.Match(x.Meta("l4proto"), sign, x.Protocol(test.value)),)
@@ -76,15 +70,16 @@ def _compare_interface(key: str, test: Negatable[Interface]) -> tuple[s.Match, .
     return (s.Match(x.Meta(key), equality(negated=test.negated), interface),)
 
 
-def _compare_fragment(test: Negatable[bool], family: Family) -> tuple[s.Match, ...]:
-    if family is Family.IP6:
+def _compare_fragment(test: Negatable[bool], context: Context) -> tuple[s.Match, ...]:
+    if context.family is Family.IP6:
         raise Problem(NO_NFT_FORM, "ip6tables has no -f")
     offset = x.Binary("&", x.Payload("ip", "frag-off"), x.Hex(OFFSET_BITS))
     return (s.Match(offset, equality(negated=not test.negated), x.Number(0)),)
 
 
-#: What stands for each field of a rule.
-FIELDS: dict[str, Callable[[Any, Family], tuple[s.Match, ...]]] = {
+#: The tests of ip_packet_match (ip_tables.c), for each field of a rule, in the order in which
+#: iptables-save prints them.
+FIELDS: dict[str, Callable[[Any, Context], tuple[s.Match, ...]]] = {
     "source": _compare_source,
     "destination": _compare_destination,
     "in_interface": _compare_in_interface,

@@ -1,64 +1,230 @@
-"""Lower one rule: its conditions, its counter and what it does, in the order of ipt_do_table."""
+"""Lower the rules of one table: conditions, counter and action, in the order of ipt_do_table.
+
+A node has many rules and few different matches and targets, and the reader gives equal words the
+same node. So the cache keeps what a node was lowered to, unless that took something from the
+table's shared state: a set, a helper chain, a diagnostic. Rules whose parts have the same shapes
+are put together from the same of their statements, so that is worked out once for each shape.
+"""
 
 from __future__ import annotations
 
-from itertools import zip_longest
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
+import attrs
+
+from ..core.caching import caching
 from ..core.diagnostics import COMMENT_CHANGED, UNKNOWN_MATCH, UNKNOWN_TARGET, Problem
 from ..extensions import extension_of
+from ..extensions.context import TARGET
 from ..extensions.matches.comment import Comment
 from ..extensions.targets.return_ import Return
 from ..iptables import ast as iptables
 from ..nft import expressions as x
 from ..nft import names
 from ..nft import statements as s
+from ..nft.ast import Rule
 from ..text.nft_script import PROTOCOL_NAMES
 from .assembly import Assembly
-from .base import lower_base
+from .base import FIELDS
 from .options import CounterMode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ..extensions.context import Context
     from ..extensions.extension import Piece, Statements
-    from ..nft.ast import Rule
 
 
-def lower_rule(
-    rule: iptables.Rule, context: Context, place: str, counters: CounterMode
-) -> tuple[Rule, ...]:
-    """The rules that stand for this one in its chain; further ones go to helper chains.
+@attrs.frozen
+class _Part:
+    """What one field, match or target of a rule, or its counter, is lowered to."""
 
-    ``place`` names the rule among the helpers: its chain and number. Nothing stands for a rule
-    that is refused; the context has the reasons, one for each part that has no translation.
+    pieces: tuple[Piece, ...] = ()
+    #: Equal for pieces that are put together in the same way; None where no statement of nft
+    #: does it alone.
+    shape: int | None = None
+
+
+#: What is known of nodes, by their ids: the ruleset that is lowered keeps the nodes.
+_Known = dict[int, _Part]
+
+_REFUSED = _Part()
+_END_OF_CONDITIONS = _Part((), -1)
+
+_fields_of = attrgetter(*FIELDS)
+
+
+class RuleLowering:
+    """Lowers the rules of one table.
+
+    ``make_context`` takes the hooks above a rule, its protocol, and whether its target leaves the
+    chain.
     """
-    conditions = _conditions(rule, context)
-    action = (*lower_counter(rule, counters), *_action(rule, context))
-    if context.refused:
-        return ()
-    with context.at(rule.span):
-        comment = _comment(rule, context)
-        return Assembly(context, place, comment, rule.span).assemble(conditions, action)
-    return ()
+
+    def __init__(
+        self,
+        counters: CounterMode,
+        make_context: Callable[[frozenset[str], int | None, bool], Context],
+    ) -> None:
+        self._counters = counters
+        self._make_context = make_context
+        self._cached = caching()
+        #: For rules under some hooks, with a protocol and such a target.
+        self._places: dict[tuple[frozenset[str], int | None, bool], tuple[Context, _Known]] = {}
+        #: Fields and counters are lowered in the same way wherever their rule stands.
+        self._fields: tuple[tuple[Callable[..., Sequence[Piece]], _Known], ...] = tuple(
+            (lower, {}) for lower in FIELDS.values()
+        )
+        self._counted: _Known = {}
+        self._shapes: dict[object, int] = {}
+        self._selections: dict[tuple[int | None, ...], Callable[[Any], Statements]] = {}
+
+    def lower(
+        self, rule: iptables.Rule, hooks: frozenset[str], name: str
+    ) -> tuple[tuple[Rule, ...], str]:
+        """The rules for this one in its chain, and the helper chain that later rules go to, if any.
+
+        ``name`` names the rule among the helper chains: its chain and number. A rule that is
+        refused has no rules; the report has the reasons, one for each part without a translation.
+        """
+        context, known = self._place(rule, hooks)
+        context.begin(rule)
+        parts: list[_Part] = []
+        comments = []
+        for (lower, fields), value in zip(self._fields, _fields_of(rule), strict=True):
+            if value is not None:
+                parts.append(fields.get(id(value)) or self._part(value, lower, fields, context))
+        for number, match in enumerate(rule.matches):
+            if isinstance(match, Comment):
+                comments.append(match.text)
+            else:
+                parts.append(
+                    known.get(id(match)) or self._part(match, _lower_match, known, context, number)
+                )
+        parts.append(_END_OF_CONDITIONS)
+        counters = rule.counters
+        parts.append(
+            self._counted.get(id(counters))
+            or self._part(counters, self._lower_counters, self._counted, context)
+        )
+        target = rule.target
+        if target:
+            parts.append(
+                known.get(id(target)) or self._part(target, _lower_target, known, context, TARGET)
+            )
+        if context.refused:
+            return (), ""
+        context.part = None
+        comment = _shown(" | ".join(comments), context) if comments else ""
+        shape = tuple([part.shape for part in parts])
+        select = self._selections.get(shape)
+        if select:
+            steps: list[Any] = [step for part in parts for step in part.pieces]
+            return (Rule(select(steps), comment, rule.span),), ""
+        try:
+            rules = self._assemble(parts, shape, Assembly(context, name, comment, rule.span))
+        except Problem as problem:
+            context.report_problem(problem)
+            return (), ""
+        return rules, context.rest
+
+    def _place(self, rule: iptables.Rule, hooks: frozenset[str]) -> tuple[Context, _Known]:
+        protocol = rule.protocol
+        where = (
+            hooks,
+            None if protocol is None or protocol.negated else protocol.value,
+            leaves_chain(rule),
+        )
+        place = self._places.get(where)
+        if place is None:
+            place = self._places[where] = (self._make_context(*where), {})
+        return place
+
+    def _part(
+        self,
+        node: object,
+        lower: Callable[[Any, Context], Sequence[Piece]],
+        known: _Known,
+        context: Context,
+        number: int | None = None,
+    ) -> _Part:
+        """Lower one part of the rule, which has this number; keep what the node alone decides."""
+        context.part = number
+        context.used_shared = False
+        try:
+            pieces = tuple(lower(node, context))
+        except Problem as problem:
+            context.report_problem(problem)
+            return _REFUSED
+        part = _Part(pieces, self._shape(pieces))
+        if self._cached and not context.used_shared:
+            known[id(node)] = part
+        return part
+
+    def _shape(self, pieces: Sequence[Piece]) -> int | None:
+        if not all(isinstance(piece, s.Statement) for piece in pieces):
+            return None
+        return self._shapes.setdefault(tuple(map(_shape_of, pieces)), len(self._shapes))
+
+    def _assemble(
+        self, parts: list[_Part], shape: tuple[int | None, ...], assembly: Assembly
+    ) -> tuple[Rule, ...]:
+        """Put the parts together; keep how, where a selection of their statements is the rule."""
+        end = parts.index(_END_OF_CONDITIONS)
+        conditions = [piece for part in parts[:end] for piece in part.pieces]
+        action: list[Any] = [step for part in parts[end:] for step in part.pieces]
+        rules = assembly.assemble(without_implied_protocol(conditions), tuple(action))
+        if self._cached and None not in shape:
+            select = _selection([*conditions, *action], rules)
+            if select:
+                self._selections[shape] = select
+        return rules
+
+    def _lower_counters(self, counters: iptables.Counters | None, _context: Context) -> Statements:
+        """The counter between the conditions and the action."""
+        if self._counters is CounterMode.NONE:
+            return ()
+        if self._counters is CounterMode.KEEP and counters:
+            return (s.Counter(counters.packets, counters.bytes),)
+        return (s.Counter(),)
 
 
-def _conditions(rule: iptables.Rule, context: Context) -> tuple[Piece, ...]:
-    pieces: list[Piece] = []
-    with context.at(rule.span):
-        pieces += lower_base(rule, context.family)
-    for match, span in zip_longest(rule.matches, rule.match_spans):
-        with context.at(span):
-            pieces += lower_match(match, context)
-    return without_implied_protocol(pieces)
+def _shape_of(step: Piece) -> object:
+    """All of a statement that ``without_implied_protocol`` and ``kept_apart`` look at."""
+    if isinstance(step, s.Match):
+        right = step.right
+        return step.left, step.operator, right if isinstance(right, x.Protocol) else type(right)
+    return (s.VerdictMap, step.key) if isinstance(step, s.VerdictMap) else type(step)
 
 
-def lower_match(match: iptables.Match, context: Context) -> tuple[Piece, ...]:
-    """What stands for a match."""
+def _selection(steps: Sequence[Piece], rules: Sequence[Rule]) -> Callable[[Any], Statements] | None:
+    """What takes the one rule's statements from these; None where it has others."""
+    places = {id(step): place for place, step in enumerate(steps)}
+    if len(rules) != 1 or len(places) < len(steps):
+        return None
+    taken = [places.get(id(statement)) for statement in rules[0].statements]
+    if None in taken:
+        return None
+    if len(taken) == len(steps):
+        return tuple
+    return lambda steps: tuple([steps[place] for place in taken])
+
+
+def _lower_match(match: iptables.Match, context: Context) -> tuple[Piece, ...]:
     if isinstance(match, iptables.UnknownMatch):
         raise Problem(UNKNOWN_MATCH, f"the match {match.name} is not known")
     return extension_of(match).lower(match, context)
+
+
+def _lower_target(target: iptables.Target, context: Context) -> Statements:
+    if isinstance(target, iptables.Jump):
+        return (s.Jump(names.mangle(target.chain)),)
+    if isinstance(target, iptables.Goto):
+        return (s.Goto(names.mangle(target.chain)),)
+    if isinstance(target, iptables.UnknownTarget):
+        raise Problem(UNKNOWN_TARGET, f"the target {target.name} is not known")
+    return extension_of(target).lower(target, context)
 
 
 def without_implied_protocol(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
@@ -97,43 +263,14 @@ def _implied_later(piece: Piece, later: Sequence[Piece]) -> bool:
     return False
 
 
-def lower_counter(rule: iptables.Rule, mode: CounterMode) -> Statements:
-    """The counter that stands between the conditions and the action."""
-    if mode is CounterMode.NONE:
-        return ()
-    if mode is CounterMode.KEEP and rule.counters:
-        return (s.Counter(rule.counters.packets, rule.counters.bytes),)
-    return (s.Counter(),)
-
-
-def _action(rule: iptables.Rule, context: Context) -> Statements:
-    if not rule.target:
-        return ()
-    with context.at(rule.target_span):
-        return lower_target(rule.target, context)
-    return ()
-
-
-def lower_target(target: iptables.Target, context: Context) -> Statements:
-    """What stands for a target."""
-    if isinstance(target, iptables.Jump):
-        return (s.Jump(names.mangle(target.chain)),)
-    if isinstance(target, iptables.Goto):
-        return (s.Goto(names.mangle(target.chain)),)
-    if isinstance(target, iptables.UnknownTarget):
-        raise Problem(UNKNOWN_TARGET, f"the target {target.name} is not known")
-    return extension_of(target).lower(target, context)
-
-
 def leaves_chain(rule: iptables.Rule) -> bool:
     """Whether the target acts on the chain that the rule stands in, so that it cannot move."""
     return isinstance(rule.target, (Return, iptables.Goto))
 
 
-def _comment(rule: iptables.Rule, context: Context) -> str:
+def _shown(comment: str, context: Context) -> str:
     """All comments of the rule, as far as nft can hold them."""
-    whole = " | ".join(match.text for match in rule.matches if isinstance(match, Comment))
-    shown = names.comment(whole)
-    if shown != whole:
+    shown = names.comment(comment)
+    if shown != comment:
         context.note(COMMENT_CHANGED, f"the comment becomes “{shown}”")
     return shown

@@ -15,7 +15,7 @@ from ..core.diagnostics import (
     Diagnostic,
 )
 from ..extensions import extension_of
-from ..extensions.context import Context, LimitTable, Objects, RecentList, Report
+from ..extensions.context import Context, LimitTable, Objects, RecentList, Report, Shared
 from ..extensions.matches.set import MatchSet
 from ..extensions.targets.set import SetTarget
 from ..ipset.ast import IpSets
@@ -26,8 +26,7 @@ from ..nft import statements as s
 from . import layout
 from .depth import flatten
 from .jumps import built_in_above, calls_of, check_jumps
-from .rule import leaves_chain, lower_rule
-from .rule_cache import RuleCache
+from .rule import RuleLowering
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -126,10 +125,10 @@ class _TableLowering:
     facts: _FamilyFacts
     sets: _SetFacts
     objects: Objects = attrs.Factory(Objects)
-    usual: RuleCache = attrs.field(init=False)
+    rules: RuleLowering = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.usual = RuleCache(self.table.family, self.options.counters, self._context)
+        self.rules = RuleLowering(self.options.counters, self._context)
 
     def lower(self) -> nft.Table:
         if self.table.name not in layout.PRIORITIES:
@@ -157,10 +156,7 @@ class _TableLowering:
         further: dict[str, list[nft.Rule]] = {}
         behind = rules  # those of the helper chain that the rest of the chain went to
         for number, rule in enumerate(chain.rules, start=1):
-            if usual := self.usual.lower(rule, hooks):
-                behind.append(usual)
-                continue
-            lowered, rest = self._rule(rule, f"{name}-{number}", hooks)
+            lowered, rest = self.rules.lower(rule, hooks, f"{name}-{number}")
             behind += lowered
             if rest:
                 behind.append(nft.Rule((s.Goto(rest),)))
@@ -180,15 +176,6 @@ class _TableLowering:
             return None
         return layout.hook(self.table.name, chain.name, chain.policy.value.lower())
 
-    def _rule(
-        self, rule: iptables.Rule, place: str, hooks: frozenset[str]
-    ) -> tuple[tuple[nft.Rule, ...], str]:
-        """What stands for a rule, and the helper chain that the rules behind it go to."""
-        protocol = rule.protocol
-        number = protocol.value if protocol and not protocol.negated else None
-        context = self._context(hooks, number, leaves_chain(rule))
-        return lower_rule(rule, context, place, self.options.counters), context.rest
-
     def _context(
         self,
         hooks: frozenset[str],
@@ -203,10 +190,12 @@ class _TableLowering:
             leaves_chain=leaves,
             # Without conntrack the kernel passes over nat chains (nf_nat_core.c, nf_nat_inet_fn).
             tracked=self.facts.tracked or self.table.name == "nat",
-            objects=self.objects,
-            report=self.report,
-            recent_lists=self.facts.recent_lists,
-            limit_tables=self.facts.limit_tables,
+            shared=Shared(
+                objects=self.objects,
+                report=self.report,
+                recent_lists=self.facts.recent_lists,
+                limit_tables=self.facts.limit_tables,
+            ),
             ipsets=self.sets.ipsets,
             set_users=self.sets.users,
         )

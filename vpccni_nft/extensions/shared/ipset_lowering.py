@@ -369,7 +369,7 @@ class _Sets:
         ipset, context = self.ipset, self.context
         suffix = class_.suffix + self.suffix + "-nomatch" * self.nomatch
         name = ipset.name + suffix
-        known = context.objects.ipsets.get(name)
+        known = context.shared.objects.ipsets.get(name)
         if known is None:
             elements = tuple(self._elements(class_))
             if ipset.entries and not elements and not self._is_changed:
@@ -380,7 +380,7 @@ class _Sets:
                     IPSET_COPIED,
                     f"the set {name} of nft has the elements that the ipset {ipset.name} had",
                 )
-            context.objects.ipsets[name] = known
+            context.shared.objects.ipsets[name] = known
         return known
 
     def _set(self, name: str, class_: _Class, elements: tuple[x.Expression, ...]) -> Set:
