@@ -19,6 +19,7 @@ from .packet import (
     STATUS_BITS,
     Binding,
     Event,
+    NoMeaning,
     State,
     Verdict,
 )
@@ -48,7 +49,7 @@ class Program(Protocol):
 
     @property
     def names(self) -> Mapping[str, str]:
-        """Its chains by name, and what a dump of iptables calls them."""
+        """Its chains by name, and what a dump of iptables may call them."""
 
     def rules(self, chain: str) -> Sequence[object]:
         """The rules of a chain."""
@@ -77,12 +78,24 @@ def run_rules(
 
 
 def call(program: Program, chain: str, state: State, where: Bool) -> Bool:
-    """Go where a rule leads to, unless somebody knows what comes of it; the answer as of a run."""
+    """Go where a rule leads to, unless somebody knows what comes of it; the answer as of a run.
+
+    Raises NoMeaning where the chain is not there or leads back to itself: no kernel takes such
+    rules.
+    """
+    if chain not in program.names:
+        raise NoMeaning(f"the table {program.table} has no chain {chain}")
     if state.calls:
         returned = state.calls(program, chain, state, where)
         if returned is not None:
             return returned
-    return run(program, chain, state, where)
+    here = (program, chain)
+    if here in state.way:
+        raise NoMeaning(f"the chain {chain} leads back to itself")
+    state.way.append(here)
+    back = run(program, chain, state, where)
+    state.way.pop()
+    return back
 
 
 @attrs.frozen

@@ -177,6 +177,8 @@ class State:
     #: Asked at every jump: the table's program, the chain, this state, where it is reached. The
     #: answer is where the chain comes back, or None where it is to be gone through.
     calls: Callable[[Any, str, State, Bool], Bool | None] | None = None
+    #: The chains that have led to the rule, each with its table's program.
+    way: list[tuple[Any, str]] = attrs.Factory(list)
 
     @classmethod
     def start(
@@ -226,7 +228,7 @@ class State:
                     found = algebra.all(found, algebra.not_(alike))
                 else:
                     found = algebra.any(found, alike)
-            elif event.kind == "call" and name in event.details:
+            elif event.kind == "call" and name in event.details[1:]:
                 found = algebra.any(
                     algebra.all(when, self._member_after(event, name, key)),
                     algebra.all(algebra.not_(when), found),

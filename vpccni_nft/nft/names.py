@@ -82,7 +82,7 @@ def mangle(name: str) -> str:
 
 
 def demangle(spelt: str) -> str:
-    """The name that ``mangle`` spelt so.
+    """The name that ``mangle`` spelt so; of any other name a hint, which two names may share.
 
     >>> demangle("_1st.2bchain"), demangle("KUBE-SERVICES")
     ('1st+chain', 'KUBE-SERVICES')

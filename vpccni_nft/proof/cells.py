@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
     from ..model.hook import Program
     from ..model.packet import State
-    from .chains import ChainComparison, ChainPart, Footprint
+    from .chains import ChainComparison, Footprint
     from .context import ProofContext
+    from .pairs import ChainPart
     from .terms import Term
 
 #: How many values are worth the trouble.

@@ -1,8 +1,10 @@
-"""Chains of the same name, rule by rule.
+"""Chains of two sides, rule by rule.
 
 Two chains mean the same where their rules do, one after the other, for any packet in any state. A
-chain that is proved stands for what it does wherever it is called: the same unknown function of
-the packet on both sides. So a proof costs as much as there are rules, however they call each other.
+pair of chains that is proved stands for what it does wherever one of them is called: the same
+unknown function of the packet on both sides. So a proof costs as much as there are rules, however
+they call each other. Which chains are tried as pairs is a matter of names; that they are one is
+proved.
 """
 
 from __future__ import annotations
@@ -13,11 +15,12 @@ import attrs
 
 from ..model.packet import Event, NoMeaning, width
 from . import cells, chance
+from .pairs import ChainPart, Chains
 from .shapes import ConditionShape
 from .symbolic import Undecided
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from ..model.hook import Program
     from ..model.packet import State
@@ -37,8 +40,8 @@ _SHORT, _PLAIN = 4, 40
 #: How many rules a chain may have to be compared as a whole.
 _WHOLE = 400
 
-#: What the tables of a translation are called besides their iptables names.
-_PREFIX = "vpccni-"
+#: Two chains, the one before first, by program and name.
+Pair = tuple["Program", str, "Program", str]
 
 
 @attrs.frozen
@@ -86,23 +89,6 @@ class ChainSummary:
         return back
 
 
-@attrs.frozen
-class ChainPart:
-    """Some rules of a chain of one side."""
-
-    program: Program
-    chain: str
-    numbers: Sequence[int]
-
-    def first(self, count: int) -> ChainPart:
-        """Its first rules."""
-        return attrs.evolve(self, numbers=self.numbers[:count])
-
-    def behind(self, count: int) -> ChainPart:
-        """The rules behind its first ones."""
-        return attrs.evolve(self, numbers=self.numbers[count:])
-
-
 def _place(parts: tuple[ChainPart, ChainPart]) -> str:
     """Where two parts begin."""
     part = next((part for part in parts if part.numbers), parts[0])
@@ -113,65 +99,38 @@ class Differs(Exception):  # noqa: N818 - found on the way, and caught
     """Rules do not mean the same, or it is not known."""
 
 
-class Names:
-    """The chains of one side, by what iptables calls them and their tables.
-
-    Of two tables that are called alike the first one counts.
-    """
-
-    def __init__(self, programs: Iterable[Program]) -> None:
-        self.programs = tuple(programs)
-        self._chains: dict[tuple[str, str], ChainPart] = {}
-        self._names: dict[tuple[Program, str], tuple[str, str]] = {}
-        for program in self.programs:
-            table = program.table.removeprefix(_PREFIX)
-            for chain, name in program.names.items():
-                part = ChainPart(program, chain, range(len(program.rules(chain))))
-                self._chains.setdefault((table, name), part)
-                self._names[program, chain] = (table, name)
-
-    def part(self, table: str, name: str) -> ChainPart | None:
-        """A chain, if there is one of this name."""
-        return self._chains.get((table, name))
-
-    def of(self, program: Program, chain: str) -> tuple[str, str]:
-        """What iptables calls a table and its chain."""
-        return self._names[program, chain]
-
-
 @attrs.define
 class ChainComparison:
     """The chains of two sides at one hook, and which of them mean the same."""
 
     setting: ProofContext
     solver: Solver
-    before: Names
-    after: Names
-    #: What is known of chains whatever the hook, and at this one alone, by table and name: that
-    #: they mean the same, or None where they do not, or may not.
-    anywhere: dict[tuple[str, str], ChainSummary | None]
-    here: dict[tuple[str, str], ChainSummary | None] = attrs.field(factory=dict, init=False)
+    before: Chains
+    after: Chains
+    #: What is known of pairs of chains whatever the hook, and at this one alone: that they mean
+    #: the same, or None where they do not, or may not.
+    anywhere: dict[Pair, ChainSummary | None]
+    here: dict[Pair, ChainSummary | None] = attrs.field(factory=dict, init=False)
+    #: The pairs that are being proved.
+    _under_way: set[Pair] = attrs.field(factory=set, init=False)
+    #: The pair that a chain of either side is proved to be one of.
+    _pair_of: dict[tuple[Program, str], tuple[ChainPart, ChainPart]] = attrs.field(
+        factory=dict, init=False
+    )
     #: The parts that do not mean the same, or may not.
     open: list[tuple[ChainPart, ChainPart]] = attrs.field(factory=list, init=False)
     #: What the model does not know, with the places of it.
     meaningless: list[str] = attrs.field(factory=list, init=False)
-    #: Chains that draw other random numbers on either side.
-    drawn: set[tuple[str, str]] = attrs.field(factory=set, init=False)
+    #: Chains that draw other random numbers than one of the other side.
+    drawn: set[tuple[Program, str]] = attrs.field(factory=set, init=False)
     #: Whether choices by chance were found to be alike that draw other numbers.
     by_chance: bool = attrs.field(default=False, init=False)
     _answers: dict[Term, bool] = attrs.field(factory=dict, init=False)
 
     def call(self, program: Program, chain: str, state: State, where: Term) -> Term | None:
-        """What a rule's jump does where both sides have the chain, and it means the same."""
+        """What a rule's jump does where the other side has a chain that means the same."""
         called = self._called(program, chain)
         return called.enter(self.setting, state, where) if called else None
-
-    def _called(self, program: Program, chain: str) -> ChainSummary | None:
-        return self.prove(*self._names(program, chain))
-
-    def _names(self, program: Program, chain: str) -> tuple[str, str]:
-        side = self.before if program in self.before.programs else self.after
-        return side.of(program, chain)
 
     def call_alike(self, program: Program, chain: str, state: State, where: Term) -> Term | None:
         """The same within a chain of both sides: what calls a chain that differs is not alike.
@@ -179,32 +138,64 @@ class ChainComparison:
         It may be, where the difference does not show; the whole hook tells. Chains that draw other
         numbers are gone through: their outcomes may be as likely for the packets that come here.
         """
-        names = self._names(program, chain)
-        if not self._called(program, chain) and self._sides(*names) and names not in self.drawn:
+        called = self._called(program, chain)
+        if called:
+            return called.enter(self.setting, state, where)
+        if (program, chain) not in self.drawn and any(True for _ in self._likely(program, chain)):
             raise Differs
-        return self.call(program, chain, state, where)
+        return None
 
-    def prove(self, table: str, name: str) -> ChainSummary | None:
-        """Whether both sides' chains of this name mean the same."""
-        key = (table, name)
+    def _called(self, program: Program, chain: str) -> ChainSummary | None:
+        """What the first of the likely pairs of a chain does that is proved.
+
+        A chain is one of one pair at most.
+        """
+        key = (program, chain)
+        if key in self._pair_of:
+            return self.prove(*self._pair_of[key])
+        for pair in self._likely(program, chain):
+            names = [(part.program, part.chain) for part in pair]
+            if any(one in self._pair_of for one in names):
+                continue
+            if found := self.prove(*pair):
+                self._pair_of |= dict.fromkeys(names, pair)
+                return found
+        return None
+
+    def _likely(self, program: Program, chain: str) -> Iterator[tuple[ChainPart, ChainPart]]:
+        """The pairs that a chain can be one of, by names, the likeliest first."""
+        if program in self.before:
+            part = self.before.part(program, chain)
+            yield from ((part, other) for other in self.after.like(part))
+        else:
+            part = self.after.part(program, chain)
+            yield from ((other, part) for other in self.before.like(part))
+
+    def prove(self, before: ChainPart, after: ChainPart) -> ChainSummary | None:
+        """Whether two chains, one of either side, mean the same. Raises NoMeaning in a circle."""
+        key = (before.program, before.chain, after.program, after.chain)
         if key in self.anywhere:
             return self.anywhere[key]
         hook = self.setting.hook
         if key not in self.here:
+            if key in self._under_way:
+                raise NoMeaning(f"the chain {before.chain} leads back to itself")
             asked, hook.asked = hook.asked, False
-            sides = self._sides(table, name)
-            found = self.compare(f"{table} {name}", *sides) if sides else None
+            self._under_way.add(key)
+            found = self._compare(self._symbol(before, after), before, after)
+            self._under_way.remove(key)
             (self.here if hook.asked else self.anywhere)[key] = found
             hook.asked |= asked
         else:
             hook.asked = True
         return self.anywhere[key] if key in self.anywhere else self.here[key]
 
-    def _sides(self, table: str, name: str) -> tuple[ChainPart, ChainPart] | None:
-        before, after = self.before.part(table, name), self.after.part(table, name)
-        return (before, after) if before and after else None
+    def _symbol(self, before: ChainPart, after: ChainPart) -> str:
+        """A name that no other pair has: tables can be called alike, and chains almost anything."""
+        ours, theirs = self.before.number(before.program), self.after.number(after.program)
+        return repr((ours, before.chain, theirs, after.chain))
 
-    def compare(self, symbol: str, before: ChainPart, after: ChainPart) -> ChainSummary | None:
+    def _compare(self, symbol: str, before: ChainPart, after: ChainPart) -> ChainSummary | None:
         """Whether two chains mean the same."""
         footprint = Footprint()
         rest = before, after
@@ -283,7 +274,7 @@ class ChainComparison:
         if not never(self.setting.compare(ours, theirs)):
             if not chance.are_alike(self, ours, theirs):
                 if chance.choose_otherwise(ours, theirs):
-                    self.drawn.add(self._names(before.program, before.chain))
+                    self.drawn |= {(part.program, part.chain) for part in (before, after)}
                 return False
             self.by_chance = True
         # Of a single rule the normal form tells whether what it changes goes on.

@@ -8,9 +8,9 @@ import attrs
 
 from ..model.hook import NAT_PRIORITIES, run_hook
 from ..model.packet import CONNTRACK_PRIORITY
-from .chains import ChainPart
 from .chance import choose_otherwise
 from .context import packets_at
+from .pairs import ChainPart
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -43,13 +43,7 @@ class HookComparison:
         return all(self._is_alike(one, other) for one, other in zip(before, after, strict=True))
 
     def _is_alike(self, one: BaseChain, other: BaseChain) -> bool:
-        names = self.pairs.before.of(one.program, one.name)
-        sides = ((self.pairs.before, one), (self.pairs.after, other))
-        # Of two tables that are called alike, chains are known by the names of the first one.
-        if all(side.part(*names) == _part(base) for side, base in sides):
-            return self.pairs.prove(*names) is not None
-        both = f"{one.name} and {other.name}"
-        return self.pairs.compare(both, _part(one), _part(other)) is not None
+        return self.pairs.prove(_part(one), _part(other)) is not None
 
     def compare(self, *, inside: bool) -> Comparison:
         """Send any packet through both sides.
@@ -121,7 +115,7 @@ def at_hook(chains: Sequence[BaseChain], hook: str) -> list[BaseChain]:
 
 def _part(base: BaseChain) -> ChainPart:
     """All rules of a base chain."""
-    return ChainPart(base.program, base.name, range(len(base.program.rules(base.name))))
+    return ChainPart.whole(base.program, base.name)
 
 
 def _in_order(chains: Sequence[BaseChain]) -> list[BaseChain]:

@@ -18,11 +18,12 @@ from ..core.diagnostics import (
 )
 from ..model.packet import HOOKS, NoMeaning
 from .answers import Different, Equivalent, Unknown
-from .chains import ChainComparison, Names
+from .chains import ChainComparison
 from .chance import TOLERANCE
 from .context import HookName, ProofContext
 from .counterexample import counterexample
 from .hooks import HookComparison, at_hook
+from .pairs import Chains
 from .symbolic import Solver, Undecided
 from .terms import Terms
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from ..core.values import Family
     from ..model.hook import BaseChain
     from .answers import Answer
-    from .chains import ChainSummary
+    from .chains import ChainSummary, Pair
     from .counterexample import Counterexample
     from .side import Side
 
@@ -97,8 +98,8 @@ class _Proof:
         solver = Solver(self.settings.seconds)
         quick = Solver(min(self.settings.seconds, _MOST_SECONDS))
         terms = Terms()
-        names = [Names(dict.fromkeys(chain.program for chain in side)) for side in chains]
-        anywhere: dict[tuple[str, str], ChainSummary | None] = {}
+        known, other = (Chains(dict.fromkeys(one.program for one in side)) for side in chains)
+        anywhere: dict[Pair, ChainSummary | None] = {}
         for name in HOOKS:
             before, after = (at_hook(side, name) for side in chains)
             if before or after:
@@ -106,7 +107,7 @@ class _Proof:
                 self.progress(f"{family.title} {name}")
                 hook = HookName.of(name)
                 setting = ProofContext(terms, family, hook, fragments, self.settings.counters)
-                pairs = ChainComparison(setting, quick, names[0], names[1], anywhere)
+                pairs = ChainComparison(setting, quick, known, other, anywhere)
                 self._of_hook(HookComparison(setting, solver, before, after, pairs))
                 if len(self.found) >= self.settings.most:
                     return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import attrs
@@ -90,7 +91,7 @@ class IptablesProgram:
     places: Mapping[tuple[str, int, int], str]
     sets: IpSets | None = None
 
-    @property
+    @cached_property
     def names(self) -> Mapping[str, str]:
         """Its chains by name, and what a dump of iptables calls them."""
         return {name: name for name in self.chains}

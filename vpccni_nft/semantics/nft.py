@@ -54,7 +54,8 @@ def base_chains(table: ast.Table) -> Iterator[BaseChain]:
         if not chain.name.startswith("."):
             home = names.demangle(chain.name)
             _name_places(chain, chains, sets, home, itertools.count(), places)
-    program = NftProgram(table.name, chains, sets, places)
+    spelt = {name: names.demangle(name) for name in chains}
+    program = NftProgram(table.name, chains, sets, places, spelt)
     for chain in table.chains:
         if hook := chain.hook:
             drops = hook.policy == "drop"
@@ -92,11 +93,7 @@ class NftProgram:
     chains: Mapping[str, ast.Chain]
     sets: Mapping[str, ast.Set]
     places: Mapping[Step, str]
-
-    @property
-    def names(self) -> Mapping[str, str]:
-        """Its chains by name, and what a dump of iptables calls them."""
-        return {name: names.demangle(name) for name in self.chains}
+    names: Mapping[str, str]  #: its chains by name, and what a dump of iptables may call them
 
     def rules(self, chain: str) -> tuple[ast.Rule, ...]:
         """The rules of a chain."""
