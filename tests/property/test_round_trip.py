@@ -32,13 +32,11 @@ from vpccni_nft.extensions.matches.udp import Udp
 from vpccni_nft.extensions.shared.number_ranges import NumberRange
 from vpccni_nft.extensions.shared.rates import Rate
 from vpccni_nft.extensions.targets.clusterip import ClusterIp
-from vpccni_nft.extensions.targets.ct import Ct
+from vpccni_nft.extensions.targets.ct import Ct, Notrack
 from vpccni_nft.extensions.targets.idletimer import IdleTimer
 from vpccni_nft.extensions.targets.led import Led
 from vpccni_nft.extensions.targets.nflog import Nflog
-from vpccni_nft.extensions.targets.nfqueue import Nfqueue
-from vpccni_nft.extensions.targets.notrack import Notrack
-from vpccni_nft.extensions.targets.queue import Queue
+from vpccni_nft.extensions.targets.queue import Nfqueue, Queue
 from vpccni_nft.extensions.targets.rateest import Estimate
 from vpccni_nft.extensions.targets.reject import Reject
 from vpccni_nft.extensions.targets.secmark import SecMark

@@ -166,7 +166,7 @@ def test_two_rooms_never_import_each_other(rooms: tuple[str, str]) -> None:
 
 
 def test_extensions_are_found() -> None:
-    assert {"extensions.matches.comment", "extensions.targets.return_"} <= set(EXTENSIONS)
+    assert {"extensions.matches.comment", "extensions.targets.verdicts"} <= set(EXTENSIONS)
 
 
 @pytest.mark.parametrize("module", EXTENSIONS)
@@ -186,9 +186,9 @@ def test_nothing_beside_the_rooms_imports_rooms(module: str) -> None:
 
 def test_the_list_of_rooms_names_each_of_them() -> None:
     listed = {
-        f"extensions.{rooms.folder}.{rooms[name].node.__module__.rpartition('.')[2]}"
-        for rooms in (MATCHES, TARGETS)
-        for name in rooms
+        f"extensions.{registry.folder}.{registry[name].node.__module__.rpartition('.')[2]}"
+        for registry in (MATCHES, TARGETS)
+        for name in registry
     }
     assert listed == set(EXTENSIONS)
 
@@ -196,8 +196,8 @@ def test_the_list_of_rooms_names_each_of_them() -> None:
 def test_a_translation_loads_only_the_rooms_that_the_dump_names() -> None:
     dump = "*raw\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -d 10.0.0.0/8 -j DROP\nCOMMIT\n"
     loaded = loaded_after(f"import vpccni_nft; vpccni_nft.translate({dump!r}).script()")
-    assert f"{NAME}.extensions.targets.drop" in loaded
-    assert f"{NAME}.extensions.targets.dnat" not in loaded
+    assert f"{NAME}.extensions.targets.verdicts" in loaded
+    assert f"{NAME}.extensions.targets.nat" not in loaded
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -39,9 +39,11 @@ def _rows(kind: str, registry: Mapping[str, Extension[Any]]) -> list[Row]:
 
 
 def _summary(extension: Extension[Any]) -> str:
-    """The first line of the room, without the name that it begins with."""
-    room = inspect.getmodule(extension.node)
-    first_line = (inspect.getdoc(room) or "").splitlines()[0]
+    """The first line of the module, without the name that it begins with."""
+    if extension.what:
+        return extension.what
+    module = inspect.getmodule(extension.node)
+    first_line = (inspect.getdoc(module) or "").splitlines()[0]
     return first_line.partition(": ")[2]
 
 

@@ -1,9 +1,9 @@
-"""The matches and targets of iptables, one room each.
+"""The matches and targets of iptables: one module each, or one for twins that differ in a constant.
 
-A new one is a module in ``matches`` or ``targets``, its name here, a rule in the grammar, vectors
+A new one is a module in ``matches`` or ``targets``, its line here, a rule in the grammar, vectors
 in ``tests/vectors`` and nothing else; a test holds that these agree.
 
-A room loads when it is first asked for: a node's dump names a dozen of them.
+A module loads when it is first asked for: a node's dump names a dozen of them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import sys
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
-from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -26,63 +25,82 @@ if TYPE_CHECKING:
 
 
 @attrs.frozen
-class Rooms(Mapping[str, Extension[Any]]):
-    """The extensions of one kind by name, each in the module of its name in lower case."""
+class Registry(Mapping[str, Extension[Any]]):
+    """The extensions of one kind by name.
+
+    Each stands in its module, under the name of its record where the module has several.
+    """
 
     folder: str
-    names: tuple[str, ...]
+    places: dict[str, str]
 
     def __getitem__(self, name: str) -> Extension[Any]:
-        if name not in self.names:
-            raise KeyError(name)
-        return _room(self.folder, name)
+        return _record(self.folder, self.places[name])
 
     def __contains__(self, name: object) -> bool:
-        return name in self.names
+        return name in self.places
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.names)
+        return iter(self.places)
 
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self.places)
 
 
 @cache
-def _room(folder: str, name: str) -> Extension[Any]:
-    module = name.lower()
-    if iskeyword(module) or module == "string":  # which is one of Python's own
-        module += "_"
-    room: Extension[Any] = import_module(f".{folder}.{module}", __name__).EXTENSION
-    return room
+def _record(folder: str, place: str) -> Extension[Any]:
+    module, _, record = place.partition(".")
+    found: Extension[Any] = getattr(
+        import_module(f".{folder}.{module}", __name__), record or "EXTENSION"
+    )
+    return found
 
 
 #: What may stand after ``-m``, by name.
-MATCHES = Rooms("matches", (
-    "addrtype", "ah", "bpf", "cgroup", "cluster", "comment", "connbytes", "connlabel",
-    "connlimit", "connmark", "conntrack", "cpu", "dccp", "devgroup", "dscp", "dst", "ecn", "esp",
-    "eui64", "frag", "hashlimit", "hbh", "helper", "hl", "icmp", "icmp6", "ipcomp", "iprange",
-    "ipv6header", "ipvs", "length", "limit", "mac", "mark", "mh", "multiport", "nfacct", "osf",
-    "owner", "physdev", "pkttype", "policy", "quota", "rateest", "realm", "recent", "rpfilter",
-    "rt", "sctp", "set", "socket", "srh", "state", "statistic", "string", "tcp", "tcpmss", "time",
-    "tos", "ttl", "u32", "udp",
-))  # fmt: skip
+MATCHES = Registry("matches", {
+    "addrtype": "addrtype", "ah": "ah", "bpf": "bpf", "cgroup": "cgroup", "cluster": "cluster",
+    "comment": "comment", "connbytes": "connbytes", "connlabel": "connlabel",
+    "connlimit": "connlimit", "connmark": "mark.CONNMARK", "conntrack": "conntrack", "cpu": "cpu",
+    "dccp": "dccp", "devgroup": "devgroup", "dscp": "dscp", "dst": "option_headers.DST",
+    "ecn": "ecn", "esp": "esp", "eui64": "eui64", "frag": "frag", "hashlimit": "hashlimit",
+    "hbh": "option_headers.HBH", "helper": "helper", "hl": "hop_limit.HL", "icmp": "icmp.ICMP4",
+    "icmp6": "icmp.ICMP6", "ipcomp": "ipcomp", "iprange": "iprange", "ipv6header": "ipv6header",
+    "ipvs": "ipvs", "length": "length", "limit": "limit", "mac": "mac", "mark": "mark.MARK",
+    "mh": "mh", "multiport": "multiport", "nfacct": "nfacct", "osf": "osf", "owner": "owner",
+    "physdev": "physdev", "pkttype": "pkttype", "policy": "policy", "quota": "quota",
+    "rateest": "rateest", "realm": "realm", "recent": "recent", "rpfilter": "rpfilter", "rt": "rt",
+    "sctp": "sctp", "set": "set", "socket": "socket", "srh": "srh", "state": "state",
+    "statistic": "statistic", "string": "string_", "tcp": "tcp", "tcpmss": "tcpmss", "time": "time",
+    "tos": "tos", "ttl": "hop_limit.TTL", "u32": "u32", "udp": "udp",
+})  # fmt: skip
 
 #: What may stand after ``-j`` other than the name of a chain, by name.
-TARGETS = Rooms("targets", (
-    "ACCEPT", "AUDIT", "CHECKSUM", "CLASSIFY", "CLUSTERIP", "CONNMARK", "CONNSECMARK", "CT",
-    "DNAT", "DNPT", "DROP", "DSCP", "ECN", "HL", "HMARK", "IDLETIMER", "LED", "LOG", "MARK",
-    "MASQUERADE", "NETMAP", "NFLOG", "NFQUEUE", "NOTRACK", "QUEUE", "RATEEST", "REDIRECT",
-    "REJECT", "RETURN", "SECMARK", "SET", "SNAT", "SNPT", "SYNPROXY", "TCPMSS", "TCPOPTSTRIP",
-    "TEE", "TOS", "TPROXY", "TRACE", "TTL", "ULOG",
-))  # fmt: skip
-
-
-@cache
-def _of_module(name: str) -> Extension[Any]:
-    room: Extension[Any] = sys.modules[name].EXTENSION
-    return room
+TARGETS = Registry("targets", {
+    "ACCEPT": "verdicts.ACCEPT", "AUDIT": "audit", "CHECKSUM": "checksum", "CLASSIFY": "classify",
+    "CLUSTERIP": "clusterip", "CONNMARK": "connmark", "CONNSECMARK": "connsecmark", "CT": "ct.CT",
+    "DNAT": "nat.DNAT", "DNPT": "npt.DNPT", "DROP": "verdicts.DROP", "DSCP": "dscp", "ECN": "ecn",
+    "HL": "hop_limit.HL", "HMARK": "hmark", "IDLETIMER": "idletimer", "LED": "led", "LOG": "log",
+    "MARK": "mark", "MASQUERADE": "nat.MASQUERADE", "NETMAP": "netmap", "NFLOG": "nflog",
+    "NFQUEUE": "queue.NFQUEUE", "NOTRACK": "ct.NOTRACK", "QUEUE": "queue.QUEUE",
+    "RATEEST": "rateest", "REDIRECT": "nat.REDIRECT", "REJECT": "reject",
+    "RETURN": "verdicts.RETURN", "SECMARK": "secmark", "SET": "set", "SNAT": "nat.SNAT",
+    "SNPT": "npt.SNPT", "SYNPROXY": "synproxy", "TCPMSS": "tcpmss", "TCPOPTSTRIP": "tcpoptstrip",
+    "TEE": "tee", "TOS": "tos", "TPROXY": "tproxy", "TRACE": "trace", "TTL": "hop_limit.TTL",
+    "ULOG": "ulog",
+})  # fmt: skip
 
 
 def extension_of(node: Match | Target) -> Extension[Any]:
-    """The room that a node was declared in."""
-    return _of_module(type(node).__module__)
+    """The record of a match or a target, which stands in the module of its class."""
+    return _of_class(type(node).__module__, type(node).__name__)
+
+
+@cache
+def _of_class(module: str, name: str) -> Extension[Any]:
+    declared = vars(sys.modules[module])
+    node = declared[name]
+    return next(
+        record
+        for record in declared.values()
+        if isinstance(record, Extension) and record.node is node
+    )

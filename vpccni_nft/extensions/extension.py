@@ -54,6 +54,8 @@ class Extension(Generic[Node]):
     """All that is known of one match or target."""
 
     name: str  #: the word after ``-m`` or ``-j``
+    #: What it does, where the module's first line speaks of several.
+    what: str = ""
     node: type[Node]  #: declared in the same room
     build: Callable[[Options], Node]  #: raises Problem where the options make no sense
     save: Callable[[Node], Iterable[str]]  #: the words that iptables-save prints after the name

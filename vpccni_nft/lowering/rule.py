@@ -18,7 +18,7 @@ from ..core.diagnostics import COMMENT_CHANGED, UNKNOWN_MATCH, UNKNOWN_TARGET, P
 from ..extensions import extension_of
 from ..extensions.context import TARGET
 from ..extensions.matches.comment import Comment
-from ..extensions.targets.return_ import Return
+from ..extensions.targets.verdicts import Return
 from ..iptables import ast as iptables
 from ..nft import expressions as x
 from ..nft import names

@@ -22,7 +22,7 @@ from .. import iptables, nft
 from ..core.diagnostics import NATIVE_TABLE_TAKEN, Diagnostic, Refused
 from ..core.values import Address, Family, mask_of_length
 from ..extensions.matches.comment import Comment
-from ..extensions.targets.return_ import Return
+from ..extensions.targets.verdicts import Return
 from ..lowering.layout import PRIORITIES, table_name
 from ..nft import expressions as x
 from ..nft import statements as s

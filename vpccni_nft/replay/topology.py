@@ -15,9 +15,8 @@ import attrs
 
 from ..core.values import Address, AddressRange, Family, Network
 from ..extensions.targets.connmark import Connmark
-from ..extensions.targets.dnat import Dnat
+from ..extensions.targets.nat import Dnat, Snat
 from ..extensions.targets.nflog import Nflog
-from ..extensions.targets.snat import Snat
 from ..iptables.ast import Interface
 from ..iptables.protocols import UDP
 from ..model.packet import ADDRESS_TYPES, NAME_BYTES

@@ -16,8 +16,7 @@ from ..extensions.matches.addrtype import AddrType
 from ..extensions.matches.comment import Comment
 from ..extensions.matches.connlimit import Connlimit
 from ..extensions.matches.conntrack import Conntrack
-from ..extensions.matches.icmp import Icmp
-from ..extensions.matches.icmp6 import Icmp6
+from ..extensions.matches.icmp import Icmp, Icmp6
 from ..extensions.matches.limit import Limit
 from ..extensions.matches.mark import Mark
 from ..extensions.matches.multiport import DESTINATION, EITHER, SOURCE, Multiport
@@ -30,13 +29,11 @@ from ..extensions.matches.statistic import CERTAIN, Mode, Statistic
 from ..extensions.matches.tcp import FlagTest, Tcp
 from ..extensions.matches.udp import Udp
 from ..extensions.shared.set_names import FIELDS as SET_FIELDS
-from ..extensions.targets.accept import Accept
 from ..extensions.targets.connmark import Connmark
-from ..extensions.targets.drop import Drop
 from ..extensions.targets.reject import Reject
-from ..extensions.targets.return_ import Return
 from ..extensions.targets.synproxy import Synproxy
 from ..extensions.targets.tcpmss import SetMss
+from ..extensions.targets.verdicts import Accept, Drop, Return
 from ..ipset.ast import InterfacePart, MacPart, MarkPart, PortPart
 from ..iptables import ast
 from ..model.packet import ADDRESS_TYPES, STATE_BITS, STATUS_BITS, TCP_FLAGS, interface_word, width
@@ -50,7 +47,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from ..core.values import Family, MaskedMark
-    from ..extensions.shared.message_types import MessageType
+    from ..extensions.matches.icmp import MessageType
     from ..extensions.shared.set_names import Members
     from ..ipset.ast import IpSets
     from ..model.concrete import Question

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ..core.values import AddressRange, MaskedMark, Network, PortRange
+from ..extensions.matches.icmp import MessageType
 from ..extensions.matches.iprange import Ends
-from ..extensions.shared.message_types import MessageType
-from ..extensions.shared.nat import NatRange
 from ..extensions.shared.number_ranges import NumberRange
 from ..extensions.targets.connmark import Connmark
+from ..extensions.targets.nat import NatRange
 from ..ipset.ast import InterfacePart, MarkPart, PortPart
 from ..iptables import ast
 from ..model.packet import interface_word

@@ -12,22 +12,20 @@ import attrs
 from ..extensions.matches.ah import Ah
 from ..extensions.matches.dccp import TYPES, Dccp
 from ..extensions.matches.dscp import Dscp
-from ..extensions.matches.dst import Dst
 from ..extensions.matches.ecn import Ecn
 from ..extensions.matches.esp import Esp
 from ..extensions.matches.frag import Frag
-from ..extensions.matches.hbh import Hbh
-from ..extensions.matches.hl import Hl
+from ..extensions.matches.hop_limit import Hl, Ttl
 from ..extensions.matches.ipcomp import IpComp
 from ..extensions.matches.ipv6header import HEADERS, Ipv6Header
 from ..extensions.matches.length import Length
 from ..extensions.matches.mh import Mh
+from ..extensions.matches.option_headers import Dst, Hbh
 from ..extensions.matches.rt import Rt
 from ..extensions.matches.srh import Bounds, Srh
 from ..extensions.matches.tcp import Tcp
 from ..extensions.matches.tcpmss import TcpMss
 from ..extensions.matches.tos import Tos
-from ..extensions.matches.ttl import Ttl
 from ..extensions.matches.u32 import U32, Comparison
 from ..extensions.shared.number_ranges import NumberRange
 from ..model.packet import TCP_FLAGS

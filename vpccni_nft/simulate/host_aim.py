@@ -11,12 +11,12 @@ from ..extensions.matches.cgroup import Cgroup
 from ..extensions.matches.cluster import Cluster
 from ..extensions.matches.connbytes import ConnBytes
 from ..extensions.matches.connlabel import ConnLabel
-from ..extensions.matches.connmark import ConnectionMark
 from ..extensions.matches.cpu import Cpu
 from ..extensions.matches.devgroup import DevGroup
 from ..extensions.matches.helper import Helper
 from ..extensions.matches.iprange import IpRange
 from ..extensions.matches.mac import Mac
+from ..extensions.matches.mark import ConnectionMark
 from ..extensions.matches.osf import TTLS, Osf
 from ..extensions.matches.owner import Owner
 from ..extensions.matches.pkttype import TYPES, PktType

@@ -9,27 +9,23 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from ..core.values import Address, Family, MaskedMark, Network, mask_of_length
-from ..extensions.shared.hop_limit_target import Change
-from ..extensions.shared.npt import Prefixes
 from ..extensions.targets.audit import TYPES, Audit
 from ..extensions.targets.checksum import Checksum
 from ..extensions.targets.classify import Classify
 from ..extensions.targets.clusterip import MODES, ClusterIp
 from ..extensions.targets.connsecmark import ConnSecMark
-from ..extensions.targets.dnpt import Dnpt
 from ..extensions.targets.dscp import LARGEST, SetDscp
 from ..extensions.targets.ecn import SetEcn
-from ..extensions.targets.hl import SetHl
 from ..extensions.targets.hmark import Hmark
+from ..extensions.targets.hop_limit import HopChange, SetHl, SetTtl
 from ..extensions.targets.idletimer import LABEL_LENGTH, IdleTimer
 from ..extensions.targets.led import Led
 from ..extensions.targets.netmap import Netmap
 from ..extensions.targets.nflog import PREFIX_LENGTH, Nflog
-from ..extensions.targets.nfqueue import Nfqueue
-from ..extensions.targets.queue import Queue
+from ..extensions.targets.npt import Dnpt, NptPrefixes, Snpt
+from ..extensions.targets.queue import Nfqueue, Queue
 from ..extensions.targets.rateest import Estimate
 from ..extensions.targets.secmark import SecMark
-from ..extensions.targets.snpt import Snpt
 from ..extensions.targets.synproxy import Synproxy
 from ..extensions.targets.tcpmss import LARGEST as LARGEST_SEGMENT
 from ..extensions.targets.tcpmss import SetMss
@@ -38,7 +34,6 @@ from ..extensions.targets.tee import Tee
 from ..extensions.targets.tos import SetTos
 from ..extensions.targets.tproxy import Tproxy
 from ..extensions.targets.trace import Trace
-from ..extensions.targets.ttl import SetTtl
 from ..extensions.targets.ulog import PREFIX_LENGTH as ULOG_PREFIX_LENGTH
 from ..extensions.targets.ulog import Ulog
 from ..iptables import Target
@@ -66,12 +61,12 @@ def _network(address: Address, length: int) -> Network:
 
 def _npt(node: type[Dnpt | Snpt]) -> ByFamily[Target]:
     prefix = _prefixes(Family.IP6)
-    return _always(st.builds(node, st.builds(Prefixes, prefix, prefix)))
+    return _always(st.builds(node, st.builds(NptPrefixes, prefix, prefix)))
 
 
 def _hops(node: type[SetTtl | SetHl]) -> ByFamily[Target]:
     kinds = st.sampled_from(("set", "set", "set", "inc", "dec"))
-    return _always(st.builds(node, st.builds(Change, kinds, _BYTE)))
+    return _always(st.builds(node, st.builds(HopChange, kinds, _BYTE)))
 
 
 _bit = st.one_of(st.none(), st.integers(0, 1))

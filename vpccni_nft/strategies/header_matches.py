@@ -14,24 +14,20 @@ from ..extensions.matches import dccp, ipv6header, srh, u32
 from ..extensions.matches.ah import Ah
 from ..extensions.matches.bpf import Bpf
 from ..extensions.matches.dscp import Dscp
-from ..extensions.matches.dst import Dst
 from ..extensions.matches.ecn import Ecn
 from ..extensions.matches.esp import Esp
 from ..extensions.matches.eui64 import Eui64
 from ..extensions.matches.frag import Frag
-from ..extensions.matches.hbh import Hbh
-from ..extensions.matches.hl import Hl
+from ..extensions.matches.hop_limit import SIGNS, Hl, HopTest, Ttl
 from ..extensions.matches.ipcomp import IpComp
 from ..extensions.matches.length import Length
 from ..extensions.matches.mh import Mh
+from ..extensions.matches.option_headers import Dst, Hbh, HeaderOption
 from ..extensions.matches.rt import Rt
 from ..extensions.matches.string_ import END, MOST_BYTES, String
 from ..extensions.matches.tcpmss import TcpMss
 from ..extensions.matches.tos import MaskedTos, Tos
-from ..extensions.matches.ttl import Ttl
-from ..extensions.shared.hop_limit_match import SIGNS, HopTest
 from ..extensions.shared.number_ranges import NumberRange
-from ..extensions.shared.option_headers import HeaderOption
 from ..iptables import Match
 from .values import (
     FULL,

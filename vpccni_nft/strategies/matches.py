@@ -14,13 +14,11 @@ from ..extensions.matches import addrtype, conntrack, multiport, physdev, recent
 from ..extensions.matches import set as ip_set
 from ..extensions.matches.comment import Comment
 from ..extensions.matches.connlimit import Connlimit
-from ..extensions.matches.connmark import ConnectionMark
 from ..extensions.matches.hashlimit import PARTS, ByteRate, Hashlimit
 from ..extensions.matches.hashlimit import STEPS as HASH_STEPS
-from ..extensions.matches.icmp import Icmp
-from ..extensions.matches.icmp6 import Icmp6
+from ..extensions.matches.icmp import Icmp, Icmp6, MessageType
 from ..extensions.matches.limit import STEPS, Limit
-from ..extensions.matches.mark import Mark
+from ..extensions.matches.mark import ConnectionMark, Mark
 from ..extensions.matches.nfacct import WITHOUT_QUOTA, Nfacct
 from ..extensions.matches.quota import Quota
 from ..extensions.matches.rpfilter import RpFilter
@@ -28,7 +26,6 @@ from ..extensions.matches.sctp import SCOPES, ChunkTypes, Sctp
 from ..extensions.matches.state import State
 from ..extensions.matches.tcp import FLAGS, FlagTest, Tcp
 from ..extensions.matches.udp import Udp
-from ..extensions.shared.message_types import MessageType
 from ..extensions.shared.rates import UNITS, Rate
 from ..extensions.shared.set_names import Members
 from ..extensions.shared.states import NAT_BITS, STATES

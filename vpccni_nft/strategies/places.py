@@ -12,19 +12,17 @@ from ..extensions.matches.ah import Ah
 from ..extensions.matches.cgroup import Cgroup
 from ..extensions.matches.dccp import Dccp
 from ..extensions.matches.devgroup import DevGroup
-from ..extensions.matches.dst import Dst
 from ..extensions.matches.ecn import Ecn
 from ..extensions.matches.esp import Esp
 from ..extensions.matches.eui64 import Eui64
 from ..extensions.matches.frag import Frag
-from ..extensions.matches.hbh import Hbh
-from ..extensions.matches.hl import Hl
-from ..extensions.matches.icmp import Icmp
-from ..extensions.matches.icmp6 import Icmp6
+from ..extensions.matches.hop_limit import Hl, Ttl
+from ..extensions.matches.icmp import Icmp, Icmp6
 from ..extensions.matches.ipcomp import IpComp
 from ..extensions.matches.ipv6header import Ipv6Header
 from ..extensions.matches.mac import Mac
 from ..extensions.matches.mh import Mh
+from ..extensions.matches.option_headers import Dst, Hbh
 from ..extensions.matches.osf import Osf
 from ..extensions.matches.owner import Owner
 from ..extensions.matches.policy import Policy
@@ -36,36 +34,29 @@ from ..extensions.matches.socket import Socket
 from ..extensions.matches.srh import Srh
 from ..extensions.matches.tcp import Tcp
 from ..extensions.matches.tcpmss import TcpMss
-from ..extensions.matches.ttl import Ttl
 from ..extensions.matches.udp import Udp
 from ..extensions.targets import reject
 from ..extensions.targets.checksum import Checksum
 from ..extensions.targets.classify import Classify
 from ..extensions.targets.clusterip import ClusterIp
 from ..extensions.targets.connsecmark import ConnSecMark
-from ..extensions.targets.ct import Ct
-from ..extensions.targets.dnat import Dnat
-from ..extensions.targets.dnpt import Dnpt
-from ..extensions.targets.drop import Drop
+from ..extensions.targets.ct import Ct, Notrack
 from ..extensions.targets.dscp import SetDscp
 from ..extensions.targets.ecn import SetEcn
-from ..extensions.targets.hl import SetHl
 from ..extensions.targets.hmark import Hmark
-from ..extensions.targets.masquerade import Masquerade
+from ..extensions.targets.hop_limit import SetHl, SetTtl
+from ..extensions.targets.nat import Dnat, Masquerade, Redirect, Snat
 from ..extensions.targets.netmap import Netmap
-from ..extensions.targets.notrack import Notrack
-from ..extensions.targets.redirect import Redirect
+from ..extensions.targets.npt import Dnpt, Snpt
 from ..extensions.targets.secmark import SecMark
-from ..extensions.targets.snat import Snat
-from ..extensions.targets.snpt import Snpt
 from ..extensions.targets.synproxy import Synproxy
 from ..extensions.targets.tcpmss import SetMss
 from ..extensions.targets.tcpoptstrip import TcpOptStrip
 from ..extensions.targets.tos import SetTos
 from ..extensions.targets.tproxy import Tproxy
 from ..extensions.targets.trace import Trace
-from ..extensions.targets.ttl import SetTtl
 from ..extensions.targets.ulog import Ulog
+from ..extensions.targets.verdicts import Drop
 from ..iptables import Match, Target
 from .values import AH, DCCP, ESP, ICMP, ICMPV6, IPCOMP, MOBILITY, SCTP, TCP, UDP, WITH_PORTS
 

@@ -11,9 +11,8 @@ from .. import extensions
 from ..core.values import Family
 from ..extensions.matches.comment import Comment
 from ..extensions.matches.mark import Mark
-from ..extensions.targets.accept import Accept
 from ..extensions.targets.mark import SetMark
-from ..extensions.targets.return_ import Return
+from ..extensions.targets.verdicts import Accept, Return
 from ..iptables import Chain, Counters, Policy, Rule, Ruleset, Table
 from .matches import MATCHES
 from .places import BUILT_IN, Place, Room, places_of

@@ -10,21 +10,14 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from ..core.values import AddressRange, Family
-from ..extensions.shared.nat import NatFlags, NatRange
 from ..extensions.shared.set_names import Members
 from ..extensions.targets import connmark, reject
-from ..extensions.targets.accept import Accept
-from ..extensions.targets.ct import Ct
-from ..extensions.targets.dnat import Dnat
-from ..extensions.targets.drop import Drop
+from ..extensions.targets.ct import Ct, Notrack
 from ..extensions.targets.log import PREFIX_LENGTH, Log
 from ..extensions.targets.mark import SetMark
-from ..extensions.targets.masquerade import Masquerade
-from ..extensions.targets.notrack import Notrack
-from ..extensions.targets.redirect import Redirect
-from ..extensions.targets.return_ import Return
+from ..extensions.targets.nat import Dnat, Masquerade, NatFlags, NatRange, Redirect, Snat
 from ..extensions.targets.set import SetTarget
-from ..extensions.targets.snat import Snat
+from ..extensions.targets.verdicts import Accept, Drop, Return
 from ..iptables import Target
 from .extra_targets import EXTRA_TARGETS
 from .values import (

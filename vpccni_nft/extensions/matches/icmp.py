@@ -1,24 +1,25 @@
-"""icmp: the type of an ICMP message, and its code.
+"""icmp, icmp6: the type of an ICMP or ICMPv6 message, and its code.
 
-Kernel: net/netfilter/xt_tcpudp.c, icmp_match. Type 255 stands for any message, whatever code stands
-beside it. A fragment without a header does not match.
+Kernel: net/netfilter/xt_tcpudp.c, icmp_match and icmp6_match. Type 255 of ICMP means any message,
+whatever its code. A fragment without a header does not match.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from ...core.diagnostics import BAD_PLACE
-from ...core.values import Negatable
+from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
-from ...iptables.protocols import ICMP
+from ...iptables.protocols import ICMP, ICMPV6
 from ...model.effects import Test
-from ..extension import Extension
-from ..shared.compare import always_or_never
+from ...nft import expressions as x
+from ...nft import statements as s
+from ..extension import AnyOf, Extension
+from ..shared.compare import always_or_never, equality
 from ..shared.fragments import with_transport_header
-from ..shared.message_types import MessageType, is_message, lower_message_type
 from ..shared.words import negation
 
 if TYPE_CHECKING:
@@ -27,10 +28,31 @@ if TYPE_CHECKING:
     from ...model.effects import View
     from ..context import Context
     from ..extension import Piece
-    from ..options import Options
 
 #: The type that means all of them.
 ANY = 255
+
+
+@attrs.frozen
+class MessageType:
+    """A type, and a code where only that one is meant."""
+
+    type: int
+    code: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> MessageType:
+        """Read TYPE or TYPE/CODE; iptables-save prints numbers only.
+
+        >>> MessageType.parse("3/4")
+        MessageType(type=3, code=4)
+        """
+        type_text, slash, code_text = text.partition("/")
+        code = parse_integer(code_text, 255) if slash else None
+        return cls(parse_integer(type_text, 255), code)
+
+    def __str__(self) -> str:
+        return str(self.type) if self.code is None else f"{self.type}/{self.code}"
 
 
 @attrs.frozen
@@ -40,9 +62,11 @@ class Icmp(Match):
     message: Negatable[MessageType | None]
 
 
-def build(options: Options) -> Icmp:
-    """Read the options."""
-    return Icmp(options.required_negatable("--icmp-type", _parse_message))
+@attrs.frozen
+class Icmp6(Match):
+    """``-m icmp6 [!] --icmpv6-type TYPE[/CODE]``."""
+
+    message: Negatable[MessageType]
 
 
 def _parse_message(text: str) -> MessageType | None:
@@ -52,37 +76,75 @@ def _parse_message(text: str) -> MessageType | None:
     return None if message.type == ANY else message
 
 
-def save(node: Icmp) -> Iterator[str]:
-    """Write the options."""
-    yield from negation(node.message)
-    yield from ("--icmp-type", str(node.message.value or "any"))
+def _save(option: str, message: Negatable[Any]) -> Iterator[str]:
+    yield from negation(message)
+    yield from (option, str(message.value or "any"))
 
 
-def meaning(node: Icmp, view: View) -> Test:
+def meaning(node: Icmp | Icmp6, view: View) -> Test:
     """There is a header, and its message is the one, or is not after a ``!``."""
     state, wanted = view.state, node.message.value
-    same = state.algebra.true if wanted is None else is_message(state, wanted)
+    same = state.algebra.true
+    if wanted is not None:
+        same = state.is_("icmp_type", wanted.type)
+        if wanted.code is not None:
+            same = state.algebra.all(same, state.is_("icmp_code", wanted.code))
     has_header = state.is_("fragment", 0)
     return Test(state.algebra.all(has_header, view.negate(same, negated=node.message.negated)))
 
 
-def lower(node: Icmp, context: Context) -> tuple[Piece, ...]:
-    """The same comparison, where there is a header."""
+def _lower_icmp(node: Icmp, context: Context) -> tuple[Piece, ...]:
     context.need_protocol("icmp", ICMP)
     wanted, negated = node.message.value, node.message.negated
     if wanted is None:
         return (*with_transport_header(context), *always_or_never(holds=not negated))
     test = Negatable(wanted, negated)
-    return (*with_transport_header(context), *lower_message_type("icmp", test))
+    return (*with_transport_header(context), *_compare_message("icmp", test))
 
 
-EXTENSION = Extension(
+def _lower_icmp6(node: Icmp6, context: Context) -> tuple[Piece, ...]:
+    context.need_protocol("icmp6", ICMPV6)
+    return (*with_transport_header(context), *_compare_message("icmpv6", node.message))
+
+
+def _compare_message(header: str, test: Negatable[MessageType]) -> tuple[Piece, ...]:
+    """Compare the type, and the code where there is one."""
+    wanted = test.value
+    sign = equality(negated=test.negated)
+    by_type = _compare_field(header, "type", sign, wanted.type)
+    if wanted.code is None:
+        return (by_type,)
+    type_fits = _compare_field(header, "type", "==", wanted.type)
+    code = _compare_field(header, "code", sign, wanted.code)
+    if not test.negated:
+        return (type_fits, code)
+    return (AnyOf(((by_type,), (type_fits, code))),)
+
+
+def _compare_field(header: str, field: str, sign: str, number: int) -> s.Match:
+    return s.Match(x.Payload(header, field), sign, x.Number(number))
+
+
+ICMP4 = Extension(
     name="icmp",
+    what="the type of an ICMP message, and its code.",
     node=Icmp,
-    build=build,
-    save=save,
+    build=lambda options: Icmp(options.required_negatable("--icmp-type", _parse_message)),
+    save=lambda node: _save("--icmp-type", node.message),
     meaning=meaning,
-    lower=lower,
+    lower=_lower_icmp,
     nft="icmp type, icmp code",
+    codes=(BAD_PLACE,),
+)
+
+ICMP6 = Extension(
+    name="icmp6",
+    what="the type of an ICMPv6 message, and its code.",
+    node=Icmp6,
+    build=lambda options: Icmp6(options.required_negatable("--icmpv6-type", MessageType.parse)),
+    save=lambda node: _save("--icmpv6-type", node.message),
+    meaning=meaning,
+    lower=_lower_icmp6,
+    nft="icmpv6 type, icmpv6 code",
     codes=(BAD_PLACE,),
 )

@@ -1,6 +1,8 @@
-"""mark: the packet's mark, masked.
+"""mark, connmark: the mark of the packet or of its connection, masked.
 
-Kernel: net/netfilter/xt_mark.c, mark_mt. Matches where ``(skb->mark & mask) == mark``.
+Kernel: net/netfilter/xt_mark.c, mark_mt, and xt_connmark.c, connmark_mt. They match where ``(mark &
+mask) == value``. A packet without a connection never fits ``connmark``, negated or not; nft's ``ct
+mark`` breaks the rule there.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ from ...iptables.ast import Match
 from ...model.effects import Test
 from ...nft import expressions as x
 from ..extension import Extension
-from ..shared.compare import compare_mark
+from ..shared.compare import NEVER, compare_mark
+from ..shared.marks import HAS_ENTRY
 from ..shared.words import negation
 
 if TYPE_CHECKING:
@@ -33,12 +36,18 @@ class Mark(Match):
     mark: Negatable[MaskedMark]
 
 
-def build(options: Options) -> Mark:
-    """Read the options."""
-    return Mark(options.required_negatable("--mark", MaskedMark.parse))
+@attrs.frozen
+class ConnectionMark(Match):
+    """``-m connmark [!] --mark VALUE[/MASK]``."""
+
+    mark: Negatable[MaskedMark]
 
 
-def save(node: Mark) -> Iterator[str]:
+def _build(options: Options) -> Negatable[MaskedMark]:
+    return options.required_negatable("--mark", MaskedMark.parse)
+
+
+def save(node: Mark | ConnectionMark) -> Iterator[str]:
     """Write the options; a full mask is not printed."""
     mark = node.mark.value
     yield from negation(node.mark)
@@ -46,24 +55,49 @@ def save(node: Mark) -> Iterator[str]:
     yield f"{mark.value:#x}" if mark.mask == 0xFFFFFFFF else f"{mark.value:#x}/{mark.mask:#x}"
 
 
-def meaning(node: Mark, view: View) -> Test:
-    """``(mark & mask) == value``."""
+def _mark_fits(node: Mark, view: View) -> Test:
     mark = node.mark.value
     same = view.state.is_("mark", mark.value, mark.mask)
     return Test(view.negate(same, negated=node.mark.negated))
 
 
-def lower(node: Mark, _context: Context) -> tuple[s.Statement, ...]:
-    """The same comparison."""
+def _connection_mark_fits(node: ConnectionMark, view: View) -> Test:
+    """There is an entry, and its mark fits."""
+    state, mark = view.state, node.mark.value
+    same = state.is_("ct_mark", mark.value, mark.mask)
+    return Test(state.algebra.all(state.has_entry, view.negate(same, negated=node.mark.negated)))
+
+
+def _lower_mark(node: Mark, _context: Context) -> tuple[s.Statement, ...]:
     return compare_mark(x.Meta("mark"), node.mark)
 
 
-EXTENSION = Extension(
+def _lower_connection_mark(node: ConnectionMark, _context: Context) -> tuple[s.Statement, ...]:
+    """The same comparison; where nothing is left to compare, the entry is asked for."""
+    found = compare_mark(x.Ct("mark"), node.mark) or (HAS_ENTRY,)
+    # What never holds asks for the entry all the same: it makes the kernel track connections.
+    return (HAS_ENTRY, *found) if found == (NEVER,) else found
+
+
+MARK = Extension(
     name="mark",
+    what="the packet's mark, masked.",
     node=Mark,
-    build=build,
+    build=lambda options: Mark(_build(options)),
     save=save,
-    meaning=meaning,
-    lower=lower,
+    meaning=_mark_fits,
+    lower=_lower_mark,
     nft="meta mark & MASK == VALUE",
+)
+
+CONNMARK = Extension(
+    name="connmark",
+    what="the connection's mark, masked.",
+    node=ConnectionMark,
+    build=lambda options: ConnectionMark(_build(options)),
+    save=save,
+    meaning=_connection_mark_fits,
+    lower=_lower_connection_mark,
+    nft="ct mark & MASK == VALUE",
+    uses_conntrack=True,
 )

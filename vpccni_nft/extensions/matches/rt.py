@@ -18,8 +18,8 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from ..extension import Extension
 from ..shared.compare import equality
+from ..shared.header_lengths import compare_length
 from ..shared.number_ranges import NumberRange, build_range, compare_range, in_range, save_range
-from ..shared.option_headers import compare_length
 from ..shared.words import flags, negatable_option
 
 if TYPE_CHECKING:

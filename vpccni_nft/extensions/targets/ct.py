@@ -1,9 +1,10 @@
-"""CT: how a packet is going to be tracked, decided before conntrack sees it.
+"""CT, NOTRACK: how a packet is going to be tracked, decided before conntrack sees it.
 
-Kernel: net/netfilter/xt_CT.c. With ``--notrack`` nothing else counts (xt_ct_tg_check). All else
+Kernel: net/netfilter/xt_CT.c, xt_ct_target and notrack_tg; for iptables 1.8 NOTRACK is another name
+of ``CT --notrack``. With ``--notrack`` nothing else counts (xt_ct_tg_check). All else
 hangs a template on the packet, in zone 0 where no zone is named. Only the first of several such
-targets works: a packet that has a connection or a template or is notracked is left alone
-(xt_ct_target).
+targets works: a packet that has a connection or a template or is notracked is left alone, by nft's
+notrack, too (nft_ct.c, nft_notrack_eval).
 """
 
 from __future__ import annotations
@@ -20,12 +21,11 @@ from ...model.packet import STATE_BITS, Event
 from ...nft import expressions as x
 from ...nft import statements as s
 from ..extension import Extension
-from ..shared.tracking import is_unseen, untrack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...model.algebra import Word
+    from ...model.algebra import Bool, Word
     from ...model.effects import View
     from ...model.packet import State
     from ..context import Context
@@ -56,6 +56,11 @@ class Ct(Target):
     expectation_events: str = ""  #: a list with commas
     zone: int | None = 0  #: None: the packet's mark
     direction: str = ""  #: ``original`` or ``reply``; always empty for zone 0
+
+
+@attrs.frozen
+class Notrack(Target):
+    """``-j NOTRACK``."""
 
 
 def build(options: Options) -> Ct:
@@ -105,8 +110,8 @@ def meaning(node: Ct, view: View) -> Effect:
     """Where conntrack has not seen the packet: IP_CT_UNTRACKED, or a template in state new."""
     state = view.state
     if node.notrack:
-        return untrack(state)
-    algebra, unseen = state.algebra, is_unseen(view.state)
+        return _untrack(state)
+    algebra, unseen = state.algebra, _is_unseen(view.state)
     values = {
         "ct_template": state.word("ct_template", 1),
         "ct_zone": _zone(node, state),
@@ -120,6 +125,22 @@ def meaning(node: Ct, view: View) -> Effect:
         events=(Event("ct", rest, (works,)),) if any(rest) else (),
         assignments=tuple((unseen, field, value) for field, value in values.items()),
     )
+
+
+def _is_unseen(state: State) -> Bool:
+    """``skb->_nfct == 0``: there is no connection, no template, and it is not notracked."""
+    algebra = state.algebra
+    return algebra.all(
+        algebra.not_(state.has_entry),
+        algebra.not_(state.is_("ct_state", STATE_BITS["untracked"])),
+        state.is_("ct_template", 0),
+    )
+
+
+def _untrack(state: State) -> Effect:
+    """Keep a packet that was not seen yet out of conntrack; leave any other alone."""
+    untracked = state.word("ct_state", STATE_BITS["untracked"])
+    return Effect(assignments=((_is_unseen(state), "ct_state", untracked),))
 
 
 def _zone(node: Ct, state: State) -> Word:
@@ -151,8 +172,14 @@ def lower(node: Ct, context: Context) -> tuple[s.Statement, ...]:
     return (NOT_UNTRACKED, s.Set(x.Ct("zone", node.direction), x.Number(node.zone)))
 
 
-EXTENSION = Extension(
+def _lower_notrack(_node: Notrack, context: Context) -> tuple[s.Statement, ...]:
+    context.need_table("NOTRACK", "raw")
+    return (s.Notrack(),)
+
+
+CT = Extension(
     name="CT",
+    what="how a packet is going to be tracked, decided before conntrack sees it.",
     node=Ct,
     build=build,
     save=save,
@@ -160,4 +187,16 @@ EXTENSION = Extension(
     lower=lower,
     nft="notrack; ct zone set N; ct original|reply zone set N",
     codes=(BAD_PLACE, NO_NFT_FORM),
+)
+
+NOTRACK = Extension(
+    name="NOTRACK",
+    what="keep the packet out of connection tracking.",
+    node=Notrack,
+    build=lambda _options: Notrack(),
+    save=lambda _node: (),
+    meaning=lambda _node, view: _untrack(view.state),
+    lower=_lower_notrack,
+    nft="notrack",
+    codes=(BAD_PLACE,),
 )

@@ -1,6 +1,10 @@
-"""QUEUE: let the program that listens to queue 0 decide about the packet.
+"""NFQUEUE, QUEUE: let a program decide about the packet.
 
-Kernel: net/ipv4/netfilter/ip_tables.c: the verdict NF_QUEUE, of queue 0, without a program a drop.
+Kernel: net/netfilter/xt_NFQUEUE.c; nft_queue.c computes the same: one queue, or among several one
+by a hash of the packet's addresses and ports, or by the CPU. Both hash with a seed of their own,
+so that a flow can come to another queue of the same ones. Where the program accepts, the packet
+goes on at the next base chain (nf_queue.c). QUEUE is ip_tables.c's verdict NF_QUEUE: queue 0, and
+without a program a drop.
 """
 
 from __future__ import annotations
@@ -9,15 +13,31 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ...core.diagnostics import BAD_OPTION, Problem
+from ...core.values import parse_integer
 from ...iptables.ast import Target
+from ...model.effects import Effect
+from ...model.packet import ACCEPT, DROP, Event
 from ...nft import statements as s
 from ..extension import Extension
-from ..shared.queues import queued
+from ..shared.words import flags
 
 if TYPE_CHECKING:
-    from ...model.effects import Effect, View
+    from collections.abc import Iterator
+
+    from ...model.effects import View
     from ..context import Context
     from ..options import Options
+
+
+@attrs.frozen(kw_only=True)
+class Nfqueue(Target):
+    """``-j NFQUEUE`` with its options."""
+
+    first: int = 0
+    last: int = 0
+    bypass: bool = False  #: accept where no program listens
+    fanout: bool = False  #: choose among several queues by the CPU
 
 
 @attrs.frozen
@@ -25,32 +45,80 @@ class Queue(Target):
     """``-j QUEUE``."""
 
 
-def build(_options: Options) -> Queue:
-    """There are no options."""
-    return Queue()
+def build(options: Options) -> Nfqueue:
+    """Read the options."""
+    number = options.value("--queue-num", lambda text: parse_integer(text, 0xFFFF))
+    several = options.value("--queue-balance", _parse_balance)
+    if number is not None and several:
+        message = "NFQUEUE takes --queue-num or --queue-balance"
+        raise Problem(BAD_OPTION, message, span=options.span)
+    first, last = several or (number or 0, number or 0)
+    return Nfqueue(
+        first=first,
+        last=last,
+        bypass=options.flag("--queue-bypass"),
+        fanout=options.flag("--queue-cpu-fanout"),
+    )
 
 
-def save(_node: Queue) -> tuple[str, ...]:
-    """There are no options."""
-    return ()
+def _parse_balance(text: str) -> tuple[int, int]:
+    first, colon, last = text.partition(":")
+    queues = (parse_integer(first, 0xFFFF), parse_integer(last, 0xFFFF)) if colon else (0, 0)
+    if queues[0] >= queues[1]:
+        raise ValueError(f"“{text}” is not a range of queues such as 0:3")
+    return queues
 
 
-def meaning(_node: Queue, view: View) -> Effect:
-    """NF_QUEUE_NR(0)."""
-    return queued(0, 0, (), view)
+def save(node: Nfqueue) -> Iterator[str]:
+    """Write the options; a queue is always printed."""
+    if node.last > node.first:
+        yield from ("--queue-balance", f"{node.first}:{node.last}")
+    else:
+        yield from ("--queue-num", str(node.first))
+    yield from flags(("--queue-bypass", node.bypass), ("--queue-cpu-fanout", node.fanout))
 
 
-def lower(_node: Queue, _context: Context) -> tuple[s.Statement, ...]:
-    """The statement for queue 0."""
-    return (s.Queue(),)
+def meaning(node: Nfqueue, view: View) -> Effect:
+    """NF_QUEUE, with the number of a queue."""
+    several = node.last > node.first
+    chosen = (("bypass", node.bypass), ("fanout", node.fanout and several))
+    words = tuple(sorted(word for word, is_set in chosen if is_set))
+    return _queued(node.first, node.last, words, view)
 
 
-EXTENSION = Extension(
-    name="QUEUE",
-    node=Queue,
+def _queued(first: int, last: int, flags: tuple[str, ...], view: View) -> Effect:
+    """The program drops the packet or accepts it as it is; other answers are not modelled."""
+    drops = view.says(f"queue {first}-{last} drops")
+    return Effect(
+        events=(Event("queue", (first, last, flags)),), verdicts=((drops, DROP),), verdict=ACCEPT
+    )
+
+
+def lower(node: Nfqueue, _context: Context) -> tuple[s.Statement, ...]:
+    """The statement with the same queues; to choose by CPU takes more than one."""
+    several = node.last > node.first
+    words = flags(("bypass", node.bypass), ("fanout", node.fanout and several))
+    return (s.Queue(node.first, node.last, tuple(words)),)
+
+
+NFQUEUE = Extension(
+    name="NFQUEUE",
+    what="let a program decide about the packet.",
+    node=Nfqueue,
     build=build,
     save=save,
     meaning=meaning,
     lower=lower,
+    nft="queue flags bypass,fanout to FIRST-LAST",
+)
+
+QUEUE = Extension(
+    name="QUEUE",
+    what="let the program that listens to queue 0 decide about the packet.",
+    node=Queue,
+    build=lambda _options: Queue(),
+    save=lambda _node: (),
+    meaning=lambda _node, view: _queued(0, 0, (), view),
+    lower=lambda _node, _context: (s.Queue(),),
     nft="queue to 0",
 )

@@ -1,7 +1,15 @@
-"""What the targets SNAT, DNAT, MASQUERADE and REDIRECT share.
+"""SNAT, DNAT, MASQUERADE, REDIRECT: another address or port for the ends of a connection.
 
-Kernel: net/netfilter/nf_nat_core.c, nf_nat_setup_info. The iptables targets and nft's statements
-fill in the same struct nf_nat_range2 for it, so equal ranges and flags bind alike.
+Kernel: net/netfilter/xt_nat.c, xt_MASQUERADE.c and xt_REDIRECT.c, in chains of the nat table that
+only some hooks lead to: POSTROUTING for SNAT and MASQUERADE, INPUT for SNAT as well; PREROUTING and
+OUTPUT for the others. All of them call nf_nat_setup_info (nf_nat_core.c), as nft's statements do,
+with the same struct nf_nat_range2, so equal ranges and flags bind the same. They end the table for
+the packet, as accept does.
+
+MASQUERADE takes the address of the interface that the packet leaves by, and the connections of an
+interface that goes down are forgotten (nf_nat_masquerade.c serves nft, too). REDIRECT takes that of
+the interface that the packet came in by, and for what this host sends its loopback address
+(nf_nat_redirect.c serves both).
 """
 
 from __future__ import annotations
@@ -11,13 +19,16 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...core.values import AddressRange, Family, PortRange, parse_integer
+from ...iptables.ast import Target
 from ...iptables.protocols import PROTOCOLS
 from ...model.effects import Effect
 from ...model.packet import Binding
 from ...nft import statements as s
-from .compare import address_literal, port_literal
-from .words import flags
+from ..extension import Extension
+from ..shared.compare import address_literal, port_literal
+from ..shared.words import flags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,6 +132,51 @@ class NatFlags:
 NO_FLAGS = NatFlags()
 
 
+@attrs.frozen
+class Snat(Target):
+    """``-j SNAT --to-source RANGE`` with its flags."""
+
+    to: NatRange
+    flags: NatFlags = NO_FLAGS
+
+
+@attrs.frozen
+class Dnat(Target):
+    """``-j DNAT --to-destination RANGE`` with its flags."""
+
+    to: NatRange
+    flags: NatFlags = NO_FLAGS
+
+
+@attrs.frozen
+class Masquerade(Target):
+    """``-j MASQUERADE [--to-ports PORTS]`` with its flags."""
+
+    ports: PortRange | None = None
+    flags: NatFlags = NO_FLAGS
+
+    @property
+    def to(self) -> NatRange:
+        """The ports as a range."""
+        return NatRange(ports=self.ports)
+
+
+@attrs.frozen
+class Redirect(Target):
+    """``-j REDIRECT [--to-ports PORTS]`` with its flags."""
+
+    ports: PortRange | None = None
+    flags: NatFlags = NO_FLAGS
+
+    @property
+    def to(self) -> NatRange:
+        """The ports as a range."""
+        return NatRange(ports=self.ports)
+
+
+Nat = Snat | Dnat | Masquerade | Redirect
+
+
 def parse_ports(text: str) -> PortRange:
     """Read PORT or PORT-PORT; iptables takes no open end here."""
     first, dash, last = text.partition("-")
@@ -128,20 +184,25 @@ def parse_ports(text: str) -> PortRange:
     return PortRange(low, parse_integer(last, 0xFFFF) if dash else low)
 
 
-def save_ports(ports: PortRange | None) -> Iterator[str]:
-    """The option ``--to-ports``."""
-    if ports:
-        yield from ("--to-ports", ports.format("-"))
+def _save_range(option: str, node: Snat | Dnat) -> Iterator[str]:
+    yield from (option, str(node.to))
+    yield from node.flags.save()
 
 
-def binding(kind: str, to: NatRange, nat_flags: NatFlags) -> Effect:
+def _save_ports(node: Masquerade | Redirect) -> Iterator[str]:
+    if node.ports:
+        yield from ("--to-ports", node.ports.format("-"))
+    yield from node.flags.save()
+
+
+def _bind(kind: str, node: Nat) -> Effect:
     """Bind the connection to what struct nf_nat_range2 holds: two ends of each kind, and flags."""
-    addresses, ports = to.addresses, to.ports
+    addresses, ports = node.to.addresses, node.to.ports
     chosen = {
-        "random": nat_flags.random,
-        "fully-random": nat_flags.fully_random,
-        "persistent": nat_flags.persistent,
-        f"base {to.base}": to.base is not None,
+        "random": node.flags.random,
+        "fully-random": node.flags.fully_random,
+        "persistent": node.flags.persistent,
+        f"base {node.to.base}": node.to.base is not None,
     }
     return Effect(
         binding=Binding(
@@ -153,11 +214,9 @@ def binding(kind: str, to: NatRange, nat_flags: NatFlags) -> Effect:
     )
 
 
-def lower_nat(
-    kind: str, to: NatRange, nat_flags: NatFlags, context: Context
-) -> tuple[s.Statement, ...]:
+def _lower(kind: str, node: Nat, context: Context) -> tuple[s.Statement, ...]:
     """The statement for a target that is called like its nft form, in capitals."""
-    name = kind.upper()
+    name, to = kind.upper(), node.to
     context.need_table(name, "nat")
     if to.base is not None:
         raise context.refuse("nft cannot shift a range of ports by a base port")
@@ -168,6 +227,67 @@ def lower_nat(
             kind,
             address_literal(to.addresses) if to.addresses else None,
             port_literal(to.ports) if to.ports else None,
-            nat_flags.lower(),
+            node.flags.lower(),
         ),
     )
+
+
+SNAT = Extension(
+    name="SNAT",
+    what="the source of a connection becomes another address or port.",
+    node=Snat,
+    build=lambda options: Snat(
+        options.required("--to-source", NatRange.parse), NatFlags.build(options)
+    ),
+    save=lambda node: _save_range("--to-source", node),
+    meaning=lambda node, _view: _bind("snat", node),
+    lower=lambda node, context: _lower("snat", node, context),
+    nft="snat to ADDRESSES:PORTS FLAGS",
+    codes=(BAD_PLACE, NO_NFT_FORM),
+    uses_conntrack=True,
+)
+
+DNAT = Extension(
+    name="DNAT",
+    what="the destination of a connection becomes another address or port.",
+    node=Dnat,
+    build=lambda options: Dnat(
+        options.required("--to-destination", NatRange.parse), NatFlags.build(options)
+    ),
+    save=lambda node: _save_range("--to-destination", node),
+    meaning=lambda node, _view: _bind("dnat", node),
+    lower=lambda node, context: _lower("dnat", node, context),
+    nft="dnat to ADDRESSES:PORTS FLAGS",
+    codes=(BAD_PLACE, NO_NFT_FORM),
+    uses_conntrack=True,
+)
+
+MASQUERADE = Extension(
+    name="MASQUERADE",
+    what="SNAT to an address of the interface that the packet leaves by.",
+    node=Masquerade,
+    build=lambda options: Masquerade(
+        options.value("--to-ports", parse_ports), NatFlags.build(options)
+    ),
+    save=_save_ports,
+    meaning=lambda node, _view: _bind("masquerade", node),
+    lower=lambda node, context: _lower("masquerade", node, context),
+    nft="masquerade to :PORTS FLAGS",
+    codes=(BAD_PLACE,),
+    uses_conntrack=True,
+)
+
+REDIRECT = Extension(
+    name="REDIRECT",
+    what="DNAT to this host: the address of the interface that the packet came in by.",
+    node=Redirect,
+    build=lambda options: Redirect(
+        options.value("--to-ports", parse_ports), NatFlags.build(options)
+    ),
+    save=_save_ports,
+    meaning=lambda node, _view: _bind("redirect", node),
+    lower=lambda node, context: _lower("redirect", node, context),
+    nft="redirect to :PORTS FLAGS",
+    codes=(BAD_PLACE,),
+    uses_conntrack=True,
+)

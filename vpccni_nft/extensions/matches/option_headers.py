@@ -1,0 +1,139 @@
+"""hbh, dst: the hop-by-hop options of IPv6, the destination options of IPv6.
+
+Kernel: net/ipv6/netfilter/ip6t_hbh.c, hbh_mt6. nft's exthdr finds the header in the same way
+(ipv6_find_hdr), and reads no options in it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
+from ...core.values import Family, Negatable, parse_integer
+from ...iptables.ast import Match
+from ...model.effects import Test
+from ...nft import expressions as x
+from ...nft import statements as s
+from ..extension import Extension
+from ..shared.header_lengths import compare_length
+from ..shared.words import negatable_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...model.effects import View
+    from ..context import Context
+    from ..options import Options
+
+#: Most options that a rule can name (IP6T_OPTS_OPTSNR).
+MOST_OPTIONS = 16
+
+
+@attrs.frozen
+class HeaderOption:
+    """An option's type, and its length in bytes where only that one is meant."""
+
+    type: int
+    length: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> HeaderOption:
+        """Read TYPE or TYPE:LENGTH."""
+        type_text, colon, length = text.partition(":")
+        return cls(parse_integer(type_text, 255), parse_integer(length, 255) if colon else None)
+
+    def __str__(self) -> str:
+        return str(self.type) if self.length is None else f"{self.type}:{self.length}"
+
+
+@attrs.frozen(kw_only=True)
+class Hbh(Match):
+    """``-m hbh`` with a length, with options, or with neither."""
+
+    length: Negatable[int] | None = None  #: of the header, in bytes
+    options: tuple[HeaderOption, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Dst(Match):
+    """``-m dst`` with a length, with options, or with neither."""
+
+    length: Negatable[int] | None = None  #: of the header, in bytes
+    options: tuple[HeaderOption, ...] = ()
+
+
+Node = TypeVar("Node", Hbh, Dst)
+
+
+def _build(node: type[Node], name: str, options: Options) -> Node:
+    return node(
+        length=options.negatable(f"--{name}-len", parse_integer),
+        options=options.value(f"--{name}-opts", _parse_options) or (),
+    )
+
+
+def _parse_options(text: str) -> tuple[HeaderOption, ...]:
+    found = tuple(map(HeaderOption.parse, text.split(",")))
+    if len(found) > MOST_OPTIONS:
+        raise ValueError(f"these are more than {MOST_OPTIONS} options")
+    return found
+
+
+def _save(name: str, node: Hbh | Dst) -> Iterator[str]:
+    yield from negatable_option(f"--{name}-len", node.length)
+    if node.options:
+        yield from (f"--{name}-opts", ",".join(map(str, node.options)))
+
+
+def _meaning(name: str, node: Hbh | Dst, view: View) -> Test:
+    """There is such a header, of that length in bytes, and it has those options in that order."""
+    algebra = view.state.algebra
+    fits = [view.says(f"exthdr {name}")]
+    if node.length:
+        # ipv6_optlen: the field counts units of eight bytes, without the first.
+        units, odd = divmod(node.length.value, 8)
+        same = algebra.false
+        if not odd and 1 <= units <= 256:
+            same = algebra.equal(
+                view.ask(f"{name} hdrlength", width=8), algebra.const(units - 1, 8)
+            )
+        fits.append(view.negate(same, negated=node.length.negated))
+    if node.options:
+        fits.append(view.says(f"{name} options {','.join(map(str, node.options))}"))
+    return Test(algebra.all(*fits))
+
+
+def _lower(name: str, node: Hbh | Dst, context: Context) -> tuple[s.Match, ...]:
+    """The header's length, or else whether it is there."""
+    context.need_family(name, Family.IP6)
+    if node.options:
+        raise context.refuse("nft does not read the options in an IPv6 extension header")
+    exists = s.Match(x.ExtensionHeader(name), "==", x.Symbol("exists"))
+    return compare_length(name, node.length, there=exists)
+
+
+HBH = Extension(
+    name="hbh",
+    what="the hop-by-hop options of IPv6.",
+    node=Hbh,
+    build=lambda options: _build(Hbh, "hbh", options),
+    save=lambda node: _save("hbh", node),
+    meaning=lambda node, view: _meaning("hbh", node, view),
+    lower=lambda node, context: _lower("hbh", node, context),
+    nft="exthdr hbh exists, hbh hdrlength",
+    codes=(BAD_PLACE, NO_NFT_FORM),
+)
+
+DST = Extension(
+    name="dst",
+    what="the destination options of IPv6.",
+    node=Dst,
+    build=lambda options: _build(Dst, "dst", options),
+    save=lambda node: _save("dst", node),
+    meaning=lambda node, view: _meaning("dst", node, view),
+    lower=lambda node, context: _lower("dst", node, context),
+    nft="exthdr dst exists, dst hdrlength",
+    codes=(BAD_PLACE, NO_NFT_FORM),
+)

@@ -1,0 +1,124 @@
+"""TTL, HL: the time to live of an IPv4 packet, the hop limit of an IPv6 packet.
+
+Kernel: net/netfilter/xt_HL.c, ttl_tg and hl_tg6, in the mangle table only. An increment ends at 255
+and a decrement at 0. nft has no addition: it writes constants only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
+from ...core.values import Family, parse_integer
+from ...iptables.ast import Target
+from ...model.effects import Effect
+from ...nft import expressions as x
+from ...nft import statements as s
+from ..extension import Extension
+
+if TYPE_CHECKING:
+    from ...model.effects import View
+    from ..context import Context
+    from ..options import Options
+
+LARGEST = 0xFF
+
+
+@attrs.frozen
+class HopChange:
+    """One of the options ``--ttl-set``, ``--ttl-inc`` and ``--ttl-dec``, or those of HL."""
+
+    kind: str  #: ``set``, ``inc`` or ``dec``
+    amount: int
+
+    @classmethod
+    def build(cls, name: str, options: Options) -> HopChange:
+        """Read the option; ``name`` is what it begins with."""
+        kinds = {f"--{name}-{kind}": kind for kind in ("set", "inc", "dec")}
+        option = options.exclusive(*kinds)
+        amount = options.required(option, lambda text: parse_integer(text, LARGEST))
+        return cls(kinds[option], amount)
+
+    def save(self, name: str) -> tuple[str, ...]:
+        """Write the option."""
+        return (f"--{name}-{self.kind}", str(self.amount))
+
+
+@attrs.frozen
+class SetTtl(Target):
+    """``-j TTL`` with one of its options."""
+
+    change: HopChange
+
+
+@attrs.frozen
+class SetHl(Target):
+    """``-j HL`` with one of its options."""
+
+    change: HopChange
+
+
+def meaning(node: SetTtl | SetHl, view: View) -> Effect:
+    """Where a sum would be out of eight bits it stops at the end."""
+    kind, number = node.change.kind, node.change.amount
+    state, algebra = view.state, view.state.algebra
+    old, amount = state.fields["ttl"], state.word("ttl", number)
+    match kind:
+        case "set":
+            new = amount
+        case "inc":
+            fits = state.between("ttl", 0, LARGEST - number)
+            full = state.word("ttl", LARGEST)
+            new = algebra.ite(fits, algebra.bvadd(old, amount, 8), full)
+        case _:
+            fits = state.between("ttl", number, LARGEST)
+            less = algebra.bvadd(old, state.word("ttl", -number), 8)
+            new = algebra.ite(fits, less, state.word("ttl", 0))
+    return Effect(assignments=((algebra.true, "ttl", new),))
+
+
+def _lower_ttl(node: SetTtl, context: Context) -> tuple[s.Statement, ...]:
+    return _set(x.Payload("ip", "ttl"), node.change, Family.IP, "TTL", context)
+
+
+def _lower_hl(node: SetHl, context: Context) -> tuple[s.Statement, ...]:
+    return _set(x.Payload("ip6", "hoplimit"), node.change, Family.IP6, "HL", context)
+
+
+def _set(
+    field: x.Payload, change: HopChange, family: Family, name: str, context: Context
+) -> tuple[s.Statement, ...]:
+    """Set the field; nft has no sums."""
+    context.need_table(name, "mangle")
+    if context.family is not family:
+        raise context.refuse(f"{name} is for {family.title} only")
+    if change.kind != "set":
+        raise context.refuse("nft cannot add to a field or take away from it")
+    return (s.Set(field, x.Number(change.amount)),)
+
+
+TTL = Extension(
+    name="TTL",
+    what="the time to live of an IPv4 packet.",
+    node=SetTtl,
+    build=lambda options: SetTtl(HopChange.build("ttl", options)),
+    save=lambda node: node.change.save("ttl"),
+    meaning=meaning,
+    lower=_lower_ttl,
+    nft="ip ttl set VALUE",
+    codes=(BAD_PLACE, NO_NFT_FORM),
+)
+
+HL = Extension(
+    name="HL",
+    what="the hop limit of an IPv6 packet.",
+    node=SetHl,
+    build=lambda options: SetHl(HopChange.build("hl", options)),
+    save=lambda node: node.change.save("hl"),
+    meaning=meaning,
+    lower=_lower_hl,
+    nft="ip6 hoplimit set VALUE",
+    codes=(BAD_PLACE, NO_NFT_FORM),
+)

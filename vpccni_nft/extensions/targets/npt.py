@@ -1,0 +1,107 @@
+"""SNPT, DNPT: another prefix for the source or the destination, without state (RFC 6296).
+
+Kernel: net/ipv6/netfilter/ip6t_NPT.c, in the mangle table: SNPT in chains that only INPUT and
+POSTROUTING lead to, DNPT in those of PREROUTING and OUTPUT. One 16-bit word of the address is
+changed besides, by what keeps the checksum as it was. That is a sum, and nft has no addition.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
+from ...core.values import Address, Network
+from ...iptables.ast import Target
+from ...model.effects import Effect
+from ..extension import Extension
+
+if TYPE_CHECKING:
+    from ...model.effects import View
+    from ...nft import statements as s
+    from ..context import Context
+    from ..options import Options
+
+
+@attrs.frozen
+class NptPrefixes:
+    """``--src-pfx OLD --dst-pfx NEW``."""
+
+    old: Network
+    new: Network
+
+    @classmethod
+    def build(cls, options: Options) -> NptPrefixes:
+        """Read the options."""
+        return cls(
+            options.required("--src-pfx", _parse_prefix),
+            options.required("--dst-pfx", _parse_prefix),
+        )
+
+    def save(self) -> tuple[str, ...]:
+        """Write the options; the length is always printed."""
+        return ("--src-pfx", _written(self.old), "--dst-pfx", _written(self.new))
+
+
+def _parse_prefix(text: str) -> Network:
+    network = Network.parse(text)
+    if network.length is None:
+        raise ValueError("a prefix has a mask without gaps")
+    return network
+
+
+def _written(network: Network) -> str:
+    return f"{Address(network.family, network.address)}/{network.length}"
+
+
+@attrs.frozen
+class Snpt(Target):
+    """``-j SNPT --src-pfx OLD --dst-pfx NEW``."""
+
+    prefixes: NptPrefixes
+
+
+@attrs.frozen
+class Dnpt(Target):
+    """``-j DNPT --src-pfx OLD --dst-pfx NEW``."""
+
+    prefixes: NptPrefixes
+
+
+def _map(field: str, prefixes: NptPrefixes, view: View) -> Effect:
+    """ip6t_npt_map_pfx: the world knows which address comes out of it."""
+    address = view.state.fields[field]
+    name = f"npt {_written(prefixes.old)} {_written(prefixes.new)}"
+    mapped = view.ask(name, address, width=prefixes.new.family.bits)
+    return Effect(assignments=((view.state.algebra.true, field, mapped),))
+
+
+def _refuse(name: str, context: Context) -> tuple[s.Statement, ...]:
+    context.need_table(name, "mangle")
+    raise context.refuse("nft has no addition, by which NPT keeps the checksum as it was")
+
+
+SNPT = Extension(
+    name="SNPT",
+    what="another prefix for the source of an IPv6 packet, without state (RFC 6296).",
+    node=Snpt,
+    build=lambda options: Snpt(NptPrefixes.build(options)),
+    save=lambda node: node.prefixes.save(),
+    meaning=lambda node, view: _map("saddr", node.prefixes, view),
+    lower=lambda _node, context: _refuse("SNPT", context),
+    nft="none: nft cannot keep a checksum as it was",
+    codes=(BAD_PLACE, NO_NFT_FORM),
+)
+
+DNPT = Extension(
+    name="DNPT",
+    what="another prefix for the destination of an IPv6 packet, without state (RFC 6296).",
+    node=Dnpt,
+    build=lambda options: Dnpt(NptPrefixes.build(options)),
+    save=lambda node: node.prefixes.save(),
+    meaning=lambda node, view: _map("daddr", node.prefixes, view),
+    lower=lambda _node, context: _refuse("DNPT", context),
+    nft="none: nft cannot keep a checksum as it was",
+    codes=(BAD_PLACE, NO_NFT_FORM),
+)

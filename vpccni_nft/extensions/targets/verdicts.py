@@ -1,0 +1,79 @@
+"""ACCEPT, DROP, RETURN: the verdicts of iptables itself.
+
+Kernel: net/ipv4/netfilter/ip_tables.c, ipt_do_table, the standard target and XT_RETURN. In the nat
+table ACCEPT means that this table binds nothing; iptables refuses DROP there, since that table sees
+only the first packet of a connection.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ...core.diagnostics import BAD_PLACE
+from ...iptables.ast import Target
+from ...model.effects import Effect
+from ...model.packet import ACCEPT as ACCEPTED
+from ...model.packet import DROP as DROPPED
+from ...nft import statements as s
+from ..extension import Extension
+
+if TYPE_CHECKING:
+    from ..context import Context
+
+
+@attrs.frozen
+class Accept(Target):
+    """``-j ACCEPT``."""
+
+
+@attrs.frozen
+class Drop(Target):
+    """``-j DROP``."""
+
+
+@attrs.frozen
+class Return(Target):
+    """``-j RETURN``."""
+
+
+def _lower_drop(_node: Drop, context: Context) -> tuple[s.Statement, ...]:
+    context.need_table("DROP", "filter", "mangle", "raw", "security")
+    return (s.Drop(),)
+
+
+ACCEPT = Extension(
+    name="ACCEPT",
+    what="done with the packet here; base chains of later priority still see it.",
+    node=Accept,
+    build=lambda _options: Accept(),
+    save=lambda _node: (),
+    meaning=lambda _node, _view: Effect(verdict=ACCEPTED),
+    lower=lambda _node, _context: (s.Accept(),),
+    nft="accept",
+)
+
+DROP = Extension(
+    name="DROP",
+    what="the end of the packet.",
+    node=Drop,
+    build=lambda _options: Drop(),
+    save=lambda _node: (),
+    meaning=lambda _node, _view: Effect(verdict=DROPPED),
+    lower=_lower_drop,
+    nft="drop",
+    codes=(BAD_PLACE,),
+)
+
+#: nft, too, gives a base chain's policy to a packet that returns from it.
+RETURN = Extension(
+    name="RETURN",
+    what="back to the chain that called this one; in a built-in chain, to its policy.",
+    node=Return,
+    build=lambda _options: Return(),
+    save=lambda _node: (),
+    meaning=lambda _node, _view: Effect(returns=True),
+    lower=lambda _node, _context: (s.Return(),),
+    nft="return",
+)
