@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from benchmarks.processes import RUNS, write_node
 from benchmarks.tables import Program, Table
 from vpccni_nft.core.span import Source
-from vpccni_nft.lowering import Options, lower
+from vpccni_nft.lowering import TranslateOptions, lower
 from vpccni_nft.optimizer import optimize
 from vpccni_nft.text.nft_script import pieces
 from vpccni_nft.text.sources import parse_sources
@@ -58,7 +58,7 @@ def _stages(dump: Path) -> Iterator[tuple[str, float]]:
     yield "read", -start + (start := time.perf_counter())
     ruleset, _ = parse_sources((source,))
     yield "parse", -start + (start := time.perf_counter())
-    lowered, _ = lower(ruleset, Options())
+    lowered, _ = lower(ruleset, TranslateOptions())
     yield "lower", -start + (start := time.perf_counter())
     for _ in pieces(lowered):
         pass

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from .core.diagnostics import Refused
-from .core.span import Source
-from .translation import IPSET_NAME, UNREAD, Translation, options_of, translate_sources
+from .core.span import IPSET_NAME, Source
+from .translation import UNREAD, Translation, translate_sources
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -52,6 +52,7 @@ def translate(
     counters: Literal["keep", "zero", "none"] = "keep",
     ipset_save: str | bytes | None = None,
     optimize: bool = False,
+    target: str = "nft=1.0.1",
 ) -> Translation:
     r"""Translate the output of iptables-save to nftables.
 
@@ -59,8 +60,10 @@ def translate(
     ``counters`` says whether rules count on from the dump, from zero, or not at all. ``ipset_save``
     is the output of ``ipset save`` of the same node: without it rules that name ipsets are refused.
     ``optimize`` puts sets and maps in place of long rows of rules (``docs/optimizer.md``).
+    ``target`` is the oldest nft that must take the script. ``family`` is what tables are taken for
+    whose family the text does not tell.
     Problems do not raise: they are in the result, whose ``ruleset`` and ``script()`` raise Refused.
-    Raises ValueError where ``allow`` or ``counters`` is something else.
+    Raises ValueError where ``allow``, ``counters`` or ``target`` is something else.
 
     >>> text = "*raw\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -d 10.0.0.0/8 -j DROP\nCOMMIT\n"
     >>> print(translate(text).script().expandtabs(4), end="")  # doctest: +ELLIPSIS
@@ -74,9 +77,17 @@ def translate(
         }
     }
     """
-    options = options_of(allow, counters)
-    sets = None if ipset_save is None else Source.of(ipset_save, IPSET_NAME)
-    return translate_sources((Source.of(text, name),), options, family, sets, optimize=optimize)
+    from .lowering import TranslateOptions
+
+    options = TranslateOptions.of(
+        counters=counters,
+        allow=allow,
+        optimize=optimize,
+        family=family,
+        ipset_save=ipset_save,
+        target=target,
+    )
+    return translate_sources((Source.of(text, name),), options)
 
 
 def verify(
@@ -98,8 +109,8 @@ def verify(
     sides that count a packet. ``seconds`` is the time for each question to the solver.
 
     The answer is ``Equivalent`` with what it assumes, ``Different`` with packets, or ``Unknown``
-    with reasons. Raises Refused where a text cannot be read, and ImportError without z3-solver
-    (``pip install 'vpccni-nft[verify]'``).
+    with reasons. Raises Refused where a text cannot be read, ValueError where ``allow`` is
+    something else, and ImportError without z3-solver (``pip install 'vpccni-nft[verify]'``).
 
     >>> from vpccni_nft import translate
     >>> dump = "*raw\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -d 10.0.0.0/8 -j DROP\nCOMMIT\n"
@@ -110,13 +121,14 @@ def verify(
     >>> wrong.counterexamples[0].plain.text
     'hook=output daddr=10.128.0.0'
     """
+    from .lowering import TranslateOptions
     from .proof.side import Side
     from .proof.verify import ProofSettings
     from .proof.verify import verify as prove
 
-    sets = None if ipset_save is None else Source.of(ipset_save, IPSET_NAME)
-    one, other = (Side.of(_sources(side), family, sets) for side in (before, after))
-    settings = ProofSettings(seconds=seconds, counters=counters, allowed=frozenset(allow))
+    options = TranslateOptions.of(allow=allow, family=family, ipset_save=ipset_save)
+    one, other = (Side.of(_sources(side), options) for side in (before, after))
+    settings = ProofSettings(seconds=seconds, counters=counters, allow=options.allow)
     return prove(one, other, settings)
 
 

@@ -8,32 +8,21 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 
 from .core.diagnostics import (
-    CATALOGUE,
     ELEMENT_COUNTERS,
     UNKNOWN_MATCH,
     UNKNOWN_OPTION,
     UNKNOWN_TARGET,
     Diagnostic,
-    Kind,
     Refused,
 )
-from .core.span import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from . import iptables, nft
     from .core.diagnostics import Code
-    from .core.values import Family
-    from .lowering import Options
-
-#: The approximations that a caller may allow, by name.
-APPROXIMATIONS: dict[str, Code] = {
-    code.name: code for code in CATALOGUE if code.kind is Kind.APPROXIMATION
-}
-
-#: What messages call the output of ipset save where it is no file.
-IPSET_NAME = "<ipset save>"
+    from .core.span import Source
+    from .lowering import TranslateOptions
 
 #: Parsing tells of these; lowering finds them again in the rules.
 UNREAD = (UNKNOWN_MATCH, UNKNOWN_TARGET, UNKNOWN_OPTION)
@@ -68,6 +57,11 @@ class Translation:
     def refused(self) -> bool:
         """Whether something in the input has no translation."""
         return any(found.refuses for found in self.diagnostics)
+
+    @property
+    def allowed(self) -> frozenset[Code]:
+        """The approximations in it that the caller allowed."""
+        return frozenset(found.code for found in self.diagnostics if found.allowed)
 
     @property
     def ruleset(self) -> nft.Ruleset:
@@ -118,36 +112,17 @@ class Translation:
         return pieces(self.ruleset, header=f"Written by vpccni-nft {__version__}.")
 
 
-def options_of(allow: Collection[str], counters: str = "keep") -> Options:
-    """What lowering is told, from names. Raises ValueError where one is not known."""
-    from .lowering import CounterMode, Options
-
-    if unknown := set(allow).difference(APPROXIMATIONS):
-        raise ValueError(f"{min(unknown)} is not one of {', '.join(APPROXIMATIONS)}")
-    return Options(
-        counters=CounterMode(counters),
-        allowed=frozenset(APPROXIMATIONS[code] for code in allow),
-    )
-
-
-def translate_sources(
-    sources: Sequence[Source],
-    options: Options,
-    family: Family | None = None,
-    ipset_save: Source | None = None,
-    *,
-    optimize: bool = False,
-) -> Translation:
-    """Translate several texts as one ruleset; ``ipset_save`` has the sets that the rules name."""
+def translate_sources(sources: Sequence[Source], options: TranslateOptions) -> Translation:
+    """Translate several texts as one ruleset."""
     from .lowering import lower
     from .text.sources import parse_sources
 
-    dump, diagnostics = parse_sources(sources, family, ipset_save)
+    dump, diagnostics = parse_sources(sources, options.family, options.ipset_save)
     ruleset, more = lower(dump, options)
     told = (*diagnostics, *(found for found in more if found.code not in UNREAD))
-    every = (*sources, ipset_save) if ipset_save else sources
+    every = (*sources, options.ipset_save) if options.ipset_save else sources
     translation = Translation(tuple(in_order(told, every)), dump, ruleset)
-    if optimize and not translation.refused:
+    if options.optimize and not translation.refused:
         from .optimizer import optimize as optimized
 
         return attrs.evolve(translation, ruleset=optimized(ruleset), faithful=ruleset)

@@ -17,9 +17,9 @@ import joblib
 import pytest
 from joblib.externals.loky import get_reusable_executor
 
+from vpccni_nft.core.diagnostics import APPROXIMATIONS
 from vpccni_nft.fleet import FleetSettings, read_fleet, survey
 from vpccni_nft.fleet.report import SHOWN
-from vpccni_nft.translation import APPROXIMATIONS
 
 from ..support.command import Run, command, environment, run
 from ..support.corpus import FOLDER, NODES, allowances, ipsets_of

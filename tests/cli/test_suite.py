@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from vpccni_nft.lowering import TranslateOptions
 from vpccni_nft.suite.dump import SuiteDump
 from vpccni_nft.suite.plugin import PACKETS
 
@@ -95,7 +96,7 @@ def test_wrong_options_are_told(arguments: tuple[str, ...], told: str, tmp_path:
 
 
 def test_a_packet_that_ends_differently_is_made_plain_and_explained() -> None:
-    node = SuiteDump.read([str(NODE)], ["T101"])
+    node = SuiteDump.read([str(NODE)], TranslateOptions.of(allow=["T101"]))
     script = node.translation.script()
     # A cached property takes what it is given: here, a script that is wrong in one place.
     wrong = script.replace("tcp dport 30080", "tcp dport 30089")

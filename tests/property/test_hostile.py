@@ -18,8 +18,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 import vpccni_nft
+from vpccni_nft.core.diagnostics import APPROXIMATIONS
 from vpccni_nft.nft import names
-from vpccni_nft.translation import APPROXIMATIONS
 
 from ..support.namespaces import LoadError, Namespace
 

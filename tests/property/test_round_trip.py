@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import vpccni_nft
 from vpccni_nft import Family, extensions, iptables
 from vpccni_nft import strategies as own
+from vpccni_nft.core.diagnostics import APPROXIMATIONS
 from vpccni_nft.core.values import PortRange
 from vpccni_nft.extensions.matches.connbytes import ConnBytes
 from vpccni_nft.extensions.matches.connlabel import ConnLabel
@@ -43,7 +44,6 @@ from vpccni_nft.extensions.targets.secmark import SecMark
 from vpccni_nft.extensions.targets.set import SetTarget
 from vpccni_nft.extensions.targets.tee import Tee
 from vpccni_nft.extensions.targets.ulog import Ulog
-from vpccni_nft.translation import APPROXIMATIONS
 
 from ..support.corpus import without_times
 from ..support.kernel_objects import expected_objects, listed_objects

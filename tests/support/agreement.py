@@ -10,6 +10,7 @@ import attrs
 
 import vpccni_nft
 from vpccni_nft import Family, iptables, nft
+from vpccni_nft.core.diagnostics import APPROXIMATIONS
 from vpccni_nft.core.values import Address
 from vpccni_nft.extensions import extension_of
 from vpccni_nft.model.packet import ADDRESSES, NAME_BYTES
@@ -19,7 +20,6 @@ from vpccni_nft.simulate.simplify import simplify
 from vpccni_nft.strategies import stream
 from vpccni_nft.text.iptables_save import rule_line
 from vpccni_nft.text.nft_script import rule_text
-from vpccni_nft.translation import APPROXIMATIONS
 
 #: Approximations that both sides' meanings share. A log's prefix that nft cannot hold (T105) does
 #: differ.

@@ -26,7 +26,7 @@ from vpccni_nft.core.diagnostics import (
 )
 from vpccni_nft.core.render import render
 from vpccni_nft.core.span import Source
-from vpccni_nft.lowering import Options
+from vpccni_nft.lowering import TranslateOptions
 from vpccni_nft.migration.plan import Choice, NodeOutput, plan
 from vpccni_nft.migration.tables import change_of
 from vpccni_nft.node.detection import detect_sources
@@ -183,7 +183,7 @@ def planned(text: str) -> tuple[Diagnostic, ...]:
         nft=Source.of(ruleset, "ruleset.nft"),
     )
     owner = "tailscale" if "ts-forward" in text else "all"
-    choice = Choice(options=Options(), owner=owner, forced=frozenset({"tailscale"}))
+    choice = Choice(options=TranslateOptions(), owner=owner, forced=frozenset({"tailscale"}))
     with pytest.raises(vpccni_nft.Refused) as refused:
         plan(node, choice)
     return refused.value.diagnostics

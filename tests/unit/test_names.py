@@ -17,7 +17,6 @@ LANGUAGES = ("iptables", "nft", "extensions/matches", "extensions/targets")
 #: Names that stand for two things all the same, and why.
 ALLOWED = {
     "Change": "TTL and TOS each have a node for the ways of changing a field",
-    "Options": "what stands behind a match, and what a caller chooses",
 }
 
 

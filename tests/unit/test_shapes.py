@@ -18,14 +18,13 @@ import vpccni_nft
 from vpccni_nft import iptables
 from vpccni_nft import strategies as own
 from vpccni_nft.core.caching import without_caches
-from vpccni_nft.core.diagnostics import Refused
+from vpccni_nft.core.diagnostics import APPROXIMATIONS, Refused
 from vpccni_nft.core.render import render
 from vpccni_nft.core.span import Source, split_words
 from vpccni_nft.text import rules, shapes
 from vpccni_nft.text.grammar import grammar_folder
 from vpccni_nft.text.shapes import Shapes
 from vpccni_nft.text.sources import parse_sources
-from vpccni_nft.translation import APPROXIMATIONS
 
 from ..support.corpus import FOLDER, name_of
 

@@ -21,6 +21,7 @@ from ..core.render import printable
 from ..core.span import Source
 from ..core.values import Family
 from ..iptables.ast import Ruleset, Table
+from ..lowering.options import codes_named
 from ..migration import directory as plans
 from ..migration.plan import ALL
 from ..node.detection import SLOTS, BackEnd
@@ -39,6 +40,7 @@ from .verify import UNREADABLE, dict_of, exit_code, lines_of_answer, prove
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ..core.diagnostics import Code
     from ..proof.verify import ProofSettings
 
 #: The tables of iptables-nft as ``nft list ruleset`` prints them.
@@ -50,7 +52,7 @@ class _Plan:
     """What a plan says is on the node after the move."""
 
     owner: str
-    allowed: frozenset[str]
+    allow: frozenset[Code]
     tables: frozenset[tuple[str, str]]  #: the slots and the names of tables with rules that move
     rulesets: dict[str, Ruleset]  #: what is left in iptables, by slot
     script: nft.Ruleset
@@ -77,7 +79,7 @@ def verify_plan(
         native = [plan.script]
         present = _only(present, plan.script)
         expected, rulesets = (_moved_of(plan, side) for side in (expected, rulesets))
-    settings = attrs.evolve(settings, allowed=frozenset(settings.allowed) | plan.allowed)
+    settings = attrs.evolve(settings, allow=settings.allow | plan.allow)
     answer = prove(
         Side((*expected.values(), *native)), Side((*rulesets.values(), present)), settings
     )
@@ -101,7 +103,7 @@ def _read_plan(directory: Path) -> _Plan:
         left = {key: _source(directory / "tables" / name / "after") for key, name in moved.items()}
         return _Plan(
             owner=about["owner"],
-            allowed=frozenset(about["allowed"]),
+            allow=codes_named(about["allowed"]),
             tables=frozenset(moved),
             rulesets={slot: _after(slot, source, left) for slot, source in dumps.items()},
             script=nft.parse(_source(directory / "apply.nft").content, "apply.nft"),
@@ -109,7 +111,7 @@ def _read_plan(directory: Path) -> _Plan:
         )
     except plans.NoPlan as reason:
         raise click.UsageError(printable(str(reason))) from None
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise click.UsageError(
             f"{printable(str(directory / 'plan.json'))} is not what migrate plan writes: {error!r}"
         ) from None

@@ -9,17 +9,17 @@ import attrs
 import click
 
 from .. import iptables, nft
-from ..core.diagnostics import NOT_A_DUMP, Refused
+from ..core.diagnostics import APPROXIMATIONS, NOT_A_DUMP, Refused
 from ..core.render import printable
 from ..core.values import Family
-from ..lowering import Options
+from ..lowering import TranslateOptions
 from ..model.packet import NoMeaning
 from ..simulate.packet_text import KEY_OF, BadPacketText, packet_words, parse_packet
 from ..simulate.report import lines_of, value_text
 from ..simulate.trace import parts, trace
 from ..text.language import is_nft
 from ..text.sources import parse_sources
-from ..translation import APPROXIMATIONS, translate_sources
+from ..translation import translate_sources
 from .files import one_standard_input, read_sources
 from .report import show
 from .steps import dict_of_outcome, dict_of_step
@@ -82,14 +82,14 @@ def _read_sides(
     (source,) = sources
     if is_nft(source):
         return [_read_side(source, family)], []
-    allowed = frozenset(APPROXIMATIONS.values())
-    translation = translate_sources(sources, Options(allowed=allowed), family)
+    options = TranslateOptions(allow=frozenset(APPROXIMATIONS.values()), family=family)
+    translation = translate_sources(sources, options)
     if translation.refused:
         show(translation.diagnostics, notes=False)
         raise SystemExit(_exit_code(translation.diagnostics))
     ruleset, _ = parse_sources(sources, family)
     again = nft.parse(translation.script(), "the translation")
-    approximations = sorted({found.code.name for found in translation.diagnostics if found.allowed})
+    approximations = sorted(code.name for code in translation.allowed)
     sides = [
         ExplainedSide(source.name, "iptables", ruleset),
         ExplainedSide(f"the translation of {source.name}", "nft", again),

@@ -12,13 +12,13 @@ import click
 from ..core.diagnostics import NFT_SYNTAX, NOT_A_DUMP, Refused
 from ..core.render import printable
 from ..core.version import __version__
+from ..lowering import TranslateOptions
 from ..migration import directory as plans
 from ..migration.journal import load
 from ..migration.plan import ALL, Choice, NodeOutput, plan
 from ..migration.run import Failed, Runner, Taken, confirm, roll_back, state_of, watch
 from ..node.live import output_of, read_node
 from ..node.partition import OWNER_NAMES
-from ..translation import options_of
 from .files import one_standard_input, read_sources
 from .report import show
 
@@ -58,7 +58,7 @@ def plan_files(
 def choice_of(
     owner: str,
     forced: tuple[str, ...],
-    allowed: tuple[str, ...],
+    allow: tuple[str, ...],
     seconds: float,
     *,
     overlap: bool,
@@ -69,7 +69,7 @@ def choice_of(
         if name not in OWNER_NAMES:
             raise click.UsageError(f"{printable(name)} is not one of {', '.join(OWNER_NAMES)}")
     return Choice(
-        options=options_of(allowed),
+        options=TranslateOptions.of(allow=allow),
         owner=owner,
         forced=frozenset(forced),
         overlap=overlap,

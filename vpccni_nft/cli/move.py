@@ -19,24 +19,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..core.span import Source
-    from ..core.values import Family
-    from ..lowering import Options
+    from ..lowering import TranslateOptions
     from ..node.extraction import Layout, Move
 
 REFUSED = 1
 
 
-def move_files(  # noqa: PLR0913 - one for each option
+def move_files(
     sources: Sequence[Source],
-    sets: Source | None,
     owner: str,
     *,
     layout: Layout,
     beside: Sequence[str],
-    options: Options,
-    family: Family | None,
+    options: TranslateOptions,
     seconds: float,
-    optimize: bool,
 ) -> Move:
     """Move the owner's rules, and say what is proved; exits where the move is refused."""
     if owner not in OWNER_NAMES:
@@ -44,12 +40,10 @@ def move_files(  # noqa: PLR0913 - one for each option
     tables = _tables(beside)
     with progress_of_proof() as progress:
         try:
-            moving = OwnerExtraction(
-                owner, layout, tables, options, seconds, progress, optimize=optimize
-            )
+            moving = OwnerExtraction(owner, layout, tables, options, seconds, progress)
         except ValueError as wrong:
             raise click.UsageError(str(wrong)) from None
-        moved = moving.of(sources, family, sets)
+        moved = moving.of(sources)
     show(moved.diagnostics, notes=True)
     if moved.answer:
         parts = f"the part of {owner} with the rest"

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..core.diagnostics import APPROXIMATIONS
 from ..core.values import Family
-from ..translation import APPROXIMATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,6 @@ FAMILY = click.option(
 )
 ALLOW = click.option(
     "--allow",
-    "allowed",
     multiple=True,
     metavar="CODE",
     type=click.Choice(sorted(APPROXIMATIONS)),

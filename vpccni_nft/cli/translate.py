@@ -8,8 +8,7 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from ..core.diagnostics import NOT_A_DUMP
-from ..core.values import Family
-from ..translation import options_of, translate_sources
+from ..translation import translate_sources
 from .files import one_standard_input, read_sources
 from .options import DONE, REFUSED, UNREADABLE
 
@@ -18,24 +17,14 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from ..core.span import Source
+    from ..lowering import TranslateOptions
     from ..translation import Translation
 
 
-def translate_files(
-    files: tuple[str, ...],
-    family: str | None,
-    allowed: tuple[str, ...],
-    counters: str,
-    ipset_save: str | None,
-    *,
-    optimize: bool = False,
-) -> Translation:
-    """Translate files, or standard input where there is none, as one dump."""
-    sources, sets = read_dumps(files, ipset_save)
+def translate_all(sources: tuple[Source, ...], options: TranslateOptions) -> Translation:
+    """Translate dumps as one."""
     with _progress(sum(len(source.lines) for source in sources)):
-        named = Family(family) if family else None
-        options = options_of(allowed, counters)
-        return translate_sources(sources, options, named, sets, optimize=optimize)
+        return translate_sources(sources, options)
 
 
 def read_dumps(

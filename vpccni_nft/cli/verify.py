@@ -12,6 +12,7 @@ import click
 from .. import nft
 from ..core.diagnostics import Refused
 from ..core.render import as_dict, printable, render
+from ..lowering import TranslateOptions
 from ..proof.answers import Different, Equivalent, Unknown
 from ..proof.report import dict_of_packet
 from ..proof.side import Side
@@ -49,8 +50,9 @@ def verify_files(
     """Verify files, and write the answer; what is given back is the exit code."""
     one_standard_input(*before, *after, ipset_save)
     sets = read_sources((ipset_save,))[0] if ipset_save else None
+    options = TranslateOptions(family=family, ipset_save=sets)
     try:
-        one, other = (Side.of(read_sources(files), family, sets) for files in (before, after))
+        one, other = (Side.of(read_sources(files), options) for files in (before, after))
     except Refused as refused:
         show(refused.diagnostics, notes=False)
         return UNREADABLE
@@ -71,8 +73,7 @@ def prove(before: Side, after: Side, settings: ProofSettings) -> Answer:
 
 def prove_translation(translation: Translation, seconds: float, *, counters: bool) -> None:
     """Go on where a translation means what was translated; otherwise say why not, and exit."""
-    allowed = frozenset(found.code.name for found in translation.diagnostics if found.allowed)
-    settings = ProofSettings(seconds=seconds, counters=counters, allowed=allowed)
+    settings = ProofSettings(seconds=seconds, counters=counters, allow=translation.allowed)
     script = nft.parse(translation.script(), "the translation")
     answer = prove(Side((translation.dump,)), Side((script,)), settings)
     for line in lines_of_answer(answer, "the input", "the translation"):

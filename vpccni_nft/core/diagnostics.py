@@ -126,6 +126,11 @@ CATALOGUE: tuple[Code, ...] = tuple(
     sorted((value for value in globals().values() if isinstance(value, Code)), key=str)
 )
 
+#: The approximations that a caller may allow, by name.
+APPROXIMATIONS: dict[str, Code] = {
+    code.name: code for code in CATALOGUE if code.kind is Kind.APPROXIMATION
+}
+
 
 #: The most characters of a message, and of what it quotes: the input may be of any length.
 MESSAGE_LENGTH = 400

@@ -10,6 +10,10 @@ import attrs
 _NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 
+#: What messages call the output of ipset save where it is no file.
+IPSET_NAME = "<ipset save>"
+
+
 @attrs.frozen(eq=False, repr=False)
 class Source:
     """A text, with the name that messages give it."""

@@ -102,12 +102,14 @@ def _examine_dump(
     report: Report,
 ) -> dict[str, Any]:
     """What is found of a dump; ``told`` and ``report`` take what is found of the node."""
+    from ..lowering import TranslateOptions
     from ..node.ownership import inventory
-    from ..translation import options_of, translate_sources
+    from ..translation import translate_sources
 
-    options = options_of(settings.allow)
-    family = DUMPS[name].family
-    translation = translate_sources((source,), options, family, sources.get(IPSETS))
+    options = TranslateOptions.of(
+        allow=settings.allow, family=DUMPS[name].family, ipset_save=sources.get(IPSETS)
+    )
+    translation = translate_sources((source,), options)
     owned = inventory(translation.dump)
     _add_owners(owned, report)
     told += translation.diagnostics
@@ -149,9 +151,8 @@ def _prove(
     from ..proof.side import Side
     from ..proof.verify import ProofSettings, verify
 
-    allowed = frozenset(found.code.name for found in translation.diagnostics if found.allowed)
     limits = ProofSettings(
-        seconds=settings.seconds, counters=settings.counters, allowed=allowed, most=1
+        seconds=settings.seconds, counters=settings.counters, allow=translation.allowed, most=1
     )
     script = nft.parse(translation.script(), "the translation")
     match verify(Side((translation.dump,)), Side((script,)), limits):

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import enum
+import re
+from typing import TYPE_CHECKING
 
 import attrs
 
-from ..core.diagnostics import Code
+from ..core.diagnostics import APPROXIMATIONS, Code
+from ..core.span import IPSET_NAME, Source
+from ..core.values import Family
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: The oldest nft that is supported, as kube-proxy's.
+OLDEST_NFT = (1, 0, 1)
+
+_TARGET = re.compile(r"nft=(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?", re.ASCII)
 
 
 class CounterMode(enum.Enum):
@@ -17,9 +29,60 @@ class CounterMode(enum.Enum):
     NONE = "none"  #: do not count
 
 
+def codes_named(names: Iterable[str]) -> frozenset[Code]:
+    """The approximations of these names. Raises ValueError where a name is of none."""
+    if unknown := set(names).difference(APPROXIMATIONS):
+        raise ValueError(f"{min(unknown)} is not one of {', '.join(APPROXIMATIONS)}")
+    return frozenset(APPROXIMATIONS[name] for name in names)
+
+
+def nft_version(target: str) -> tuple[int, ...]:
+    """The version in ``nft=VERSION``. Raises ValueError for another form, or one too old."""
+    found = _TARGET.fullmatch(target)
+    if not found:
+        raise ValueError(f"{target!r} is not of the form nft=1.0.6")
+    version = tuple(int(part or 0) for part in found.groups())
+    if version < OLDEST_NFT:
+        raise ValueError("the oldest nft that is supported is 1.0.1")
+    return version
+
+
 @attrs.frozen(kw_only=True)
-class Options:
-    """The choices of one translation."""
+class TranslateOptions:
+    """The choices of one translation.
+
+    Each is a keyword of ``vpccni_nft.translate`` and an option of ``vpccni-nft translate``, of the
+    same name; this is what they become, and what the rooms hand on.
+    """
 
     counters: CounterMode = CounterMode.KEEP
-    allowed: frozenset[Code] = frozenset()  #: approximations that are not refused
+    allow: frozenset[Code] = frozenset()  #: approximations that are not refused
+    optimize: bool = False  #: whether sets and maps stand in place of long rows of rules
+    #: What tables are taken for whose family the text does not say.
+    family: Family | None = None
+    ipset_save: Source | None = None  #: the sets that the rules name
+    #: The oldest nft that must take the script; all that is written so far is as old as the oldest.
+    target: tuple[int, ...] = OLDEST_NFT
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        counters: str = CounterMode.KEEP.value,
+        allow: Iterable[str] = (),
+        optimize: bool = False,
+        family: Family | str | None = None,
+        ipset_save: Source | str | bytes | None = None,
+        target: str = "nft=1.0.1",
+    ) -> TranslateOptions:
+        """From names and texts, as callers have them. Raises ValueError where one is wrong."""
+        if isinstance(ipset_save, str | bytes):
+            ipset_save = Source.of(ipset_save, IPSET_NAME)
+        return cls(
+            counters=CounterMode(counters),
+            allow=codes_named(tuple(allow)),
+            optimize=optimize,
+            family=Family(family) if isinstance(family, str) else family,
+            ipset_save=ipset_save,
+            target=nft_version(target),
+        )

@@ -32,17 +32,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ..core.values import Family
-    from .options import Options
+    from .options import TranslateOptions
 
 
 def lower(
-    ruleset: iptables.Ruleset, options: Options
+    ruleset: iptables.Ruleset, options: TranslateOptions
 ) -> tuple[nft.Ruleset, tuple[Diagnostic, ...]]:
     """The nft ruleset that means the same, and every problem on the way.
 
     Rules that are refused are missing from the result: use it only where no diagnostic refuses.
     """
-    report = Report(options.allowed)
+    report = Report(options.allow)
     families = {
         family: _FamilyFacts(tracked=_uses_conntrack(ruleset, family))
         for family in {table.family for table in ruleset.tables}
@@ -120,7 +120,7 @@ _NOT_EXTENSIONS = (iptables.Jump, iptables.Goto, iptables.UnknownMatch, iptables
 @attrs.define
 class _TableLowering:
     table: iptables.Table
-    options: Options
+    options: TranslateOptions
     report: Report
     facts: _FamilyFacts
     sets: _SetFacts

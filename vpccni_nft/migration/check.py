@@ -10,6 +10,7 @@ from .. import nft
 from ..core.diagnostics import Refused
 from ..core.render import render
 from ..core.span import Source
+from ..lowering.options import codes_named
 from ..proof.answers import Different, Equivalent
 from ..proof.side import Side
 from ..proof.verify import ProofSettings, verify
@@ -35,8 +36,7 @@ def problem_of(
     ``listing(family, table)`` is what nft lists, ``saved(program, table)`` what iptables-save
     prints.
     """
-    allowed = frozenset(about["allowed"])
-    settings = ProofSettings(seconds=seconds, most=1, allowed=allowed)
+    settings = ProofSettings(seconds=seconds, most=1, allow=codes_named(about["allowed"]))
     sets = _file(directory, about["ipset_save"]) if about["ipset_save"] else None
     try:
         for entry in about["tables"]:

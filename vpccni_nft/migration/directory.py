@@ -98,7 +98,7 @@ def _about(plan: Plan, version: str, sums: dict[str, str]) -> dict[str, Any]:
         "layout": "mirror",
         "forced": sorted(choice.forced),
         "iptables_runs": choice.turn,
-        "allowed": sorted(code.name for code in choice.options.allowed),
+        "allowed": sorted(code.name for code in choice.options.allow),
         "dumps": {slot: f"before/{dump_file(slot)}" for slot in plan.node.dumps},
         "nft": "before/ruleset.nft" if plan.node.nft is not None else None,
         "ipset_save": "before/ipset.save" if plan.node.ipset_save is not None else None,

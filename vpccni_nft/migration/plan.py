@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from .. import iptables
     from ..core.span import Source
-    from ..lowering import Options
+    from ..lowering import TranslateOptions
     from ..node.detection import Detection
     from ..node.ownership import Inventory
     from .neighbours import Turn
@@ -63,7 +63,7 @@ class NodeOutput:
 class Choice:
     """What the caller wants."""
 
-    options: Options
+    options: TranslateOptions
     owner: str = ALL
     forced: frozenset[str] = frozenset()  #: owners that write again, and are moved all the same
     overlap: bool = False  #: whether a rule may act twice while both are there
@@ -155,11 +155,7 @@ def _proof(
         listing=node.nft,
         whole=choice.owner == ALL,
         turn=choice.turn,
-        settings=ProofSettings(
-            seconds=choice.seconds,
-            most=1,
-            allowed=frozenset(code.name for code in choice.options.allowed),
-        ),
+        settings=ProofSettings(seconds=choice.seconds, most=1, allow=choice.options.allow),
         progress=progress,
     )
 
@@ -173,7 +169,10 @@ def _counted(found: Inventory) -> dict[str, int]:
 
 
 def _translated(
-    taken: iptables.Ruleset, told: list[Diagnostic], options: Options, sources: Sequence[Source]
+    taken: iptables.Ruleset,
+    told: list[Diagnostic],
+    options: TranslateOptions,
+    sources: Sequence[Source],
 ) -> Translation:
     """What is taken as nft objects; unknown matches and targets of what stays do not matter."""
     ruleset, more = lower(taken, options)

@@ -12,7 +12,7 @@ import attrs
 from .. import iptables, nft
 from ..core.diagnostics import MOVE_DIFFERS, MOVE_UNPROVED, ORDER_TAKEN, Diagnostic, Refused
 from ..core.span import Source
-from ..lowering import Options, lower
+from ..lowering import TranslateOptions, lower
 from ..optimizer import optimize as optimized
 from ..proof.answers import Different, Equivalent, Unknown
 from ..proof.side import Ruleset, Side
@@ -20,7 +20,7 @@ from ..proof.verify import ProofSettings, verify
 from ..simulate.packet_text import KEY_OF
 from ..simulate.report import value_text
 from ..text.sources import parse_sources
-from ..translation import IPSET_NAME, Translation, in_order, options_of
+from ..translation import Translation, in_order
 from .native import native, uncascaded
 from .owners import VPC_CNI
 from .partition import UNKNOWN_PARTS, take
@@ -89,11 +89,12 @@ def move(  # noqa: PLR0913 - one for each option
     """
     if layout not in {"mirror", "native"}:
         raise ValueError(f"{layout} is not one of mirror, native")
-    options = options_of(allow, counters)
-    sets = None if ipset_save is None else Source.of(ipset_save, IPSET_NAME)
+    options = TranslateOptions.of(
+        counters=counters, allow=allow, family=family, ipset_save=ipset_save
+    )
     tables = [nft.parse(one, f"<beside {number}>") for number, one in enumerate(beside, 1)]
     moving = OwnerExtraction(owner, layout, tuple(tables), options, seconds)
-    return moving.of((Source.of(text, name),), family, sets)
+    return moving.of((Source.of(text, name),))
 
 
 @attrs.frozen
@@ -103,27 +104,22 @@ class OwnerExtraction:
     owner: str
     layout: Layout = "mirror"
     beside: tuple[nft.Ruleset, ...] = ()  #: what is on the node before and after
-    options: Options = attrs.Factory(Options)
+    options: TranslateOptions = attrs.Factory(TranslateOptions)
     seconds: float = 60  #: for each question to the solver
     progress: Callable[[str], None] = lambda _: None
-    optimize: bool = False
 
     def __attrs_post_init__(self) -> None:
         if self.layout == "native" and self.owner != VPC_CNI:
             raise ValueError(f"the native layout is for {VPC_CNI} only")
-        if self.layout == "native" and self.optimize:
+        if self.layout == "native" and self.options.optimize:
             raise ValueError("the native layout has the rules that the CNI knows, not optimized")
 
-    def of(
-        self,
-        sources: Sequence[Source],
-        family: Family | None = None,
-        ipset_save: Source | None = None,
-    ) -> Move:
+    def of(self, sources: Sequence[Source]) -> Move:
         """Move the owner's rules of one node, from one text or several."""
-        whole, found = parse_sources(sources, family, ipset_save)
+        sets = self.options.ipset_save
+        whole, found = parse_sources(sources, self.options.family, sets)
         told = [one for one in found if one.code not in UNKNOWN_PARTS]
-        every = (*sources, ipset_save) if ipset_save else tuple(sources)
+        every = (*sources, sets) if sets else tuple(sources)
         taken, rest, lowered, ruleset, answer = whole, whole, None, nft.Ruleset(), None
         try:
             if not any(one.refuses for one in told):
@@ -136,7 +132,7 @@ class OwnerExtraction:
                     told += self._of_order(whole, rest, ruleset, answer)
         except Refused as refused:
             told += refused.diagnostics
-        faithful = lowered if self.optimize else None
+        faithful = lowered if self.options.optimize else None
         return Move(
             tuple(in_order(told, every)), taken, ruleset, faithful, rest=rest, answer=answer
         )
@@ -163,7 +159,7 @@ class OwnerExtraction:
         ruleset = placed(lowered, sides, Occupied.by(*self.beside))
         if self.layout == "native":
             return native(ruleset, self.beside)
-        return optimized(ruleset) if self.optimize else ruleset
+        return optimized(ruleset) if self.options.optimize else ruleset
 
     def _verify(
         self,
@@ -179,11 +175,7 @@ class OwnerExtraction:
         after: tuple[Ruleset, ...] = (*(_without(one, script) for one in self.beside), rest)
         if iptables_first:
             before, after = before[::-1], after[::-1]
-        settings = ProofSettings(
-            seconds=self.seconds,
-            most=1,
-            allowed=frozenset(code.name for code in self.options.allowed),
-        )
+        settings = ProofSettings(seconds=self.seconds, most=1, allow=self.options.allow)
         return verify(Side(before), Side((*after, script)), settings, self.progress)
 
     def _of_answer(self, answer: Answer, taken: iptables.Ruleset) -> Iterator[Diagnostic]:

@@ -11,7 +11,7 @@ from ..core.diagnostics import Kind, Refused
 from ..core.values import Family
 from ..extensions import extension_of
 from ..extensions.targets.ct import Ct
-from ..lowering import Options, lower
+from ..lowering import TranslateOptions, lower
 from ..nft import expressions as x
 from ..nft import statements as s
 from ..simulate.constants import values_in
@@ -44,8 +44,7 @@ class Side:
     def of(
         cls,
         sources: Sequence[Source],
-        family: Family | None = None,
-        ipset_save: Source | None = None,
+        options: TranslateOptions = TranslateOptions(),  # noqa: B008 - it is frozen
     ) -> Side:
         """Read dumps and nft rulesets. Raises Refused with all problems.
 
@@ -56,7 +55,7 @@ class Side:
         problems: list[Diagnostic] = []
         rulesets: list[Ruleset] = []
         if dumps:
-            ruleset, found = parse_sources(dumps, family, ipset_save)
+            ruleset, found = parse_sources(dumps, options.family, options.ipset_save)
             problems += found
             rulesets.append(ruleset)
         for source in sources:
@@ -113,7 +112,7 @@ class Side:
     def approximated(self) -> Iterator[Diagnostic]:
         """The rules of dumps that nft has no exact form of."""
         for dump in self.dumps:
-            for found in lower(dump, Options())[1]:
+            for found in lower(dump, TranslateOptions())[1]:
                 if found.code.kind is Kind.APPROXIMATION:
                     yield found
 

@@ -28,8 +28,9 @@ from .symbolic import Solver, Undecided
 from .terms import Terms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from ..core.diagnostics import Code
     from ..core.values import Family
     from ..model.hook import BaseChain
     from .answers import Answer
@@ -49,7 +50,7 @@ class ProofSettings:
     seconds: float = 60  #: for each question to the solver
     most: int = 10  #: how many packets are looked for
     counters: bool = False  #: whether it counts which rules counted a packet
-    allowed: Collection[str] = ()  #: codes of approximations that are taken for exact
+    allow: frozenset[Code] = frozenset()  #: approximations that are taken for exact
 
 
 def verify(
@@ -165,7 +166,7 @@ class _Proof:
             for found in one.approximated():
                 if there[_key(found)]:
                     there[_key(found)] -= 1
-                elif found.code.name in self.settings.allowed:
+                elif found.code in self.settings.allow:
                     self._assume(f"{found.code}: {found.code.title}")
                 else:
                     self.reasons.append(

@@ -12,7 +12,7 @@ import attrs
 from .. import nft
 from ..core.render import render
 from ..core.span import Source
-from ..lowering import Options
+from ..lowering import TranslateOptions
 from ..simulate.pool import Pool
 from ..simulate.report import lines_of
 from ..simulate.sample import chains_of, run
@@ -20,10 +20,10 @@ from ..simulate.simplify import simplify
 from ..simulate.trace import parts, trace
 from ..simulate.world import World
 from ..text.sources import parse_sources
-from ..translation import APPROXIMATIONS, translate_sources
+from ..translation import translate_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from ..core.values import Family
     from ..iptables.ast import Ruleset
@@ -51,14 +51,12 @@ class SuiteDump:
     """One or several dumps, and what comes of them."""
 
     sources: Sequence[Source]
-    allowed: Collection[str]
+    options: TranslateOptions
 
     @classmethod
-    def read(cls, files: Sequence[str], allowed: Collection[str]) -> SuiteDump:
-        """Read the files. Raises OSError, and ValueError for an unknown approximation."""
-        if unknown := set(allowed).difference(APPROXIMATIONS):
-            raise ValueError(f"{min(unknown)} is not one of {', '.join(APPROXIMATIONS)}")
-        return cls([Source.of(Path(file).read_bytes(), file) for file in files], allowed)
+    def read(cls, files: Sequence[str], options: TranslateOptions) -> SuiteDump:
+        """Read the files. Raises OSError."""
+        return cls([Source.of(Path(file).read_bytes(), file) for file in files], options)
 
     @functools.cached_property
     def dump(self) -> Ruleset:
@@ -68,8 +66,7 @@ class SuiteDump:
     @functools.cached_property
     def translation(self) -> Translation:
         """The translation, which may be refused."""
-        allowed = frozenset(APPROXIMATIONS[name] for name in self.allowed)
-        return translate_sources(self.sources, Options(allowed=allowed))
+        return translate_sources(self.sources, self.options)
 
     @functools.cached_property
     def script(self) -> nft.Ruleset:

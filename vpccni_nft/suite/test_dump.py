@@ -9,6 +9,7 @@ import pytest
 
 from .. import iptables
 from ..core.span import Source
+from ..lowering import TranslateOptions
 from ..text.sources import parse_sources
 from .dump import SuiteDump
 from .plugin import PACKETS
@@ -20,8 +21,8 @@ HOW = "give a dump: pytest --pyargs vpccni_nft.suite --iptables-save node.save"
 
 
 @functools.cache
-def _read(files: tuple[str, ...], allowed: tuple[str, ...]) -> SuiteDump:
-    return SuiteDump.read(files, allowed)
+def _read(files: tuple[str, ...], allow: tuple[str, ...]) -> SuiteDump:
+    return SuiteDump.read(files, TranslateOptions.of(allow=allow))
 
 
 def _node(config: pytest.Config) -> SuiteDump | None:

@@ -8,11 +8,11 @@ import sys
 import click
 
 from ...core.render import as_dict
-from ...lowering import CounterMode
+from ...lowering import TranslateOptions
 from ..files import write_output
 from ..options import ALLOW, AS_JSON, FAMILY, IPSET_SAVE
 from ..report import show
-from ..translate import exit_code, translate_files
+from ..translate import exit_code, read_dumps, translate_all
 
 
 @click.command(
@@ -28,7 +28,7 @@ from ..translate import exit_code, translate_files
 def check(
     files: tuple[str, ...],
     family: str | None,
-    allowed: tuple[str, ...],
+    allow: tuple[str, ...],
     ipset_save: str | None,
     *,
     as_json: bool,
@@ -37,7 +37,9 @@ def check(
 
     Reads standard input where no FILE is given. Exits with 0 where translate would write a script.
     """
-    translation = translate_files(files, family, allowed, CounterMode.KEEP.value, ipset_save)
+    sources, sets = read_dumps(files, ipset_save)
+    options = TranslateOptions.of(family=family, allow=allow, ipset_save=sets)
+    translation = translate_all(sources, options)
     if as_json:
         report = {
             "refused": translation.refused,

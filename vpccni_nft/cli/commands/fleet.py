@@ -55,7 +55,7 @@ from ..options import ALLOW, INTERRUPTED, SECONDS, proofs
 def fleet(
     folder: str,
     output: str | None,
-    allowed: tuple[str, ...],
+    allow: tuple[str, ...],
     *,
     counters: bool,
     seconds: float,
@@ -81,7 +81,7 @@ def fleet(
         code = examine_folder(
             folder,
             FleetSettings(
-                allow=allowed, counters=counters, seconds=seconds, node_seconds=node_seconds
+                allow=allow, counters=counters, seconds=seconds, node_seconds=node_seconds
             ),
             output=output,
             backend=backend,

@@ -66,7 +66,7 @@ def plan(  # noqa: PLR0913 - one for each option
     ipset_save: str | None,
     owner: str,
     forced: tuple[str, ...],
-    allowed: tuple[str, ...],
+    allow: tuple[str, ...],
     *,
     overlap: bool,
     turn: Literal["first", "last"] | None,
@@ -81,7 +81,7 @@ def plan(  # noqa: PLR0913 - one for each option
     proofs()
     from ..migrate import choice_of, plan_files
 
-    choice = choice_of(owner, forced, allowed, seconds, overlap=overlap, turn=turn)
+    choice = choice_of(owner, forced, allow, seconds, overlap=overlap, turn=turn)
     sys.exit(plan_files(directory, dumps, nft, iptables_version, ipset_save, choice))
 
 

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from ...core.diagnostics import Refused
-from ...core.values import Family
-from ...lowering import CounterMode
-from ...translation import options_of
+from ...lowering import CounterMode, TranslateOptions
 from ..files import write_output, write_pieces
 from ..options import ALLOW, FAMILY, IPSET_SAVE, REFUSED, SECONDS, proofs
 from ..report import show
 from ..target import TARGET
-from ..translate import exit_code, read_dumps, translate_files, uncollected
+from ..translate import exit_code, read_dumps, translate_all, uncollected
 
 if TYPE_CHECKING:
     from ...translation import Translation
@@ -103,10 +101,10 @@ def translate(  # noqa: PLR0913 - one for each option
     family: str | None,
     form: Literal["nft", "json"],
     counters: str,
-    allowed: tuple[str, ...],
+    allow: tuple[str, ...],
     ipset_save: str | None,
     *,
-    target: object,  # noqa: ARG001 - every form that is written so far is as old as the floor
+    target: str,
     proved: bool,
     seconds: float,
     owner: str | None,
@@ -126,24 +124,24 @@ def translate(  # noqa: PLR0913 - one for each option
         raise click.UsageError("--beside and --layout native go with --owner")
     if map_file == output == "-":
         raise click.UsageError("standard output can be the script or the map, not both")
+    sources, sets = read_dumps(files, ipset_save, *beside)
+    options = TranslateOptions.of(
+        counters=counters,
+        allow=allow,
+        optimize=optimize,
+        family=family,
+        ipset_save=sets,
+        target=target,
+    )
     if owner is not None:
         proofs()
         from ..move import move_files
 
         translation: Translation = move_files(
-            *read_dumps(files, ipset_save, *beside),
-            owner,
-            layout=layout,
-            beside=beside,
-            options=options_of(allowed, counters),
-            family=Family(family) if family else None,
-            seconds=seconds,
-            optimize=optimize,
+            sources, owner, layout=layout, beside=beside, options=options, seconds=seconds
         )
     else:
-        translation = translate_files(
-            files, family, allowed, counters, ipset_save, optimize=optimize
-        )
+        translation = translate_all(sources, options)
         show(translation.diagnostics, notes=False)
         if translation.refused:
             sys.exit(exit_code(translation))

@@ -7,6 +7,7 @@ import sys
 import click
 
 from ...core.values import Family
+from ...lowering.options import codes_named
 from ..options import AFTER, ALLOW, AS_JSON, BEFORE, FAMILY, IPSET_SAVE, SECONDS, proofs
 
 
@@ -61,7 +62,7 @@ def verify(  # noqa: PLR0913 - one for each option
     now: tuple[str, ...],
     ipset_save: str | None,
     family: str | None,
-    allowed: tuple[str, ...],
+    allow: tuple[str, ...],
     *,
     moved: bool,
     counters: bool,
@@ -77,7 +78,7 @@ def verify(  # noqa: PLR0913 - one for each option
     """
     proving = proofs()
     settings = proving.ProofSettings(
-        seconds=seconds, most=most, counters=counters, allowed=frozenset(allowed)
+        seconds=seconds, most=most, counters=counters, allow=codes_named(allow)
     )
     if plan:
         if before or after or ipset_save or family:
