@@ -357,7 +357,7 @@ class InCase:
                 return term.kind == "true"
             case "variable":
                 return self.packet.fields[rest[0]]
-            case "word":
+            case "const":
                 return rest[0]
             case "ask":
                 return world.ask(rest[0], tuple(parts), term.width)
@@ -369,15 +369,15 @@ class InCase:
                 return parts[0] & rest[0] == rest[1]
             case "up to":
                 return parts[0] <= rest[0]
-            case "at most":
+            case "ule":
                 return world.ule(*parts)
             case "masked":
                 return parts[0] & rest[0] ^ rest[1]
-            case "part":
+            case "extract":
                 return world.extract(parts[0], rest[0], term.width)
-            case "joined":
+            case "concat":
                 return world.concat(parts[0], parts[1], list(term.terms)[1].width)
-            case "plus":
+            case "bvadd":
                 return world.bvadd(parts[0], parts[1], term.width)
             case _:
                 return getattr(world, term.kind)(*parts)

@@ -9,7 +9,6 @@ what was seen.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from errno import EHOSTUNREACH, EINVAL, ENETUNREACH
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ import attrs
 from vpccni_nft.core.values import Family
 from vpccni_nft.model.concrete import Concrete
 from vpccni_nft.model.hook import SOURCE_HOOKS, outcome, run_hook
+from vpccni_nft.model.oracle import Oracle, OracleKind
 from vpccni_nft.model.packet import FIELDS, STATE_BITS, STATUS_BITS, interface_word
 from vpccni_nft.replay.conversation import Way, text_of
 from vpccni_nft.replay.wire import RST, WITH_PORTS
@@ -40,7 +40,6 @@ _MOST_WAYS = 5000
 _PAYLOAD = int.from_bytes(b"x" * 4, "big")
 
 _ALL_ONES = (1 << 31) - 1
-_BELOW = re.compile(r"(?:number below|counter of) (\d+) at ")
 
 #: The messages by which a packet is refused: type and code, by family and nft's word for them.
 _REFUSALS = {
@@ -353,6 +352,14 @@ def _connection_fields(connection: _Connection, *, reply: bool) -> dict[str, int
     return fields
 
 
+#: What NAT chooses, and what is answered yes or no.
+_CHOSEN = {OracleKind.PRIMARY_ADDRESS, OracleKind.CHOSEN_ADDRESS, OracleKind.CHOSEN_PORT}
+_YES_OR_NO = {
+    OracleKind.MEMBER, OracleKind.MEMBER_AFTER_CALL, OracleKind.WITHIN, OracleKind.WITHIN_OF_SET,
+    OracleKind.ROUTE_BACK, OracleKind.ROUTE_BACK_TO_ITSELF, OracleKind.RECENT_SEEN,
+}  # fmt: skip
+
+
 @attrs.define(eq=False)
 class _World(Mapping["Question", int]):
     """What the kernel could have answered: facts of the node; draws go all ways in turn."""
@@ -367,20 +374,21 @@ class _World(Mapping["Question", int]):
     def __getitem__(self, question: Question) -> int:
         oracle, arguments = question
         headers = self.end.headers if self.end else None
-        if oracle == "fib type":
-            address, device = arguments
-            return self.node.kind(self.family, address, _name(device))
-        if oracle.startswith("bytes of a fragment"):
-            return _PAYLOAD >> 16
-        if oracle == "primary address" or oracle.startswith(("address of ", "port of ")):
-            return self._chosen(oracle, arguments, headers)
-        if oracle.startswith("random at "):
-            return (0, _ALL_ONES)[self._draw(question, 2)]
-        if below := _BELOW.match(oracle):
-            return self._draw(question, int(below[1]))
-        if oracle.startswith(("member of ", "within ", "route back", "seen ")):
-            return self._draw(question, 2)
-        raise NotSeen(oracle)
+        match oracle.kind, oracle.parameters:
+            case OracleKind.FIB_TYPE, _:
+                address, device = arguments
+                return self.node.kind(self.family, address, _name(device))
+            case OracleKind.FRAGMENT_BYTES, _:
+                return _PAYLOAD >> 16
+            case kind, _ if kind in _CHOSEN:
+                return self._chosen(oracle, arguments, headers)
+            case OracleKind.RANDOM, _:
+                return (0, _ALL_ONES)[self._draw(question, 2)]
+            case ((OracleKind.NUMBER_BELOW | OracleKind.COUNTER), (int(number),)):
+                return self._draw(question, number)
+            case kind, _ if kind in _YES_OR_NO:
+                return self._draw(question, 2)
+        raise NotSeen(str(oracle))
 
     def __iter__(self) -> Iterator[Question]:
         return iter(self.draws)
@@ -394,7 +402,7 @@ class _World(Mapping["Question", int]):
             self.order.append(question)
         return self.draws[question][1]
 
-    def _chosen(self, oracle: str, arguments: tuple[int, ...], headers: Headers | None) -> int:
+    def _chosen(self, oracle: Oracle, arguments: tuple[int, ...], headers: Headers | None) -> int:
         """What NAT has chosen, which the end shows; without one, any address of the device."""
         if headers is None or self.end is None:
             name = _name(arguments[0])
@@ -402,7 +410,7 @@ class _World(Mapping["Question", int]):
             return next((address for address, device in held if device == name), 0)
         source, target, sport, dport = _tuple(headers)
         is_source = self.end.place in SOURCE_HOOKS
-        if oracle.startswith("port of "):
+        if oracle.kind is OracleKind.CHOSEN_PORT:
             return sport if is_source else dport
         return source if is_source else target
 

@@ -11,6 +11,7 @@ import vpccni_nft
 from vpccni_nft.core.values import Address, Family
 from vpccni_nft.model.concrete import Concrete, Question
 from vpccni_nft.model.hook import Outcome, outcome, run_hook
+from vpccni_nft.model.oracle import Oracle, OracleKind, Position, member
 from vpccni_nft.model.packet import (
     ADDRESS_TYPES,
     DROP,
@@ -86,7 +87,7 @@ def changes(outcome: Outcome) -> tuple[Event, ...]:
 
 
 def fib_type(of: int, answer: int, interface: int = 0) -> dict[Question, int]:
-    return {("fib type", (of, interface)): answer}
+    return {(Oracle(OracleKind.FIB_TYPE), (of, interface)): answer}
 
 
 def test_a_comment_fits_every_packet() -> None:
@@ -174,7 +175,7 @@ def test_addrtype_asks_for_ipv6_what_nft_cannot_answer(name: str) -> None:
     one = address("fd00::1")
     match = f"-m addrtype --dst-type {name.upper()} --limit-iface-in"
     for answer in (False, True):
-        answers = {(f"route is {name}", (one, ETH0)): answer}
+        answers = {(Oracle(OracleKind.ROUTE_TYPE, name), (one, ETH0)): answer}
         assert fits(match, family=Family.IP6, daddr=one, answers=answers) is answer
 
 
@@ -182,7 +183,9 @@ def test_addrtype_wants_one_of_the_routes_of_an_ipv6_address() -> None:
     one = address("fd00::1")
     match = "-m addrtype --dst-type LOCAL,ANYCAST"
     for type_, anycast, expected in ((LOCAL, 0, True), (UNICAST, 1, True), (UNICAST, 0, False)):
-        answers = fib_type(one, type_) | {("route is anycast", (one, 0)): anycast}
+        answers = fib_type(one, type_) | {
+            (Oracle(OracleKind.ROUTE_TYPE, "anycast"), (one, 0)): anycast
+        }
         assert fits(match, family=Family.IP6, daddr=one, answers=answers) is expected
 
 
@@ -244,7 +247,7 @@ def test_without_an_entry_and_without_a_state_nothing_fits(options: str, state: 
         assert not fits(f"-m conntrack ! {options}", ct_state=state, answers=LEFT)
 
 
-LEFT: dict[Question, int] = {("seconds left", ()): 30}
+LEFT: dict[Question, int] = {(Oracle(OracleKind.SECONDS_LEFT), ()): 30}
 
 
 @pytest.mark.parametrize(
@@ -420,15 +423,22 @@ def test_a_flag_outside_its_mask_is_never_found() -> None:
 
 def test_flags_and_options_are_those_of_a_header() -> None:
     assert not fits("-p tcp -m tcp ! --tcp-flags SYN SYN", fragment=2)
-    assert not fits("-p tcp -m tcp ! --tcp-option 2", fragment=2, answers={("tcp option 2", ()): 0})
+    assert not fits(
+        "-p tcp -m tcp ! --tcp-option 2",
+        fragment=2,
+        answers={(Oracle(OracleKind.HAS_TCP_OPTION, parameters=(2,)), ()): 0},
+    )
 
 
 @pytest.mark.parametrize("answer", [False, True])
 def test_the_world_tells_of_tcp_options_and_sctp_chunks(answer: bool) -> None:
-    option = {"answers": {("tcp option 8", ()): answer}}
+    option = {"answers": {(Oracle(OracleKind.HAS_TCP_OPTION, parameters=(8,)), ()): answer}}
     assert fits("-p tcp -m tcp --tcp-option 8", **option) is answer
     assert fits("-p tcp -m tcp ! --tcp-option 8", **option) is not answer
-    chunks = {"answers": {("sctp chunks any DATA,INIT", ()): answer}, "protocol": SCTP}
+    chunks = {
+        "answers": {(Oracle(OracleKind.SCTP_CHUNKS, parameters=("any", "DATA,INIT")), ()): answer},
+        "protocol": SCTP,
+    }
     assert fits("-p sctp -m sctp --chunk-types any DATA,INIT", **chunks) is answer
     assert fits("-p sctp -m sctp ! --chunk-types any DATA,INIT", **chunks) is not answer
 
@@ -508,7 +518,7 @@ def test_no_packet_crosses_a_bridge() -> None:
 
 
 def listed(key: int, answer: int, name: str = "recent-x") -> dict[Question, int]:
-    return {(f"member of {name}", (key,)): answer}
+    return {(member(name), (key,)): answer}
 
 
 def update(key: int, name: str = "recent-x") -> Event:
@@ -551,8 +561,8 @@ def test_updating_what_is_not_there_renews_nothing(known: bool) -> None:
 @pytest.mark.parametrize("old", [False, True])
 @pytest.mark.parametrize("known", [False, True])
 def test_a_negated_update_renews_what_is_too_old(known: bool, old: bool) -> None:
-    question = "listed all the same in recent-x at FORWARD rule 0 match 0"
-    answers = listed(SOURCE, known) | {(question, (SOURCE,)): old}
+    oracle = Oracle(OracleKind.RECENT_LISTED, "recent-x", (MATCH,))
+    answers = listed(SOURCE, known) | {(oracle, (SOURCE,)): old}
     found = run("-m recent ! --update --seconds 9 --name x --rsource -j DROP", answers=answers)
     assert (found.verdict == DROP) is not known
     assert changes(found) == (update(SOURCE),) * (old and not known)
@@ -598,9 +608,9 @@ def test_the_world_tells_how_often_and_with_which_ttl(answer: bool) -> None:
         ("--hitcount 4 --rttl", "4 times with this TTL"),
         ("--rttl", "1 times with this TTL"),
     ):
-        question = f"seen {wanted} in recent-x at FORWARD rule 0 match 0"
+        oracle = Oracle(OracleKind.RECENT_SEEN, "recent-x", (wanted, MATCH))
         match = f"-m recent --rcheck {options} --name x --rsource"
-        answers = {(question, (SOURCE,)): answer}
+        answers = {(oracle, (SOURCE,)): answer}
         assert fits(match, answers=answers | listed(SOURCE, 1)) is answer
         assert not fits(match, answers=answers | listed(SOURCE, 0))
 
@@ -616,7 +626,7 @@ RAW = {"table": "raw", "chain": "PREROUTING", "mark": 7}
 
 
 def route_back(answer: int, mark: int = 0, interface: int = ETH0) -> dict[Question, int]:
-    return {("route back", (SOURCE, mark, interface)): answer}
+    return {(Oracle(OracleKind.ROUTE_BACK), (SOURCE, mark, interface)): answer}
 
 
 @pytest.mark.parametrize("answer", [False, True])
@@ -646,7 +656,7 @@ def test_an_address_of_the_node_will_do_on_any_interface_where_loose() -> None:
 
 @pytest.mark.parametrize("answer", [False, True])
 def test_what_is_of_the_node_in_ipv6_is_asked_apart(answer: bool) -> None:
-    question = ("route back to itself", (SOURCE, 0, ETH0))
+    question = (Oracle(OracleKind.ROUTE_BACK_TO_ITSELF), (SOURCE, 0, ETH0))
     answers = route_back(0) | {question: answer}
     match = "-m rpfilter --accept-local"
     assert fits(match, family=Family.IP6, answers=answers, **RAW) is answer
@@ -664,7 +674,7 @@ def test_an_address_is_in_a_set_or_not(answer: bool) -> None:
 
 
 def test_a_set_of_several_dimensions_is_asked_for_all_of_them() -> None:
-    answers = {("member of pairs", (SOURCE, DESTINATION)): 1}
+    answers = {(member("pairs"), (SOURCE, DESTINATION)): 1}
     assert fits("-m set --match-set pairs src,dst", answers=answers)
 
 
@@ -672,7 +682,8 @@ def test_a_set_of_several_dimensions_is_asked_for_all_of_them() -> None:
 def test_counters_of_a_set_are_asked_apart(answer: bool) -> None:
     for options in ("--packets-gt 3", "! --bytes-eq 7", "--return-nomatch"):
         match = f"--match-set hosts src {options}"
-        answers = {(match, (SOURCE,)): answer}
+        counted = Oracle(OracleKind.MEMBER_COUNTED, "hosts", (match,))
+        answers = {(counted, (SOURCE,)): answer}
         assert fits(f"-m set {match}", answers=answers) is answer
         assert fits(f"-m set ! {match}", answers=answers) is not answer
 
@@ -680,8 +691,12 @@ def test_counters_of_a_set_are_asked_apart(answer: bool) -> None:
 # statistic
 
 
-def drawn(answer: int, place: str = "FORWARD draw 0") -> dict[Question, int]:
-    return {(f"random at {place}", ()): answer}
+#: The first match of FORWARD that draws or counts, and the first one of its first rule.
+DRAW, MATCH = Position("FORWARD", 0), Position("FORWARD", 0, 0)
+
+
+def drawn(answer: int, place: Position = DRAW) -> dict[Question, int]:
+    return {(Oracle(OracleKind.RANDOM, place), ()): answer}
 
 
 def test_a_draw_is_less_than_the_probability() -> None:
@@ -695,21 +710,21 @@ def test_a_draw_is_less_than_the_probability() -> None:
 @pytest.mark.parametrize("draw", [0, (1 << 31) - 1])
 def test_no_draw_changes_what_is_certain(draw: int) -> None:
     match = "-m statistic --mode random --probability {}"
-    answers = drawn(draw, "FORWARD rule 0 match 0")
+    answers = drawn(draw, MATCH)
     assert fits(match.format("1.00000000000"), answers=answers)
     assert not fits(match.format("0.00000000000"), answers=answers)
 
 
 def test_each_rule_draws_for_itself() -> None:
     rule = "-m statistic --mode random --probability 0.50000000000 -j DROP"
-    answers = drawn((1 << 31) - 1) | drawn(0, "FORWARD draw 1")
+    answers = drawn((1 << 31) - 1) | drawn(0, Position("FORWARD", 1))
     assert run(rule, rule, answers=answers).verdict == DROP
 
 
 def test_a_counter_stands_at_the_packet() -> None:
     match = "-m statistic --mode nth {}--every 3 --packet 1"
     for count, expected in ((0, False), (1, True), (2, False)):
-        answers: dict[Question, int] = {("counter of 3 at FORWARD draw 0", ()): count}
+        answers: dict[Question, int] = {(Oracle(OracleKind.COUNTER, DRAW, (3,)), ()): count}
         assert fits(match.format(""), answers=answers) is expected
         assert fits(match.format("! "), answers=answers) is not expected
 

@@ -11,6 +11,7 @@ from vpccni_nft import nft
 from vpccni_nft.core.values import Address, Family
 from vpccni_nft.model.concrete import Concrete
 from vpccni_nft.model.hook import Outcome, outcome, run_hook
+from vpccni_nft.model.oracle import Oracle
 from vpccni_nft.model.packet import (
     ACCEPT,
     DROP,
@@ -53,7 +54,7 @@ def both(
 ) -> Outcome:
     """What becomes of a packet, which has to be the same before and after the translation.
 
-    ``answers`` are by the beginnings of questions to the world.
+    ``answers`` are by the beginnings of what is asked, as a sentence.
     """
     fields = dict.fromkeys(FIELDS, 0) | {
         "protocol": 6, "ct_protocol": 6, "tcp_flags": SYN, "ct_state": STATE_BITS["new"],
@@ -61,9 +62,9 @@ def both(
     } | changes  # fmt: skip
 
     class World(Concrete):
-        def ask(self, oracle: str, arguments: tuple[int, ...], width: int) -> int:
+        def ask(self, oracle: Oracle, arguments: tuple[int, ...], width: int) -> int:
             for start, answer in (answers or {}).items():
-                if oracle.startswith(start):
+                if str(oracle).startswith(start):
                     return answer
             return super().ask(oracle, arguments, width)
 

@@ -13,6 +13,7 @@ from vpccni_nft.core.values import Address, Family
 from vpccni_nft.model.algebra import Bool
 from vpccni_nft.model.concrete import Concrete
 from vpccni_nft.model.hook import BaseChain, Outcome, outcome, run_hook
+from vpccni_nft.model.oracle import Oracle, OracleKind
 from vpccni_nft.model.packet import (
     ACCEPT,
     ADDRESSES,
@@ -463,7 +464,9 @@ def test_snat_rewrites_the_source_and_not_the_destination(hook: str, chain: str)
 
 
 def test_masquerade_binds_to_an_address_of_the_outgoing_interface() -> None:
-    world = Concrete(answers={("primary address", (interface_word("eth0"),)): ip("192.0.2.1")})
+    world = Concrete(
+        answers={(Oracle(OracleKind.PRIMARY_ADDRESS), (interface_word("eth0"),)): ip("192.0.2.1")}
+    )
     rule = "nat: -A POSTROUTING -s 10.0.0.0/8 -j MASQUERADE --random-fully"
     result = send("postrouting", rule, world=world)
     assert result.bindings == (Binding("masquerade", None, None, frozenset({"fully-random"})),)
@@ -480,7 +483,9 @@ def test_masquerade_binds_to_ports() -> None:
 
 
 def test_redirect_of_what_comes_in_leads_to_an_address_of_its_interface() -> None:
-    world = Concrete(answers={("primary address", (interface_word("eni1"),)): ip("192.0.2.1")})
+    world = Concrete(
+        answers={(Oracle(OracleKind.PRIMARY_ADDRESS), (interface_word("eni1"),)): ip("192.0.2.1")}
+    )
     rule = "nat: -A PREROUTING -p tcp -j REDIRECT --to-ports 15001 --random"
     result = send("prerouting", rule, world=world)
     assert result.bindings == (Binding("redirect", None, (15001, 15001), frozenset({"random"})),)

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vpccni_nft.model.concrete import Concrete
+from vpccni_nft.model.oracle import Oracle, OracleKind, member
 from vpccni_nft.proof import terms as normal_form
 from vpccni_nft.proof.symbolic import Solver
 from vpccni_nft.proof.terms import CONDITION, Term, Terms, postorder
@@ -112,10 +113,10 @@ class Tables:
         assert len(found) == width
         return tuple(found)
 
-    def ask(self, oracle: str, arguments: tuple[Bits, ...], width: int) -> Bits:
+    def ask(self, oracle: Oracle, arguments: tuple[Bits, ...], width: int) -> Bits:
         """As ``answer`` says, of numbers."""
         bits = [bit for word in arguments for bit in word]
-        first = EVERYWHERE if len(oracle) & 1 else 0
+        first = EVERYWHERE if len(str(oracle)) & 1 else 0
         found = []
         for place in range(width):
             bit = first
@@ -137,14 +138,18 @@ class Tables:
 
 TABLES = Tables()
 
+#: Two oracles, whose sentences are of even and of odd length.
+ROUTE, SET = Oracle(OracleKind.ROUTE_BACK), member("x")
+
 
 class Fixed(Concrete):
     """The interpreter's own algebra, in a world that answers as that of the tables."""
 
-    def ask(self, oracle: str, arguments: tuple[Any, ...], width: int) -> int:
+    def ask(self, oracle: Oracle, arguments: tuple[Any, ...], width: int) -> int:
         bits = "".join(f"{value:0{size}b}"[::-1] for value, size in arguments)
         return sum(
-            ((len(oracle) + bits[place::width].count("1")) & 1) << place for place in range(width)
+            ((len(str(oracle)) + bits[place::width].count("1")) & 1) << place
+            for place in range(width)
         )
 
 
@@ -222,7 +227,7 @@ def words(draw: st.DrawFn, width: int, depth: int) -> Formula:
             high = draw(words(width - low, depth - 1))
             return Formula(kind, (high, draw(words(low, depth - 1)), low), width)
         case "ask":
-            oracle = draw(st.sampled_from(("member", "route")))
+            oracle = draw(st.sampled_from((SET, ROUTE)))
             return Formula(kind, (oracle, draw(words(2, depth - 1))), width)
         case _:
             return Formula(kind, (draw(below), draw(below)), width)
@@ -458,7 +463,7 @@ def test_the_world_gives_one_answer_to_one_question() -> None:
     alike = terms.equal(a, b)
     answers = {
         (oracle, name): terms.ask(oracle, (word,), 4)
-        for oracle in ("route", "member")
+        for oracle in (ROUTE, SET)
         for name, word in (("a", a), ("b", b))
     }
     differ = {
@@ -467,8 +472,8 @@ def test_the_world_gives_one_answer_to_one_question() -> None:
     }
     found = {pair for pair, condition in differ.items() if not solver.find(condition, [alike])}
     assert found == {
-        (("route", "a"), ("route", "b")),
-        (("member", "a"), ("member", "b")),
+        ((ROUTE, "a"), (ROUTE, "b")),
+        ((SET, "a"), (SET, "b")),
     }
     assert all(solver.find(condition) for condition in differ.values())
 
@@ -477,7 +482,7 @@ def test_answers_of_other_widths_and_to_other_arguments_are_of_other_functions()
     terms, solver = Terms(), Solver(60)
     a, c = terms.variable("a", 4), terms.variable("c", 2)
     short, long, two = (
-        terms.ask("route", arguments, width)
+        terms.ask(ROUTE, arguments, width)
         for arguments, width in (((c,), 2), ((a,), 4), ((a, c), 4))
     )
     assert solver.find(terms.equal(long, two))

@@ -7,7 +7,10 @@ proves for all packets at once.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from .oracle import Oracle
 
 #: A boolean of the algebra.
 Bool = Any
@@ -63,8 +66,8 @@ class Algebra(Protocol):
     def bvadd(self, left: Word, right: Word, width: int) -> Word:
         """The sum, without what does not fit in so many bits."""
 
-    def ask(self, oracle: str, arguments: tuple[Word, ...], width: int) -> Word:
-        """What the world answers: a function of its name and its arguments, otherwise unknown."""
+    def ask(self, oracle: Oracle, arguments: tuple[Word, ...], width: int) -> Word:
+        """What the world answers: a function of the oracle and its arguments, otherwise unknown."""
 
     def impossible(self, condition: Bool) -> bool:
         """Whether the condition is known to be false, so that nothing under it need be looked at.

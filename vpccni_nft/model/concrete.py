@@ -7,8 +7,10 @@ from hashlib import blake2b
 
 import attrs
 
-#: A question to the world: an oracle's name and its arguments.
-Question = tuple[str, tuple[int, ...]]
+from .oracle import Oracle
+
+#: A question to the world: an oracle and its arguments.
+Question = tuple[Oracle, tuple[int, ...]]
 
 
 @attrs.define
@@ -81,7 +83,7 @@ class Concrete:
         """Modular addition."""
         return left + right & (1 << width) - 1
 
-    def ask(self, oracle: str, arguments: tuple[int, ...], width: int) -> int:
+    def ask(self, oracle: Oracle, arguments: tuple[int, ...], width: int) -> int:
         """The answer that is given, or else one drawn from the seed."""
         question = (oracle, arguments)
         answer = self.asked.get(question)
@@ -98,7 +100,9 @@ class Concrete:
 
     def _draw(self, question: Question, width: int) -> int:
         # Half of all answers are small: verdicts often hang on one bit or on a small number.
-        digest = blake2b(repr((self.seed, question)).encode(), digest_size=16).digest()
+        digest = blake2b(
+            repr((self.seed, str(question[0]), question[1])).encode(), digest_size=16
+        ).digest()
         number = int.from_bytes(digest, "big")
         small, value = number & 1, number >> 8
         return value % min(4, 1 << width) if small else value & ((1 << width) - 1)

@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .packet import Binding, Event, Verdict
+from .oracle import Oracle
+from .packet import Binding, Event, NoMeaning, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from ..ipset.ast import IpSets
     from .algebra import Bool, Word
+    from .oracle import OracleKind, Position
     from .packet import State
 
 
@@ -19,8 +23,8 @@ class View:
     """What the meaning of a match or target may look at."""
 
     state: State
-    #: The name of the place, for oracles that answer anew in each place: random draws, counters.
-    place: str
+    #: For oracles that answer anew in each place: random draws, counters. None where none is asked.
+    place: Position | None
     #: What is in the node's ipsets; None where nothing is known of them.
     sets: IpSets | None = None
 
@@ -28,24 +32,26 @@ class View:
         """A condition, turned round where the rule has a ``!`` before it."""
         return self.state.algebra.not_(condition) if negated else condition
 
-    def ask(self, oracle: str, *arguments: Word, width: int) -> Word:
+    def ask(self, oracle: Oracle, *arguments: Word, width: int) -> Word:
         """What the world answers, wherever it is asked."""
         return self.state.algebra.ask(oracle, arguments, width)
 
-    def ask_up_to(self, largest: int, oracle: str, width: int) -> Word:
+    def ask_up_to(self, largest: int, oracle: Oracle, width: int) -> Word:
         """What the world answers where no answer can be larger."""
         algebra, found = self.state.algebra, self.ask(oracle, width=width)
         possible = algebra.ule(found, algebra.const(largest, width))
         return algebra.ite(possible, found, algebra.const(0, width))
 
-    def says(self, oracle: str, *arguments: Word) -> Bool:
+    def says(self, oracle: Oracle, *arguments: Word) -> Bool:
         """Whether the world answers yes, wherever it is asked."""
         algebra = self.state.algebra
         return algebra.equal(algebra.ask(oracle, arguments, 1), algebra.const(1, 1))
 
-    def ask_here(self, oracle: str, width: int) -> Word:
-        """What the world answers in this place alone."""
-        return self.state.algebra.ask(f"{oracle} at {self.place}", (), width)
+    def ask_here(self, kind: OracleKind, *parameters: Hashable, width: int) -> Word:
+        """What the world answers in this place alone. Raises NoMeaning where it has none."""
+        if self.place is None:
+            raise NoMeaning("what draws or counts stands in no place of its own")
+        return self.state.algebra.ask(Oracle(kind, self.place, parameters), (), width)
 
 
 @attrs.frozen

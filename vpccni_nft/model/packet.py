@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ..core.values import Family
+from .oracle import Oracle, OracleKind, member
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -165,7 +166,7 @@ class State:
 
     algebra: Algebra
     family: Family
-    hook: str
+    _hook: str
     fields: dict[str, Word]
     #: Whether its verdict is not decided yet.
     live: Bool
@@ -179,6 +180,15 @@ class State:
     calls: Callable[[Any, str, State, Bool], Bool | None] | None = None
     #: The chains that have led to the rule, each with its table's program.
     way: list[tuple[Any, str]] = attrs.Factory(list)
+    #: Called whenever a meaning reads which hook it is at.
+    on_hook_read: Callable[[], None] | None = None
+
+    @property
+    def hook(self) -> str:
+        """Where the packet is. What reads it may mean something else at another hook."""
+        if self.on_hook_read:
+            self.on_hook_read()
+        return self._hook
 
     @classmethod
     def start(
@@ -220,7 +230,7 @@ class State:
     def member(self, name: str, *key: Word) -> Bool:
         """Whether a key is in a set whose contents the world knows, or rules have changed."""
         algebra = self.algebra
-        found = algebra.equal(algebra.ask(f"member of {name}", key, 1), algebra.const(1, 1))
+        found = algebra.equal(algebra.ask(member(name), key, 1), algebra.const(1, 1))
         for when, event in self.events:
             if event.details[:1] == (name,) and event.kind in {"add", "update", "delete"}:
                 alike = algebra.all(when, *map(algebra.equal, event.arguments, key))
@@ -237,8 +247,8 @@ class State:
 
     def _member_after(self, event: Event, name: str, key: tuple[Word, ...]) -> Bool:
         """Whether a key is in a set after a chain that is not gone through has changed it."""
-        question = f"member of {name} after {event.details[0]}"
-        answer = self.algebra.ask(question, (*event.arguments, *key), 1)
+        oracle = Oracle(OracleKind.MEMBER_AFTER_CALL, name, (event.details[0],))
+        answer = self.algebra.ask(oracle, (*event.arguments, *key), 1)
         return self.algebra.equal(answer, self.algebra.const(1, 1))
 
     def assign(self, when: Bool, field: str, value: Word) -> None:
@@ -291,11 +301,11 @@ class State:
         field = f"{end}addr"
         match binding.kind, binding.addresses:
             case "masquerade", _:
-                return self._ask("primary address", field, self.fields["oif"])
+                return self._ask(Oracle(OracleKind.PRIMARY_ADDRESS), field, self.fields["oif"])
             case "redirect", _ if self.hook == "output":
                 return self.word(field, 0x7F000001 if self.family is Family.IP else 1)
             case "redirect", _:
-                return self._ask("primary address", field, self.fields["iif"])
+                return self._ask(Oracle(OracleKind.PRIMARY_ADDRESS), field, self.fields["iif"])
             case _, None:
                 return self.fields[field]
             case _, (first, last) if "netmap" in binding.flags:
@@ -304,7 +314,11 @@ class State:
             case _, (first, last) if first == last:
                 return self.word(field, first)
             case _, (first, last):
-                return self._ask(f"address of {first}-{last}", field, *self._tuple())
+                return self._ask(
+                    Oracle(OracleKind.CHOSEN_ADDRESS, parameters=(first, last)),
+                    field,
+                    *self._tuple(),
+                )
         raise AssertionError(binding)
 
     def _chosen_port(self, binding: Binding, end: str) -> Word:
@@ -315,12 +329,14 @@ class State:
             case (first, last) if first == last:
                 return self.word(field, first)
             case (first, last):
-                return self._ask(f"port of {first}-{last}", field, *self._tuple())
+                return self._ask(
+                    Oracle(OracleKind.CHOSEN_PORT, parameters=(first, last)), field, *self._tuple()
+                )
         raise AssertionError(binding)
 
     def _tuple(self) -> tuple[Word, ...]:
         names = ("protocol", "saddr", "daddr", "sport", "dport")
         return tuple(self.fields[name] for name in names)
 
-    def _ask(self, oracle: str, field: str, *arguments: Word) -> Word:
+    def _ask(self, oracle: Oracle, field: str, *arguments: Word) -> Word:
         return self.algebra.ask(oracle, arguments, width(field, self.family))

@@ -193,7 +193,7 @@ def _by_value(
     pairs: ChainComparison, key: x.Expression, elements: nft.Set, field: str
 ) -> dict[int | None, list[x.Expression]]:
     """A set's elements by their value of a field; None for those that any value may fit."""
-    view = View(pairs.setting.start(None), "")
+    view = View(pairs.setting.start(None), None)
     values = evaluate_key(key, view)
     found = defaultdict(list)
     for element in elements.elements:

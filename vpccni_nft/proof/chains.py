@@ -176,18 +176,16 @@ class ChainComparison:
         key = (before.program, before.chain, after.program, after.chain)
         if key in self.anywhere:
             return self.anywhere[key]
-        hook = self.setting.hook
+        reads = self.setting.hook_reads
         if key not in self.here:
-            if key in self._under_way:
-                raise NoMeaning(f"the chain {before.chain} leads back to itself")
-            asked, hook.asked = hook.asked, False
+            outside, reads.seen = reads.seen, False
             self._under_way.add(key)
             found = self._compare(self._symbol(before, after), before, after)
             self._under_way.remove(key)
-            (self.here if hook.asked else self.anywhere)[key] = found
-            hook.asked |= asked
+            (self.here if reads.seen else self.anywhere)[key] = found
+            reads.seen |= outside
         else:
-            hook.asked = True
+            reads.note()
         return self.anywhere[key] if key in self.anywhere else self.here[key]
 
     def _symbol(self, before: ChainPart, after: ChainPart) -> str:

@@ -7,15 +7,16 @@ all draws are gone through, range by range, each with its likelihood.
 
 from __future__ import annotations
 
-import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from ..model.oracle import CHOICES, DRAWS, OracleKind
 from .terms import asks, postorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ..model.oracle import Oracle
     from .chains import ChainComparison
     from .terms import Term, Terms
 
@@ -24,8 +25,6 @@ TOLERANCE = 1e-9
 
 #: The most outcomes that are told apart.
 _MOST = 2000
-
-_DRAW = re.compile(r"random at |number below (\d+) at ")
 
 #: What comes of a packet, by name.
 Outcome = dict[str, "Term"]
@@ -85,33 +84,26 @@ def choose_otherwise(before: Outcome, after: Outcome) -> bool:
         {asked.parts[0] for value in outcome.values() for asked in asks(value)}
         for outcome in (before, after)
     )
-    return any(map(is_choice, mine ^ theirs))
+    return any(oracle.kind in CHOICES for oracle in mine ^ theirs)
 
 
-def is_choice(oracle: str) -> bool:
-    """Whether a question to the world is for a number that is drawn, or counted in turn."""
-    return is_draw(oracle) or oracle.startswith("counter of ")
-
-
-def is_draw(oracle: str) -> bool:
-    """Whether a question to the world is for a random number."""
-    return bool(_DRAW.match(oracle))
-
-
-def draws_in(term: Term) -> set[str]:
-    """The names of the draws that a term depends on."""
+def draws_in(term: Term) -> set[Oracle]:
+    """The draws that a term depends on."""
     return {draw.parts[0] for draw in _draws(term)}
 
 
 def _draws(term: Term) -> Iterator[Term]:
-    return (one for one in asks(term) if is_draw(one.parts[0]))
+    return (one for one in asks(term) if one.parts[0].kind in DRAWS)
 
 
 def _size(draw: Term) -> int:
     """How many numbers may be drawn, all of them as likely."""
-    found = _DRAW.match(draw.parts[0])
-    assert found
-    return int(found[1]) if found[1] else 1 << draw.width
+    oracle: Oracle = draw.parts[0]
+    if oracle.kind is OracleKind.NUMBER_BELOW:
+        (modulus,) = oracle.parameters
+        assert isinstance(modulus, int)
+        return modulus
+    return 1 << draw.width
 
 
 def _cuts(term: Term, draw: Term, size: int) -> Iterator[int]:

@@ -20,29 +20,15 @@ if TYPE_CHECKING:
     from .terms import Term, Terms
 
 
-class HookName(str):
-    """A hook's name that notes whether a meaning asks for it."""
+@attrs.define
+class HookReads:
+    """Whether a meaning has read which hook it is at: if so, what is proved holds there alone."""
 
-    __slots__ = ("asked",)
-    asked: bool
+    seen: bool = False
 
-    @classmethod
-    def of(cls, name: str) -> HookName:
-        """A name that nobody has asked for yet."""
-        found = cls(name)
-        found.asked = False
-        return found
-
-    def __eq__(self, other: object) -> bool:
-        self.asked = True
-        return str.__eq__(self, other)
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    def __hash__(self) -> int:
-        self.asked = True
-        return str.__hash__(self)
+    def note(self) -> None:
+        """The hook was read."""
+        self.seen = True
 
 
 @attrs.frozen(eq=False, slots=False)
@@ -51,11 +37,12 @@ class ProofContext:
 
     terms: Terms
     family: Family
-    hook: HookName
+    hook: str
     fragments: bool  #: whether fragments come: not where conntrack puts them together
     counters: bool  #: whether it counts which rules counted a packet
     #: Fields that have a value, of all packets that are looked at.
     known: Mapping[str, int] = attrs.Factory(dict)
+    hook_reads: HookReads = attrs.Factory(HookReads)
 
     @cached_property
     def fields(self) -> dict[str, Term]:
@@ -132,7 +119,7 @@ class ProofContext:
     def start(self, calls: Any) -> State:
         """A packet that comes to a rule of some chain."""
         state = State(self.terms, self.family, self.hook, dict(self.fields), self.undecided)
-        state.calls = calls
+        state.calls, state.on_hook_read = calls, self.hook_reads.note
         return state
 
     def outcome(self, state: State) -> dict[str, Term]:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ..model.oracle import CHOICES
 from ..simulate.packet_text import default_world, parse_packet
 from ..simulate.sample import Packet, run
 from ..simulate.simplify import Plain, simplify
 from ..simulate.trace import parts, trace
 from ..simulate.world import Answers
-from .chance import is_choice
 from .terms import postorder
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Counterexample:
     @property
     def hangs_on_chance(self) -> bool:
         """Whether certain numbers must be drawn or counted for it."""
-        return any(is_choice(oracle) for oracle, _ in self.plain.answers)
+        return any(oracle.kind in CHOICES for oracle, _ in self.plain.answers)
 
     @property
     def hook(self) -> str:

@@ -63,7 +63,8 @@ class ConditionShape:
                 return self._terms.raw("equal", alike, term.width)
             case (("ask" | "result" | "then"), (name, *_)):
                 name = self._names.setdefault((term.kind, name), f"function {len(self._names)}")
-                return self._terms.raw(term.kind, (name, *parts), term.width)
+                kind = "result" if term.kind == "ask" else term.kind  # an oracle's name is no text
+                return self._terms.raw(kind, (name, *parts), term.width)
             case "variable", _:
                 return term
         rest = [part for part in term.parts if isinstance(part, int)]

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from ..model.oracle import Oracle
+
 #: How wide a condition is, and how wide a log: neither is a word.
 CONDITION, LOG = 0, -1
 
@@ -83,7 +85,7 @@ class Terms:
         """A constant."""
         return self._make("const", (value & (1 << width) - 1,), width)
 
-    def ask(self, oracle: str, arguments: tuple[Term, ...], width: int) -> Term:
+    def ask(self, oracle: Oracle, arguments: tuple[Term, ...], width: int) -> Term:
         """A function's value."""
         return self._make("ask", (oracle, *arguments), width)
 
@@ -91,8 +93,8 @@ class Terms:
         """What comes of something that is not looked into: a function of its arguments."""
         return self._make("result", (of, *arguments), width)
 
-    def oracles(self) -> set[str]:
-        """The names of the questions that the world has been asked."""
+    def oracles(self) -> set[Oracle]:
+        """What the world has been asked."""
         return {term.parts[0] for term in self._known.values() if term.kind == "ask"}
 
     # --- conditions -------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ from ..model.packet import HOOKS, NoMeaning
 from .answers import Different, Equivalent, Unknown
 from .chains import ChainComparison
 from .chance import TOLERANCE
-from .context import HookName, ProofContext
+from .context import ProofContext
 from .counterexample import counterexample
 from .hooks import HookComparison, at_hook
 from .pairs import Chains
@@ -106,13 +105,12 @@ class _Proof:
             if before or after:
                 self.hooks.append((family, name))
                 self.progress(f"{family.title} {name}")
-                hook = HookName.of(name)
-                setting = ProofContext(terms, family, hook, fragments, self.settings.counters)
+                setting = ProofContext(terms, family, name, fragments, self.settings.counters)
                 pairs = ChainComparison(setting, quick, known, other, anywhere)
                 self._of_hook(HookComparison(setting, solver, before, after, pairs))
                 if len(self.found) >= self.settings.most:
                     return
-        if asked := sorted({_kind(oracle) for oracle in terms.oracles()}):
+        if asked := sorted({oracle.topic for oracle in terms.oracles()}):
             self._assume(f"{family.title}: the node answers both sides alike: {', '.join(asked)}")
 
     def _of_hook(self, hook: HookComparison) -> None:
@@ -218,11 +216,6 @@ def _no_time(hook: HookComparison, seconds: float) -> Diagnostic:
         f"{hook.setting.family.title} {hook.setting.hook}{at}: no answer within {seconds:g} s",
         hint="give it more time with --seconds, or look for a packet with vpccni-nft replay",
     )
-
-
-def _kind(oracle: str) -> str:
-    """What a question to the world is about."""
-    return re.split(r" at | of a fragment| \d|: ", oracle)[0]
 
 
 def _key(found: Diagnostic) -> tuple[str, str]:

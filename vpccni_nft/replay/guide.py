@@ -16,6 +16,7 @@ from ..core.values import Family
 from ..extensions.matches.owner import Owner
 from ..iptables.ast import Ruleset
 from ..iptables.protocols import ICMP, ICMPV6, TCP
+from ..model.oracle import OracleKind
 from ..model.packet import ADDRESS_TYPES, STATE_BITS, TCP_FLAGS
 from ..simulate.constants import values_in
 from ..simulate.constants_nft import add_constants
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from .. import nft
+    from ..model.concrete import Question
     from ..simulate.sample import Packet
     from .topology import Topology
 
@@ -187,7 +189,7 @@ class Guide:
         wanted = {
             address: answer
             for (oracle, (address, *_)), answer in self._answers(packet.answers)
-            if oracle == "fib type"
+            if oracle.kind is OracleKind.FIB_TYPE
         }
         held = self.node.own[family]
         here = [address for address, holder in held.items() if holder == device]
@@ -211,8 +213,8 @@ class Guide:
 
     @staticmethod
     def _answers(
-        answers: Mapping[tuple[str, tuple[int, ...]], int],
-    ) -> Iterator[tuple[tuple[str, tuple[int, ...]], int]]:
+        answers: Mapping[Question, int],
+    ) -> Iterator[tuple[Question, int]]:
         return (item for item in answers.items() if item[0][1])
 
     def _routed(self, packet: Packet, target: int, pool: Pool) -> int:

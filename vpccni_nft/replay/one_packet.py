@@ -16,6 +16,7 @@ import attrs
 
 from ..core.values import Family
 from ..iptables.protocols import ICMP, ICMPV6, TCP, UDP
+from ..model.oracle import Oracle, OracleKind
 from ..model.packet import ADDRESS_TYPES, STATE_BITS, STATUS_BITS
 from ..simulate.packet_text import KEYS, field_text
 from ..simulate.world import interface_name
@@ -66,7 +67,7 @@ def node_for(packet: Packet, node: Topology) -> Topology:
     held, pods = dict(node.own[family]), dict(node.pods[family])
     for end in ("saddr", "daddr"):
         address = fields[end]
-        wanted = packet.answers.get(("fib type", (address, 0)))
+        wanted = packet.answers.get((Oracle(OracleKind.FIB_TYPE), (address, 0)))
         if wanted == _LOCAL and node.kind(family, address) == _UNICAST:
             held[address] = PRIMARY
             pods.pop(address, None)

@@ -15,6 +15,7 @@ from ..ipset.ast import IpSets
 from ..iptables import ast
 from ..model.effects import Effect, View
 from ..model.hook import BaseChain, call
+from ..model.oracle import Position
 from ..model.packet import Event, NoMeaning, State, interface_word, prefix_mask
 
 if TYPE_CHECKING:
@@ -72,14 +73,16 @@ def base_chains(table: ast.Table, sets: IpSets | None = None) -> Iterator[BaseCh
             yield BaseChain(hook, priority, kind, drops, program, chain.name)
 
 
-def _places(chains: Iterable[ast.Chain]) -> Iterator[tuple[tuple[str, int, int], str]]:
-    """A name for each match's place; those that draw are counted, as in ``semantics.nft``."""
+def _places(chains: Iterable[ast.Chain]) -> Iterator[tuple[tuple[str, int, int], Position]]:
+    """Each match's place; those that draw are counted, as in ``semantics.nft``."""
     for chain in chains:
         seen = itertools.count()
         for number, rule in enumerate(chain.rules):
             for index, match in enumerate(rule.matches):
-                place = f"draw {next(seen)}" if match.draws else f"rule {number} match {index}"
-                yield (chain.name, number, index), f"{chain.name} {place}"
+                place = Position(chain.name, number, index)
+                if match.draws:
+                    place = Position(chain.name, next(seen))
+                yield (chain.name, number, index), place
 
 
 @attrs.frozen(eq=False)
@@ -88,7 +91,7 @@ class IptablesProgram:
 
     table: str
     chains: Mapping[str, ast.Chain]
-    places: Mapping[tuple[str, int, int], str]
+    places: Mapping[tuple[str, int, int], Position]
     sets: IpSets | None = None
 
     @cached_property
@@ -119,7 +122,7 @@ class IptablesProgram:
                 return gone, call(self, name, state, fits)
             case ast.UnknownTarget(name):
                 raise NoMeaning(f"the target {name} is not known")
-        effect = extension_of(rule.target).meaning(rule.target, View(state, chain, self.sets))
+        effect = extension_of(rule.target).meaning(rule.target, View(state, None, self.sets))
         _apply(effect, state, fits)
         for when, _ in effect.verdicts:
             live = algebra.all(live, algebra.not_(algebra.all(fits, when)))

@@ -13,6 +13,7 @@ import attrs
 
 from ..model.effects import View
 from ..model.hook import BaseChain, call
+from ..model.oracle import Bound, Oracle, OracleKind, Position
 from ..model.packet import (
     DROP,
     STATE_BITS,
@@ -49,7 +50,7 @@ def base_chains(table: ast.Table) -> Iterator[BaseChain]:
     """The chains of a table that the kernel calls."""
     chains = {chain.name: chain for chain in table.chains}
     sets = {set_.name: set_ for set_ in table.sets}
-    places: dict[Step, str] = {}
+    places: dict[Step, Position] = {}
     for chain in table.chains:
         if not chain.name.startswith("."):
             home = names.demangle(chain.name)
@@ -68,7 +69,7 @@ def _name_places(
     sets: Mapping[str, ast.Set],
     home: str,
     seen: Iterator[int],
-    places: dict[Step, str],
+    places: dict[Step, Position],
 ) -> None:
     """Name the places of random draws and counters as ``semantics.iptables`` does.
 
@@ -79,7 +80,7 @@ def _name_places(
             if (chain.name, number, index) in places:
                 continue  # a helper that two rules lead to is one place
             if s.is_stateful(step):
-                places[chain.name, number, index] = f"{home} draw {next(seen)}"
+                places[chain.name, number, index] = Position(home, next(seen))
             for target in s.targets(step, sets):
                 if _HELPER.fullmatch(target):
                     _name_places(chains[target], chains, sets, home, seen, places)
@@ -92,7 +93,7 @@ class NftProgram:
     table: str
     chains: Mapping[str, ast.Chain]
     sets: Mapping[str, ast.Set]
-    places: Mapping[Step, str]
+    places: Mapping[Step, Position]
     names: Mapping[str, str]  #: its chains by name, and what a dump of iptables may call them
 
     def rules(self, chain: str) -> tuple[ast.Rule, ...]:
@@ -143,7 +144,7 @@ class NftProgram:
         for index, step in enumerate(rule.statements):
             if algebra.impossible(fits):
                 break
-            view = View(state, self.places.get((chain, number, index), ""))
+            view = View(state, self.places.get((chain, number, index)))
             match step:
                 case s.Continue():
                     pass
@@ -192,10 +193,12 @@ class NftProgram:
                 state.set_verdict(when, Verdict("synproxy", _handshake(verdict)))
             case s.Queue(first, last, flags):
                 state.emit(when, Event("queue", (first, last, tuple(sorted(flags)))))
-                drops = View(state, "").says(f"queue {first}-{last} drops")
+                drops = View(state, None).says(
+                    Oracle(OracleKind.QUEUE_DROPS, parameters=(first, last))
+                )
                 state.set_verdict(state.algebra.all(when, drops), DROP)
             case s.Nat():
-                for here, binding in self._bindings(verdict, View(state, "")):
+                for here, binding in self._bindings(verdict, View(state, None)):
                     state.bind(state.algebra.all(when, here), binding)
             case _:
                 raise NoMeaning(f"no meaning for {verdict!r}")
@@ -236,7 +239,7 @@ class NftProgram:
                 return _update(step, view, when)
             case s.Limit() | s.Quota():
                 state.emit(when, Event("spend", (_bound(step),)))
-                within = view.ask_here(f"within {_bound(step)}", 1)
+                within = view.ask_here(OracleKind.WITHIN, _bound(step), width=1)
                 return state.algebra.equal(within, state.algebra.const(not step.over, 1))
             case s.Set(key, expression):
                 return _set(key, expression, view, when)
@@ -262,23 +265,26 @@ def _update(step: s.UpdateSet, view: View, when: Bool) -> Bool:
             return there
         case s.CtCount(limit, over):
             view.state.emit(when, Event("spend", ("connections",), words))
-            few = algebra.ule(view.ask_here("connections", 32), algebra.const(limit, 32))
+            few = algebra.ule(
+                view.ask_here(OracleKind.CONNECTIONS, width=32), algebra.const(limit, 32)
+            )
             return algebra.all(there, algebra.not_(few) if over else few)
         case s.Limit():
             details = (name, step.timeout, _bound(step.limit))
             view.state.emit(when, Event("spend", details, words))
-            within = view.says(f"within {_bound(step.limit)} of {name}", *words)
+            within = view.says(
+                Oracle(OracleKind.WITHIN_OF_SET, name, (_bound(step.limit),)), *words
+            )
             return algebra.all(there, algebra.not_(within) if step.limit.over else within)
 
 
-def _bound(limit: s.Limit | s.Quota) -> str:
-    """What may come, in the words of a question to the world."""
+def _bound(limit: s.Limit | s.Quota) -> Bound:
+    """What may come."""
     if isinstance(limit, s.Quota):
         if limit.used:
             raise NoMeaning(f"no meaning for {limit!r}")
-        return f"{limit.bytes} bytes"
-    unit = " bytes" if limit.unit == "bytes" else ""
-    return f"{limit.rate}{unit}/{limit.per} burst {limit.burst}"
+        return Bound(limit.bytes, "bytes")
+    return Bound(limit.rate, limit.unit, limit.per, limit.burst)
 
 
 def _logged(log: s.Log) -> Event:
@@ -297,7 +303,7 @@ def _tproxy(step: s.Tproxy, view: View, when: Bool) -> Bool:
     connection = (state.fields[name] for name in ("protocol", "saddr", "daddr", "sport", "dport"))
     found = algebra.all(
         algebra.any(state.is_("protocol", 6), state.is_("protocol", 17)),
-        view.says(f"transparent socket for {address} {port}", *connection),
+        view.says(Oracle(OracleKind.TRANSPARENT_SOCKET, parameters=(address, port)), *connection),
     )
     state.emit(algebra.all(when, found), Event("tproxy", (address, port)))
     return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..model.oracle import LABELS, Oracle, OracleKind, system_of_syn
 from ..model.packet import NAME_BYTES, TCP_FLAGS, Event, NoMeaning, width
 from ..nft import expressions as x
 from .nft_value import Value
@@ -26,9 +27,9 @@ DEPTH_BITS = 3
 
 #: What clocks say, its bits and the largest value.
 CLOCKS = {
-    "hour": ("second of the day", 32, 24 * 60 * 60 - 1),
-    "day": ("day of the week", 8, 6),
-    "time": ("second of the epoch", 64, (1 << 64) - 1),
+    "hour": (Oracle(OracleKind.SECOND_OF_DAY), 32, 24 * 60 * 60 - 1),
+    "day": (Oracle(OracleKind.DAY_OF_WEEK), 8, 6),
+    "time": (Oracle(OracleKind.EPOCH_SECOND), 64, (1 << 64) - 1),
 }
 
 #: What connections count.
@@ -51,15 +52,15 @@ def host_value(
             return _transformed("out", view)
         case x.Rt("mtu"):
             ends = (view.state.fields["saddr"], view.state.fields["daddr"])
-            segment = view.ask("largest segment on the path", *ends, width=16)
+            segment = view.ask(Oracle(OracleKind.PATH_SEGMENT), *ends, width=16)
             return Value(segment, 16, view.state.algebra.true)
         case x.Ipsec(direction, key, number):
             algebra, count = view.state.algebra, _transformations(direction, view)
             there = algebra.not_(algebra.ule(count, algebra.const(number, DEPTH_BITS)))
-            found = view.ask(f"{key} of transformation {number} {direction}", width=32)
+            found = view.ask(Oracle(OracleKind.TRANSFORMATION, direction, (key, number)), width=32)
             return Value(found, 32, there)
         case x.Osf(ttl):
-            return Value(view.ask(f"system{f' {ttl}' * bool(ttl)}", width=NAME_BITS), NAME_BITS,
+            return Value(view.ask(system_of_syn(ttl), width=NAME_BITS), NAME_BITS,
                          _is_syn(view))  # fmt: skip
         case x.Hash(key, modulus, seed):
             return _hash(evaluate(key, view), modulus, seed, view)
@@ -72,7 +73,9 @@ def ethernet_value(field: str, view: View) -> Value:
     if field != "saddr":
         raise NoMeaning(f"no meaning for ether {field}")
     algebra, state = view.state.algebra, view.state
-    there = algebra.all(algebra.not_(state.is_("iif", 0)), view.says("came by Ethernet"))
+    there = algebra.all(
+        algebra.not_(state.is_("iif", 0)), view.says(Oracle(OracleKind.CAME_BY_ETHERNET))
+    )
     return _field("mac_source", view, there)
 
 
@@ -82,15 +85,20 @@ def connection_value(key: str, direction: str, view: View) -> Value:
     if key in COUNTS:
         # Connections that began before somebody asked for counts have none, and nft reads zero.
         counts = algebra.not_(
-            algebra.equal(view.ask("packets of both ways", width=64), algebra.const(0, 64))
+            algebra.equal(
+                view.ask(Oracle(OracleKind.TRAFFIC, "both ways", ("packets",)), width=64),
+                algebra.const(0, 64),
+            )
         )
-        found = view.ask(f"{key} of {direction or 'both ways'}", width=64)
+        found = view.ask(Oracle(OracleKind.TRAFFIC, direction or "both ways", (key,)), width=64)
         return Value(algebra.ite(counts, found, algebra.const(0, 64)), 64, state.has_entry)
     if key == "helper":
-        has_helper = algebra.all(state.has_entry, view.says("a helper foresaw the connection"))
-        return Value(view.ask("helper of the master", width=NAME_BITS), NAME_BITS, has_helper)
+        has_helper = algebra.all(state.has_entry, view.says(Oracle(OracleKind.HELPER_FORESAW)))
+        return Value(
+            view.ask(Oracle(OracleKind.MASTER_HELPER), width=NAME_BITS), NAME_BITS, has_helper
+        )
     if key == "expiration":
-        return Value(view.ask("seconds left", width=32), 32, state.has_entry)
+        return Value(view.ask(Oracle(OracleKind.SECONDS_LEFT), width=32), 32, state.has_entry)
     raise NoMeaning(f"no meaning for ct {key}")
 
 
@@ -120,29 +128,31 @@ def _meta(key: str, view: View) -> Value:
 def _has_own_socket(view: View) -> Bool:
     """``skb->sk``, whether or not a program has it."""
     algebra, state = view.state.algebra, view.state
-    return algebra.any(state.is_("has_socket", 1), view.says("has a socket of no program"))
+    return algebra.any(
+        state.is_("has_socket", 1), view.says(Oracle(OracleKind.SOCKET_OF_NO_PROGRAM))
+    )
 
 
 def _socket(key: str, view: View) -> Value:
     """The packet's own socket, or the one that is looked up (nft_socket_eval)."""
     algebra, state = view.state.algebra, view.state
-    found = algebra.any(_has_own_socket(view), view.says("a socket is found"))
+    found = algebra.any(_has_own_socket(view), view.says(Oracle(OracleKind.SOCKET_IS_FOUND)))
     if key == "transparent":
-        return Value(view.ask("the socket is transparent", width=1), 1, found)
+        return Value(view.ask(Oracle(OracleKind.SOCKET_IS_TRANSPARENT), width=1), 1, found)
     full = algebra.all(
-        found, algebra.any(state.is_("has_socket", 1), view.says("the socket is full"))
+        found, algebra.any(state.is_("has_socket", 1), view.says(Oracle(OracleKind.SOCKET_IS_FULL)))
     )
     if key == "wildcard":
-        return Value(view.ask("the socket is for any address", width=1), 1, full)
-    return Value(view.ask("mark of the socket", width=32), 32, full)
+        return Value(view.ask(Oracle(OracleKind.SOCKET_IS_WILDCARD), width=1), 1, full)
+    return Value(view.ask(Oracle(OracleKind.SOCKET_MARK), width=32), 32, full)
 
 
 def _routed(view: View) -> Bool:
-    return view.says("has a route")
+    return view.says(Oracle(OracleKind.HAS_ROUTE))
 
 
 def _transformations(direction: str, view: View) -> Word:
-    return view.ask(f"transformations {direction}", width=DEPTH_BITS)
+    return view.ask(Oracle(OracleKind.TRANSFORMATIONS, direction), width=DEPTH_BITS)
 
 
 def _transformed(direction: str, view: View) -> Value:
@@ -158,7 +168,7 @@ def _is_syn(view: View) -> Bool:
     flags = algebra.ite(
         state.is_("fragment", 0),
         state.fields["tcp_flags"],
-        view.ask("bytes of a fragment for tcp_flags", width=8),
+        view.ask(Oracle(OracleKind.FRAGMENT_BYTES, "tcp_flags"), width=8),
     )
     syn = algebra.const(TCP_FLAGS["syn"], 8)
     return algebra.all(state.is_("protocol", 6), algebra.equal(algebra.bvand(flags, syn), syn))
@@ -167,13 +177,9 @@ def _is_syn(view: View) -> Bool:
 def _hash(key: Value, modulus: int, seed: int, view: View) -> Value:
     """A function of the key; it is below the modulus."""
     algebra = view.state.algebra
-    hashed = view.ask(f"jhash mod {modulus} seed {seed}", key.word, width=32)
+    hashed = view.ask(Oracle(OracleKind.JHASH, parameters=(modulus, seed)), key.word, width=32)
     below = algebra.ule(hashed, algebra.const(modulus - 1, 32))
     return Value(algebra.ite(below, hashed, algebra.const(0, 32)), 32, key.there)
-
-
-#: The name of the set that the labels of the packet's connection are for the world.
-LABELS = "labels of the connection"
 
 
 def has_label(literal: x.Expression, view: View) -> Bool:
@@ -190,7 +196,9 @@ def set_label(literal: x.Expression, view: View, when: Bool) -> None:
 
 
 def _keeps_labels(view: View) -> Bool:
-    return view.state.algebra.all(view.state.has_entry, view.says("the connection keeps labels"))
+    return view.state.algebra.all(
+        view.state.has_entry, view.says(Oracle(OracleKind.LABELS_ARE_KEPT))
+    )
 
 
 def _label(literal: x.Expression, view: View) -> Word:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core.values import Family, mask_of_length
+from ..model.oracle import BitRange, Oracle, OracleKind, extension_header, header_field
 from ..model.packet import (
     ADDRESS_TYPES,
     PACKET_TYPES,
@@ -23,7 +24,7 @@ from .nft_host import connection_value, ethernet_value, has_label, host_value
 from .nft_value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Hashable, Iterator, Mapping
 
     from ..model.algebra import Bool, Word
     from ..model.effects import View
@@ -112,7 +113,7 @@ def evaluate(expression: x.Expression, view: View) -> Value:
         case x.Number(value) | x.Hex(value):
             return Value(state.algebra.const(value, 32), 32, state.algebra.true)
         case x.Binary("&", x.Meta("random"), x.Number(2147483647)):
-            draw = view.ask_here("random", RANDOM_BITS)
+            draw = view.ask_here(OracleKind.RANDOM, width=RANDOM_BITS)
             return Value(draw, RANDOM_BITS, state.algebra.true)
         case x.Binary():
             return _binary(expression, view)
@@ -171,9 +172,9 @@ def _payload(payload: x.Payload, view: View) -> Value:
             return Value(algebra.extract(state.fields["tos"], 0, 2), 2, algebra.true)
     if (payload.protocol, payload.field) in ASKED:
         number, bits = ASKED[payload.protocol, payload.field]
-        question = f"{payload.protocol} {payload.field}"
-        found = view.ask(question, width=bits)
-        word = _of_fragment(state, question, found, bits)
+        oracle = header_field(payload.protocol, payload.field)
+        found = view.ask(oracle, width=bits)
+        word = _of_fragment(state, oracle.object, found, bits)
         return Value(word, bits, state.is_("protocol", number))
     if payload.protocol == "th":
         field = payload.field
@@ -187,10 +188,10 @@ def _payload(payload: x.Payload, view: View) -> Value:
     return Value(_of_fragment(state, field, state.fields[field], bits), bits, there)
 
 
-def _of_fragment(state: State, name: str, found: Word, bits: int) -> Word:
+def _of_fragment(state: State, of: Hashable, found: Word, bits: int) -> Word:
     """What is read of a transport header: the bytes at its place where it is not there."""
     algebra = state.algebra
-    bytes_there = algebra.ask(f"bytes of a fragment for {name}", (), bits)
+    bytes_there = algebra.ask(Oracle(OracleKind.FRAGMENT_BYTES, of), (), bits)
     return algebra.ite(state.is_("fragment", 0), found, bytes_there)
 
 
@@ -201,12 +202,12 @@ def _raw_payload(raw: x.RawPayload, view: View) -> Value:
     if raw == x.RawPayload("nh", 8, 8) and state.family is Family.IP:
         return Value(tos, 8, algebra.true)
     if raw == x.RawPayload("nh", 0, 16) and state.family is Family.IP6:
-        label = view.ask("top of the flow label", width=4)
+        label = view.ask(Oracle(OracleKind.FLOW_LABEL_TOP), width=4)
         return Value(
             algebra.concat(algebra.concat(algebra.const(6, 4), tos, 8), label, 4), 16, algebra.true
         )
-    bits = f"bits {BASES[raw.base]} {raw.offset}+{raw.length}"
-    found = view.ask(bits, width=raw.length)
+    bits = BitRange(BASES[raw.base], raw.offset, raw.length)
+    found = view.ask(Oracle(OracleKind.BITS, bits), width=raw.length)
     if raw == x.RawPayload("nh", 32, 32) and state.family is Family.IP:
         # Behind the identification and the flags stands the offset of a fragment.
         offset = algebra.extract(state.fields["fragment"], 0, 13)
@@ -215,7 +216,7 @@ def _raw_payload(raw: x.RawPayload, view: View) -> Value:
         found = _of_fragment(state, bits, found, raw.length)
     elif raw.base == "nh" and raw.offset + raw.length <= SMALLEST_HEADER[state.family]:
         return Value(found, raw.length, algebra.true)
-    return Value(found, raw.length, view.says(f"has {bits}"))
+    return Value(found, raw.length, view.says(Oracle(OracleKind.HAS_BITS, bits)))
 
 
 def _tcp_option(option: x.TcpOption, view: View) -> Value:
@@ -226,7 +227,9 @@ def _tcp_option(option: x.TcpOption, view: View) -> Value:
         return _field(state, "mss", algebra.all(has_header, state.is_("has_mss", 1)))
     if option.field or not option.name.isdecimal():
         raise NoMeaning(f"no meaning for {option!r}")
-    found = algebra.all(has_header, view.says(f"tcp option {option.name}"))
+    found = algebra.all(
+        has_header, view.says(Oracle(OracleKind.HAS_TCP_OPTION, parameters=(int(option.name),)))
+    )
     return _presence(found, view)
 
 
@@ -245,7 +248,7 @@ def _extension_header(header: x.ExtensionHeader, view: View) -> Value:
     elif name == "mh":
         there = algebra.all(state.is_("protocol", MOBILITY), state.is_("fragment", 0))
     else:
-        there = view.says(f"exthdr {name}")
+        there = view.says(extension_header(name))
     if not header.field:
         return _presence(there, view)
     key = (header.name, header.field)
@@ -253,7 +256,7 @@ def _extension_header(header: x.ExtensionHeader, view: View) -> Value:
         return _field(state, "fragment", there)
     if key not in EXTENSIONS:
         raise NoMeaning(f"no meaning for {header!r}")
-    found = view.ask(f"{header.name} {header.field}", width=EXTENSIONS[key])
+    found = view.ask(header_field(header.name, header.field), width=EXTENSIONS[key])
     return Value(found, EXTENSIONS[key], there)
 
 
@@ -263,8 +266,8 @@ def _numgen(numgen: x.Numgen, view: View) -> Value:
     if numgen.offset:
         raise NoMeaning(f"no meaning for {numgen!r}")
     if numgen.mode == "inc":
-        return Value(view.ask_here(f"counter of {numgen.modulus}", 32), 32, algebra.true)
-    drawn = view.ask_here(f"number below {numgen.modulus}", 32)
+        return Value(view.ask_here(OracleKind.COUNTER, numgen.modulus, width=32), 32, algebra.true)
+    drawn = view.ask_here(OracleKind.NUMBER_BELOW, numgen.modulus, width=32)
     below = algebra.ule(drawn, algebra.const(numgen.modulus - 1, 32))
     return Value(algebra.ite(below, drawn, algebra.const(0, 32)), 32, algebra.true)
 
@@ -286,9 +289,13 @@ def _fib(fib: x.Fib, view: View) -> Value:
         if flag in fib.flags:
             interface = state.fields[flag]
     if fib.result == "type":
-        return Value(view.ask("fib type", address, interface, width=8), 8, state.algebra.true)
+        return Value(
+            view.ask(Oracle(OracleKind.FIB_TYPE), address, interface, width=8),
+            8,
+            state.algebra.true,
+        )
     mark = state.fields["mark"] if "mark" in fib.flags else state.word("mark", 0)
-    answer = view.ask("route back", address, mark, interface, width=1)
+    answer = view.ask(Oracle(OracleKind.ROUTE_BACK), address, mark, interface, width=1)
     return Value(answer, 1, state.algebra.true)
 
 

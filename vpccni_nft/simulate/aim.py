@@ -36,6 +36,7 @@ from ..extensions.targets.tcpmss import SetMss
 from ..extensions.targets.verdicts import Accept, Drop, Return
 from ..ipset.ast import InterfacePart, MacPart, MarkPart, PortPart
 from ..iptables import ast
+from ..model.oracle import Bound, Oracle, OracleKind, Position, member
 from ..model.packet import ADDRESS_TYPES, STATE_BITS, STATUS_BITS, TCP_FLAGS, interface_word, width
 from ..semantics.iptables import PLACES, sets_of
 from .constants import constants_in
@@ -227,14 +228,14 @@ class _Fit:
     def rule(self, step: PathStep) -> None:
         """Make it fit one rule."""
         self._base(step.rule)
-        draws = step.draws_before
+        place = Position(step.chain, step.draws_before)
         for match in step.rule.matches:
             if isinstance(match, Statistic) and match.draws:
-                self._draw(match, f"{step.chain} draw", draws)
+                self._draw(match, place)
             elif match.draws:
-                self._bound(match, f"{step.chain} draw {draws}")
+                self._bound(match, place)
             self._match(match, step.sets)
-            draws += match.draws
+            place = attrs.evolve(place, number=place.number + match.draws)
         match step.rule.target:
             case SetMss():
                 self.fields["has_mss"] = 1
@@ -275,13 +276,13 @@ class _Fit:
             case Recent():
                 field = "daddr" if match.destination else "saddr"
                 mask = match.mask.value if match.mask else -1
-                question = (f"member of recent-{match.name}", (self.fields[field] & mask,))
+                question = (member(f"recent-{match.name}"), (self.fields[field] & mask,))
                 self.answers[question] = int(not match.negated)
             case MatchSet(members=Negatable(members, False)) if sets and sets.known:
                 self._member(members, sets)
             case MatchSet(members=Negatable(members, negated)):
                 key = tuple(self.fields[SET_FIELDS[way]] for way in members.directions)
-                self.answers[f"member of {members.name}", key] = int(not negated)
+                self.answers[member(members.name), key] = int(not negated)
 
     def _member(self, members: Members, sets: IpSets) -> None:
         """Give the packet what some element of a set has."""
@@ -301,7 +302,7 @@ class _Fit:
                     fields["sport" if way == "src" else "dport"] = number
                 case MacPart(value):
                     fields["mac_source"] = value
-                    self.answers["came by Ethernet", ()] = 1
+                    self.answers[Oracle(OracleKind.CAME_BY_ETHERNET), ()] = 1
                 case MarkPart(value):
                     fields["mark"] = value
                 case InterfacePart(name) if fields["iif" if way == "src" else "oif"]:
@@ -406,31 +407,33 @@ class _Fit:
             if test:
                 wanted = ADDRESS_TYPES[self.random.choice(test.value).lower()]
                 answer = ADDRESS_TYPES["unicast"] if test.negated else wanted
-                self.answers["fib type", (fields[field], interface)] = answer
+                self.answers[Oracle(OracleKind.FIB_TYPE), (fields[field], interface)] = answer
 
-    def _draw(self, node: Statistic, place: str, number: int) -> None:
+    def _draw(self, node: Statistic, place: Position) -> None:
         if node.mode is Mode.RANDOM:
             # The rules of a ladder before this one let the packet pass.
-            for earlier in range(number):
-                question: Question = (f"random at {place} {earlier}", ())
+            for earlier in range(place.number):
+                question = (Oracle(OracleKind.RANDOM, Position(place.chain, earlier)), ())
                 self.answers.setdefault(question, CERTAIN - 1)
             inside, outside = node.probability - 1, node.probability
             draw = max(0, outside if node.negated else inside) & CERTAIN - 1
-            self.answers[f"random at {place} {number}", ()] = draw
+            self.answers[Oracle(OracleKind.RANDOM, place), ()] = draw
         else:
             counter = node.packet if not node.negated else (node.packet + 1) % node.every
-            self.answers[f"counter of {node.every} at {place} {number}", ()] = counter
+            self.answers[Oracle(OracleKind.COUNTER, place, (node.every,)), ()] = counter
 
-    def _bound(self, node: ast.Match, place: str) -> None:
+    def _bound(self, node: ast.Match, place: Position) -> None:
         """Within a limit, or beyond it where the match wants that."""
         match node:
             case Limit(rate=rate, burst=burst):
-                self.answers[f"within {rate.question(burst)} at {place}", ()] = 1
+                self.answers[Oracle(OracleKind.WITHIN, place, (rate.bound(burst),)), ()] = 1
             case Quota(Negatable(octets, negated)):
-                self.answers[f"within {octets} bytes at {place}", ()] = int(not negated)
+                self.answers[Oracle(OracleKind.WITHIN, place, (Bound(octets, "bytes"),)), ()] = int(
+                    not negated
+                )
             case Connlimit(limit=limit, above=above):
                 counted = limit + above if limit < 0xFFFFFFFF else limit
-                self.answers[f"connections at {place}", ()] = counted
+                self.answers[Oracle(OracleKind.CONNECTIONS, place), ()] = counted
 
     def _message(self, test: Negatable[MessageType] | Negatable[MessageType | None]) -> None:
         if test.value and not test.negated:

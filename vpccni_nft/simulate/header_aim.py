@@ -28,6 +28,7 @@ from ..extensions.matches.tcpmss import TcpMss
 from ..extensions.matches.tos import Tos
 from ..extensions.matches.u32 import U32, Comparison
 from ..extensions.shared.number_ranges import NumberRange
+from ..model.oracle import BitRange, Oracle, OracleKind, extension_header, header_field
 from ..model.packet import TCP_FLAGS
 
 if TYPE_CHECKING:
@@ -89,7 +90,10 @@ class HeaderFit:
             case Ecn():
                 self._ecn(match)
             case Tcp(option=option) if option:
-                self._say(f"tcp option {option.value}", not option.negated)
+                self._say(
+                    Oracle(OracleKind.HAS_TCP_OPTION, parameters=(option.value,)),
+                    not option.negated,
+                )
             case U32(tests):
                 for comparison in tests.value:
                     self._bits(comparison)
@@ -100,26 +104,26 @@ class HeaderFit:
         match match:
             case Ah():
                 self.fields["protocol"] = 51
-                self._number("ah spi", match.spi, 32)
-                self._length("ah hdrlength", match.length, 4, 2)
-                self._answer("ah reserved", 0)
+                self._number(header_field("ah", "spi"), match.spi, 32)
+                self._length(header_field("ah", "hdrlength"), match.length, 4, 2)
+                self._answer(header_field("ah", "reserved"), 0)
             case Esp(spi):
-                self._number("esp spi", spi, 32)
+                self._number(header_field("esp", "spi"), spi, 32)
             case IpComp(spi):
-                self._number("comp cpi", spi, 16)
+                self._number(header_field("comp", "cpi"), spi, 16)
             case Dccp(types=types) if types:
                 others = [name for name in TYPES if name not in types.value]
                 names = others if types.negated and others else types.value
-                self._answer("dccp type", TYPES.index(self.random.choice(names)))
+                self._answer(header_field("dccp", "type"), TYPES.index(self.random.choice(names)))
             case Frag():
                 self._fragment(match)
             case Hbh(length=length) | Dst(length=length):
                 name = "hbh" if isinstance(match, Hbh) else "dst"
-                self._say(f"exthdr {name}", True)
-                self._length(f"{name} hdrlength", length, 8, 1)
+                self._say(extension_header(name), True)
+                self._length(header_field(name, "hdrlength"), length, 8, 1)
             case Mh(type=numbers):
-                self._answer("mh nexthdr", 59)
-                self._number("mh type", numbers, 8)
+                self._answer(header_field("mh", "nexthdr"), 59)
+                self._number(header_field("mh", "type"), numbers, 8)
             case Rt():
                 self._routing(match)
             case Srh():
@@ -131,43 +135,45 @@ class HeaderFit:
         self.fields["fragmented"] = 1
         if node.first:
             self.fields["fragment"] = 0
-        self._number("frag id", node.id, 32)
-        self._answer("frag reserved", 0)
-        self._answer("frag reserved2", 0)
-        self._answer("frag more-fragments", int(node.more))
+        self._number(header_field("frag", "id"), node.id, 32)
+        self._answer(header_field("frag", "reserved"), 0)
+        self._answer(header_field("frag", "reserved2"), 0)
+        self._answer(header_field("frag", "more-fragments"), int(node.more))
 
     def _routing(self, node: Rt) -> None:
-        self._say("exthdr rt", True)
+        self._say(extension_header("rt"), True)
         if node.type:
-            self._answer("rt type", node.type.value + node.type.negated & 0xFF)
-        self._number("rt seg-left", node.segments_left, 8)
-        self._length("rt hdrlength", node.length, 8, 1)
+            self._answer(header_field("rt", "type"), node.type.value + node.type.negated & 0xFF)
+        self._number(header_field("rt", "seg-left"), node.segments_left, 8)
+        self._length(header_field("rt", "hdrlength"), node.length, 8, 1)
         for name in ("last-entry", "flags", "tag"):
-            self._answer(f"srh {name}", 0)
+            self._answer(header_field("srh", name), 0)
         if node.addresses:
-            self._answer("rt hdrlength", 2 * len(node.addresses))
+            self._answer(header_field("rt", "hdrlength"), 2 * len(node.addresses))
         for place, address in enumerate(node.addresses, 1):
-            self._answer(f"srh sid[{place}]", address.value)
+            self._answer(header_field("srh", f"sid[{place}]"), address.value)
 
     def _segments(self, node: Srh) -> None:
-        self._say("exthdr rt", True)
-        self._answer("rt type", 4)
+        self._say(extension_header("rt"), True)
+        self._answer(header_field("rt", "type"), 4)
         if node.next_header:
-            self._answer("rt nexthdr", node.next_header.value ^ node.next_header.negated)
+            self._answer(
+                header_field("rt", "nexthdr"), node.next_header.value ^ node.next_header.negated
+            )
         for name, bounds in (
-            ("rt hdrlength", node.length),
-            ("srh last-entry", node.last_entry),
-            ("rt seg-left", node.segments_left),
+            (header_field("rt", "hdrlength"), node.length),
+            (header_field("srh", "last-entry"), node.last_entry),
+            (header_field("rt", "seg-left"), node.segments_left),
         ):
             self._answer(name, self._within(bounds))
         if node.tag:
             swapped = int.from_bytes(node.tag.value.to_bytes(2, "little"), "big")
-            self._answer("srh tag", swapped ^ node.tag.negated)
+            self._answer(header_field("srh", "tag"), swapped ^ node.tag.negated)
         following = node.next if node.segments_left.only == 1 else None
         for place, test in ((1, node.last or following), (2, node.previous or node.next)):
             if test:
                 beside = (test.value.mask & -test.value.mask) * test.negated
-                self._answer(f"srh sid[{place}]", test.value.address ^ beside)
+                self._answer(header_field("srh", f"sid[{place}]"), test.value.address ^ beside)
 
     def _within(self, bounds: Bounds) -> int:
         if test := bounds.equal:
@@ -180,7 +186,7 @@ class HeaderFit:
 
     def _headers(self, names: tuple[str, ...], *, there: bool) -> None:
         for name, word in _ASKED.items():
-            self._say(f"exthdr {word}", (name in names) is there)
+            self._say(extension_header(word), (name in names) is there)
         self.fields["fragmented"] = int(("ipv6-frag" in names) is there)
         ends = [HEADERS[name] for name in ("ah", "esp", "ipv6-nonxt") if name in names]
         if ends and there:
@@ -202,35 +208,35 @@ class HeaderFit:
     def _bits(self, test: Comparison) -> None:
         """Numbers that fit as they are, and as they are where they are shifted back."""
         first, last = self.random.choice(test.ranges)
-        number, place = self.random.choice((first, last)), f"network {8 * test.offset}"
+        number, place = self.random.choice((first, last)), BitRange("network", 8 * test.offset, 32)
         for step in test.steps:
             if step.operator == "@":
-                place = f"transport {8 * step.number}"
+                place = BitRange("transport", 8 * step.number, 32)
         shifted = sum(
             {">>": 1, "<<": -1}.get(step.operator, 0) * step.number for step in test.steps
         )
         if any(step.operator == "@" for step in test.steps):
             shifted -= 22  # from the length of the header
         number = number << shifted if shifted >= 0 else number >> -shifted
-        self._answer(f"bits {place}+32", number & 0xFFFFFFFF)
+        self._answer(Oracle(OracleKind.BITS, place), number & 0xFFFFFFFF)
         if self.random.random() < 7 / 8:
-            self._say(f"has bits {place}+32", True)
+            self._say(Oracle(OracleKind.HAS_BITS, place), True)
 
     def _inside(self, test: Negatable[NumberRange], bits: int) -> int:
         first, last = test.value.first, test.value.last
         choices = (first - 1, last + 1) if test.negated else (first, last)
         return self.random.choice(choices) & (1 << bits) - 1
 
-    def _number(self, oracle: str, test: Negatable[NumberRange] | None, bits: int) -> None:
+    def _number(self, oracle: Oracle, test: Negatable[NumberRange] | None, bits: int) -> None:
         if test:
             self._answer(oracle, self._inside(test, bits))
 
-    def _length(self, oracle: str, test: Negatable[int] | None, unit: int, without: int) -> None:
+    def _length(self, oracle: Oracle, test: Negatable[int] | None, unit: int, without: int) -> None:
         if test:
             self._answer(oracle, test.value // unit - without + test.negated & 0xFF)
 
-    def _say(self, oracle: str, answer: bool) -> None:
+    def _say(self, oracle: Oracle, answer: bool) -> None:
         self._answer(oracle, int(answer))
 
-    def _answer(self, oracle: str, answer: int) -> None:
+    def _answer(self, oracle: Oracle, answer: int) -> None:
         self.answers[oracle, ()] = answer

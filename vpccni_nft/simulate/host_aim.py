@@ -25,6 +25,7 @@ from ..extensions.matches.realm import Realm
 from ..extensions.matches.socket import Socket
 from ..extensions.matches.time import LAST_DATE, Time
 from ..extensions.shared.number_ranges import NumberRange
+from ..model.oracle import LABELS, Oracle, OracleKind, member, system_of_syn
 from ..model.packet import PACKET_TYPES, STATE_BITS, TCP_FLAGS, interface_word
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class HostFit:
                 self.fields["packet_type"] = PACKET_TYPES[TYPES[test.value]] ^ test.negated
             case Mac(test):
                 self.fields["mac_source"] = test.value ^ test.negated
-                self.answers["came by Ethernet", ()] = 1
+                self.answers[Oracle(OracleKind.CAME_BY_ETHERNET), ()] = 1
             case DevGroup():
                 self._masked("iif_group", match.source)
                 self._masked("oif_group", match.destination)
@@ -117,33 +118,33 @@ class HostFit:
         match match:
             case ConnBytes():
                 way = "both ways" if match.direction == "both" else match.direction
-                self.answers["packets of both ways", ()] = 1
-                self._number(f"{match.mode} of {way}", match.count)
+                self.answers[Oracle(OracleKind.TRAFFIC, "both ways", ("packets",)), ()] = 1
+                self._number(Oracle(OracleKind.TRAFFIC, way, (match.mode,)), match.count)
             case ConnLabel(label=label):
-                self.answers["the connection keeps labels", ()] = 1
-                question = ("member of labels of the connection", (label.value,))
+                self.answers[Oracle(OracleKind.LABELS_ARE_KEPT), ()] = 1
+                question = (member(LABELS), (label.value,))
                 self.answers[question] = int(not label.negated)
             case ConnectionMark(test):
                 self._masked("ct_mark", test)
             case Helper(name):
-                self.answers["a helper foresaw the connection", ()] = int(not name.negated)
+                self.answers[Oracle(OracleKind.HELPER_FORESAW), ()] = int(not name.negated)
                 length = self.random.randint(0, len(name.value[:15]))
                 known = interface_word(name.value[:length])
-                self.answers["helper of the master", ()] = known
+                self.answers[Oracle(OracleKind.MASTER_HELPER), ()] = known
             case Cluster():
                 question = (
-                    f"jhash mod {match.total} seed {match.seed}",
+                    Oracle(OracleKind.JHASH, parameters=(match.total, match.seed)),
                     (self.fields["ct_original_saddr"],),
                 )
                 self.answers[question] = self.random.randrange(match.total)
         if self.fields["ct_state"] & _WITHOUT_ENTRY and self.random.random() < 3 / 4:
             self.fields["ct_state"] = STATE_BITS["established"]
 
-    def _number(self, question: str, test: Negatable[NumberRange]) -> None:
+    def _number(self, oracle: Oracle, test: Negatable[NumberRange]) -> None:
         """An answer at an edge of a range."""
         ends = (test.value.first, test.value.last)
         beyond = (max(0, ends[0] - 1), ends[1] + 1 & (1 << 64) - 1)
-        self.answers[question, ()] = self.random.choice(
+        self.answers[oracle, ()] = self.random.choice(
             (*ends, *ends, *beyond) if not test.negated else (*beyond, *beyond, *ends)
         )
 
@@ -164,34 +165,34 @@ class HostFit:
                 self.fields[field] ^= mask & -mask
 
     def _socket(self, node: Socket) -> None:
-        self.answers["a socket is found", ()] = 1
+        self.answers[Oracle(OracleKind.SOCKET_IS_FOUND), ()] = 1
         if node.transparent:
-            self.answers["the socket is transparent", ()] = 1
+            self.answers[Oracle(OracleKind.SOCKET_IS_TRANSPARENT), ()] = 1
         if not node.no_wildcard:
-            self.answers["the socket is for any address", ()] = self.random.choice((0, 0, 1))
+            self.answers[Oracle(OracleKind.SOCKET_IS_WILDCARD), ()] = self.random.choice((0, 0, 1))
 
     def _system(self, node: Osf) -> None:
         self.fields["tcp_flags"] |= TCP_FLAGS["syn"]
         ttl = TTLS[node.ttl or 0]
         name = node.genre.value if self.random.random() < 3 / 4 else "unknown"
-        self.answers[f"system {ttl}" if ttl else "system", ()] = interface_word(name[:15])
+        self.answers[system_of_syn(ttl), ()] = interface_word(name[:15])
 
     def _transformations(self, node: Policy) -> None:
         count = len(node.elements)
         if count and not node.strict:
             count = self.random.randint(1, 6)
-        self.answers[f"transformations {node.direction}", ()] = count
+        self.answers[Oracle(OracleKind.TRANSFORMATIONS, node.direction), ()] = count
         for number, element in enumerate(node.elements):
             at = number if node.strict else self.random.randrange(max(1, count))
             for key, test in (("reqid", element.reqid), ("spi", element.spi)):
                 if test:
-                    question = f"{key} of transformation {at} {node.direction}"
-                    self.answers[question, ()] = test.value ^ test.negated
+                    oracle = Oracle(OracleKind.TRANSFORMATION, node.direction, (key, at))
+                    self.answers[oracle, ()] = test.value ^ test.negated
 
     def _time(self, node: Time) -> None:
         last = LAST_DATE if node.date_stop is None else node.date_stop
         choices = (node.date_start, last, (node.date_start + last) // 2, last + 1)
-        self.answers["second of the epoch", ()] = self.random.choice(choices)
+        self.answers[Oracle(OracleKind.EPOCH_SECOND), ()] = self.random.choice(choices)
         edges = (node.start, node.stop, node.start - 1, node.stop + 1)
-        self.answers["second of the day", ()] = self.random.choice(edges) % 86400
-        self.answers["day of the week", ()] = self.random.randrange(7)
+        self.answers[Oracle(OracleKind.SECOND_OF_DAY), ()] = self.random.choice(edges) % 86400
+        self.answers[Oracle(OracleKind.DAY_OF_WEEK), ()] = self.random.randrange(7)

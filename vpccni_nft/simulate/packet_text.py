@@ -11,6 +11,7 @@ import attrs
 
 from ..core.values import Address, Family, parse_integer
 from ..iptables.protocols import PROTOCOLS, protocol_name
+from ..model.oracle import Oracle, OracleKind
 from ..model.packet import (
     ADDRESS_TYPES,
     ADDRESSES,
@@ -254,7 +255,9 @@ class _Reader:
         assert isinstance(world, World)
         for end in ("saddr", "daddr"):
             if f"fib-{end}" not in self.values:
-                name = _name_of(world["fib type", (packet.fields[end], 0)], ADDRESS_TYPES)
+                name = _name_of(
+                    world[Oracle(OracleKind.FIB_TYPE), (packet.fields[end], 0)], ADDRESS_TYPES
+                )
                 words.append(f"fib-{end}={name}")
         world.asked.clear()
         if world.route_back is None:

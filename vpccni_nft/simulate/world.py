@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from itertools import product
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..core.values import Address, Family
+from ..model.oracle import DRAWS, OracleKind, member
 from ..model.packet import ADDRESS_TYPES, NAME_BYTES
 
 if TYPE_CHECKING:
@@ -26,12 +26,17 @@ PRIMARY = {
     Family.IP6: Address.parse("2001:db8::fe").value,
 }
 
-#: What nft reads of a fragment without a transport header: asked for, but of no other packet used.
-_FRAGMENTS = "bytes of a fragment"
-
 _TYPE_NAMES = {number: name for name, number in ADDRESS_TYPES.items()}
-_NUMBER = re.compile(r"number below (\d+) at ")
-_CHOICE = re.compile(r"(?:address|port) of (\d+)-\d+")
+
+
+#: What the world answers with yes: no limit is reached, and the packet is long enough.
+_USUALLY_YES = {
+    OracleKind.WITHIN,
+    OracleKind.WITHIN_OF_SET,
+    OracleKind.CONNECTIONS,
+    OracleKind.HAS_BITS,
+    OracleKind.HAS_BITS_FURTHER_ON,
+}
 
 
 @attrs.define(eq=False)
@@ -59,45 +64,42 @@ class World(Mapping["Question", int]):
 
     def _answer(self, question: Question) -> int:
         oracle, arguments = question
-        if oracle == "fib type":
-            return self.types.get(arguments[0], default_type(self.family, arguments[0]))
-        if oracle == "route back":
-            return int(self.route_back is not False)
-        if oracle == "primary address":
-            return PRIMARY[self.family] if self.primary is None else self.primary
-        if oracle.startswith("random at "):
-            return int((self.random or 0) * (1 << RANDOM_BITS))
-        if below := _NUMBER.match(oracle):
-            return int((self.random or 0) * int(below[1]))
-        if oracle.startswith(("within ", "connections at ")):
-            return 1  # no limit is reached
-        if oracle.startswith("has bits "):
-            return 1  # the packet is long enough
-        if oracle.startswith("member of "):
-            return self.members.get(oracle.removeprefix("member of "), False)
-        choice = _CHOICE.fullmatch(oracle)
-        return int(choice[1]) if choice else 0
+        match oracle.kind, oracle.parameters:
+            case OracleKind.FIB_TYPE, _:
+                return self.types.get(arguments[0], default_type(self.family, arguments[0]))
+            case OracleKind.ROUTE_BACK, _:
+                return int(self.route_back is not False)
+            case OracleKind.PRIMARY_ADDRESS, _:
+                return PRIMARY[self.family] if self.primary is None else self.primary
+            case OracleKind.RANDOM, _:
+                return int((self.random or 0) * (1 << RANDOM_BITS))
+            case OracleKind.NUMBER_BELOW, (int(modulus),):
+                return int((self.random or 0) * modulus)
+            case ((OracleKind.CHOSEN_ADDRESS | OracleKind.CHOSEN_PORT), (int(first), _)):
+                return first
+            case OracleKind.MEMBER, _:
+                return self.members.get(str(oracle.object), False)
+            case kind, _:
+                return int(kind in _USUALLY_YES)
 
     def unasked(self) -> list[str]:
         """The keys of a packet text that say something that nothing asked for."""
-        oracles = {
-            "random" if _NUMBER.match(oracle) else oracle.partition(" at ")[0]
-            for oracle, _ in self.asked
-        }
+        oracles = {oracle for oracle, _ in self.asked}
+        kinds = {oracle.kind for oracle in oracles}
         said = {
-            "route-back": (self.route_back is not None, "route back"),
-            "random": (self.random is not None, "random"),
-            "primary": (self.primary is not None, "primary address"),
-            **{f"in:{name}": (True, f"member of {name}") for name in self.members},
+            "route-back": (self.route_back is not None, OracleKind.ROUTE_BACK in kinds),
+            "random": (self.random is not None, bool(kinds & DRAWS)),
+            "primary": (self.primary is not None, OracleKind.PRIMARY_ADDRESS in kinds),
+            **{f"in:{name}": (True, member(name) in oracles) for name in self.members},
         }
-        return [key for key, (given, oracle) in said.items() if given and oracle not in oracles]
+        return [key for key, (given, asked) in said.items() if given and not asked]
 
     def answers(self) -> list[str]:
         """What was asked and answered, as sentences."""
         return [
             answer_sentence(self.family, *item)
             for item in self.asked.items()
-            if not item[0][0].startswith(_FRAGMENTS)
+            if item[0][0].kind is not OracleKind.FRAGMENT_BYTES  # of no other packet used
         ]
 
 
@@ -139,21 +141,23 @@ def world_words(family: Family, fields: Mapping[str, int], answers: Answers) -> 
     found: dict[Question, str] = {}
     for (oracle, arguments), value in answers.given.items():
         question = (oracle, arguments)
-        below = _NUMBER.match(oracle)
-        if oracle == "fib type" and value in _TYPE_NAMES:
-            for end in ("saddr", "daddr"):
-                if arguments[0] == fields[end]:
-                    found[question] = f"fib-{end}={_TYPE_NAMES[value]}"
-        elif oracle == "route back":
-            found[question] = f"route-back={'yes' if value else 'no'}"
-        elif oracle == "primary address":
-            found[question] = f"primary={Address(family, value)}"
-        elif oracle.startswith("member of ") and len(oracle.split()) == 3:
-            found[question] = f"in:{oracle.removeprefix('member of ')}={'yes' if value else 'no'}"
-        elif oracle.startswith("random at ") or below:
-            # The middle of what comes to this number.
-            parts = int(below[1]) if below else 1 << RANDOM_BITS
-            found[question] = f"random={(value + 0.5) / parts}"
+        yes = "yes" if value else "no"
+        match oracle.kind, oracle.parameters:
+            case OracleKind.FIB_TYPE, _ if value in _TYPE_NAMES:
+                for end in ("saddr", "daddr"):
+                    if arguments[0] == fields[end]:
+                        found[question] = f"fib-{end}={_TYPE_NAMES[value]}"
+            case OracleKind.ROUTE_BACK, _:
+                found[question] = f"route-back={yes}"
+            case OracleKind.PRIMARY_ADDRESS, _:
+                found[question] = f"primary={Address(family, value)}"
+            case OracleKind.MEMBER, _ if " " not in str(oracle.object):
+                found[question] = f"in:{oracle.object}={yes}"
+            case OracleKind.RANDOM, _:
+                # The middle of what comes to this number.
+                found[question] = f"random={(value + 0.5) / (1 << RANDOM_BITS)}"
+            case OracleKind.NUMBER_BELOW, (int(modulus),):
+                found[question] = f"random={(value + 0.5) / modulus}"
     return found
 
 
@@ -174,23 +178,25 @@ def answer_sentence(family: Family, question: Question, answer: int) -> str:
     """An answer of the world, for a reader."""
     oracle, arguments = question
     yes = "yes" if answer else "no"
-    if oracle == "fib type":
-        address, interface = arguments
-        on = f" on {interface_name(interface)}" if interface else ""
-        return f"fib type of {Address(family, address)}{on}: {_TYPE_NAMES.get(answer, answer)}"
-    if oracle.startswith("route back"):
-        return f"{oracle} to {Address(family, arguments[0])}: {yes}"
-    if oracle == "primary address":
-        return f"address of {interface_name(arguments[0])}: {Address(family, answer)}"
-    if oracle.startswith("random at "):
-        return f"{oracle}: {answer / (1 << RANDOM_BITS):.3g}"
-    if oracle.startswith("member of "):
-        keys = " . ".join(str(Address(family, key)) for key in arguments)
-        return f"{keys} in {oracle.removeprefix('member of ')}: {yes}"
-    if _CHOICE.fullmatch(oracle) and oracle.startswith("address"):
-        first, last = (Address(family, int(part)) for part in oracle.split()[-1].split("-"))
-        return f"address of {first}-{last}: {Address(family, answer)}"
-    return f"{oracle}: {answer}"
+    match oracle.kind, oracle.parameters:
+        case OracleKind.FIB_TYPE, _:
+            address, interface = arguments
+            on = f" on {interface_name(interface)}" if interface else ""
+            return f"fib type of {Address(family, address)}{on}: {_TYPE_NAMES.get(answer, answer)}"
+        case ((OracleKind.ROUTE_BACK | OracleKind.ROUTE_BACK_TO_ITSELF), _):
+            return f"{oracle} to {Address(family, arguments[0])}: {yes}"
+        case OracleKind.PRIMARY_ADDRESS, _:
+            return f"address of {interface_name(arguments[0])}: {Address(family, answer)}"
+        case OracleKind.RANDOM, _:
+            return f"{oracle}: {answer / (1 << RANDOM_BITS):.3g}"
+        case OracleKind.MEMBER, _:
+            keys = " . ".join(str(Address(family, key)) for key in arguments)
+            return f"{keys} in {oracle.object}: {yes}"
+        case OracleKind.CHOSEN_ADDRESS, (int(first), int(last)):
+            ends = f"{Address(family, first)}-{Address(family, last)}"
+            return f"address of {ends}: {Address(family, answer)}"
+        case _:
+            return f"{oracle}: {answer}"
 
 
 def interface_name(word: int) -> str:

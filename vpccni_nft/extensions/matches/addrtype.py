@@ -20,6 +20,7 @@ from ...core.diagnostics import BAD_OPTION, IPV6_LOCAL, NO_NFT_FORM, Problem
 from ...core.values import Address, Family, Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import Oracle, OracleKind
 from ...model.packet import ADDRESS_TYPES
 from ...nft import expressions as x
 from ...nft import statements as s
@@ -124,7 +125,7 @@ def _limit(node: AddrType, view: View) -> Word:
 def _has_type(field: str, names: Names, interface: Word, view: View) -> Bool:
     """Whether the routing table takes the address for one of these (match_type)."""
     algebra = view.state.algebra
-    found = view.ask("fib type", view.state.fields[field], interface, width=8)
+    found = view.ask(Oracle(OracleKind.FIB_TYPE), view.state.fields[field], interface, width=8)
     return algebra.any(
         *(algebra.equal(found, algebra.const(ADDRESS_TYPES[name.lower()], 8)) for name in names)
     )
@@ -148,7 +149,7 @@ def _has_type6(field: str, names: Names, interface: Word, view: View) -> Bool:
     routes = tuple(
         _has_type(field, (name,), interface, view)
         if name == "LOCAL"
-        else view.says(f"route is {name.lower()}", state.fields[field], interface)
+        else view.says(Oracle(OracleKind.ROUTE_TYPE, name.lower()), state.fields[field], interface)
         for name in names
         if name in ("LOCAL", "ANYCAST", "UNREACHABLE")
     )

@@ -16,6 +16,7 @@ from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...core.values import Family, Negatable, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import header_field
 from ...nft import expressions as x
 from ...nft import statements as s
 from ..extension import Extension
@@ -68,17 +69,21 @@ def meaning(node: Ah, view: View) -> Test:
     fits = [
         state.is_("protocol", PROTOCOL),
         state.is_("fragment", 0),
-        in_range(view, view.ask("ah spi", width=32), node.spi, 32),
+        in_range(view, view.ask(header_field("ah", "spi"), width=32), node.spi, 32),
     ]
     if node.length and node.length.value:
         # ipv6_authlen: the field counts words of four bytes, without the first two.
         words, odd = divmod(node.length.value, 4)
         same = algebra.false
         if not odd and 2 <= words < 258:
-            same = algebra.equal(view.ask("ah hdrlength", width=8), algebra.const(words - 2, 8))
+            same = algebra.equal(
+                view.ask(header_field("ah", "hdrlength"), width=8), algebra.const(words - 2, 8)
+            )
         fits.append(view.negate(same, negated=node.length.negated))
     if node.reserved:
-        fits.append(algebra.equal(view.ask("ah reserved", width=16), algebra.const(0, 16)))
+        fits.append(
+            algebra.equal(view.ask(header_field("ah", "reserved"), width=16), algebra.const(0, 16))
+        )
     return Test(algebra.all(*fits))
 
 

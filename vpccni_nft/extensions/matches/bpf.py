@@ -12,6 +12,7 @@ import attrs
 from ...core.diagnostics import NO_NFT_FORM
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import Oracle, OracleKind
 from ..extension import Extension
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def save(node: Bpf) -> Iterator[str]:
 
 def meaning(node: Bpf, view: View) -> Test:
     """The program says that the packet fits."""
-    return Test(view.says(f"bpf {node.option} {node.value}"))
+    return Test(view.says(Oracle(OracleKind.BPF, parameters=(node.option, node.value))))
 
 
 def lower(_node: Bpf, context: Context) -> tuple[s.Match, ...]:

@@ -16,6 +16,7 @@ from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM, Problem
 from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import Oracle, OracleKind
 from ...nft import expressions as x
 from ...nft import statements as s
 from ..extension import Extension
@@ -61,13 +62,19 @@ def meaning(node: Cgroup, view: View) -> Test:
     state, algebra = view.state, view.state.algebra
     full = algebra.any(
         state.is_("has_socket", 1),
-        algebra.all(view.says("has a socket of no program"), view.says("the socket is full")),
+        algebra.all(
+            view.says(Oracle(OracleKind.SOCKET_OF_NO_PROGRAM)),
+            view.says(Oracle(OracleKind.SOCKET_IS_FULL)),
+        ),
     )
     if node.class_id:
         fits, negated = state.is_("cgroup", node.class_id.value), node.class_id.negated
     else:
         assert node.path
-        fits, negated = view.says(f"is in the control group {node.path.value}"), node.path.negated
+        fits, negated = (
+            view.says(Oracle(OracleKind.CONTROL_GROUP, node.path.value)),
+            node.path.negated,
+        )
     return Test(algebra.all(full, view.negate(fits, negated=negated)))
 
 

@@ -20,6 +20,7 @@ from ...core.diagnostics import BAD_OPTION, NO_NFT_FORM, RELATED_SOURCE, Problem
 from ...core.values import Address, Family, Negatable, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import Oracle, OracleKind
 from ...model.packet import PACKET_TYPES
 from ...nft import expressions as x
 from ...nft import statements as s
@@ -96,11 +97,11 @@ def meaning(node: Cluster, view: View) -> Test:
     state, algebra = view.state, view.state.algebra
     one = algebra.const(0, 32)
     if node.total > 1:
-        question = f"jhash mod {node.total} seed {node.seed}"
+        oracle = Oracle(OracleKind.JHASH, parameters=(node.total, node.seed))
         source = state.fields["ct_original_saddr"]
         if state.family is Family.IP6:
             source = algebra.extract(source, 96, 32)
-        hashed = view.ask(question, source, width=32)
+        hashed = view.ask(oracle, source, width=32)
         below = algebra.ule(hashed, algebra.const(node.total - 1, 32))
         one = algebra.ite(below, hashed, one)
     is_one = algebra.any(

@@ -15,6 +15,7 @@ from ...core.diagnostics import NO_NFT_FORM
 from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import Oracle, OracleKind
 from ...nft import expressions as x
 from ...nft import statements as s
 from ..extension import Extension
@@ -90,9 +91,9 @@ def save(node: ConnBytes) -> Iterator[str]:
 def meaning(node: ConnBytes, view: View) -> Test:
     """There is an entry, it is counted, and its count is in the range."""
     state, algebra = view.state, view.state.algebra
-    packets = view.ask("packets of both ways", width=64)
+    packets = view.ask(Oracle(OracleKind.TRAFFIC, "both ways", ("packets",)), width=64)
     way = "both ways" if node.direction == "both" else node.direction
-    count = view.ask(f"{node.mode} of {way}", width=64)
+    count = view.ask(Oracle(OracleKind.TRAFFIC, way, (node.mode,)), width=64)
     first, last = (
         algebra.const(end, 64) for end in (node.count.value.first, node.count.value.last)
     )

@@ -14,6 +14,7 @@ import attrs
 from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import LABELS, Oracle, OracleKind
 from ...model.packet import Event
 from ...nft import expressions as x
 from ...nft import statements as s
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 #: XT_CONNLABEL_MAXBIT.
 LARGEST = 127
-
-_LABELS = "labels of the connection"
 
 
 @attrs.frozen(kw_only=True)
@@ -66,12 +65,12 @@ def meaning(node: ConnLabel, view: View) -> Test:
     """The connection keeps labels, and this one is set, or becomes so."""
     state, algebra = view.state, view.state.algebra
     number = algebra.const(node.label.value, 7)
-    keeps = algebra.all(state.has_entry, view.says("the connection keeps labels"))
-    is_set = algebra.all(keeps, state.member(_LABELS, number))
+    keeps = algebra.all(state.has_entry, view.says(Oracle(OracleKind.LABELS_ARE_KEPT)))
+    is_set = algebra.all(keeps, state.member(LABELS, number))
     if not node.set:
         return Test(view.negate(is_set, negated=node.label.negated))
     becomes = algebra.all(keeps, algebra.not_(is_set))
-    event = Event("update", (_LABELS,), (number,))
+    event = Event("update", (LABELS,), (number,))
     return Test(view.negate(keeps, negated=node.label.negated), ((becomes, event),))
 
 

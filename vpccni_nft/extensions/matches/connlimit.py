@@ -15,6 +15,7 @@ from ...core.diagnostics import BAD_OPTION, BAD_VALUE, LIMITED_ROOM, Problem
 from ...core.values import Address, mask_of_length, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import OracleKind
 from ...model.packet import Event
 from ...nft import expressions as x
 from ...nft import statements as s
@@ -75,7 +76,7 @@ def meaning(node: Connlimit, view: View) -> Test:
     field, bits = "daddr" if node.destination else "saddr", state.family.bits
     host = (1 << bits - (bits if node.length is None else node.length)) - 1
     key = algebra.bvand(state.fields[field], state.word(field, state.family.all_ones ^ host))
-    counted = view.ask_here("connections", 32)
+    counted = view.ask_here(OracleKind.CONNECTIONS, width=32)
     few = algebra.ule(counted, algebra.const(node.limit, 32))
     spent = Event("spend", ("connections",), (key,))
     return Test(algebra.not_(few) if node.above else few, ((algebra.true, spent),))

@@ -15,6 +15,7 @@ from ...core.diagnostics import NO_NFT_FORM
 from ...core.values import Negatable, Network, PortRange, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import Oracle, OracleKind
 from ...model.packet import STATUS_BITS
 from ...nft import expressions as x
 from ...nft import statements as s
@@ -192,7 +193,7 @@ def _tests_of_the_entry(node: Conntrack, view: View) -> Iterator[Bool]:
         yield view.negate(found, negated=node.status.negated)
     if node.expire:
         first, last = (algebra.const(seconds, 32) for seconds in node.expire.value)
-        left = view.ask("seconds left", width=32)
+        left = view.ask(Oracle(OracleKind.SECONDS_LEFT), width=32)
         inside = algebra.all(algebra.ule(first, left), algebra.ule(left, last))
         yield view.negate(inside, negated=node.expire.negated)
     if node.direction:

@@ -14,6 +14,7 @@ from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...core.values import Negatable, PortRange, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import Oracle, OracleKind, header_field
 from ...nft import expressions as x
 from ...nft import statements as s
 from ..extension import Extension
@@ -93,7 +94,7 @@ def meaning(node: Dccp, view: View) -> Test:
     algebra = view.state.algebra
     fits = ports_fit(view, node.source_port, node.destination_port)
     if types := node.types:
-        found = view.ask("dccp type", width=4)
+        found = view.ask(header_field("dccp", "type"), width=4)
         one = algebra.any(
             *(
                 algebra.ule(algebra.const(INVALID, 4), found)
@@ -104,7 +105,7 @@ def meaning(node: Dccp, view: View) -> Test:
         )
         fits = algebra.all(fits, view.negate(one, negated=types.negated))
     if option := node.option:
-        there = view.says(f"dccp option {option.value}")
+        there = view.says(Oracle(OracleKind.HAS_DCCP_OPTION, parameters=(option.value,)))
         fits = algebra.all(fits, view.negate(there, negated=option.negated))
     return Test(fits)
 

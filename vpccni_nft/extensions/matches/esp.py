@@ -12,6 +12,7 @@ import attrs
 from ...core.diagnostics import BAD_PLACE
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import header_field
 from ...nft import expressions as x
 from ..extension import Extension
 from ..shared.fragments import with_transport_header
@@ -48,7 +49,7 @@ def save(node: Esp) -> Iterator[str]:
 
 def meaning(node: Esp, view: View) -> Test:
     """There is a header, and its index is as asked."""
-    spi = in_range(view, view.ask("esp spi", width=32), node.spi, 32)
+    spi = in_range(view, view.ask(header_field("esp", "spi"), width=32), node.spi, 32)
     return Test(view.state.algebra.all(view.state.is_("fragment", 0), spi))
 
 

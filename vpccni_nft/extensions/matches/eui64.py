@@ -12,6 +12,7 @@ import attrs
 from ...core.diagnostics import NO_NFT_FORM
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import Oracle, OracleKind
 from ..extension import Extension
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def save(_node: Eui64) -> tuple[str, ...]:
 
 def meaning(_node: Eui64, view: View) -> Test:
     """The last eight bytes of the source are the MAC address, with ff:fe in it and a bit turned."""
-    return Test(view.says("the source is made of the MAC address", view.state.fields["saddr"]))
+    return Test(view.says(Oracle(OracleKind.SOURCE_IS_EUI64), view.state.fields["saddr"]))
 
 
 def lower(_node: Eui64, context: Context) -> tuple[s.Match, ...]:

@@ -14,6 +14,7 @@ from ...core.diagnostics import BAD_OPTION, BAD_PLACE, Problem
 from ...core.values import Family, Negatable, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import header_field
 from ...nft import expressions as x
 from ...nft import statements as s
 from ..extension import Extension
@@ -73,11 +74,13 @@ def meaning(node: Frag, view: View) -> Test:
     state, algebra = view.state, view.state.algebra
 
     def bits(field: str, value: int, width: int) -> object:
-        return algebra.equal(view.ask(f"frag {field}", width=width), algebra.const(value, width))
+        return algebra.equal(
+            view.ask(header_field("frag", field), width=width), algebra.const(value, width)
+        )
 
     fits = [
         state.is_("fragmented", 1),
-        in_range(view, view.ask("frag id", width=32), node.id, 32),
+        in_range(view, view.ask(header_field("frag", "id"), width=32), node.id, 32),
     ]
     if node.reserved:
         fits += [bits("reserved", 0, 8), bits("reserved2", 0, 2)]

@@ -29,6 +29,7 @@ from ...core.diagnostics import (
 from ...core.values import Address, mask_of_length, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import Bound, Oracle, OracleKind
 from ...model.packet import Event
 from ...nft import expressions as x
 from ...nft import statements as s
@@ -249,14 +250,13 @@ def meaning(node: Hashlimit, view: View) -> Test:
     algebra = view.state.algebra
     key = tuple(_key_words(node, view))
     if isinstance(node.rate, ByteRate):
-        wanted = f"{node.rate.bytes} bytes/second burst {node.rate.bytes * node.rate.burst}"
+        rate = node.rate
+        bound = Bound(rate.bytes, "bytes", "second", rate.bytes * rate.burst, node.interval)
     else:
-        wanted = node.rate.question(node.burst)
-    if node.interval is not None:
-        wanted += f" measured over {node.interval} seconds"
+        bound = node.rate.bound(node.burst, node.interval)
     name = f"hashlimit-{node.name}"
-    within = view.says(f"within {wanted} of {name}", *key)
-    spent = Event("spend", (name, -(-node.expire // 1000), wanted), key)
+    within = view.says(Oracle(OracleKind.WITHIN_OF_SET, name, (bound,)), *key)
+    spent = Event("spend", (name, -(-node.expire // 1000), bound), key)
     return Test(view.negate(within, negated=node.above), ((algebra.true, spent),))
 
 
@@ -276,7 +276,7 @@ def _key_words(node: Hashlimit, view: View) -> Iterator[Word]:
             yield algebra.bvand(word, state.word(field, mask))
         else:
             # Of a further fragment whatever bytes stand where the ports would.
-            elsewhere = view.ask(f"bytes of a fragment for {field}", width=16)
+            elsewhere = view.ask(Oracle(OracleKind.FRAGMENT_BYTES, field), width=16)
             yield algebra.ite(state.is_("fragment", 0), word, elsewhere)
 
 

@@ -15,6 +15,7 @@ from ...core.diagnostics import NO_NFT_FORM
 from ...core.values import Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import Oracle, OracleKind
 from ...model.packet import NAME_BYTES, interface_word
 from ...nft import expressions as x
 from ...nft import statements as s
@@ -70,9 +71,9 @@ def meaning(node: Helper, view: View) -> Test:
     """A helper foresaw the connection, and its name is what the name begins with."""
     state, algebra = view.state, view.state.algebra
     bits = 8 * NAME_BYTES
-    found = algebra.all(state.has_entry, view.says("a helper foresaw the connection"))
+    found = algebra.all(state.has_entry, view.says(Oracle(OracleKind.HELPER_FORESAW)))
     if node.name.value:
-        helper = view.ask("helper of the master", width=bits)
+        helper = view.ask(Oracle(OracleKind.MASTER_HELPER), width=bits)
         fits = (
             algebra.equal(helper, algebra.const(interface_word(name), bits))
             for name in _names(node.name.value)

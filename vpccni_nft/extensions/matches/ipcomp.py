@@ -14,6 +14,7 @@ from ...core.diagnostics import BAD_PLACE
 from ...core.values import Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import header_field
 from ...nft import expressions as x
 from ..extension import Extension
 from ..shared.fragments import with_transport_header
@@ -56,7 +57,7 @@ def save(node: IpComp) -> Iterator[str]:
 
 def meaning(node: IpComp, view: View) -> Test:
     """There is a header, and its index is as asked."""
-    index = in_range(view, view.ask("comp cpi", width=16), node.spi, 16)
+    index = in_range(view, view.ask(header_field("comp", "cpi"), width=16), node.spi, 16)
     return Test(view.state.algebra.all(view.state.is_("fragment", 0), index))
 
 

@@ -17,6 +17,7 @@ from ...core.values import Family, Negatable
 from ...iptables.ast import Match
 from ...iptables.protocols import parse_protocol
 from ...model.effects import Test
+from ...model.oracle import Oracle, OracleKind, extension_header
 from ...nft import expressions as x
 from ...nft import statements as s
 from ..extension import Extension, NoneOf
@@ -112,13 +113,15 @@ def _present(view: View) -> dict[str, Bool]:
     """Whether each header is there."""
     state, algebra = view.state, view.state.algebra
     is_ah = state.is_("protocol", AH)
-    last = algebra.ite(is_ah, view.ask("behind ah", width=8), state.fields["protocol"])
+    last = algebra.ite(
+        is_ah, view.ask(Oracle(OracleKind.BEHIND_AH), width=8), state.fields["protocol"]
+    )
     is_esp = algebra.equal(last, algebra.const(ESP, 8))
     is_none = algebra.equal(last, algebra.const(NO_NEXT_HEADER, 8))
     return {
-        "hop-by-hop": view.says("exthdr hbh"),
-        "ipv6-opts": view.says("exthdr dst"),
-        "ipv6-route": view.says("exthdr rt"),
+        "hop-by-hop": view.says(extension_header("hbh")),
+        "ipv6-opts": view.says(extension_header("dst")),
+        "ipv6-route": view.says(extension_header("rt")),
         "ipv6-frag": state.is_("fragmented", 1),
         "ah": is_ah,
         "esp": is_esp,

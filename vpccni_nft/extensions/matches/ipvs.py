@@ -13,6 +13,7 @@ import attrs
 from ...core.diagnostics import BAD_OPTION, NO_NFT_FORM, Problem
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import Oracle, OracleKind
 from ..extension import Extension
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def save(node: Ipvs) -> Iterator[str]:
 
 def meaning(node: Ipvs, view: View) -> Test:
     """Whatever the world answers."""
-    return Test(view.says(f"is of the virtual service {' '.join(node.words)}"))
+    return Test(view.says(Oracle(OracleKind.VIRTUAL_SERVICE, parameters=(" ".join(node.words),))))
 
 
 def lower(_node: Ipvs, context: Context) -> tuple[()]:

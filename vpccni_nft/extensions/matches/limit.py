@@ -14,6 +14,7 @@ from ...core.diagnostics import RATE_BY_TICKS
 from ...core.values import parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import OracleKind
 from ...model.packet import Event
 from ..extension import Extension
 from ..shared.rates import Rate
@@ -78,9 +79,9 @@ def save(node: Limit) -> Iterator[str]:
 
 def meaning(node: Limit, view: View) -> Test:
     """There are credits left, and they are spent."""
-    algebra, wanted = view.state.algebra, node.rate.question(node.burst)
-    within = algebra.equal(view.ask_here(f"within {wanted}", 1), algebra.const(1, 1))
-    return Test(within, ((algebra.true, Event("spend", (wanted,))),))
+    algebra, bound = view.state.algebra, node.rate.bound(node.burst)
+    within = algebra.equal(view.ask_here(OracleKind.WITHIN, bound, width=1), algebra.const(1, 1))
+    return Test(within, ((algebra.true, Event("spend", (bound,))),))
 
 
 def lower(node: Limit, context: Context) -> tuple[s.Limit, ...]:

@@ -16,6 +16,7 @@ from ...core.diagnostics import BAD_PLACE, Problem
 from ...core.values import Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import Oracle, OracleKind
 from ...nft import expressions as x
 from ...nft import statements as s
 from ..extension import Extension
@@ -62,7 +63,9 @@ def save(node: Mac) -> Iterator[str]:
 def meaning(node: Mac, view: View) -> Test:
     """The device is an Ethernet one, the packet has its header, and the address is as asked."""
     state, algebra = view.state, view.state.algebra
-    has_header = algebra.all(algebra.not_(state.is_("iif", 0)), view.says("came by Ethernet"))
+    has_header = algebra.all(
+        algebra.not_(state.is_("iif", 0)), view.says(Oracle(OracleKind.CAME_BY_ETHERNET))
+    )
     same = state.is_("mac_source", node.address.value)
     return Test(algebra.all(has_header, view.negate(same, negated=node.address.negated)))
 

@@ -15,6 +15,7 @@ from ...core.diagnostics import BAD_PLACE
 from ...core.values import Family
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import header_field
 from ...nft import expressions as x
 from ...nft import statements as s
 from ..extension import Extension
@@ -52,12 +53,12 @@ def save(node: Mh) -> Iterator[str]:
 def meaning(node: Mh, view: View) -> Test:
     """There is a header that nothing follows, and its type is as asked."""
     state, algebra = view.state, view.state.algebra
-    follows = view.ask("mh nexthdr", width=8)
+    follows = view.ask(header_field("mh", "nexthdr"), width=8)
     return Test(
         algebra.all(
             state.is_("fragment", 0),
             algebra.equal(follows, algebra.const(NO_NEXT_HEADER, 8)),
-            in_range(view, view.ask("mh type", width=8), node.type, 8),
+            in_range(view, view.ask(header_field("mh", "type"), width=8), node.type, 8),
         )
     )
 

@@ -14,6 +14,7 @@ from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...core.values import Family, Negatable, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import Oracle, OracleKind, extension_header, header_field
 from ...nft import expressions as x
 from ...nft import statements as s
 from ..extension import Extension
@@ -90,18 +91,20 @@ def _save(name: str, node: Hbh | Dst) -> Iterator[str]:
 def _meaning(name: str, node: Hbh | Dst, view: View) -> Test:
     """There is such a header, of that length in bytes, and it has those options in that order."""
     algebra = view.state.algebra
-    fits = [view.says(f"exthdr {name}")]
+    fits = [view.says(extension_header(name))]
     if node.length:
         # ipv6_optlen: the field counts units of eight bytes, without the first.
         units, odd = divmod(node.length.value, 8)
         same = algebra.false
         if not odd and 1 <= units <= 256:
             same = algebra.equal(
-                view.ask(f"{name} hdrlength", width=8), algebra.const(units - 1, 8)
+                view.ask(header_field(name, "hdrlength"), width=8), algebra.const(units - 1, 8)
             )
         fits.append(view.negate(same, negated=node.length.negated))
     if node.options:
-        fits.append(view.says(f"{name} options {','.join(map(str, node.options))}"))
+        fits.append(
+            view.says(Oracle(OracleKind.HAS_OPTIONS, name, (",".join(map(str, node.options)),)))
+        )
     return Test(algebra.all(*fits))
 
 

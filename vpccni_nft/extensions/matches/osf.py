@@ -17,6 +17,7 @@ from ...core.values import Family, Negatable, parse_integer
 from ...iptables.ast import Match
 from ...iptables.protocols import TCP
 from ...model.effects import Test
+from ...model.oracle import Oracle, OracleKind, system_of_syn
 from ...model.packet import NAME_BYTES, TCP_FLAGS, interface_word
 from ...nft import expressions as x
 from ...nft import statements as s
@@ -79,7 +80,7 @@ def meaning(node: Osf, view: View) -> Test:
     flags = algebra.ite(
         state.is_("fragment", 0),
         state.fields["tcp_flags"],
-        view.ask("bytes of a fragment for tcp_flags", width=8),
+        view.ask(Oracle(OracleKind.FRAGMENT_BYTES, "tcp_flags"), width=8),
     )
     syn = algebra.const(TCP_FLAGS["syn"], 8)
     is_syn = algebra.all(state.is_("protocol", TCP), algebra.equal(algebra.bvand(flags, syn), syn))
@@ -87,8 +88,12 @@ def meaning(node: Osf, view: View) -> Test:
     bits = 8 * NAME_BYTES
     name = node.genre.value
     if node.log is not None or len(name.encode("utf-8", "surrogateescape")) > NFT_NAME_LENGTH:
-        return Test(algebra.all(is_syn, view.says(f"looks like {name} by the TTL {ttl}")))
-    system = view.ask(f"system {ttl}" if ttl else "system", width=bits)
+        return Test(
+            algebra.all(
+                is_syn, view.says(Oracle(OracleKind.LOOKS_LIKE_SYSTEM, parameters=(name, ttl)))
+            )
+        )
+    system = view.ask(system_of_syn(ttl), width=bits)
     wanted = algebra.const(interface_word(name), bits)
     return Test(algebra.all(is_syn, algebra.equal(system, wanted)))
 

@@ -22,6 +22,7 @@ from ...core.diagnostics import BAD_OPTION, BAD_PLACE, NO_NFT_FORM, Problem
 from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import Oracle, OracleKind
 from ...nft import expressions as x
 from ...nft import statements as s
 from ..extension import Extension, NoneOf
@@ -104,7 +105,8 @@ def meaning(node: Owner, view: View) -> Test:
         of_program = algebra.all(_fits("uid", node.uid, view), groups)
     has_program = state.is_("has_socket", 1)
     has_open_socket = algebra.all(
-        view.says("has a socket of no program"), view.says("the socket is open")
+        view.says(Oracle(OracleKind.SOCKET_OF_NO_PROGRAM)),
+        view.says(Oracle(OracleKind.SOCKET_IS_OPEN)),
     )
     return Test(
         algebra.any(
@@ -126,7 +128,7 @@ def _groups_fit(node: Owner, view: View) -> Bool:
     if not node.supplementary or not node.gid:
         return _fits("gid", node.gid, view)
     inside = view.state.between("gid", node.gid.value.first, node.gid.value.last)
-    others = view.says(f"some other group is in {node.gid.value}")
+    others = view.says(Oracle(OracleKind.OTHER_GROUP, parameters=(node.gid.value,)))
     return view.negate(view.state.algebra.any(inside, others), negated=node.gid.negated)
 
 

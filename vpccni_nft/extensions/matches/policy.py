@@ -20,6 +20,7 @@ from ...core.values import Negatable, Network, parse_integer
 from ...iptables.ast import Match
 from ...iptables.protocols import parse_protocol, protocol_name
 from ...model.effects import Test
+from ...model.oracle import Oracle, OracleKind
 from ...nft import expressions as x
 from ...nft import statements as s
 from ..extension import AnyOf, Extension, NoneOf
@@ -152,7 +153,7 @@ def _network_text(network: Network) -> str:
 def meaning(node: Policy, view: View) -> Test:
     """No transformation, some that fits, or as many as elements, each of which fits."""
     algebra = view.state.algebra
-    count = view.ask(f"transformations {node.direction}", width=_COUNT_BITS)
+    count = view.ask(Oracle(OracleKind.TRANSFORMATIONS, node.direction), width=_COUNT_BITS)
 
     def has(number: int) -> Bool:
         return algebra.not_(algebra.ule(count, algebra.const(number, _COUNT_BITS)))
@@ -180,7 +181,6 @@ def meaning(node: Policy, view: View) -> Test:
 def _element_fits(element: Element, number: int, direction: str, view: View) -> Bool:
     """match_xfrm_state."""
     algebra, bits = view.state.algebra, view.state.family.bits
-    place = f"of transformation {number} {direction}"
     mode = None
     if element.mode:
         mode = Negatable[int](MODES.index(element.mode.value), element.mode.negated)
@@ -192,7 +192,9 @@ def _element_fits(element: Element, number: int, direction: str, view: View) -> 
         ("mode", mode, 8),
     ):
         if test:
-            found = view.ask(f"{what} {place}", width=width)
+            found = view.ask(
+                Oracle(OracleKind.TRANSFORMATION, direction, (what, number)), width=width
+            )
             same = algebra.equal(found, algebra.const(test.value, width))
             tests.append(view.negate(same, negated=test.negated))
     for what, network in (
@@ -201,7 +203,10 @@ def _element_fits(element: Element, number: int, direction: str, view: View) -> 
     ):
         if network:
             mask = algebra.const(network.value.mask, bits)
-            masked = algebra.bvand(view.ask(f"{what} {place}", width=bits), mask)
+            masked = algebra.bvand(
+                view.ask(Oracle(OracleKind.TRANSFORMATION, direction, (what, number)), width=bits),
+                mask,
+            )
             inside = algebra.equal(masked, algebra.const(network.value.address, bits))
             tests.append(view.negate(inside, negated=network.negated))
     return algebra.all(*tests)

@@ -16,6 +16,7 @@ from ...core.diagnostics import NO_NFT_FORM
 from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import Bound, OracleKind
 from ...model.packet import Event
 from ...nft import statements as s
 from ..extension import Extension
@@ -61,9 +62,9 @@ def save(node: Quota) -> Iterator[str]:
 
 def meaning(node: Quota, view: View) -> Test:
     """As much as the packet is long is left, and is taken."""
-    algebra, wanted = view.state.algebra, f"{node.bytes.value} bytes"
-    within = algebra.equal(view.ask_here(f"within {wanted}", 1), algebra.const(1, 1))
-    spent = Event("spend", (wanted,))
+    algebra, bound = view.state.algebra, Bound(node.bytes.value, "bytes")
+    within = algebra.equal(view.ask_here(OracleKind.WITHIN, bound, width=1), algebra.const(1, 1))
+    spent = Event("spend", (bound,))
     return Test(view.negate(within, negated=node.bytes.negated), ((algebra.true, spent),))
 
 

@@ -12,6 +12,7 @@ import attrs
 from ...core.diagnostics import BAD_OPTION, NO_NFT_FORM, Problem
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import Oracle, OracleKind
 from ..extension import Extension
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def save(node: RateEst) -> Iterator[str]:
 
 def meaning(node: RateEst, view: View) -> Test:
     """Whatever the world answers."""
-    return Test(view.says(f"the estimate at {view.place} fits {' '.join(node.words)}"))
+    return Test(view.says(Oracle(OracleKind.ESTIMATE, view.place, (" ".join(node.words),))))
 
 
 def lower(_node: RateEst, context: Context) -> tuple[()]:

@@ -22,6 +22,7 @@ from ...core.diagnostics import BAD_OPTION, NAME_CHANGED, NO_NFT_FORM, RECENT_LI
 from ...core.values import Address, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import Oracle, OracleKind
 from ...model.packet import Event
 from ...nft import expressions as x
 from ...nft import statements as s
@@ -143,7 +144,8 @@ def meaning(node: Recent, view: View) -> Test:
     often = node.hit_count is not None and node.hit_count > 1
     if often or node.same_ttl:
         wanted = f"{node.hit_count or 1} times{' with this TTL' * node.same_ttl}"
-        counts = view.says(f"seen {wanted} in {name} at {view.place}", key)
+        seen = Oracle(OracleKind.RECENT_SEEN, name, (wanted, view.place))
+        counts = view.says(seen, key)
         found = algebra.all(found, counts)
     holds = view.negate(found, negated=node.negated)
     if node.operation is Operation.CHECK:
@@ -152,7 +154,7 @@ def meaning(node: Recent, view: View) -> Test:
         return Test(holds, ((holds, update),))
     if not (often or node.seconds):
         return Test(holds)  # whatever is in the list does not fit, and so is not renewed
-    listed = view.says(f"listed all the same in {name} at {view.place}", key)
+    listed = view.says(Oracle(OracleKind.RECENT_LISTED, name, (view.place,)), key)
     return Test(holds, ((algebra.all(holds, listed), update),))
 
 

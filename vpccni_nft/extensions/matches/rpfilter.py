@@ -20,6 +20,7 @@ from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM, REVERSE_PATH
 from ...core.values import Family
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import Oracle, OracleKind
 from ...model.packet import ADDRESS_TYPES
 from ...nft import expressions as x
 from ...nft import statements as s
@@ -77,13 +78,15 @@ def meaning(node: RpFilter, view: View) -> Test:
     source = state.fields["saddr"]
     mark = state.fields["mark"] if node.validmark else state.word("mark", 0)
     interface = state.word("iif", 0) if node.loose else state.fields["iif"]
-    found = view.says("route back", source, mark, interface)
+    found = view.says(Oracle(OracleKind.ROUTE_BACK), source, mark, interface)
     if node.accept_local and state.family is Family.IP:
-        type_ = view.ask("fib type", source, interface, width=8)
+        type_ = view.ask(Oracle(OracleKind.FIB_TYPE), source, interface, width=8)
         local = algebra.equal(type_, algebra.const(ADDRESS_TYPES["local"], 8))
         found = algebra.any(found, local)
     elif node.accept_local:
-        found = algebra.any(found, view.says("route back to itself", source, mark, interface))
+        found = algebra.any(
+            found, view.says(Oracle(OracleKind.ROUTE_BACK_TO_ITSELF), source, mark, interface)
+        )
     return Test(view.negate(found, negated=node.invert))
 
 

@@ -14,6 +14,7 @@ from ...core.diagnostics import BAD_OPTION, BAD_PLACE, NO_NFT_FORM, Problem
 from ...core.values import Address, Family, Negatable, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import Oracle, OracleKind, extension_header, header_field
 from ...nft import expressions as x
 from ...nft import statements as s
 from ..extension import Extension
@@ -91,31 +92,43 @@ def meaning(node: Rt, view: View) -> Test:
     """There is a routing header, and its fields are as asked."""
     algebra = view.state.algebra
 
-    def is_(field: str, value: int, width: int) -> object:
+    def is_(field: Oracle, value: int, width: int) -> object:
         return algebra.equal(view.ask(field, width=width), algebra.const(value, width))
 
-    left = view.ask("rt seg-left", width=8)
-    fits = [view.says("exthdr rt"), in_range(view, left, node.segments_left, 8)]
+    left = view.ask(header_field("rt", "seg-left"), width=8)
+    fits = [view.says(extension_header("rt")), in_range(view, left, node.segments_left, 8)]
     if node.type:
-        same = is_("rt type", node.type.value, 8) if node.type.value < 256 else algebra.false
+        same = (
+            is_(header_field("rt", "type"), node.type.value, 8)
+            if node.type.value < 256
+            else algebra.false
+        )
         fits.append(view.negate(same, negated=node.type.negated))
     if node.length:
         # ipv6_optlen: the field counts units of eight bytes, without the first.
         units, odd = divmod(node.length.value, 8)
         same = algebra.false
         if not odd and 1 <= units <= 256:
-            same = is_("rt hdrlength", units - 1, 8)
+            same = is_(header_field("rt", "hdrlength"), units - 1, 8)
         fits.append(view.negate(same, negated=node.length.negated))
     if node.reserved:
-        fits += [is_(f"srh {field}", 0, width) for field, width in RESERVED]
+        fits += [is_(header_field("srh", field), 0, width) for field, width in RESERVED]
     if node.anywhere:
-        fits.append(view.says(f"rt has {','.join(map(str, node.addresses))} in this order"))
+        fits.append(
+            view.says(
+                Oracle(
+                    OracleKind.ROUTING_ADDRESSES, parameters=(",".join(map(str, node.addresses)),)
+                )
+            )
+        )
     elif node.addresses:
         # An address has two units.
         units = 2 * len(node.addresses)
-        fits.append(algebra.any(*(is_("rt hdrlength", units + odd, 8) for odd in (0, 1))))
+        fits.append(
+            algebra.any(*(is_(header_field("rt", "hdrlength"), units + odd, 8) for odd in (0, 1)))
+        )
         fits += [
-            is_(f"srh sid[{place}]", address.value, 128)
+            is_(header_field("srh", f"sid[{place}]"), address.value, 128)
             for place, address in enumerate(node.addresses, 1)
         ]
     return Test(algebra.all(*fits))

@@ -13,6 +13,7 @@ from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...iptables.ast import Match
 from ...iptables.protocols import SCTP
 from ...model.effects import Test
+from ...model.oracle import Oracle, OracleKind
 from ..extension import Extension
 from ..shared.fragments import with_transport_header
 from ..shared.ports import build_port, lower_ports, ports_fit, save_port
@@ -75,7 +76,9 @@ def meaning(node: Sctp, view: View) -> Test:
     """There is a header, and ports and chunks are as asked."""
     fits = ports_fit(view, node.source_port, node.destination_port)
     if test := node.chunk_types:
-        found = view.says(f"sctp chunks {test.value.scope} {test.value.types}")
+        found = view.says(
+            Oracle(OracleKind.SCTP_CHUNKS, parameters=(test.value.scope, test.value.types))
+        )
         fits = view.state.algebra.all(fits, view.negate(found, negated=test.negated))
     return Test(fits)
 

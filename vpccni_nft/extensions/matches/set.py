@@ -27,6 +27,7 @@ from ...core.diagnostics import (
 from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import Oracle, OracleKind
 from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
@@ -132,12 +133,14 @@ def meaning(node: MatchSet, view: View) -> Test:
             one.counts for one in view.sets.members(members.name)
         ):
             wanted = " ".join(save(attrs.evolve(node, members=Negatable(members))))
-            found = view.state.algebra.all(found, view.says(f"{wanted} at {view.place}"))
+            found = view.state.algebra.all(
+                found, view.says(Oracle(OracleKind.MEMBER_COUNTED_HERE, view.place, (wanted,)))
+            )
         return Test(view.negate(found, negated=node.members.negated))
     key = tuple(view.state.fields[FIELDS[direction]] for direction in members.directions)
     if node.packets or node.bytes or node.return_nomatch:
         wanted = " ".join(save(attrs.evolve(node, members=Negatable(members))))
-        found = view.says(wanted, *key)
+        found = view.says(Oracle(OracleKind.MEMBER_COUNTED, members.name, (wanted,)), *key)
     else:
         found = view.state.member(members.name, *key)
     return Test(view.negate(found, negated=node.members.negated))

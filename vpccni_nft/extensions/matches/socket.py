@@ -16,6 +16,7 @@ import attrs
 from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM, WHOLE_PACKETS, Problem
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import Oracle, OracleKind
 from ...nft import expressions as x
 from ...nft import statements as s
 from ..extension import Extension, NoneOf
@@ -65,17 +66,19 @@ def save(node: Socket) -> Iterator[str]:
 def meaning(node: Socket, view: View) -> Test:
     """A socket is found, not for any address unless that counts, and transparent if it must be."""
     state, algebra = view.state, view.state.algebra
-    own = algebra.any(state.is_("has_socket", 1), view.says("has a socket of no program"))
-    holds = algebra.any(own, view.says("a socket is found"))
-    full = algebra.any(state.is_("has_socket", 1), view.says("the socket is full"))
+    own = algebra.any(
+        state.is_("has_socket", 1), view.says(Oracle(OracleKind.SOCKET_OF_NO_PROGRAM))
+    )
+    holds = algebra.any(own, view.says(Oracle(OracleKind.SOCKET_IS_FOUND)))
+    full = algebra.any(state.is_("has_socket", 1), view.says(Oracle(OracleKind.SOCKET_IS_FULL)))
     if not node.no_wildcard:
-        any_address = algebra.all(full, view.says("the socket is for any address"))
+        any_address = algebra.all(full, view.says(Oracle(OracleKind.SOCKET_IS_WILDCARD)))
         holds = algebra.all(holds, algebra.not_(any_address))
     if node.transparent:
-        holds = algebra.all(holds, view.says("the socket is transparent"))
+        holds = algebra.all(holds, view.says(Oracle(OracleKind.SOCKET_IS_TRANSPARENT)))
     if not node.restore_mark:
         return Test(holds)
-    mark = view.ask("mark of the socket", width=32)
+    mark = view.ask(Oracle(OracleKind.SOCKET_MARK), width=32)
     return Test(holds, assignments=((algebra.all(holds, full), "mark", mark),))
 
 

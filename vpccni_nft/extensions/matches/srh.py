@@ -16,6 +16,7 @@ from ...core.diagnostics import BAD_OPTION, BAD_PLACE, NO_NFT_FORM, Problem
 from ...core.values import Address, Family, Negatable, Network, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import Oracle, OracleKind, extension_header, header_field
 from ...nft import expressions as x
 from ...nft import statements as s
 from ..extension import Extension
@@ -126,21 +127,26 @@ def meaning(node: Srh, view: View) -> Test:
     """There is such a header, it is in order, and its fields are as asked."""
     algebra = view.state.algebra
     kind, left, entry = (
-        view.ask(field, width=8) for field in ("rt type", "rt seg-left", "srh last-entry")
+        view.ask(field, width=8)
+        for field in (
+            header_field("rt", "type"),
+            header_field("rt", "seg-left"),
+            header_field("srh", "last-entry"),
+        )
     )
     fits = [
-        view.says("exthdr rt"),
+        view.says(extension_header("rt")),
         algebra.equal(kind, algebra.const(SEGMENT_ROUTING, 8)),
         algebra.ule(left, entry),
-        _is(view, view.ask("rt nexthdr", width=8), node.next_header, 8),
-        *_within(view, view.ask("rt hdrlength", width=8), node.length),
+        _is(view, view.ask(header_field("rt", "nexthdr"), width=8), node.next_header, 8),
+        *_within(view, view.ask(header_field("rt", "hdrlength"), width=8), node.length),
         *_within(view, left, node.segments_left),
         *_within(view, entry, node.last_entry),
         *_segments_fit(view, node, left, entry),
     ]
     if tag := node.tag:
         swapped = Negatable(int.from_bytes(tag.value.to_bytes(2, "little"), "big"), tag.negated)
-        fits.append(_is(view, view.ask("srh tag", width=16), swapped, 16))
+        fits.append(_is(view, view.ask(header_field("srh", "tag"), width=16), swapped, 16))
     return Test(algebra.all(*fits))
 
 
@@ -166,18 +172,18 @@ def _within(view: View, word: Word, bounds: Bounds) -> Iterator[Bool]:
 def _segments_fit(view: View, node: Srh, left: Word, entry: Word) -> Iterator[Bool]:
     """The list begins with the last segment; the next one stands before those that are behind."""
     algebra = view.state.algebra
-    first, second = (view.ask(f"srh sid[{place}]", width=128) for place in (1, 2))
+    first, second = (view.ask(header_field("srh", f"sid[{place}]"), width=128) for place in (1, 2))
 
     def left_is(number: int) -> Bool:
         return algebra.equal(left, algebra.const(number, 8))
 
     if node.previous:
-        other = view.ask("previous segment", left, width=128)
+        other = view.ask(Oracle(OracleKind.PREVIOUS_SEGMENT), left, width=128)
         previous = algebra.ite(left_is(0), second, other)
         yield algebra.not_(algebra.equal(left, entry))
         yield _segment_fits(view, previous, node.previous)
     if node.next:
-        other = view.ask("next segment", left, width=128)
+        other = view.ask(Oracle(OracleKind.NEXT_SEGMENT), left, width=128)
         following = algebra.ite(left_is(1), first, algebra.ite(left_is(2), second, other))
         yield algebra.not_(left_is(0))
         yield _segment_fits(view, following, node.next)

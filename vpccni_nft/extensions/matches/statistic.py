@@ -18,6 +18,7 @@ from ...core.diagnostics import BAD_VALUE, Problem
 from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import OracleKind
 from ...nft import expressions as x
 from ...nft import statements as s
 from ..extension import Extension
@@ -111,13 +112,13 @@ def meaning(node: Statistic, view: View) -> Test:
     """31 random bits are less than the probability, or the counter stands at the packet."""
     algebra = view.state.algebra
     if node.mode is Mode.RANDOM:
-        draw = view.ask_here("random", 31)
+        draw = view.ask_here(OracleKind.RANDOM, width=31)
         largest = algebra.const(node.probability - 1, 31)
         chosen = algebra.ule(draw, largest) if node.probability else algebra.false
     elif node.every == 1:
         chosen = algebra.true
     else:
-        counter = view.ask_here(f"counter of {node.every}", 32)
+        counter = view.ask_here(OracleKind.COUNTER, node.every, width=32)
         chosen = algebra.equal(counter, algebra.const(node.packet, 32))
     return Test(view.negate(chosen, negated=node.negated))
 

@@ -15,6 +15,7 @@ from ...core.diagnostics import BAD_VALUE, NO_NFT_FORM, Problem
 from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import Oracle, OracleKind
 from ..extension import Extension
 from ..shared.words import flags, negation
 
@@ -114,8 +115,8 @@ def save(node: String) -> Iterator[str]:
 def meaning(node: String, view: View) -> Test:
     """The text is somewhere in that part of the packet."""
     case = " in any case" if node.ignores_case else ""
-    question = f"text {node.pattern.value!r}{case} in {node.start}-{node.end}"
-    found = view.says(f"{question} by {node.algorithm}")
+    sought = (node.pattern.value, case, node.start, node.end, node.algorithm)
+    found = view.says(Oracle(OracleKind.HAS_TEXT, parameters=sought))
     return Test(view.negate(found, negated=node.pattern.negated))
 
 

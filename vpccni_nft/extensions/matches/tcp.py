@@ -14,6 +14,7 @@ from ...core.values import Negatable, PortRange, parse_integer
 from ...iptables.ast import Match
 from ...iptables.protocols import TCP
 from ...model.effects import Test
+from ...model.oracle import Oracle, OracleKind
 from ...model.packet import TCP_FLAGS
 from ...nft import expressions as x
 from ...nft import statements as s
@@ -115,7 +116,7 @@ def meaning(node: Tcp, view: View) -> Test:
         same = state.is_("tcp_flags", wanted, mask)
         fits = algebra.all(fits, view.negate(same, negated=flags.negated))
     if option := node.option:
-        found = view.says(f"tcp option {option.value}")
+        found = view.says(Oracle(OracleKind.HAS_TCP_OPTION, parameters=(option.value,)))
         fits = algebra.all(fits, view.negate(found, negated=option.negated))
     return Test(fits)
 

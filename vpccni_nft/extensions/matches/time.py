@@ -21,6 +21,7 @@ from ...core.diagnostics import BAD_OPTION, KERNEL_ZONE, NO_NFT_FORM, Problem
 from ...core.values import parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import Oracle, OracleKind
 from ...nft import expressions as x
 from ...nft import statements as s
 from ..extension import AnyOf, Extension
@@ -169,8 +170,8 @@ def _date(second: int) -> str:
 def meaning(node: Time, view: View) -> Test:
     """The date is between the ends, then the time of day, then the day."""
     algebra = view.state.algebra
-    now = view.ask("second of the epoch", width=64)
-    second = view.ask_up_to(LAST_SECOND, "second of the day", width=32)
+    now = view.ask(Oracle(OracleKind.EPOCH_SECOND), width=64)
+    second = view.ask_up_to(LAST_SECOND, Oracle(OracleKind.SECOND_OF_DAY), width=32)
     start, stop = algebra.const(node.start, 32), algebra.const(node.stop, 32)
     last = LAST_DATE if node.date_stop is None else node.date_stop
     in_dates = algebra.all(
@@ -191,7 +192,7 @@ def meaning(node: Time, view: View) -> Test:
 def _day_fits(node: Time, view: View, shift: int) -> Bool:
     """Whether the day so many days before is one of those."""
     algebra = view.state.algebra
-    today = view.ask_up_to(6, "day of the week", width=8)  # from Sunday on
+    today = view.ask_up_to(6, Oracle(OracleKind.DAY_OF_WEEK), width=8)  # from Sunday on
     fits = algebra.any(
         *(algebra.equal(today, algebra.const((day + 1 + shift) % 7, 8)) for day in node.week_days)
     )
@@ -199,7 +200,7 @@ def _day_fits(node: Time, view: View, shift: int) -> Bool:
         fits = algebra.true
     if node.month_days == MONTH_DAYS:
         return fits
-    of_month = view.ask(f"day of the month {shift} days ago", width=8)
+    of_month = view.ask(Oracle(OracleKind.DAY_OF_MONTH, parameters=(shift,)), width=8)
     return algebra.all(
         fits,
         algebra.any(*(algebra.equal(of_month, algebra.const(day, 8)) for day in node.month_days)),

@@ -16,6 +16,7 @@ from ...core.diagnostics import NO_NFT_FORM
 from ...core.values import Family, Negatable, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import BitRange, Oracle, OracleKind
 from ...nft import expressions as x
 from ...nft import statements as s
 from ..extension import Extension, NoneOf
@@ -137,7 +138,7 @@ def meaning(node: U32, view: View) -> Test:
 
 def _comparison_fits(view: View, test: Comparison) -> Bool:
     algebra = view.state.algebra
-    word, there = _load(view, f"network {8 * test.offset}+32")
+    word, there = _load(view, BitRange("network", 8 * test.offset, 32))
     if test.offset + 4 <= _HEADER_BYTES[view.state.family]:
         there = algebra.true
     if (view.state.family, test.offset) == (Family.IP, _FRAGMENT_BYTE):
@@ -159,9 +160,9 @@ def _comparison_fits(view: View, test: Comparison) -> Bool:
             case _:
                 before = str(attrs.evolve(test, steps=test.steps[:index], ranges=()))
                 if view.state.family is Family.IP and before == "0x0>>0x16&0x3c=":
-                    word, found = _load(view, f"transport {8 * step.number}+32")
+                    word, found = _load(view, BitRange("transport", 8 * step.number, 32))
                 else:
-                    word, found = _load(view, "network further on", word, number)
+                    word, found = _load(view, None, word, number)
                 there = algebra.all(there, found)
     inside = algebra.any(
         *(
@@ -175,10 +176,14 @@ def _comparison_fits(view: View, test: Comparison) -> Bool:
     return algebra.all(there, inside)
 
 
-def _load(view: View, place: str, *arguments: Word) -> tuple[Word, Bool]:
+def _load(view: View, place: BitRange | None, *arguments: Word) -> tuple[Word, Bool]:
+    """Four bytes, and whether the packet has them; None is a place that a word leads to."""
+    bits, has_bits = OracleKind.BITS, OracleKind.HAS_BITS
+    if place is None:
+        bits, has_bits = OracleKind.BITS_FURTHER_ON, OracleKind.HAS_BITS_FURTHER_ON
     return (
-        view.ask(f"bits {place}", *arguments, width=32),
-        view.says(f"has bits {place}", *arguments),
+        view.ask(Oracle(bits, place), *arguments, width=32),
+        view.says(Oracle(has_bits, place), *arguments),
     )
 
 

@@ -13,6 +13,7 @@ import attrs
 
 from ...core.values import Network
 from ...ipset.ast import InterfacePart, MacPart, MarkPart, PortPart
+from ...model.oracle import Oracle, OracleKind
 from ...model.packet import interface_word, prefix_mask
 
 if TYPE_CHECKING:
@@ -113,7 +114,9 @@ class PacketKey:
         state, algebra = self.view.state, self.view.state.algebra
         if "mac" not in self.ipset.kinds:
             return algebra.true
-        return algebra.all(algebra.not_(state.is_("iif", 0)), self.view.says("came by Ethernet"))
+        return algebra.all(
+            algebra.not_(state.is_("iif", 0)), self.view.says(Oracle(OracleKind.CAME_BY_ETHERNET))
+        )
 
     def _key(self, ports: Callable[[str], Iterator[Word]]) -> Iterator[Word]:
         fields = self.view.state.fields

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import RATE_BY_TICKS
+from ...model.oracle import Bound
 from ...nft import statements as s
 
 if TYPE_CHECKING:
@@ -84,10 +85,10 @@ class Rate:
     def __str__(self) -> str:
         return f"{self.amount}/{self.unit}"
 
-    def question(self, burst: int) -> str:
-        """What the world is asked: whether a packet is within the rate."""
+    def bound(self, burst: int, interval: int | None = None) -> Bound:
+        """What the rate lets pass."""
         unit = {"sec": "second", "min": "minute"}.get(self.unit, self.unit)
-        return f"{self.amount}/{unit} burst {burst}"
+        return Bound(self.amount, per=unit, burst=burst, interval=interval)
 
     def lower(self, burst: int, *, over: bool, context: Context) -> s.Limit:
         """The bucket of nft, where it means the same."""

@@ -14,6 +14,7 @@ from ...core.diagnostics import BAD_OPTION, NO_NFT_FORM, Problem
 from ...core.values import parse_integer
 from ...iptables.ast import Target
 from ...model.effects import Effect
+from ...model.oracle import Oracle, OracleKind
 from ...model.packet import ACCEPT, DROP, Event
 from ..extension import Extension
 
@@ -69,8 +70,10 @@ def meaning(node: ClusterIp, view: View) -> Effect:
     """Accept what the hash gives to this node, drop the rest."""
     state = view.state
     ends = (state.fields[name] for name in ("saddr", "sport", "dport"))
-    name = f"cluster {node.mode} {node.nodes} {node.node} {node.seed}"
-    ours = view.says(name, *ends)
+    oracle = Oracle(
+        OracleKind.CLUSTER_IS_OURS, parameters=(node.mode, node.nodes, node.node, node.seed)
+    )
+    ours = view.says(oracle, *ends)
     return Effect(
         events=(Event("cluster", (node.mac,)),),
         verdicts=((state.algebra.not_(ours), DROP),),

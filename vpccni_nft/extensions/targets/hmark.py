@@ -15,6 +15,7 @@ from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...core.values import parse_integer
 from ...iptables.ast import Target
 from ...model.effects import Effect
+from ...model.oracle import Oracle, OracleKind
 from ..extension import Extension
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ def meaning(node: Hmark, view: View) -> Effect:
     words = " ".join(word for option in node.options for word in option)
     state = view.state
     ends = (state.fields[name] for name in ("protocol", "saddr", "daddr", "sport", "dport"))
-    mark = view.ask(f"hash mark {words}", *ends, width=32)
-    hashed = view.says(f"has hash mark {words}")
+    mark = view.ask(Oracle(OracleKind.HASH_MARK, parameters=(words,)), *ends, width=32)
+    hashed = view.says(Oracle(OracleKind.HAS_HASH_MARK, parameters=(words,)))
     return Effect(assignments=((hashed, "mark", mark),))
 
 

@@ -15,6 +15,7 @@ from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...core.values import Address, Network
 from ...iptables.ast import Target
 from ...model.effects import Effect
+from ...model.oracle import Oracle, OracleKind
 from ..extension import Extension
 
 if TYPE_CHECKING:
@@ -72,8 +73,12 @@ class Dnpt(Target):
 def _map(field: str, prefixes: NptPrefixes, view: View) -> Effect:
     """ip6t_npt_map_pfx: the world knows which address comes out of it."""
     address = view.state.fields[field]
-    name = f"npt {_written(prefixes.old)} {_written(prefixes.new)}"
-    mapped = view.ask(name, address, width=prefixes.new.family.bits)
+    written = (_written(prefixes.old), _written(prefixes.new))
+    mapped = view.ask(
+        Oracle(OracleKind.MAPPED_PREFIX, parameters=written),
+        address,
+        width=prefixes.new.family.bits,
+    )
     return Effect(assignments=((view.state.algebra.true, field, mapped),))
 
 

@@ -17,6 +17,7 @@ from ...core.diagnostics import BAD_OPTION, Problem
 from ...core.values import parse_integer
 from ...iptables.ast import Target
 from ...model.effects import Effect
+from ...model.oracle import Oracle, OracleKind
 from ...model.packet import ACCEPT, DROP, Event
 from ...nft import statements as s
 from ..extension import Extension
@@ -88,7 +89,7 @@ def meaning(node: Nfqueue, view: View) -> Effect:
 
 def _queued(first: int, last: int, flags: tuple[str, ...], view: View) -> Effect:
     """The program drops the packet or accepts it as it is; other answers are not modelled."""
-    drops = view.says(f"queue {first}-{last} drops")
+    drops = view.says(Oracle(OracleKind.QUEUE_DROPS, parameters=(first, last)))
     return Effect(
         events=(Event("queue", (first, last, flags)),), verdicts=((drops, DROP),), verdict=ACCEPT
     )

@@ -18,6 +18,7 @@ from ...core.values import parse_integer
 from ...iptables.ast import Target
 from ...iptables.protocols import TCP
 from ...model.effects import Effect
+from ...model.oracle import Oracle, OracleKind
 from ...nft import expressions as x
 from ...nft import statements as s
 from ..extension import Extension
@@ -56,7 +57,7 @@ def meaning(node: SetMss, view: View) -> Effect:
     state, algebra = view.state, view.state.algebra
     if node.size is None:
         ends = (state.fields["saddr"], state.fields["daddr"])
-        new = view.ask("largest segment on the path", *ends, width=16)
+        new = view.ask(Oracle(OracleKind.PATH_SEGMENT), *ends, width=16)
     else:
         new = state.word("mss", node.size)
     shrinks = algebra.all(

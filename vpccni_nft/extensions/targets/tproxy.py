@@ -17,6 +17,7 @@ from ...core.values import Address, MaskedMark, parse_integer
 from ...iptables.ast import Target
 from ...iptables.protocols import TCP, UDP
 from ...model.effects import Effect
+from ...model.oracle import Oracle, OracleKind
 from ...model.packet import ACCEPT, DROP, Event
 from ...nft import expressions as x
 from ...nft import statements as s
@@ -65,7 +66,7 @@ def meaning(node: Tproxy, view: View) -> Effect:
     state, algebra = view.state, view.state.algebra
     address = node.address.value if node.address else 0
     ends = (state.fields[name] for name in ("protocol", "saddr", "daddr", "sport", "dport"))
-    found = view.says(f"transparent socket for {address} {node.port}", *ends)
+    found = view.says(Oracle(OracleKind.TRANSPARENT_SOCKET, parameters=(address, node.port)), *ends)
     value = state.word("mark", node.mark.value)
     mark = xor_masked(state, state.fields["mark"], node.mark.mask, value)
     return Effect(

@@ -1,0 +1,228 @@
+"""What a meaning asks of the world beside the packet: each question, and how a reader sees it.
+
+An oracle is what is asked, of which object, with which parameters: never a text that is put
+together in one place and taken apart in another. Two meanings get one answer exactly where their
+oracles and their arguments are equal. ``str`` of an oracle is for readers alone.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+
+class OracleKind(enum.Enum):
+    """What is asked. The value is the sentence: ``object`` and the parameters stand in braces."""
+
+    # Routes and addresses: the arguments are the address and the interface (and the mark).
+    FIB_TYPE = "fib type"
+    ROUTE_TYPE = "route is {object}"  #: whether a route has this type, for IPv6's addrtype
+    ROUTE_BACK = "route back"
+    ROUTE_BACK_TO_ITSELF = "route back to itself"
+    HAS_ROUTE = "has a route"
+    PATH_SEGMENT = "largest segment on the path"
+    PRIMARY_ADDRESS = "primary address"
+    CHOSEN_ADDRESS = "address of {0}-{1}"  #: which address of a range NAT takes
+    CHOSEN_PORT = "port of {0}-{1}"
+    MAPPED_PREFIX = "npt {0} {1}"
+
+    # Chance, counters and limits: the object is the place, or the set that keeps them.
+    RANDOM = "random at {object}"  #: 31 bits
+    NUMBER_BELOW = "number below {0} at {object}"
+    COUNTER = "counter of {0} at {object}"
+    WITHIN = "within {0} at {object}"
+    WITHIN_OF_SET = "within {0} of {object}"
+    CONNECTIONS = "connections at {object}"
+    ESTIMATE = "the estimate at {object} fits {0}"
+
+    # Sets: the object is the set.
+    MEMBER = "member of {object}"
+    MEMBER_AFTER_CALL = "member of {object} after {0}"
+    MEMBER_COUNTED = "{0}"  #: whether an element of an ipset has the counters that are looked for
+    MEMBER_COUNTED_HERE = "{0} at {object}"
+    RECENT_SEEN = "seen {0} in {object} at {1}"
+    RECENT_LISTED = "listed all the same in {object} at {0}"
+
+    # Bytes of the packet that are no field of the model.
+    HEADER_FIELD = "{object}"
+    FRAGMENT_BYTES = "bytes of a fragment for {object}"
+    BITS = "bits {object}"
+    HAS_BITS = "has bits {object}"
+    BITS_FURTHER_ON = "bits network further on"
+    HAS_BITS_FURTHER_ON = "has bits network further on"
+    FLOW_LABEL_TOP = "top of the flow label"
+    HAS_EXTENSION_HEADER = "exthdr {object}"
+    HAS_OPTIONS = "{object} options {0}"  #: of a header of options
+    BEHIND_AH = "behind ah"
+    HAS_TCP_OPTION = "tcp option {0}"
+    HAS_DCCP_OPTION = "dccp option {0}"
+    SCTP_CHUNKS = "sctp chunks {0} {1}"
+    ROUTING_ADDRESSES = "rt has {0} in this order"
+    PREVIOUS_SEGMENT = "previous segment"
+    NEXT_SEGMENT = "next segment"
+    HAS_TEXT = "text {0!r}{1} in {2}-{3} by {4}"
+    BPF = "bpf {0} {1}"
+    SYSTEM = "system"  #: the operating system by a SYN packet
+    SYSTEM_BY_TTL = "system {0}"
+    LOOKS_LIKE_SYSTEM = "looks like {0} by the TTL {1}"
+    SOURCE_IS_EUI64 = "the source is made of the MAC address"
+    CAME_BY_ETHERNET = "came by Ethernet"
+
+    # Hashes: functions of the arguments.
+    JHASH = "jhash mod {0} seed {1}"
+    HASH_MARK = "hash mark {0}"
+    HAS_HASH_MARK = "has hash mark {0}"
+    CLUSTER_IS_OURS = "cluster {0} {1} {2} {3}"
+
+    # Time.
+    EPOCH_SECOND = "second of the epoch"
+    SECOND_OF_DAY = "second of the day"
+    DAY_OF_WEEK = "day of the week"
+    DAY_OF_MONTH = "day of the month {0} days ago"
+
+    # Sockets, and what serves the packet.
+    SOCKET_OF_NO_PROGRAM = "has a socket of no program"
+    SOCKET_IS_OPEN = "the socket is open"
+    SOCKET_IS_FOUND = "a socket is found"
+    SOCKET_IS_FULL = "the socket is full"
+    SOCKET_IS_TRANSPARENT = "the socket is transparent"
+    SOCKET_IS_WILDCARD = "the socket is for any address"
+    SOCKET_MARK = "mark of the socket"
+    TRANSPARENT_SOCKET = "transparent socket for {0} {1}"
+    OTHER_GROUP = "some other group is in {0}"
+    CONTROL_GROUP = "is in the control group {object}"
+    VIRTUAL_SERVICE = "is of the virtual service {0}"
+    QUEUE_DROPS = "queue {0}-{1} drops"
+
+    # Connections and transformations.
+    TRANSFORMATIONS = "transformations {object}"
+    TRANSFORMATION = "{0} of transformation {1} {object}"
+    TRAFFIC = "{0} of {object}"  #: packets, bytes or their mean, of a direction
+    LABELS_ARE_KEPT = "the connection keeps labels"
+    HELPER_FORESAW = "a helper foresaw the connection"
+    MASTER_HELPER = "helper of the master"
+    SECONDS_LEFT = "seconds left"
+
+
+#: What draws a random number.
+DRAWS = frozenset({OracleKind.RANDOM, OracleKind.NUMBER_BELOW})
+
+#: What draws a random number, or counts in turn.
+CHOICES = DRAWS | {OracleKind.COUNTER}
+
+
+@attrs.frozen
+class Position:
+    """Where a match or statement stands, so that its draws and counts are its own."""
+
+    chain: str  #: as iptables calls it
+    number: int  #: among the matches of the chain that draw or count, or that of the rule
+    match: int | None = None  #: the number in the rule, of matches that neither draw nor count
+
+    def __str__(self) -> str:
+        if self.match is None:
+            return f"{self.chain} draw {self.number}"
+        return f"{self.chain} rule {self.number} match {self.match}"
+
+
+@attrs.frozen(cache_hash=True)
+class Oracle:
+    """A question to the world, but for its arguments, which are words of the packet."""
+
+    kind: OracleKind
+    object: Hashable = ""  #: what it is about: a set, a place, a header's field, ...
+    parameters: tuple[Hashable, ...] = ()
+
+    def __str__(self) -> str:
+        return self.kind.value.format(*self.parameters, object=self.object)
+
+    @property
+    def topic(self) -> str:
+        """What it is about, where many oracles of a kind are summed up."""
+        return _TOPICS.get(self.kind) or str(self)
+
+
+#: The set that the labels of the packet's connection are.
+LABELS = "labels of the connection"
+
+
+@attrs.frozen
+class HeaderField:
+    """A field of a header, as nft names both."""
+
+    header: str
+    field: str
+
+    def __str__(self) -> str:
+        return f"{self.header} {self.field}"
+
+
+@attrs.frozen
+class BitRange:
+    """Some bits of a packet, counted from the beginning of a header."""
+
+    base: str  #: ``network`` or ``transport``
+    first: int
+    length: int
+
+    def __str__(self) -> str:
+        return f"{self.base} {self.first}+{self.length}"
+
+
+@attrs.frozen
+class Bound:
+    """What may pass: so much in a period, and at once, or in all where there is no period."""
+
+    amount: int
+    unit: str = "packets"  #: or ``bytes``
+    per: str = ""  #: a period, as nft calls it
+    burst: int = 0
+    interval: int | None = None  #: seconds over which the rate is measured, if it is
+
+    def __str__(self) -> str:
+        if not self.per:
+            return f"{self.amount} {self.unit}"
+        unit = " bytes" if self.unit == "bytes" else ""
+        measured = "" if self.interval is None else f" measured over {self.interval} seconds"
+        return f"{self.amount}{unit}/{self.per} burst {self.burst}{measured}"
+
+
+#: What many oracles of a kind are about, whatever their objects.
+_TOPICS = {
+    OracleKind.RANDOM: "random numbers",
+    OracleKind.NUMBER_BELOW: "random numbers",
+    OracleKind.COUNTER: "counters of every nth packet",
+    OracleKind.WITHIN: "limits",
+    OracleKind.WITHIN_OF_SET: "limits",
+    OracleKind.CONNECTIONS: "numbers of connections",
+    OracleKind.CHOSEN_ADDRESS: "addresses that NAT takes of a range",
+    OracleKind.CHOSEN_PORT: "ports that NAT takes of a range",
+    OracleKind.FRAGMENT_BYTES: "bytes of fragments",
+    OracleKind.BITS: "bytes of the packet",
+    OracleKind.HAS_BITS: "the packet's length",
+}
+
+
+def header_field(header: str, field: str) -> Oracle:
+    """The oracle of a header's field."""
+    return Oracle(OracleKind.HEADER_FIELD, HeaderField(header, field))
+
+
+def extension_header(name: str) -> Oracle:
+    """The oracle of whether there is an extension header."""
+    return Oracle(OracleKind.HAS_EXTENSION_HEADER, name)
+
+
+def system_of_syn(ttl: str) -> Oracle:
+    """The oracle of the operating system that sent a SYN packet, by one of nft's words for TTLs."""
+    return Oracle(OracleKind.SYSTEM_BY_TTL, parameters=(ttl,)) if ttl else Oracle(OracleKind.SYSTEM)
+
+
+def member(name: str) -> Oracle:
+    """The oracle of what is in a set."""
+    return Oracle(OracleKind.MEMBER, name)
