@@ -17,7 +17,7 @@ from ..model.packet import NoMeaning
 from ..simulate.packet_text import KEY_OF, BadPacketText, packet_words, parse_packet
 from ..simulate.report import lines_of, value_text
 from ..simulate.trace import parts, trace
-from ..text.language import is_nft
+from ..text.language import detect_language
 from ..text.sources import parse_sources
 from ..translation import translate_sources
 from .files import one_standard_input, read_sources
@@ -80,7 +80,7 @@ def _read_sides(
     if len(sources) == 2:
         return [_read_side(source, family) for source in sources], []
     (source,) = sources
-    if is_nft(source):
+    if detect_language(source).is_nft:
         return [_read_side(source, family)], []
     options = TranslateOptions(allow=frozenset(APPROXIMATIONS.values()), family=family)
     translation = translate_sources(sources, options)
@@ -98,7 +98,7 @@ def _read_sides(
 
 
 def _read_side(source: Source, family: Family | None) -> ExplainedSide:
-    if is_nft(source):
+    if detect_language(source).is_nft:
         try:
             ruleset = nft.parse("\n".join(source.lines) + "\n", source.name)
         except Refused as refused:

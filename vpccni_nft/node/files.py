@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..core.span import Source
-from ..text.language import is_nft
-from .scan import scan_dump
+from ..text.language import Language, detect_language
 from .snapshot import DUMPS, IPSETS, NFT, VERSION, Snapshot, texts_of
 
 if TYPE_CHECKING:
@@ -27,6 +26,14 @@ _NAMES = {
 
 #: What a file with this extension is, where its name does not tell.
 _EXTENSIONS = {".save": "rules.save", ".nft": NFT, ".ipset": IPSETS, ".txt": None}
+
+#: What a file in this language is, where neither its name nor its extension tells.
+_LANGUAGES = {
+    Language.IPTABLES_SAVE: "rules.save",
+    Language.IPTABLES_LIST: "rules.save",
+    Language.NFT: NFT,
+    Language.IPSET: IPSETS,
+}
 
 #: Larger input is no dump: 110,000 rules are 20 MB.
 MOST_BYTES = 1 << 30
@@ -164,6 +171,4 @@ def _by_content(path: Path) -> str | None:
     except OSError:
         # It is told with the node, where it is one.
         return "rules.save"
-    if is_nft(source):
-        return NFT
-    return "rules.save" if scan_dump(source, "ip").tables else None
+    return _LANGUAGES.get(detect_language(source))

@@ -23,6 +23,7 @@ from ..core.diagnostics import (
     Diagnostic,
 )
 from ..core.span import Span
+from ..text.language import Language, detect_language
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -258,17 +259,16 @@ class _DumpReader:
 
     def _scan(self) -> Scan:
         source = self.source
-        if not self.tables and any(line.strip() for line in source.lines):
+        if not self.tables and detect_language(source) is not Language.BLANK:
             first = next(n for n, line in enumerate(source.lines, start=1) if line.strip())
-            if not all(line.startswith("#") for line in source.lines if line.strip()):
-                self.diagnostics.append(
-                    Diagnostic(
-                        NOT_A_DUMP,
-                        "there is no table in it",
-                        whole_line(source, first),
-                        "give the output of iptables-legacy-save or iptables-nft-save",
-                    )
+            self.diagnostics.append(
+                Diagnostic(
+                    NOT_A_DUMP,
+                    "there is no table in it",
+                    whole_line(source, first),
+                    "give the output of iptables-legacy-save or iptables-nft-save",
                 )
+            )
         return Scan(
             source=source,
             programs=tuple(self.programs),

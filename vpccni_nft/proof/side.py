@@ -16,7 +16,7 @@ from ..nft import expressions as x
 from ..nft import statements as s
 from ..simulate.constants import values_in
 from ..simulate.sample import chains_of
-from ..text.language import is_nft
+from ..text.language import by_language
 from ..text.sources import parse_sources
 
 if TYPE_CHECKING:
@@ -51,19 +51,18 @@ class Side:
         nft lists the tables of iptables-nft, too, and not all that is in them: those that a dump
         has are left out of the nft rulesets.
         """
-        dumps = [source for source in sources if not is_nft(source)]
+        dumps, scripts = by_language(sources)
         problems: list[Diagnostic] = []
         rulesets: list[Ruleset] = []
         if dumps:
             ruleset, found = parse_sources(dumps, options.family, options.ipset_save)
             problems += found
             rulesets.append(ruleset)
-        for source in sources:
-            if source not in dumps:
-                try:
-                    rulesets.append(nft.parse(source.content, source.name))
-                except Refused as refused:
-                    problems += refused.diagnostics
+        for source in scripts:
+            try:
+                rulesets.append(nft.parse(source.content, source.name))
+            except Refused as refused:
+                problems += refused.diagnostics
         if any(one.refuses for one in problems):
             raise Refused(problems)
         known = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import attrs
@@ -12,6 +11,7 @@ from ..core.diagnostics import Refused
 from ..core.values import Family
 from ..extensions.shared.set_names import Members
 from ..simulate.constants import values_in
+from ..text.language import Language, by_language, detect_language
 from ..text.sources import parse_sources
 from .side import Text
 
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from ..core.span import Source
-
-#: What only dumps have: a table on a line of its own.
-_TABLE_OF_A_DUMP = re.compile(r"^\s*\*[a-z]+\s*$", re.MULTILINE)
 
 
 @attrs.frozen
@@ -46,7 +43,9 @@ class Contents:
 
         Without the output of ``ipset save``, sets that rules name are there, and empty.
         """
-        dumps = [source for source in sources if is_dump(source.content)]
+        dumps, _ = by_language(sources)
+        # A blank text is a script: nft takes it, and loads nothing.
+        dumps = [one for one in dumps if detect_language(one) is not Language.BLANK]
         ruleset, diagnostics = parse_sources(dumps, family, ipset_save)
         if any(found.refuses for found in diagnostics):
             raise Refused(diagnostics)
@@ -65,15 +64,11 @@ class Contents:
         return any(text.family is None for text in self.texts)
 
 
-def is_dump(text: str) -> bool:
-    """Whether a text is of iptables-save, and not for nft."""
-    return bool(_TABLE_OF_A_DUMP.search(text))
-
-
 def _texts_of_dumps(dumps: Sequence[Source], ruleset: iptables.Ruleset) -> Iterable[Text]:
-    """The dumps as they stand; one that is of both families, or in pieces, as it is understood."""
+    """The dumps as they stand, or as they are understood: of both families, in pieces, listed."""
     families = {table.family for table in ruleset.tables}
-    if len(dumps) == len(families) == 1:
+    whole = len(dumps) == len(families) == 1
+    if whole and detect_language(dumps[0]) is Language.IPTABLES_SAVE:
         (family,) = families
         yield Text(dumps[0].content, family, dumps[0].name)
         return
