@@ -14,7 +14,7 @@ import vpccni_nft
 from vpccni_nft.cli.commands import cli
 from vpccni_nft.node.partition import take
 
-from ..support.command import Run, run
+from ..support.command import Run, run, run_process
 from ..support.corpus import FOLDER
 from ..support.namespaces import Namespace
 
@@ -177,7 +177,7 @@ def test_without_files_this_node_is_asked(tmp_path: Path, namespace: Namespace) 
 
     def now() -> int:
         prefix = ("ip", "netns", "exec", namespace.name)
-        return run("verify", "--plan", str(plan), "--moved", prefix=prefix).code
+        return run_process("verify", "--plan", str(plan), "--moved", prefix=prefix).code
 
     assert now() == 1
     namespace.load((plan / "apply.nft").read_text())

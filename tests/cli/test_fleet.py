@@ -21,7 +21,7 @@ from vpccni_nft.core.diagnostics import APPROXIMATIONS
 from vpccni_nft.fleet import FleetSettings, read_fleet, survey
 from vpccni_nft.fleet.report import SHOWN
 
-from ..support.command import Run, command, environment, run
+from ..support.command import INTERRUPTIBLE, Run, command, environment, run, run_process
 from ..support.corpus import FOLDER, NODES, allowances, ipsets_of
 from ..support.dumps import DUMP, DUMP6, UNMARKED, WRONG
 
@@ -398,7 +398,7 @@ def test_without_joblib_the_command_says_how_to_get_it(tmp_path: Path) -> None:
     # What None stands for cannot be imported.
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['joblib'] = None\n")
     paths = os.pathsep.join([str(tmp_path), environment()["PYTHONPATH"]])
-    done = run("fleet", str(tmp_path), env=environment(PYTHONPATH=paths))
+    done = run_process("fleet", str(tmp_path), env=environment(PYTHONPATH=paths))
     assert done.code == 2
     assert "pip install 'vpccni-nft[fleet]'" in done.err
 
@@ -406,10 +406,10 @@ def test_without_joblib_the_command_says_how_to_get_it(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("accidents")
 def test_a_command_that_is_interrupted_leaves_whole_lines_and_no_process(tmp_path: Path) -> None:
     files = {"a.save": NODE, "b.save": with_comment("SLEEP"), "c.save": LEGACY}
-    output = tmp_path / "nodes.jsonl"
+    folder, output = folder_of(tmp_path, files), tmp_path / "nodes.jsonl"
     paths = os.pathsep.join([os.environ["PYTHONPATH"], environment()["PYTHONPATH"]])
     process = subprocess.Popen(
-        command("fleet", str(folder_of(tmp_path, files)), "-o", str(output), "--jobs", "2"),
+        [*INTERRUPTIBLE, *command("fleet", str(folder), "-o", str(output), "--jobs", "2")],
         env=environment(PYTHONPATH=paths),
         stderr=subprocess.PIPE,
         start_new_session=True,

@@ -27,7 +27,7 @@ from vpccni_nft.replay.report import dict_of, text_of
 from vpccni_nft.replay.topology import Topology
 from vpccni_nft.simulate.packet_text import parse_packet
 
-from ..support.command import Run, command, environment, run
+from ..support.command import INTERRUPTIBLE, Run, command, environment, run, run_process
 from ..support.namespaces import Namespace, cannot_run
 
 DUMP = """\
@@ -81,7 +81,7 @@ def files(tmp_path: Path) -> dict[str, str]:
 
 def replay(*arguments: str) -> Run:
     """Run the command; nothing of it may be left behind."""
-    done = run("replay", *arguments, prefix=_ALONE)
+    done = run_process("replay", *arguments, prefix=_ALONE)
     assert done.err.endswith("left: \n"), done.err
     return Run(done.code, done.out, done.err.removesuffix("left: \n"))
 
@@ -151,7 +151,7 @@ def test_a_ruleset_that_the_kernel_does_not_take_is_named(files: dict[str, str])
 def test_an_interrupted_replay_leaves_nothing(files: dict[str, str], seconds: float) -> None:
     sides = ("--before", files["node.save"], "--after", files["node.nft"])
     process = subprocess.Popen(
-        [*_ALONE, *command("replay", *sides, "--packets", "1000000")],
+        [*INTERRUPTIBLE, *_ALONE, *command("replay", *sides, "--packets", "1000000")],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment(),

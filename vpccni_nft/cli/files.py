@@ -63,15 +63,25 @@ def write_pieces(pieces: Iterable[str], output: str) -> None:
         if output == "-":
             # As bytes: a script is UTF-8, whatever the locale is.
             content = "".join(pieces).encode()  # all of it is there before any is written
-            stream = _standard(sys.stdout).buffer
-            stream.write(content)
-            stream.flush()
+            _write_standard(content)
         else:
             _replace(Path(output), pieces)
     except BrokenPipeError:
         raise
     except OSError as error:
         raise click.UsageError(f"cannot write {printable(output)}: {error.strerror}") from None
+
+
+def _write_standard(content: bytes) -> None:
+    """Write to standard output; what does not get there is not tried again when Python ends."""
+    stream = _standard(sys.stdout)
+    try:
+        stream.buffer.write(content)
+        stream.buffer.flush()
+    except OSError:
+        with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())
+        raise
 
 
 def _replace(target: Path, pieces: Iterable[str]) -> None:
