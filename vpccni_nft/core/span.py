@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 #: Surrogates that stand for no byte: no text of a file has them.
 _NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
@@ -91,10 +95,26 @@ class WordPlaces(Places):
         """Count the words."""
         words = split_words(whole.text)
         assert words is not None
-        first, last = place
-        start = whole.start + sum(len(word) + 1 for word in words[:first])
-        length = len(" ".join(words[first : last + 1]))
-        return Span(whole.source, whole.line, start, start + length)
+        return Line(whole, words).span(*place)
+
+
+@attrs.define
+class Line:
+    """One line and its words."""
+
+    whole: Span  #: without the blanks around it
+    words: Sequence[str]
+    starts: Sequence[int] = ()  #: the column of each word; empty where single blanks part them
+
+    def span(self, first: int, last: int) -> Span:
+        """From one word to another one."""
+        if self.starts:
+            start = self.starts[first]
+            end = self.starts[last] + len(self.words[last])
+        else:
+            start = self.whole.start + sum(len(word) + 1 for word in self.words[:first])
+            end = start + len(" ".join(self.words[first : last + 1]))
+        return Span(self.whole.source, self.whole.line, start, end)
 
 
 #: A word as iptables-restore splits it; the same as in ``grammars/common.lark``.

@@ -8,40 +8,41 @@ import attrs
 
 from ..core.diagnostics import BAD_OPTION, BAD_VALUE, HOST_NAME, Problem
 from ..core.values import Negatable
+from .shared.words import unquote
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..core.diagnostics import Code
-    from ..core.span import Span
+    from ..core.span import Line, Span
     from ..core.values import Family
 
 T = TypeVar("T")
 
 
 @attrs.frozen
-class Word:
-    """A value, without its quotes."""
-
-    text: str
-    span: Span | None = attrs.field(default=None, eq=False, repr=False)
-
-
-@attrs.frozen
 class Option:
-    """An option with its values; ``negated`` where a ``!`` stands before it."""
+    """``[!] NAME VALUE...``, each by its number among the words of the line."""
 
-    name: str
-    words: tuple[Word, ...] = ()
-    negated: bool = False
-    span: Span | None = attrs.field(default=None, eq=False, repr=False)
+    name: int
+    values: tuple[int, ...]
+    first: int
+    last: int
+    negated: bool
+    foreign: bool  #: whether it stands behind a match or target that does not have it
 
 
 @attrs.define
 class Evidence:
-    """Which families a rule's addresses belong to, and where they stand."""
+    """Which families addresses belong to, and where they stand, but for those of the table's."""
 
-    families: list[tuple[Family, Span | None]] = attrs.Factory(list)
+    family: Family | None = None  #: the table's; None: not known before its end
+    families: list[tuple[Family, Span]] = attrs.Factory(list)
+
+    def add(self, family: Family, line: Line, place: int) -> None:
+        """Take the address at this place into account."""
+        if family is not self.family:
+            self.families.append((family, line.span(place, place)))
 
 
 @attrs.define
@@ -50,15 +51,30 @@ class Options:
 
     owner: str
     given: tuple[Option, ...]
-    span: Span | None = None
-    evidence: Evidence = attrs.Factory(Evidence)
+    line: Line
+    first: int  #: the number of the first word in the line, and of the last one
+    last: int
+    evidence: Evidence
+
+    @property
+    def span(self) -> Span:
+        """The whole match or target."""
+        return self.line.span(self.first, self.last)
+
+    def name(self, option: Option) -> str:
+        """The word that an option is written with."""
+        return self.line.words[option.name]
 
     def words(self) -> tuple[str, ...]:
         """All options as they are written, for a room that makes nothing of them."""
         return tuple(
             word
             for option in self.given
-            for word in ("!" * option.negated, option.name, *(one.text for one in option.words))
+            for word in (
+                "!" * option.negated,
+                self.name(option),
+                *(unquote(self.line.words[place]) for place in option.values),
+            )
             if word
         )
 
@@ -75,7 +91,7 @@ class Options:
         if not option:
             return None
         self._refuse_negation(option)
-        return self._convert(option.words[0], convert)
+        return self._convert(option, convert)
 
     def required(self, name: str, convert: Callable[[str], T]) -> T:
         """The value of an option that must be there."""
@@ -89,7 +105,7 @@ class Options:
         option = self._find(name)
         if not option:
             return None
-        return Negatable(self._convert(option.words[0], convert), option.negated)
+        return Negatable(self._convert(option, convert), option.negated)
 
     def required_negatable(self, name: str, convert: Callable[[str], T]) -> Negatable[T]:
         """The value of an option that must be there and may have a ``!`` before it."""
@@ -108,11 +124,12 @@ class Options:
         option = self._find(name)
         if not option:
             return None
-        first, second = option.words
-        span = first.span.to(second.span) if first.span and second.span else None
+        first, second = option.values
+        words = self.line.words
         try:
-            return Negatable(convert(first.text, second.text), option.negated)
+            return Negatable(convert(unquote(words[first]), unquote(words[second])), option.negated)
         except ValueError as error:
+            span = self.line.span(first, second)
             raise Problem(BAD_VALUE, str(error), span=span) from None
 
     def exclusive(self, *names: str) -> str:
@@ -126,32 +143,37 @@ class Options:
 
     def _find(self, name: str) -> Option | None:
         found = None
+        words = self.line.words
         for option in self.given:
-            if option.name == name:
+            if words[option.name] == name:
                 if found:
-                    raise Problem(BAD_OPTION, f"{name} stands here twice", span=option.span)
+                    raise self._problem(option, f"{name} stands here twice")
                 found = option
         return found
 
     def _refuse_negation(self, option: Option) -> None:
         if option.negated:
-            raise Problem(BAD_OPTION, f"{option.name} cannot be negated", span=option.span)
+            raise self._problem(option, f"{self.name(option)} cannot be negated")
 
-    def _convert(self, word: Word, convert: Callable[[str], T]) -> T:
-        value = convert_word(word, convert)
+    def _problem(self, option: Option, message: str) -> Problem:
+        return Problem(BAD_OPTION, message, span=self.line.span(option.first, option.last))
+
+    def _convert(self, option: Option, convert: Callable[[str], T]) -> T:
+        place = option.values[0]
+        value = convert_word(self.line, place, convert)
         family = getattr(value, "family", None)
         if family is not None:
-            self.evidence.families.append((family, word.span))
+            self.evidence.add(family, self.line, place)
         return value
 
 
-def convert_word(word: Word, convert: Callable[[str], T]) -> T:
-    """Read a value; its ValueError becomes a problem at the word's place."""
+def convert_word(line: Line, place: int, convert: Callable[[str], T]) -> T:
+    """Read a value without its quotes; its ValueError becomes a problem at the word's place."""
     try:
-        return convert(word.text)
+        return convert(unquote(line.words[place]))
     except ValueError as error:
         raise Problem(
-            _code_for(str(error)), str(error), span=word.span, hint=_hint(error)
+            _code_for(str(error)), str(error), span=line.span(place, place), hint=_hint(error)
         ) from None
 
 

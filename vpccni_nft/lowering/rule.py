@@ -11,8 +11,6 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from ..core.caching import caching
 from ..core.diagnostics import COMMENT_CHANGED, UNKNOWN_MATCH, UNKNOWN_TARGET, Problem
 from ..extensions import extension_of
@@ -36,21 +34,16 @@ if TYPE_CHECKING:
     from ..extensions.extension import Piece, Statements
 
 
-@attrs.frozen
-class _Part:
-    """What one field, match or target of a rule, or its counter, is lowered to."""
-
-    pieces: tuple[Piece, ...] = ()
-    #: Equal for pieces that are put together in the same way; None where no statement of nft
-    #: does it alone.
-    shape: int | None = None
-
+#: What one field, match or target of a rule, or its counter, is lowered to, and its shape: a number
+#: that is equal for pieces that are put together in the same way, and None where no statement of
+#: nft does it alone.
+_Part = tuple[tuple["Piece", ...], "int | None"]
 
 #: What is known of nodes, by their ids: the ruleset that is lowered keeps the nodes.
 _Known = dict[int, _Part]
 
-_REFUSED = _Part()
-_END_OF_CONDITIONS = _Part((), -1)
+_REFUSED: _Part = ((), None)
+_END_OF_CONDITIONS: _Part = ((), -1)
 
 _fields_of = attrgetter(*FIELDS)
 
@@ -116,14 +109,14 @@ class RuleLowering:
         if context.refused:
             return (), ""
         context.part = None
-        comment = _shown(" | ".join(comments), context) if comments else ""
-        shape = tuple([part.shape for part in parts])
+        comment = _shown(comments, context) if comments else ""
+        pieces, shape = zip(*parts, strict=True)
         select = self._selections.get(shape)
         if select:
-            steps: list[Any] = [step for part in parts for step in part.pieces]
+            steps: list[Any] = [step for part in pieces for step in part]
             return (Rule(select(steps), comment, rule.span),), ""
         try:
-            rules = self._assemble(parts, shape, Assembly(context, name, comment, rule.span))
+            rules = self._assemble(pieces, shape, Assembly(context, name, comment, rule.span))
         except Problem as problem:
             context.report_problem(problem)
             return (), ""
@@ -157,23 +150,27 @@ class RuleLowering:
         except Problem as problem:
             context.report_problem(problem)
             return _REFUSED
-        part = _Part(pieces, self._shape(pieces))
+        part = (pieces, self._shape(pieces))
         if self._cached and not context.used_shared:
             known[id(node)] = part
         return part
 
     def _shape(self, pieces: Sequence[Piece]) -> int | None:
-        if not all(isinstance(piece, s.Statement) for piece in pieces):
-            return None
+        for piece in pieces:
+            if not isinstance(piece, s.Statement):
+                return None
         return self._shapes.setdefault(tuple(map(_shape_of, pieces)), len(self._shapes))
 
     def _assemble(
-        self, parts: list[_Part], shape: tuple[int | None, ...], assembly: Assembly
+        self,
+        parts: Sequence[tuple[Piece, ...]],
+        shape: tuple[int | None, ...],
+        assembly: Assembly,
     ) -> tuple[Rule, ...]:
         """Put the parts together; keep how, where a selection of their statements is the rule."""
-        end = parts.index(_END_OF_CONDITIONS)
-        conditions = [piece for part in parts[:end] for piece in part.pieces]
-        action: list[Any] = [step for part in parts[end:] for step in part.pieces]
+        end = shape.index(_END_OF_CONDITIONS[1])
+        conditions = [piece for part in parts[:end] for piece in part]
+        action: list[Any] = [step for part in parts[end:] for step in part]
         rules = assembly.assemble(without_implied_protocol(conditions), tuple(action))
         if self._cached and None not in shape:
             select = _selection([*conditions, *action], rules)
@@ -268,8 +265,9 @@ def leaves_chain(rule: iptables.Rule) -> bool:
     return isinstance(rule.target, (Return, iptables.Goto))
 
 
-def _shown(comment: str, context: Context) -> str:
+def _shown(comments: Sequence[str], context: Context) -> str:
     """All comments of the rule, as far as nft can hold them."""
+    comment = " | ".join(comments)
     shown = names.comment(comment)
     if shown != comment:
         context.note(COMMENT_CHANGED, f"the comment becomes “{shown}”")

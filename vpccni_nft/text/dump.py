@@ -27,8 +27,8 @@ from ..core.values import Family
 from ..extensions.options import Evidence
 from ..extensions.shared.words import unquote
 from ..iptables import ast
-from .line import LineBuilder
-from .rules import KnownRules
+from .line import NodeBuilder, read_counters
+from .rules import RuleReader
 from .shapes import Shapes, pattern, whole_line
 from .syntax import explain
 
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..core.diagnostics import Code
-    from .shapes import Key, Line, Shape
+    from ..core.span import Line
+    from .shapes import Key, Shape
 
 #: iptables-restore reads no longer line (xshared.c and iptables-restore.c: a buffer of 10240).
 LINE_LENGTH = 10240
@@ -88,10 +89,10 @@ class _ChainDraft:
 class _TableDraft:
     span: Span
     name: str  #: empty where the lines are those of iptables -S
+    builder: NodeBuilder
     generated: str = ""
     family: Family | None = None  #: from the remark before it
     chains: dict[str, _ChainDraft] = attrs.Factory(dict)
-    evidence: Evidence = attrs.Factory(Evidence)
     committed: bool = False
     completed: str = ""
     group: int = 0  #: tables of one group came from one dump
@@ -113,7 +114,7 @@ class _Reader:
     counters: dict[str, ast.Counters] = attrs.Factory(dict)  #: those of chains, by their text
     chain_pattern: re.Pattern[str] | None = None  #: what the last chain but a built-in one fits
     shapes: Shapes = attrs.Factory(Shapes)
-    known: KnownRules = attrs.Factory(lambda self: KnownRules(None, self.shapes), takes_self=True)
+    rules: RuleReader = attrs.Factory(lambda self: RuleReader(None, self.shapes), takes_self=True)
 
     def read(self, number: int, text: str) -> None:
         """Take one line that is not blank."""
@@ -122,37 +123,36 @@ class _Reader:
             whole = whole_line(self.source, number)
             self.unreadable.append(Diagnostic(SYNTAX, message, whole))
             return
-        likely = self._likely_chain if text[0] == ":" else self._likely_rule
-        if likely(number, text):
-            return
+        whole = Span(self.source, number, 1, len(text) + 1)
         try:
-            shape, line, key = self.shapes.read(self.source, number, text)
+            likely = self._likely_chain if text[0] == ":" else self._likely_rule
+            if not likely(whole, text):
+                self._read(number, text)
         except UnexpectedInput as error:
             self.unreadable.append(explain(error, self.source, number))
-            return
-        try:
-            if shape.kind == "rule":
-                self._rule(shape, line, key)
-            elif shape.kind == "chain":
-                self._chain(shape, line, key)
-            else:
-                getattr(self, f"_{shape.kind}")(shape, line)
         except Problem as problem:
-            self.diagnostics.append(problem.at(line.whole))
+            self.diagnostics.append(problem.at(whole_line(self.source, number)))
 
-    def _likely_rule(self, number: int, text: str) -> bool:
+    def _likely_rule(self, whole: Span, text: str) -> bool:
         """Take a rule of a shape that is likely here; False where it is anything else."""
         draft = self.current
-        if not draft or draft.family is not self.known.family or text[-1].isspace():
+        if not draft or draft.family is not self.rules.family or text[-1].isspace():
             return False
-        planned = self.known.likely(text)
+        planned = self.rules.likely(text)
         if planned is None:
             return False
-        found = self.known.rule(*planned, Span(self.source, number, 1, len(text) + 1))
-        if found is None or found[0] not in draft.chains:
-            return False
-        draft.chains[found[0]].rules.append(found[1])
+        self._add_rule(draft, whole, *self.rules.rule(*planned, draft.builder, whole))
         return True
+
+    def _read(self, number: int, text: str) -> None:
+        """Take a line by its shape."""
+        shape, line, key = self.shapes.read(self.source, number, text)
+        if shape.kind == "rule":
+            self._rule(shape, line, key)
+        elif shape.kind == "chain":
+            self._chain(shape, line, key)
+        else:
+            getattr(self, f"_{shape.kind}")(shape, line)
 
     # One method a kind of line; the names are the grammar's.
 
@@ -191,7 +191,8 @@ class _Reader:
 
     def _open(self, name: str, span: Span) -> _TableDraft:
         generated, family = self.header or ("", None)
-        draft = _TableDraft(span, name, generated, family, group=self.group)
+        builder = NodeBuilder(self.diagnostics, Evidence(family))
+        draft = _TableDraft(span, name, builder, generated, family, group=self.group)
         self.drafts.append(draft)
         self.current = draft
         return draft
@@ -219,7 +220,7 @@ class _Reader:
             if form and form.groups == len(("name", "counters")):
                 self.chain_pattern = form
 
-    def _likely_chain(self, number: int, text: str) -> bool:
+    def _likely_chain(self, whole: Span, text: str) -> bool:
         """Take a chain that is declared like the last one; False where it is anything else."""
         found = self.chain_pattern and self.chain_pattern.fullmatch(text)
         draft = self.current
@@ -229,7 +230,6 @@ class _Reader:
         name, counters = word[1:], self.counters.get(counted)
         if not counters or name in draft.chains or not name.isascii() or len(name) > CHAIN_NAME:
             return False
-        whole = Span(self.source, number, 1, len(text) + 1)
         draft.chains[name] = _ChainDraft(None, counters, whole)
         return True
 
@@ -237,7 +237,7 @@ class _Reader:
         text = line.words[place]
         known = self.counters.get(text)
         if known is None:
-            known = LineBuilder(line, self.diagnostics).bracketed_counters(place)
+            known = read_counters(line, place)
             self.counters[text] = known
         return known
 
@@ -246,7 +246,7 @@ class _Reader:
         name, policy, packets, numbers = shape.words
         counters = None
         if packets is not None and numbers is not None:
-            counters = LineBuilder(line, self.diagnostics).counters(packets, numbers)
+            counters = read_counters(line, packets, numbers)
         draft = self._listing(whole)
         if any(chain.rules or not chain.policy for chain in draft.chains.values()):
             draft = self._open("", whole)  # the next table's listing
@@ -265,11 +265,13 @@ class _Reader:
     def _rule(self, shape: Shape, line: Line, key: Key | None) -> None:
         whole = line.whole
         draft = self.current or self._listing(whole)
-        if self.known.family is not draft.family:
-            self.known = KnownRules(draft.family, self.shapes)
-        planned = self.known.plan(key, shape, line) if key else None
-        found = planned and self.known.rule(*planned, whole)
-        name, rule = found or LineBuilder(line, self.diagnostics, draft.evidence).rule(shape)
+        if self.rules.family is not draft.family:
+            self.rules = RuleReader(draft.family, self.shapes)
+        plan, values = self.rules.plan(key, shape, line)
+        found = self.rules.rule(plan, values, draft.builder, whole, line)
+        self._add_rule(draft, whole, *found)
+
+    def _add_rule(self, draft: _TableDraft, whole: Span, name: str, rule: ast.Rule) -> None:
         if name not in draft.chains:
             raise Problem(
                 BAD_STRUCTURE,
@@ -377,12 +379,12 @@ class _Reader:
         """Tables without a remark that follow one another are of one family."""
         told: dict[int, Family] = {}
         for draft in self.drafts:
-            if not draft.family and draft.evidence.families:
-                told.setdefault(draft.group, draft.evidence.families[0][0])
+            if not draft.family and draft.builder.evidence.families:
+                told.setdefault(draft.group, draft.builder.evidence.families[0][0])
         return told
 
     def _check_family(self, draft: _TableDraft, family: Family) -> None:
-        for found, span in draft.evidence.families:
+        for found, span in draft.builder.evidence.families:
             if found is not family:
                 self._add(
                     FAMILY_MIXED,

@@ -1,90 +1,96 @@
-"""Rules of known shapes, put together from nodes that are known.
+"""Rules, put together from the nodes of their parts.
 
-What a part of a rule says depends on its words alone. So each is built once, and the same words
-give the same node again: a node of a cluster says ``-m statistic`` or ``-p tcp`` thousands of
-times. What has a problem is never kept; its line is built word by word, by ``LineBuilder``, which
-tells where the problem stands.
+What a part of a rule says depends on its words alone, and a node of a cluster says
+``-m statistic`` or ``-p tcp`` thousands of times. So the cache gives the same node for the same
+words, unless there was more to say of them: a problem has its place, and so has an address that
+the table's family does not tell.
 
 The rules of a dump follow one another in the same order of shapes again and again. So a line is
-first held against the patterns of the shapes that followed the last one before.
+first compared with the patterns of the shapes that followed the last one before.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 
+from ..core.caching import caching
 from ..core.diagnostics import Problem
-from ..core.span import WordPlaces
-from ..core.values import Negatable, Network
-from ..extensions import MATCHES, TARGETS
-from ..extensions.options import Evidence, Option, Options, Word
+from ..core.span import Line, Places, WordPlaces
 from ..extensions.shared.words import unquote
 from ..iptables import ast
-from .line import TARGET_KINDS, LineBuilder
-from .shapes import Line, Part, is_value, pattern
+from .line import BUILDERS
+from .shapes import Part, is_value, pattern
 
 if TYPE_CHECKING:
-    from ..core.diagnostics import Diagnostic
     from ..core.span import Span
     from ..core.values import Family
+    from .line import NodeBuilder
     from .shapes import Key, Shape, Shapes
 
 #: Nodes of one kind that are kept.
 MOST_NODES = 1 << 17
 
-#: Shapes that a line is held against before its own is looked for.
+#: Shapes that a line is compared with before its own is looked for.
 MOST_FOLLOWERS = 3
+
+#: Kinds of parts that say what a rule does.
+TARGET_KINDS = frozenset({"target", "jump", "goto"})
 
 #: The nodes of the parts with the same options, by the values of these.
 Nodes = dict[object, Any]
 
 
-class WordsAlone(Line):
-    """Words that stand nowhere: whoever reads them is told of problems, but not of their places."""
+class _Step(NamedTuple):
+    """One part of the rules of a shape, and where its node goes."""
 
-    def span(self, _first: int, _last: int) -> None:
-        """No place."""
-
-
-#: What makes a part's node from its values; it gives None where they have a problem.
-Maker = Callable[[Any], Any]
-
-#: A part whose node depends on values: the field that it fills, or the number of the match that it
-#: is, what takes its values from those of the line, the nodes that are known by these, and their
-#: maker.
-Hole = tuple[Any, Callable[[Sequence[str]], Any], Nodes, Maker]
+    part: Part
+    build: Callable[[NodeBuilder, Part, Line], Any]
+    field: str | None  #: of the rule; None for a match
+    number: int  #: of the match
+    values: Callable[[Any], object] | None  #: takes its own values from those of the line
+    known: Nodes
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class _Plan:
     """How rules of one shape are put together."""
 
     pattern: re.Pattern[str] | None  #: lines of this shape, with a group for each value
     values: tuple[int, ...]  #: the places of the values among the words
-    fields: dict[Any, Any]  #: those that depend on no value, and None for the others
-    matches: dict[Any, Any]  #: the same by their numbers
-    field_holes: tuple[Hole, ...]
-    match_holes: tuple[Hole, ...]
-    chain: Callable[[Sequence[str]], str]
+    words: Callable[[Sequence[str]], Sequence[str]]  #: all words of a line, from its values
+    chain: Callable[[Any], str]  #: takes the chain's name from the values
+    places: Places
+    steps: tuple[_Step, ...]
+    fields: dict[str, Any]  #: those that depend on no value, as far as they are known
+    matches: dict[int, Any]  #: the same, by the numbers of the matches
     followers: list[_Plan] = attrs.Factory(list)  #: the plans of the lines behind, latest first
 
+    def settle(self, step: _Step, node: Any) -> None:
+        """Take a part from all lines of this shape to say this."""
+        if step.field is None:
+            self.matches[step.number] = node
+        else:
+            self.fields[step.field] = node
+        self.steps = tuple(other for other in self.steps if other is not step)
 
-class KnownRules:
-    """The rules of tables whose remark tells this family."""
+
+class RuleReader:
+    """Reads the rules of tables whose remark tells this family."""
 
     def __init__(self, family: Family | None, shapes: Shapes) -> None:
         self.family = family
         self._shapes = shapes
-        self._plans: dict[Key, _Plan | None] = {}
+        self._caching = caching()
+        self._plans: dict[Key, _Plan] = {}
         self._nodes: dict[tuple[str, Key], Nodes] = {}
         self._last: _Plan | None = None
 
-    def likely(self, text: str) -> tuple[_Plan, tuple[str, ...]] | None:
+    def likely(self, text: str) -> tuple[_Plan, Sequence[str]] | None:
         """A line's plan and its values, where it is of a shape that followed the last one."""
         last = self._last
         if last is None:
@@ -99,194 +105,123 @@ class KnownRules:
                 return plan, values
         return None
 
-    def plan(self, key: Key, shape: Shape, line: Line) -> tuple[_Plan, tuple[str, ...]] | None:
-        """The same by the line's shape; None where a rule has to be built word by word."""
-        if key not in self._plans:
-            self._plans[key] = self._make_plan(key, shape, line.words)
-        plan = self._plans[key]
+    def plan(self, key: Key | None, shape: Shape, line: Line) -> tuple[_Plan, Sequence[str]]:
+        """The same by the line's shape; for it alone where no key tells the shape."""
+        if key is None:
+            return self._make_plan(None, shape, line), line.words
+        plan = self._plans.get(key)
         if plan is None:
-            return None
+            plan = self._plans[key] = self._make_plan(key, shape, line)
         if last := self._last:
             others = [other for other in last.followers if other is not plan]
             last.followers[:] = [plan, *others][:MOST_FOLLOWERS]
         self._last = plan
-        return plan, tuple([line.words[place] for place in plan.values])
+        return plan, [line.words[place] for place in plan.values]
 
     def rule(
-        self, plan: _Plan, values: tuple[str, ...], whole: Span
-    ) -> tuple[str, ast.Rule] | None:
-        """The name of a rule's chain and the rule; None where it has a problem."""
-        fields = _filled(plan.fields, plan.field_holes, values)
-        matches = _filled(plan.matches, plan.match_holes, values)
-        if fields is None or matches is None:
-            return None
-        return plan.chain(values), ast.Rule(matches=tuple(matches.values()), span=whole, **fields)
+        self,
+        plan: _Plan,
+        values: Sequence[str],
+        builder: NodeBuilder,
+        whole: Span,
+        line: Line | None = None,
+    ) -> tuple[str, ast.Rule]:
+        """The name of a rule's chain, and the rule without the parts that have a problem."""
+        fields, matches = plan.fields.copy(), plan.matches.copy()
+        diagnostics, families = builder.diagnostics, builder.evidence.families
+        for step in plan.steps:
+            part, build, field, number, take, known = step
+            own = take and take(values)
+            node = known.get(own)
+            if node is None:
+                if line is None:
+                    line = Line(whole, plan.words(values))
+                before = len(diagnostics) + len(families)
+                try:
+                    node = build(builder, part, line)
+                except Problem as problem:
+                    diagnostics.append(problem.at(whole))
+                    continue
+                if self._caching and len(diagnostics) + len(families) == before:
+                    if own is None:
+                        plan.settle(step, node)
+                    elif len(known) < MOST_NODES:
+                        known[own] = node
+                if node is None:
+                    continue
+            if field is None:
+                matches[number] = node
+            else:
+                fields[field] = node
+        rule = ast.Rule(matches=tuple(matches.values()), span=whole, places=plan.places, **fields)
+        return unquote(plan.chain(values)), rule
 
-    def _make_plan(self, key: Key, shape: Shape, words: Sequence[str]) -> _Plan | None:
-        """None where some part contradicts another one, belongs to none, or has a problem."""
-        bracketed, chain = shape.words
+    def _make_plan(self, key: Key | None, shape: Shape, line: Line) -> _Plan:
+        """The plan for a shape; without a key every word is a value."""
+        words = line.words
+        _, chain = shape.words
         assert chain is not None
-        parts = shape.parts
-        if bracketed is not None:
-            parts = (Part("bracketed", bracketed, bracketed, (bracketed,)), *parts)
-        matches = [part for part in parts if part.kind == "match"]
-        others = {_field(part): part for part in parts if part.kind != "match"}
-        if len(matches) + len(others) < len(parts) or "stray" in others:
-            return None
-        values = tuple(place for place, word in enumerate(key) if is_value(word))
-        target, protocol = others.get("target"), others.get("protocol")
-        fields: dict[str, Any] = {
-            "places": WordPlaces(
-                tuple((part.first, part.last) for part in matches),
-                (target.first, target.last) if target else None,
-            )
-        }
-        field_holes, match_holes = [], []
-        for name, part in others.items():
-            hole, node = self._hole(name, part, key, words, values)
-            if hole:
-                field_holes.append(hole)
-            elif node is None:
-                return None
-            fields[name] = node
-        found = []
-        for place, part in enumerate(matches):
-            hole, node = self._hole(place, part, key, words, values)
-            if hole:
-                match_holes.append(hole)
-            elif node is None:
-                return None
-            found.append(node)
-        if protocol:
-            place = protocol.options[0].values[0]
-            if place in values:
-                field_holes.append(("protocol_name", itemgetter(values.index(place)), {}, unquote))
-            fields["protocol_name"] = unquote(words[place])
+        values = tuple(place for place in range(len(words)) if key is None or is_value(key[place]))
+        steps = tuple(self._steps(shape, key, values))
+        matches = [step.part for step in steps if step.field is None]
+        target = next((step.part for step in steps if step.field == "target"), None)
+        given = {place: number for number, place in enumerate(values)}
+        others = len(values)
+        pick = itemgetter(*(given.get(place, others + place) for place in range(len(words))))
         return _Plan(
-            pattern(key, words),
+            pattern(key, words) if key else None,
             values,
-            fields,
-            dict(enumerate(found)),
-            tuple(field_holes),
-            tuple(match_holes),
-            _chain_reader(words, values, chain),
+            lambda values: pick((*values, *words)),
+            itemgetter(values.index(chain)) if chain in values else lambda _: words[chain],
+            _places(matches, target, line),
+            steps,
+            {},
+            dict.fromkeys(range(len(matches))),
         )
 
-    def _hole(
-        self, name: object, part: Part, key: Key, words: Sequence[str], values: tuple[int, ...]
-    ) -> tuple[Hole | None, Any]:
-        """The hole for a part, or its node where it depends on no value."""
-        places = tuple(place for place in values if part.first <= place <= part.last)
-        make = self._maker(part, words, places)
-        if not places:
-            return None, make(())
-        known = self._nodes.setdefault((part.kind, key[part.first : part.last + 1]), {})
-        return (name, itemgetter(*map(values.index, places)), known, make), None
-
-    def _maker(self, part: Part, words: Sequence[str], places: tuple[int, ...]) -> Maker:
-        """What makes a part's node from the values at these places."""
-        if len(places) != 1:
-            return self._plain_maker(part, words, places)
-        if part.kind in {"jump", "goto"}:
-            jump = ast.Jump if part.kind == "jump" else ast.Goto
-            return lambda value: jump(unquote(value))
-        if part.kind in {"source", "destination"}:
-            return self._network_maker(negated=part.options[0].negated)
-        if part.kind in {"match", "target"} and part.words[0] not in places:
-            return self._extension_maker(part, words, places[0])
-        plain = self._plain_maker(part, words, places)
-        return lambda value: plain((value,))
-
-    def _plain_maker(self, part: Part, words: Sequence[str], places: tuple[int, ...]) -> Maker:
-        def make(values: tuple[str, ...]) -> Any:
-            own = list(words)
-            for place, value in zip(places, values, strict=True):
-                own[place] = value
-            problems: list[Diagnostic] = []
-            evidence = Evidence()
-            try:
-                node = LineBuilder(WordsAlone(None, own), problems, evidence).node(part)  # type: ignore[arg-type]
-            except Problem:
-                return None
-            return None if problems or not self._fits(evidence) else node
-
-        return make
-
-    def _network_maker(self, *, negated: bool) -> Maker:
-        family = self.family
-
-        def make(value: str) -> Negatable[Network] | None:
-            try:
-                network = Network.parse(unquote(value))
-            except ValueError:
-                return None
-            return Negatable(network, negated) if network.family is family else None
-
-        return make
-
-    def _extension_maker(self, part: Part, words: Sequence[str], place: int) -> Maker:
-        """The same as the plain maker, for an option with one value; the others are made once."""
-        name = words[part.words[0]]
-        extension = (MATCHES if part.kind == "match" else TARGETS).get(name)
-        changing = [option for option in part.options if option.values == (place,)]
-        if not extension or len(changing) != 1 or any(option.foreign for option in part.options):
-            plain = self._plain_maker(part, words, (place,))
-            return lambda value: plain((value,))
-        builder = LineBuilder(WordsAlone(None, words), [])  # type: ignore[arg-type]
-        options = [builder.option(option) for option in part.options]
-        at = part.options.index(changing[0])
-        option, negated = options[at].name, options[at].negated
-        build, evidence = extension.build, Evidence()
-        given = Options(name, (), None, evidence)
-
-        def make(value: str) -> Any:
-            options[at] = Option(option, (Word(unquote(value)),), negated)
-            given.given = tuple(options)
-            evidence.families.clear()
-            try:
-                node = build(given)
-            except Problem:
-                return None
-            return node if not evidence.families or self._fits(evidence) else None
-
-        return make
-
-    def _fits(self, evidence: Evidence) -> bool:
-        """Whether no address contradicts the table; else it is kept where each of them stands."""
-        return all(family is self.family for family, _ in evidence.families)
+    def _steps(self, shape: Shape, key: Key | None, values: Sequence[int]) -> Iterator[_Step]:
+        matches = 0
+        for field, part in _fields(shape):
+            places = [at for at, place in enumerate(values) if part.first <= place <= part.last]
+            known: Nodes = {}
+            if key and places:
+                known = self._nodes.setdefault((part.kind, key[part.first : part.last + 1]), known)
+            take = itemgetter(*places) if places else None
+            yield _Step(part, BUILDERS[part.kind], field, matches, take, known)
+            matches += field is None
 
 
-def _filled(
-    parts: dict[Any, Any], holes: tuple[Hole, ...], values: tuple[str, ...]
-) -> dict[Any, Any] | None:
-    """The parts with the nodes for these values; None where one has a problem."""
-    parts = parts.copy()
-    for place, own, nodes, make in holes:
-        key = own(values)
-        node = nodes.get(key)
-        if node is None:
-            node = make(key)
-            if node is None:
-                return None
-            if len(nodes) < MOST_NODES:
-                nodes[key] = node
-        parts[place] = node
-    return parts
+def _fields(shape: Shape) -> Iterator[tuple[str | None, Part]]:
+    """The parts of a rule, each with the field that it fills; None for a match."""
+    bracketed, _ = shape.words
+    if bracketed is not None:
+        yield "counters", Part("counters", bracketed, bracketed, (bracketed,))
+    seen: set[str] = set()
+    for part in shape.parts:
+        kind = part.kind
+        if kind in {"match", "counters", "stray"}:
+            yield None if kind == "match" else kind, part
+            continue
+        field = "target" if kind in TARGET_KINDS else kind
+        if field in seen:
+            again = "second_target" if field == "target" else "repeated"
+            yield field, attrs.evolve(part, kind=again)
+            continue
+        seen.add(field)
+        yield field, part
+        if kind == "protocol":
+            name = part.options[0].values[0]
+            yield "protocol_name", Part("protocol_name", name, name, (name,))
 
 
-def _field(part: Part) -> str:
-    """The field of the rule that a part fills."""
-    if part.kind in TARGET_KINDS:
-        return "target"
-    return "counters" if part.kind == "bracketed" else part.kind
+def _places(matches: Sequence[Part], target: Part | None, line: Line) -> Places:
+    """Where the parts of such a line stand: by words, or by columns where its blanks are odd."""
 
+    def stretch(part: Part) -> tuple[int, int]:
+        if not line.starts:
+            return part.first, part.last
+        span = line.span(part.first, part.last)
+        return span.start, span.end
 
-def _chain_reader(
-    words: Sequence[str], values: tuple[int, ...], place: int
-) -> Callable[[Sequence[str]], str]:
-    """What reads the name of a rule's chain from the values."""
-    if place in values:
-        at = values.index(place)
-        return lambda values: unquote(values[at])
-    name = unquote(words[place])
-    return lambda _values: name
+    kind = Places if line.starts else WordPlaces
+    return kind(tuple(map(stretch, matches)), stretch(target) if target else None)

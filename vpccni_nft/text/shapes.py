@@ -20,7 +20,9 @@ import attrs
 from lark import Token, Tree
 from lark.lexer import PatternStr
 
-from ..core.span import Source, Span, split_words
+from ..core.caching import caching
+from ..core.span import Line, Source, Span, split_words
+from ..extensions.options import Option
 from .grammar import line_parser
 
 if TYPE_CHECKING:
@@ -51,18 +53,6 @@ Branch = Tree[Token]
 
 
 @attrs.frozen
-class OptionShape:
-    """``[!] NAME VALUE...``, each by its place among the words of the line."""
-
-    name: int
-    values: tuple[int, ...]
-    first: int
-    last: int
-    negated: bool
-    foreign: bool  #: whether it stands behind a match or target that does not have it
-
-
-@attrs.frozen
 class Part:
     """What one ``-m``, ``-j`` or ``-g``, or one option of the base specification says."""
 
@@ -70,7 +60,7 @@ class Part:
     first: int
     last: int
     words: tuple[int, ...] = ()  #: those that belong to no option
-    options: tuple[OptionShape, ...] = ()
+    options: tuple[Option, ...] = ()
 
 
 @attrs.frozen
@@ -82,30 +72,12 @@ class Shape:
     parts: tuple[Part, ...] = ()
 
 
-@attrs.frozen
-class Line:
-    """One line and its words."""
-
-    whole: Span  #: without the blanks around it
-    words: Sequence[str]
-    starts: Sequence[int] = ()  #: the column of each word; empty where single blanks part them
-
-    def span(self, first: int, last: int) -> Span | None:
-        """From one word to another one."""
-        if self.starts:
-            start = self.starts[first]
-            end = self.starts[last] + len(self.words[last])
-        else:
-            start = 1 + sum(len(word) + 1 for word in self.words[:first])
-            end = start + len(" ".join(self.words[first : last + 1]))
-        return Span(self.whole.source, self.whole.line, start, end)
-
-
 class Shapes:
     """The shapes of a text's lines so far."""
 
     def __init__(self) -> None:
         self._known: dict[Key, Shape] = {}
+        self._most = MOST_SHAPES if caching() else 0
         terminals = line_parser().terminals
         #: Words with the class that they are of.
         self._classes = {
@@ -132,7 +104,7 @@ class Shapes:
 
         Raises Lark's UnexpectedInput where the line cannot be read.
         """
-        words = split_words(text) if text.strip() == text else None
+        words = split_words(text) if self._most and text.strip() == text else None
         if words is None:
             return (*_plain(whole_line(source, number), line_parser().parse(text)), None)
         key = self.key(words)
@@ -141,7 +113,7 @@ class Shapes:
         if shape is None:
             tree = line_parser().parse(text)
             places = _places_of(tree, words)
-            if places is None or len(self._known) >= MOST_SHAPES:
+            if places is None or len(self._known) >= self._most:
                 return (*_plain(whole, tree), None)
             self._known[key] = shape = _shape(tree, places)
         return shape, Line(whole, words), key
@@ -244,13 +216,13 @@ def _kind(tree: Branch) -> str:
     return str(tree.data)
 
 
-def _option(tree: Branch, places: Mapping[int, int]) -> OptionShape:
+def _option(tree: Branch, places: Mapping[int, int]) -> Option:
     """An option; the tree's tokens are ``[!] NAME VALUE...``."""
     tokens = [child for child in tree.children if isinstance(child, Token)]
     negated = tokens[0].type.endswith(("NOT", "NOT_BASE"))
     numbers = [places[token.column or 1] for token in tokens]
     name, *values = numbers[negated:]
-    return OptionShape(
+    return Option(
         name, tuple(values), numbers[0], numbers[-1], negated, tree.data.endswith("foreign_option")
     )
 

@@ -77,17 +77,12 @@ def build(options: Options) -> Policy:
     """Read the options; ``--next`` stands between elements."""
     parts: list[list[int]] = [[]]
     for number, option in enumerate(options.given):
-        if option.name == "--next":
+        if options.name(option) == "--next":
             parts.append([])
         else:
             parts[-1].append(number)
     segments = [
-        Options(
-            options.owner,
-            tuple(options.given[number] for number in part),
-            options.span,
-            options.evidence,
-        )
+        attrs.evolve(options, given=tuple(options.given[number] for number in part))
         for part in parts
     ]
     first = segments[0]
