@@ -378,7 +378,7 @@ class _World(Mapping["Question", int]):
             case OracleKind.FIB_TYPE, _:
                 address, device = arguments
                 return self.node.kind(self.family, address, _name(device))
-            case OracleKind.FRAGMENT_BYTES, _:
+            case OracleKind.FRAGMENT_BYTE, _:
                 return _PAYLOAD >> 16
             case kind, _ if kind in _CHOSEN:
                 return self._chosen(oracle, arguments, headers)

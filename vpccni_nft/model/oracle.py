@@ -50,12 +50,13 @@ class OracleKind(enum.Enum):
 
     # Bytes of the packet that are no field of the model.
     HEADER_FIELD = "{object}"
-    FRAGMENT_BYTES = "bytes of a fragment for {object}"
-    BITS = "bits {object}"
-    HAS_BITS = "has bits {object}"
+    NETWORK_BYTE = "byte {object} from the network header on"
+    TRANSPORT_BYTE = "byte {object} from the transport header on"
+    FRAGMENT_BYTE = "byte {object} of a further fragment"
+    NETWORK_LENGTH = "bytes from the network header on"
+    TRANSPORT_LENGTH = "bytes from the transport header on"
     BITS_FURTHER_ON = "bits network further on"
     HAS_BITS_FURTHER_ON = "has bits network further on"
-    FLOW_LABEL_TOP = "top of the flow label"
     HAS_EXTENSION_HEADER = "exthdr {object}"
     HAS_OPTIONS = "{object} options {0}"  #: of a header of options
     BEHIND_AH = "behind ah"
@@ -163,18 +164,6 @@ class HeaderField:
 
 
 @attrs.frozen
-class BitRange:
-    """Some bits of a packet, counted from the beginning of a header."""
-
-    base: str  #: ``network`` or ``transport``
-    first: int
-    length: int
-
-    def __str__(self) -> str:
-        return f"{self.base} {self.first}+{self.length}"
-
-
-@attrs.frozen
 class Bound:
     """What may pass: so much in a period, and at once, or in all where there is no period."""
 
@@ -202,9 +191,11 @@ _TOPICS = {
     OracleKind.CONNECTIONS: "numbers of connections",
     OracleKind.CHOSEN_ADDRESS: "addresses that NAT takes of a range",
     OracleKind.CHOSEN_PORT: "ports that NAT takes of a range",
-    OracleKind.FRAGMENT_BYTES: "bytes of fragments",
-    OracleKind.BITS: "bytes of the packet",
-    OracleKind.HAS_BITS: "the packet's length",
+    OracleKind.NETWORK_BYTE: "bytes of the packet",
+    OracleKind.TRANSPORT_BYTE: "bytes of the packet",
+    OracleKind.FRAGMENT_BYTE: "bytes of fragments",
+    OracleKind.NETWORK_LENGTH: "the packet's length",
+    OracleKind.TRANSPORT_LENGTH: "the packet's length",
 }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..model.headers import transport_field
 from ..model.oracle import LABELS, Oracle, OracleKind, system_of_syn
 from ..model.packet import NAME_BYTES, TCP_FLAGS, Event, NoMeaning, width
 from ..nft import expressions as x
@@ -165,11 +166,7 @@ def _transformed(direction: str, view: View) -> Value:
 def _is_syn(view: View) -> Bool:
     """Whether the bytes where TCP's flags stand have SYN (nft_osf_eval)."""
     algebra, state = view.state.algebra, view.state
-    flags = algebra.ite(
-        state.is_("fragment", 0),
-        state.fields["tcp_flags"],
-        view.ask(Oracle(OracleKind.FRAGMENT_BYTES, "tcp_flags"), width=8),
-    )
+    flags = transport_field(state, 6, "tcp_flags", 8)
     syn = algebra.const(TCP_FLAGS["syn"], 8)
     return algebra.all(state.is_("protocol", 6), algebra.equal(algebra.bvand(flags, syn), syn))
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..core.values import Family, mask_of_length
-from ..model.oracle import BitRange, Oracle, OracleKind, extension_header, header_field
+from ..core.values import mask_of_length
+from ..model.headers import network_bits, transport_bits, transport_field
+from ..model.oracle import Oracle, OracleKind, extension_header, header_field
 from ..model.packet import (
     ADDRESS_TYPES,
     PACKET_TYPES,
@@ -24,7 +25,7 @@ from .nft_host import connection_value, ethernet_value, has_label, host_value
 from .nft_value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from ..model.algebra import Bool, Word
     from ..model.effects import View
@@ -32,23 +33,25 @@ if TYPE_CHECKING:
     from ..nft.ast import Set
 
 
-#: Fields of transport headers: the protocol that has them, and the packet's field.
+#: Fields of transport headers: their protocol, their names in the model, their bits.
 TRANSPORT = {
-    ("tcp", "sport"): (6, "sport"), ("tcp", "dport"): (6, "dport"),
-    ("tcp", "flags"): (6, "tcp_flags"),
-    ("udp", "sport"): (17, "sport"), ("udp", "dport"): (17, "dport"),
-    ("dccp", "sport"): (33, "sport"), ("dccp", "dport"): (33, "dport"),
-    ("sctp", "sport"): (132, "sport"), ("sctp", "dport"): (132, "dport"),
-    ("udplite", "sport"): (136, "sport"), ("udplite", "dport"): (136, "dport"),
-    ("icmp", "type"): (1, "icmp_type"), ("icmp", "code"): (1, "icmp_code"),
-    ("icmpv6", "type"): (58, "icmp_type"), ("icmpv6", "code"): (58, "icmp_code"),
+    ("tcp", "sport"): (6, "sport", 16), ("tcp", "dport"): (6, "dport", 16),
+    ("tcp", "flags"): (6, "tcp_flags", 8),
+    ("udp", "sport"): (17, "sport", 16), ("udp", "dport"): (17, "dport", 16),
+    ("dccp", "sport"): (33, "sport", 16), ("dccp", "dport"): (33, "dport", 16),
+    ("dccp", "type"): (33, "type", 4),
+    ("esp", "spi"): (50, "spi", 32),
+    ("ah", "spi"): (51, "spi", 32), ("ah", "hdrlength"): (51, "hdrlength", 8),
+    ("ah", "reserved"): (51, "reserved", 16),
+    ("comp", "cpi"): (108, "cpi", 16),
+    ("sctp", "sport"): (132, "sport", 16), ("sctp", "dport"): (132, "dport", 16),
+    ("udplite", "sport"): (136, "sport", 16), ("udplite", "dport"): (136, "dport", 16),
+    ("icmp", "type"): (1, "icmp_type", 8), ("icmp", "code"): (1, "icmp_code", 8),
+    ("icmpv6", "type"): (58, "icmp_type", 8), ("icmpv6", "code"): (58, "icmp_code", 8),
 }  # fmt: skip
 
-#: Fields of transport headers that the world knows: their protocol and their bits.
-ASKED = {
-    ("ah", "spi"): (51, 32), ("ah", "hdrlength"): (51, 8), ("ah", "reserved"): (51, 16),
-    ("esp", "spi"): (50, 32), ("comp", "cpi"): (108, 16), ("dccp", "type"): (33, 4),
-}  # fmt: skip
+#: Where ``th`` reads ports, whatever the protocol.
+PORTS = {"sport": 0, "dport": 16}
 
 #: Bits of what the world knows of IPv6 extension headers.
 EXTENSIONS = {
@@ -62,11 +65,8 @@ EXTENSIONS = {
 
 MOBILITY = 135
 
-#: How questions to the world call the bases of raw payload.
-BASES = {"nh": "network", "th": "transport"}
-
-#: Bits of the network header that every packet has.
-SMALLEST_HEADER = {Family.IP: 160, Family.IP6: 320}
+#: What reads raw payload, by its base.
+RAW = {"nh": network_bits, "th": transport_bits}
 
 META = {"mark": "mark", "iifname": "iif", "oifname": "oif", "l4proto": "protocol",
         "length": "length", "cpu": "cpu", "pkttype": "packet_type"}  # fmt: skip
@@ -101,9 +101,6 @@ SYMBOLS = {
 }  # fmt: skip
 
 RANDOM_BITS = 31
-
-#: The protocols whose headers begin with two ports.
-WITH_PORTS = (6, 17, 33, 132, 136)
 
 
 def evaluate(expression: x.Expression, view: View) -> Value:
@@ -162,61 +159,32 @@ def _payload(payload: x.Payload, view: View) -> Value:
             return _field(state, payload.field, algebra.true)
         case "ether", field:
             return ethernet_value(field, view)
-        case "ip", "frag-off":
-            return _field(state, "fragment", algebra.true)
+        case "ip", "frag-off":  # the flags stand before the offset
+            return Value(network_bits(state, 48, 16)[0], 16, algebra.true)
         case ("ip", "ttl") | ("ip6", "hoplimit"):
             return _field(state, "ttl", algebra.true)
         case (("ip" | "ip6"), "dscp"):
             return Value(algebra.extract(state.fields["tos"], 2, 6), 6, algebra.true)
         case (("ip" | "ip6"), "ecn"):
             return Value(algebra.extract(state.fields["tos"], 0, 2), 2, algebra.true)
-    if (payload.protocol, payload.field) in ASKED:
-        number, bits = ASKED[payload.protocol, payload.field]
-        oracle = header_field(payload.protocol, payload.field)
-        found = view.ask(oracle, width=bits)
-        word = _of_fragment(state, oracle.object, found, bits)
-        return Value(word, bits, state.is_("protocol", number))
     if payload.protocol == "th":
-        field = payload.field
-        there = algebra.any(*(state.is_("protocol", number) for number in WITH_PORTS))
-    elif (payload.protocol, payload.field) not in TRANSPORT:
+        if payload.field not in PORTS:
+            raise NoMeaning(f"no meaning for {payload!r}")
+        word, there = transport_bits(state, PORTS[payload.field], 16)
+        return Value(word, 16, there)
+    if (payload.protocol, payload.field) not in TRANSPORT:
         raise NoMeaning(f"no meaning for {payload!r}")
-    else:
-        number, field = TRANSPORT[payload.protocol, payload.field]
-        there = state.is_("protocol", number)
-    bits = width(field, state.family)
-    return Value(_of_fragment(state, field, state.fields[field], bits), bits, there)
-
-
-def _of_fragment(state: State, of: Hashable, found: Word, bits: int) -> Word:
-    """What is read of a transport header: the bytes at its place where it is not there."""
-    algebra = state.algebra
-    bytes_there = algebra.ask(Oracle(OracleKind.FRAGMENT_BYTES, of), (), bits)
-    return algebra.ite(state.is_("fragment", 0), found, bytes_there)
+    number, field, bits = TRANSPORT[payload.protocol, payload.field]
+    word = transport_field(state, number, field, bits)
+    return Value(word, bits, state.is_("protocol", number))
 
 
 def _raw_payload(raw: x.RawPayload, view: View) -> Value:
-    """Some bits of the packet; of those that are fields here, the field."""
-    state, algebra = view.state, view.state.algebra
-    tos = state.fields["tos"]
-    if raw == x.RawPayload("nh", 8, 8) and state.family is Family.IP:
-        return Value(tos, 8, algebra.true)
-    if raw == x.RawPayload("nh", 0, 16) and state.family is Family.IP6:
-        label = view.ask(Oracle(OracleKind.FLOW_LABEL_TOP), width=4)
-        return Value(
-            algebra.concat(algebra.concat(algebra.const(6, 4), tos, 8), label, 4), 16, algebra.true
-        )
-    bits = BitRange(BASES[raw.base], raw.offset, raw.length)
-    found = view.ask(Oracle(OracleKind.BITS, bits), width=raw.length)
-    if raw == x.RawPayload("nh", 32, 32) and state.family is Family.IP:
-        # Behind the identification and the flags stands the offset of a fragment.
-        offset = algebra.extract(state.fields["fragment"], 0, 13)
-        found = algebra.concat(algebra.extract(found, 13, 19), offset, 13)
-    if raw.base == "th":
-        found = _of_fragment(state, bits, found, raw.length)
-    elif raw.base == "nh" and raw.offset + raw.length <= SMALLEST_HEADER[state.family]:
-        return Value(found, raw.length, algebra.true)
-    return Value(found, raw.length, view.says(Oracle(OracleKind.HAS_BITS, bits)))
+    """Some bits of the packet."""
+    if raw.base not in RAW:
+        raise NoMeaning(f"no meaning for {raw!r}")
+    word, there = RAW[raw.base](view.state, raw.offset, raw.length)
+    return Value(word, raw.length, there)
 
 
 def _tcp_option(option: x.TcpOption, view: View) -> Value:

@@ -157,7 +157,7 @@ class Aim:
         if self.table == "nat":
             fields |= {"snat_done": 0, "dnat_done": 0}
             fields["ct_state"] = STATE_BITS[random.choice(("new", "new", "related"))]
-        fit = _Fit(fields, answers, random)
+        fit = _Fit(self.path[-1].family, fields, answers, random)
         # The rule that is aimed at last, so that it wins where the path contradicts itself.
         for step in self.path:
             fit.rule(step)
@@ -221,6 +221,7 @@ def _ends_always(rule: ast.Rule) -> bool:
 class _Fit:
     """A packet that is made to fit."""
 
+    family: Family
     fields: dict[str, int]
     answers: dict[Question, int]
     random: Random
@@ -252,7 +253,7 @@ class _Fit:
                 self._interface(field, test)
 
     def _match(self, match: Any, sets: IpSets | None) -> None:
-        HeaderFit(self.fields, self.answers, self.random).match(match)
+        HeaderFit(self.family, self.fields, self.answers, self.random).match(match)
         HostFit(self.fields, self.answers, self.random).match(match)
         match match:
             case Tcp() | Udp() | Sctp():

@@ -28,14 +28,15 @@ from ..extensions.matches.tcpmss import TcpMss
 from ..extensions.matches.tos import Tos
 from ..extensions.matches.u32 import U32, Comparison
 from ..extensions.shared.number_ranges import NumberRange
-from ..model.oracle import BitRange, Oracle, OracleKind, extension_header, header_field
+from ..model.headers import NETWORK, TRANSPORT, set_bits
+from ..model.oracle import Oracle, OracleKind, extension_header, header_field
 from ..model.packet import TCP_FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from random import Random
 
-    from ..core.values import Negatable
+    from ..core.values import Family, Negatable
     from ..iptables import ast
     from ..model.concrete import Question
 
@@ -69,6 +70,7 @@ def tested_fields(match: ast.Match) -> Iterator[tuple[str, object]]:
 class HeaderFit:
     """A packet that is made to fit."""
 
+    family: Family
     fields: dict[str, int]
     answers: dict[Question, int]
     random: Random
@@ -208,19 +210,17 @@ class HeaderFit:
     def _bits(self, test: Comparison) -> None:
         """Numbers that fit as they are, and as they are where they are shifted back."""
         first, last = self.random.choice(test.ranges)
-        number, place = self.random.choice((first, last)), BitRange("network", 8 * test.offset, 32)
+        number, kind, first = self.random.choice((first, last)), NETWORK, 8 * test.offset
         for step in test.steps:
             if step.operator == "@":
-                place = BitRange("transport", 8 * step.number, 32)
+                kind, first = TRANSPORT, 8 * step.number
         shifted = sum(
             {">>": 1, "<<": -1}.get(step.operator, 0) * step.number for step in test.steps
         )
         if any(step.operator == "@" for step in test.steps):
             shifted -= 22  # from the length of the header
         number = number << shifted if shifted >= 0 else number >> -shifted
-        self._answer(Oracle(OracleKind.BITS, place), number & 0xFFFFFFFF)
-        if self.random.random() < 7 / 8:
-            self._say(Oracle(OracleKind.HAS_BITS, place), True)
+        set_bits(self.family, self.fields, self.answers, kind, first, 32, number & 0xFFFFFFFF)
 
     def _inside(self, test: Negatable[NumberRange], bits: int) -> int:
         first, last = test.value.first, test.value.last

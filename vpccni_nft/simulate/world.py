@@ -34,9 +34,11 @@ _USUALLY_YES = {
     OracleKind.WITHIN,
     OracleKind.WITHIN_OF_SET,
     OracleKind.CONNECTIONS,
-    OracleKind.HAS_BITS,
     OracleKind.HAS_BITS_FURTHER_ON,
 }
+
+#: The packet has all the bytes that are asked for.
+_LENGTHS = {OracleKind.NETWORK_LENGTH, OracleKind.TRANSPORT_LENGTH}
 
 
 @attrs.define(eq=False)
@@ -79,6 +81,8 @@ class World(Mapping["Question", int]):
                 return first
             case OracleKind.MEMBER, _:
                 return self.members.get(str(oracle.object), False)
+            case kind, _ if kind in _LENGTHS:
+                return 0xFFFF
             case kind, _:
                 return int(kind in _USUALLY_YES)
 
@@ -99,7 +103,7 @@ class World(Mapping["Question", int]):
         return [
             answer_sentence(self.family, *item)
             for item in self.asked.items()
-            if item[0][0].kind is not OracleKind.FRAGMENT_BYTES  # of no other packet used
+            if item[0][0].kind is not OracleKind.FRAGMENT_BYTE  # of no other packet used
         ]
 
 

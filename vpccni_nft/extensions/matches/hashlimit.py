@@ -29,6 +29,7 @@ from ...core.diagnostics import (
 from ...core.values import Address, mask_of_length, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.headers import fragment_bits
 from ...model.oracle import Bound, Oracle, OracleKind
 from ...model.packet import Event
 from ...nft import expressions as x
@@ -276,7 +277,7 @@ def _key_words(node: Hashlimit, view: View) -> Iterator[Word]:
             yield algebra.bvand(word, state.word(field, mask))
         else:
             # Of a further fragment whatever bytes stand where the ports would.
-            elsewhere = view.ask(Oracle(OracleKind.FRAGMENT_BYTES, field), width=16)
+            elsewhere = fragment_bits(state, 0 if field == "sport" else 16, 16)
             yield algebra.ite(state.is_("fragment", 0), word, elsewhere)
 
 

@@ -17,6 +17,7 @@ from ...core.values import Family, Negatable, parse_integer
 from ...iptables.ast import Match
 from ...iptables.protocols import TCP
 from ...model.effects import Test
+from ...model.headers import transport_field
 from ...model.oracle import Oracle, OracleKind, system_of_syn
 from ...model.packet import NAME_BYTES, TCP_FLAGS, interface_word
 from ...nft import expressions as x
@@ -77,11 +78,7 @@ def meaning(node: Osf, view: View) -> Test:
     """It is a SYN packet, and looks like this system."""
     state, algebra = view.state, view.state.algebra
     # The kernel reads TCP's flags even of a fragment that has none.
-    flags = algebra.ite(
-        state.is_("fragment", 0),
-        state.fields["tcp_flags"],
-        view.ask(Oracle(OracleKind.FRAGMENT_BYTES, "tcp_flags"), width=8),
-    )
+    flags = transport_field(state, TCP, "tcp_flags", 8)
     syn = algebra.const(TCP_FLAGS["syn"], 8)
     is_syn = algebra.all(state.is_("protocol", TCP), algebra.equal(algebra.bvand(flags, syn), syn))
     ttl = TTLS[node.ttl or 0]

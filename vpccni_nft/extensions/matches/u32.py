@@ -16,7 +16,8 @@ from ...core.diagnostics import NO_NFT_FORM
 from ...core.values import Family, Negatable, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
-from ...model.oracle import BitRange, Oracle, OracleKind
+from ...model.headers import changing, network_bits, transport_bits
+from ...model.oracle import Oracle, OracleKind
 from ...nft import expressions as x
 from ...nft import statements as s
 from ..extension import Extension, NoneOf
@@ -101,9 +102,6 @@ Comparisons = tuple[Comparison, ...]
 #: The offset of a fragment is in the 32 bits of an IPv4 header from the fourth byte on.
 _FRAGMENT_BYTE = 4
 
-#: What every packet has at least.
-_HEADER_BYTES = {Family.IP: 20, Family.IP6: 40}
-
 
 @attrs.frozen
 class U32(Match):
@@ -138,12 +136,7 @@ def meaning(node: U32, view: View) -> Test:
 
 def _comparison_fits(view: View, test: Comparison) -> Bool:
     algebra = view.state.algebra
-    word, there = _load(view, BitRange("network", 8 * test.offset, 32))
-    if test.offset + 4 <= _HEADER_BYTES[view.state.family]:
-        there = algebra.true
-    if (view.state.family, test.offset) == (Family.IP, _FRAGMENT_BYTE):
-        offset = algebra.extract(view.state.fields["fragment"], 0, 13)
-        word = algebra.concat(algebra.extract(word, 13, 19), offset, 13)
+    word, there = network_bits(view.state, 8 * test.offset, 32)
     for index, step in enumerate(test.steps):
         number = algebra.const(step.number, 32)
         match step.operator:
@@ -160,9 +153,9 @@ def _comparison_fits(view: View, test: Comparison) -> Bool:
             case _:
                 before = str(attrs.evolve(test, steps=test.steps[:index], ranges=()))
                 if view.state.family is Family.IP and before == "0x0>>0x16&0x3c=":
-                    word, found = _load(view, BitRange("transport", 8 * step.number, 32))
+                    word, found = transport_bits(view.state, 8 * step.number, 32)
                 else:
-                    word, found = _load(view, None, word, number)
+                    word, found = _further_on(view, word, number)
                 there = algebra.all(there, found)
     inside = algebra.any(
         *(
@@ -176,14 +169,12 @@ def _comparison_fits(view: View, test: Comparison) -> Bool:
     return algebra.all(there, inside)
 
 
-def _load(view: View, place: BitRange | None, *arguments: Word) -> tuple[Word, Bool]:
-    """Four bytes, and whether the packet has them; None is a place that a word leads to."""
-    bits, has_bits = OracleKind.BITS, OracleKind.HAS_BITS
-    if place is None:
-        bits, has_bits = OracleKind.BITS_FURTHER_ON, OracleKind.HAS_BITS_FURTHER_ON
+def _further_on(view: View, place: Word, number: Word) -> tuple[Word, Bool]:
+    """Four bytes at a place that a word of the packet leads to, and whether the packet has them."""
+    arguments = (place, number, *changing(view.state))
     return (
-        view.ask(Oracle(bits, place), *arguments, width=32),
-        view.says(Oracle(has_bits, place), *arguments),
+        view.ask(Oracle(OracleKind.BITS_FURTHER_ON), *arguments, width=32),
+        view.says(Oracle(OracleKind.HAS_BITS_FURTHER_ON), *arguments),
     )
 
 
