@@ -154,7 +154,10 @@ def divided(text: str) -> tuple[Diagnostic, ...]:
 def not_proved(code: Code, text: str) -> tuple[Diagnostic, ...]:
     """Why it is not known whether two sides mean the same."""
     files = {found["name"]: found["text"] for found in _FILE.finditer(text)}
-    before, after = (Side.of([Source.of(text, name)]) for name, text in files.items())
+    before, after = (
+        Side.of([Source.of(text, name) for name, text in files.items() if name.startswith(side)])
+        for side in ("before", "after")
+    )
     with pytest.MonkeyPatch.context() as patch:
         if code is NO_TIME:
             patch.setattr(Solver, "find", no_answer)

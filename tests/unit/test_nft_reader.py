@@ -18,9 +18,11 @@ import vpccni_nft
 from vpccni_nft import nft
 from vpccni_nft.core.diagnostics import NFT_SYNTAX
 from vpccni_nft.core.render import as_dict, render
+from vpccni_nft.core.span import Source
 from vpccni_nft.core.values import Address, Family
 from vpccni_nft.nft import expressions as x
 from vpccni_nft.nft import statements as s
+from vpccni_nft.text.nft_reader import load
 from vpccni_nft.text.nft_script import rule_text, statement_text
 
 from ..support.corpus import FOLDER, NODES, allowances, name_of
@@ -666,6 +668,14 @@ def refused(text: str) -> tuple[vpccni_nft.Diagnostic, ...]:
     return found
 
 
+#: A table that more is said of.
+BASE = """table ip t {
+	set s { type mark; elements = { 1 }; }; map m { type mark : mark; elements = { 1 : 2 }; }
+	chain c { type filter hook input priority 0; policy drop; accept; }
+}
+"""
+
+
 def in_chain(text: str, family: str = "ip") -> str:
     return f"table {family} t {{\n\tchain c {{\n\t\t{text}\n\t}}\n}}\n"
 
@@ -748,12 +758,15 @@ def test_a_rule_that_is_not_known_is_refused_at_its_place(rule: str, column: int
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("flush ruleset\n", 1),
         ("table inet t {\n}\n", 1),
         ("table netdev t {\n}\n", 1),
         ("delete table ip t\n", 1),
-        ("table ip t {\n}\ndelete table ip t\n", 3),
-        ("table ip t {\n}\ntable ip t {\n}\n", 3),
+        ("table ip t {\n}\ndelete table ip t\ndelete table ip t\n", 4),
+        ("table ip t {\n}\nflush ruleset\nflush table ip t\n", 4),
+        ("table ip t {\n}\nflush chain ip t c\n", 3),
+        (f"{BASE}table ip t {{\n chain c {{ type nat hook input priority 0; }}\n}}\n", 6),
+        (f"{BASE}table ip t {{\n set s {{ type mark; size 5; }}\n}}\n", 6),
+        (f"{BASE}table ip t {{\n map m {{ type mark : mark; elements = {{ 1 : 3 }}; }}\n}}\n", 6),
         ("add rule ip t c accept\n", 1),
         ("include \"/etc/passwd\"\n", 1),
         ("define x = 5\n", 1),
@@ -783,6 +796,47 @@ def test_what_is_no_table_of_ours_is_refused_at_its_place(text: str, line: int) 
     (found, *_) = refused(text)
     assert found.span
     assert found.span.line == line
+
+
+@pytest.mark.parametrize(
+    ("more", "rules", "elements", "policy"),
+    [
+        ("table t { chain c { drop; }; set s { type mark; elements = { 2 }; }; }\n", 2, 2, "drop"),
+        ("table ip t { chain c { type filter hook input priority 0; drop; }; }\n", 2, 1, "drop"),
+        (
+            "table ip t { chain c { type filter hook input priority 0; policy accept; }; }\n",
+            1, 1, "accept",
+        ),
+        ("add table ip t\n", 1, 1, "drop"),
+        ("flush chain ip t c\n", 0, 1, "drop"),
+        ("flush table t\n", 0, 1, "drop"),
+        (f"delete table ip t\n{BASE}", 1, 1, "drop"),
+        (f"destroy table ip t\ndestroy table ip t\n{BASE}", 1, 1, "drop"),
+        (f"flush ruleset\n{BASE}", 1, 1, "drop"),
+    ],
+)  # fmt: skip
+def test_a_table_that_is_there_is_added_to_flushed_or_deleted(
+    more: str, rules: int, elements: int, policy: str, namespace: Namespace
+) -> None:
+    """In one text and in two, as the kernel has it in the end."""
+    loaded = load((Source.of(BASE, "first.nft"), Source.of(more, "second.nft")))
+    assert loaded.ruleset == nft.parse(BASE + more)
+    (table,) = loaded.ruleset.tables
+    (chain,) = table.chains
+    assert chain.hook
+    assert (len(chain.rules), chain.hook.policy) == (rules, policy)
+    assert len(table.sets[0].elements) == elements
+    namespace.load(BASE)
+    if "destroy" not in more:  # nft 1.0.6 does not know it
+        namespace.load(more)
+        assert nft.parse(namespace.list_ruleset()) == loaded.ruleset
+
+
+def test_what_is_deleted_and_not_added_again_is_gone() -> None:
+    loaded = load((Source.of(BASE, "first.nft"), Source.of("delete table ip t\n", "second.nft")))
+    assert loaded.ruleset == nft.Ruleset()
+    assert loaded.cleared == {(Family.IP, "t")}
+    assert not loaded.cleared_all
 
 
 def test_every_value_that_is_wrong_is_reported_in_one_run() -> None:

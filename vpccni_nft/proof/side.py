@@ -17,7 +17,10 @@ from ..nft import statements as s
 from ..simulate.constants import values_in
 from ..simulate.sample import chains_of
 from ..text.language import by_language
+from ..text.nft_reader import load
+from ..text.saved_from import saved_from
 from ..text.sources import parse_sources
+from .shared_tables import SharedTables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,6 +42,8 @@ class Side:
     rulesets: tuple[Ruleset, ...]
     #: What was left out, as sentences: tables that were given twice.
     left_out: tuple[str, ...] = ()
+    #: Why it is not known what is on the node.
+    unknown: tuple[Diagnostic, ...] = ()
 
     @classmethod
     def of(
@@ -48,37 +53,27 @@ class Side:
     ) -> Side:
         """Read dumps and nft rulesets. Raises Refused with all problems.
 
-        nft lists the tables of iptables-nft, too, and not all that is in them: those that a dump
-        has are left out of the nft rulesets.
+        All nft texts are loaded into one ruleset, one after the other.
         """
         dumps, scripts = by_language(sources)
         problems: list[Diagnostic] = []
         rulesets: list[Ruleset] = []
+        dump, loaded = iptables.Ruleset(()), None
         if dumps:
-            ruleset, found = parse_sources(dumps, options.family, options.ipset_save)
-            problems += found
-            rulesets.append(ruleset)
-        for source in scripts:
+            dump, problems = parse_sources(dumps, options.family, options.ipset_save)
+            rulesets.append(dump)
+        if scripts:
             try:
-                rulesets.append(nft.parse(source.content, source.name))
+                loaded = load(scripts)
             except Refused as refused:
                 problems += refused.diagnostics
         if any(one.refuses for one in problems):
             raise Refused(problems)
-        known = {
-            (table.family, table.name)
-            for one in rulesets
-            if isinstance(one, iptables.Ruleset)
-            for table in one.tables
-        }
-        left_out: list[str] = []
-        for index, one in enumerate(rulesets):
-            if isinstance(one, nft.Ruleset):
-                twice = [table for table in one.tables if (table.family, table.name) in known]
-                left_out += (_twice(table) for table in twice)
-                kept = tuple(table for table in one.tables if table not in twice)
-                rulesets[index] = nft.Ruleset(kept)
-        return cls(tuple(rulesets), tuple(left_out))
+        if loaded is None:
+            return cls(tuple(rulesets))
+        shared = SharedTables.of(dump, saved_from(dumps), loaded, scripts)
+        rulesets.append(shared.kept)
+        return cls(tuple(rulesets), shared.left_out, shared.unknown)
 
     @property
     def families(self) -> set[Family]:
@@ -114,10 +109,6 @@ class Side:
             for found in lower(dump, TranslateOptions())[1]:
                 if found.code.kind is Kind.APPROXIMATION:
                     yield found
-
-
-def _twice(table: nft.Table) -> str:
-    return f"table {table.family.value} {table.name} is as the dump has it, not as nft lists it"
 
 
 def _tracks(table: iptables.Table | nft.Table) -> bool:

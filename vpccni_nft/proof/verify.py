@@ -63,6 +63,7 @@ def verify(
     ``progress`` is told what is being looked at.
     """
     proof = _Proof(before, after, settings, progress)
+    proof.reasons += (*before.unknown, *after.unknown)
     for family in sorted(before.families | after.families, key=str):
         if len(proof.found) < settings.most:
             proof.of_family(family)

@@ -15,6 +15,7 @@ from ..core.diagnostics import NFT_SYNTAX, Diagnostic, Problem, Refused
 from ..core.span import Source, Span
 from ..core.values import Family
 from ..nft.ast import PRIORITIES, Chain, Counter, Hook, Map, Ruleset, Set, Table
+from ..nft.expressions import Pair
 from . import nft_types as types
 from .grammar import ruleset_parser
 from .nft_expressions import ExpressionReader
@@ -34,39 +35,56 @@ _POLICIES = frozenset({"accept", "drop"})
 _FLAGS = frozenset({"constant", "dynamic", "interval", "timeout"})
 
 
+#: A table by its family and name.
+TableKey = tuple[Family, str]
+
+
+@attrs.frozen
+class Loaded:
+    """What is there when texts have been loaded one after the other."""
+
+    ruleset: Ruleset
+    #: The tables of which something was deleted or flushed; what was there before is not known.
+    cleared: frozenset[TableKey]
+    cleared_all: bool  #: whether there was a ``flush ruleset``
+
+
 def parse(text: str | bytes, name: str = "<string>") -> Ruleset:
     """Read a ruleset, or raise Refused with every place that cannot be read."""
-    source = Source.of(text, name)
-    try:
-        tree = ruleset_parser().parse("\n".join((*source.lines, "")))
-    except UnexpectedInput as error:
-        raise Refused([_explain(error, source)]) from None
-    reader = _Reader(Words(source))
-    reader.read(tree)
+    return load((Source.of(text, name),)).ruleset
+
+
+def load(sources: Iterable[Source]) -> Loaded:
+    """Read texts as ``nft -f`` loads them, one after the other, where nothing was before.
+
+    A table that stands there already is added to: rules go behind those of its chains, elements to
+    those of its sets. Raises Refused with every place that cannot be read, or that nft refuses.
+    """
+    reader = _Reader()
+    for source in sources:
+        reader.read(source)
     if reader.diagnostics:
         raise Refused(reader.diagnostics)
-    return Ruleset(tuple(draft.finish() for draft in reader.tables.values()))
+    ruleset = Ruleset(tuple(draft.finish() for draft in reader.tables.values()))
+    return Loaded(ruleset, frozenset(reader.cleared), reader.cleared_all)
 
 
 @attrs.define
 class _TableDraft:
     family: Family
     name: str
-    place: Token
     comment: str = ""
-    chains: list[Chain] = attrs.Factory(list)
-    sets: list[Set] = attrs.Factory(list)
-    counters: list[Counter] = attrs.Factory(list)
-    filled: bool = False  #: whether its block was read
-    deleted: bool = False  #: whether it is deleted and was not added since
+    chains: dict[str, Chain] = attrs.Factory(dict)
+    sets: dict[str, Set] = attrs.Factory(dict)
+    counters: dict[str, Counter] = attrs.Factory(dict)
 
     def finish(self) -> Table:
         return Table(
             self.family,
             self.name,
-            tuple(self.chains),
-            tuple(self.sets),
-            tuple(self.counters),
+            tuple(self.chains.values()),
+            tuple(self.sets.values()),
+            tuple(self.counters.values()),
             self.comment,
         )
 
@@ -83,51 +101,74 @@ class _SetDraft:
 
 @attrs.define
 class _Reader:
-    words: Words
+    words: Words = attrs.field(init=False)  #: of the text at hand
     diagnostics: list[Diagnostic] = attrs.Factory(list)
-    tables: dict[tuple[Family, str], _TableDraft] = attrs.Factory(dict)
+    tables: dict[TableKey, _TableDraft] = attrs.Factory(dict)
+    cleared: set[TableKey] = attrs.Factory(set)
+    cleared_all: bool = False
 
-    def read(self, tree: Branch) -> None:
+    def read(self, source: Source) -> None:
+        self.words = Words(source)
+        try:
+            tree = ruleset_parser().parse("\n".join((*source.lines, "")))
+        except UnexpectedInput as error:
+            self.diagnostics.append(_explain(error, source))
+            return
         for command in branches(tree):
             try:
                 self._command(command)
             except Problem as problem:
                 self._report(problem)
-        for table in self.tables.values():
-            if table.deleted:
-                message = f"the table {table.name} is deleted and not added again"
-                self._report(self.words.problem(table.place, message))
 
     def _report(self, problem: Problem) -> None:
         self.diagnostics.append(problem.at(None))
 
     def _command(self, tree: Branch) -> None:
+        if tree.data == "flush_ruleset":
+            self.tables.clear()
+            self.cleared_all = True
+            return
         head, *block = branches(tree)
         *family_word, name_word = tokens(head)
-        family = Family.IP
-        if family_word:
-            try:
-                family = Family(str(family_word[0]))
-            except ValueError:
-                message = f"tables of the family {family_word[0][:40]} are not read"
-                raise self.words.problem(
-                    family_word[0], message, "only tables of the families ip and ip6 are"
-                ) from None
+        chain_word = None
+        if tree.data == "flush_chain":
+            *family_word, name_word, chain_word = tokens(head)
+        family = self._family(*family_word)
         name = self.words.name(name_word)
-        draft = self.tables.get((family, name))
-        if draft is None:
-            draft = self.tables[family, name] = _TableDraft(family, name, name_word)
-        if tree.data == "delete_table":
-            if draft.filled:
-                raise self.words.problem(name_word, f"the table {name} is deleted after its block")
-            draft.deleted = True
+        key = (family, name)
+        if tree.data not in {"table", "add_table"}:
+            self._clear(str(tree.data), key, name_word, chain_word)
             return
-        draft.deleted = False
+        draft = self.tables.setdefault(key, _TableDraft(family, name))
         if block:
-            if draft.filled:
-                raise self.words.problem(name_word, f"the table {name} stands here twice")
-            draft.filled = True
             self._fill(draft, block[0])
+
+    def _family(self, word: Token | None = None) -> Family:
+        if word is None:
+            return Family.IP
+        try:
+            return Family(str(word))
+        except ValueError:
+            message = f"tables of the family {word[:40]} are not read"
+            hint = "only tables of the families ip and ip6 are"
+            raise self.words.problem(word, message, hint) from None
+
+    def _clear(self, command: str, key: TableKey, place: Token, chain_word: Token | None) -> None:
+        """Delete a table, or the rules of its chains or of one chain."""
+        self.cleared.add(key)
+        draft = self.tables.get(key)
+        if draft is None:
+            if command != "destroy_table":
+                raise self.words.problem(place, f"there is no table {key[1]} here")
+            return
+        if command in {"delete_table", "destroy_table"}:
+            del self.tables[key]
+            return
+        if chain_word is not None and str(chain_word) not in draft.chains:
+            raise self.words.problem(chain_word, f"there is no chain {chain_word[:40]} here")
+        for name, chain in draft.chains.items():
+            if chain_word is None or name == chain_word:
+                draft.chains[name] = attrs.evolve(chain, rules=())
 
     def _fill(self, table: _TableDraft, block: Branch) -> None:
         seen: set[tuple[str, str]] = set()
@@ -143,13 +184,44 @@ class _Reader:
                     raise self.words.problem(word, f"{name} stands here twice")
                 seen.add((kind, name))
                 if item.data == "chain":
-                    table.chains.append(self._chain(item, name, table.family))
+                    self._add_chain(table, item, name)
                 elif item.data == "counter_object":
-                    table.counters.append(self._counter(item, name, table.family))
+                    table.counters.setdefault(name, self._counter(item, name, table.family))
                 else:
-                    table.sets.append(self._set(item, name, table.family))
+                    self._add_set(table, item, name)
             except Problem as problem:
                 self._report(problem)
+
+    def _add_chain(self, table: _TableDraft, tree: Branch, name: str) -> None:
+        """Add a chain, or rules to the one that is there (nf_tables_api.c, nf_tables_updchain)."""
+        chain, policy = self._chain(tree, name, table.family)
+        there = table.chains.get(name)
+        if there:
+            hook = there.hook
+            if chain.hook and _place(chain.hook) != (hook and _place(hook)):
+                message = f"the chain {name} is there already with another hook"
+                raise self.words.problem(tokens(tree)[0], message)
+            if hook and policy:
+                hook = attrs.evolve(hook, policy=policy)
+            rules = (*there.rules, *chain.rules)
+            chain = attrs.evolve(there, rules=rules, hook=hook)
+        table.chains[name] = chain
+
+    def _add_set(self, table: _TableDraft, tree: Branch, name: str) -> None:
+        """Add a set or map, or elements to the one that is there."""
+        found = self._set(tree, name, table.family)
+        there = table.sets.get(name)
+        if there:
+            if attrs.evolve(found, elements=there.elements, comment=there.comment) != there:
+                message = f"{name} is there already as another set"
+                raise self.words.problem(tokens(tree)[0], message)
+            elements = tuple(dict.fromkeys((*there.elements, *found.elements)))
+            keys = [one.key if isinstance(one, Pair) else one for one in elements]
+            if len(set(keys)) < len(keys):
+                message = f"an element of {name} is there already with another value"
+                raise self.words.problem(tokens(tree)[0], message)
+            found = attrs.evolve(there, elements=elements)
+        table.sets[name] = found
 
     def _comment(self, tree: Branch, before: str) -> str:
         (word,) = tokens(tree)
@@ -159,7 +231,8 @@ class _Reader:
 
     # --- chains ---------------------------------------------------------------------------------
 
-    def _chain(self, tree: Branch, name: str, family: Family) -> Chain:
+    def _chain(self, tree: Branch, name: str, family: Family) -> tuple[Chain, str]:
+        """A chain, and its policy where one is said."""
         reader = RuleReader(self.words, family)
         rules: list[Rule] = []
         hook: Hook | None = None
@@ -185,7 +258,7 @@ class _Reader:
             if not hook:
                 raise self.words.problem(policy, "a chain without a hook has no policy")
             hook = attrs.evolve(hook, policy=str(policy))
-        return Chain(name, tuple(rules), hook, comment)
+        return Chain(name, tuple(rules), hook, comment), "" if policy is None else str(policy)
 
     def _hook(self, tree: Branch) -> Hook:
         kind, name = tokens(tree)
@@ -299,6 +372,10 @@ class _Reader:
         if not all(type_.name for type_ in found):
             raise self.words.problem(word_of(tree), "a set of these has a type without a name")
         return found
+
+
+def _place(hook: Hook) -> tuple[object, ...]:
+    return hook.type, hook.name, hook.priority
 
 
 def _joined(found: Types) -> str:
