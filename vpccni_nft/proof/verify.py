@@ -62,8 +62,9 @@ def verify(
 
     ``progress`` is told what is being looked at.
     """
+    if unknown := (*before.unknown, *after.unknown):
+        return Unknown(unknown)
     proof = _Proof(before, after, settings, progress)
-    proof.reasons += (*before.unknown, *after.unknown)
     for family in sorted(before.families | after.families, key=str):
         if len(proof.found) < settings.most:
             proof.of_family(family)
