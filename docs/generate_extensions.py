@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from vpccni_nft.cli.table import Row
+    from vpccni_nft.cli.render.extensions import Row
 
 DOCS = Path(__file__).resolve().parent
 GRAMMARS = DOCS.parent / "grammars"
@@ -38,7 +38,7 @@ These are the matches and targets of iptables 1.8.11. `udplite` is no match ther
 
 def page() -> str:
     """The whole page."""
-    from vpccni_nft.cli.table import extension_rows
+    from vpccni_nft.cli.render.extensions import extension_rows
 
     rows = extension_rows()
     return "\n".join([HEAD, _totals(rows), "", *_table(rows)]) + "\n"

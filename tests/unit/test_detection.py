@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vpccni_nft import Detection, detect
-from vpccni_nft.cli.detect import lines_of
+from vpccni_nft.cli.render.detect import lines_of
 from vpccni_nft.core.span import Source
 from vpccni_nft.node.detection import BackEnd, detect_sources
 

@@ -15,9 +15,7 @@ PACKAGE = Path(vpccni_nft.__file__).parent
 LANGUAGES = ("iptables", "nft", "extensions/matches", "extensions/targets")
 
 #: Names that stand for two things all the same, and why.
-ALLOWED = {
-    "Change": "TTL and TOS each have a node for the ways of changing a field",
-}
+ALLOWED: dict[str, str] = {}
 
 
 def class_names() -> dict[str, set[str]]:

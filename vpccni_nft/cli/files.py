@@ -26,7 +26,7 @@ def read_sources(files: Sequence[str]) -> tuple[Source, ...]:
     """Read the files, ``-`` being standard input; exit 2 where one cannot be read."""
     if not files and (sys.stdin is None or sys.stdin.isatty()):
         raise click.UsageError("give a FILE, or pipe the output of iptables-save in")
-    return tuple(_read(name) for name in files or ("-",))
+    return tuple(read_source(name) for name in files or ("-",))
 
 
 def one_standard_input(*names: str | None) -> None:
@@ -35,7 +35,8 @@ def one_standard_input(*names: str | None) -> None:
         raise click.UsageError("standard input can be one of the files only")
 
 
-def _read(name: str) -> Source:
+def read_source(name: str) -> Source:
+    """Read one file, ``-`` being standard input; exit 2 where it cannot be read."""
     try:
         if name == "-":
             return Source.of(_standard(sys.stdin).buffer.read(MOST_BYTES), "<stdin>")

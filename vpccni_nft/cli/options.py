@@ -1,24 +1,33 @@
-"""Options that several commands have, and what they need alike."""
+"""The options that several commands have, and what they become: each is stated once."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import attrs
 import click
 
 from ..core.diagnostics import APPROXIMATIONS
+from ..core.render import printable
 from ..core.values import Family
+from ..lowering.options import CounterMode, TranslateOptions, nft_version
+from .files import one_standard_input, read_source, read_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import ModuleType
+    from collections.abc import Callable, Mapping
 
-DONE, REFUSED, UNREADABLE, INTERRUPTED = 0, 1, 2, 130
+    from ..core.span import Source
 
-FAMILY = click.option(
-    "--family",
-    type=click.Choice([family.value for family in Family]),
-    help="The family of tables that have neither a remark nor an address to tell it.",
+_Function = TypeVar("_Function", bound="Callable[..., Any]")
+
+# --- of a translation: one for each field of TranslateOptions, of its name -----------------------
+
+COUNTER_MODE = click.option(
+    "--counters",
+    type=click.Choice([mode.value for mode in CounterMode]),
+    default=CounterMode.KEEP.value,
+    show_default=True,
+    help="Count on from the dump (iptables-save -c), from zero, or not at all.",
 )
 ALLOW = click.option(
     "--allow",
@@ -27,11 +36,45 @@ ALLOW = click.option(
     type=click.Choice(sorted(APPROXIMATIONS)),
     help="Take this approximation instead of refusing it. May be given several times.",
 )
+OPTIMIZE = click.option(
+    "-O/-O0",
+    "optimize",
+    default=False,
+    help="Sets and maps in place of long rows of rules, or with -O0 one rule for each; -O0.",
+)
+FAMILY = click.option(
+    "--family",
+    type=click.Choice([family.value for family in Family]),
+    help="The family of tables that have neither a remark nor an address to tell it.",
+)
 IPSET_SAVE = click.option(
     "--ipset-save",
     metavar="FILE",
     help="The output of ipset save of the same node, for rules that name sets.",
 )
+
+
+class _TargetType(click.ParamType[str]):
+    name = "nft=VERSION"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            nft_version(value)
+        except ValueError as wrong:
+            self.fail(str(wrong), param, ctx)
+        return value
+
+
+TARGET = click.option(
+    "--target",
+    type=_TargetType(),
+    default="nft=1.0.1",
+    show_default=True,
+    help="The oldest nft that must take the script.",
+)
+
+# --- of an answer --------------------------------------------------------------------------------
+
 SECONDS = click.option(
     "--seconds",
     type=click.FloatRange(min=0, min_open=True),
@@ -40,18 +83,88 @@ SECONDS = click.option(
     metavar="S",
     help="The time for each question to the solver.",
 )
+COUNTERS = click.option("--counters", is_flag=True, help="Compare which rules count a packet, too.")
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Write the answer as JSON.")
 
-BEFORE = click.option(
-    "--before",
-    multiple=True,
-    metavar="FILE",
-    help="A dump of iptables-save or an nft ruleset; may be given several times, for what is on one"
-    " node together; - is standard input.",
-)
-AFTER = click.option("--after", multiple=True, metavar="FILE", help="The same for the other side.")
 
-_OF_A_NODE = (
+def together(*options: Callable[[_Function], _Function]) -> Callable[[_Function], _Function]:
+    """Several options as one decorator, in the order in which the help lists them."""
+
+    def decorate(function: _Function) -> _Function:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+# --- dumps ---------------------------------------------------------------------------------------
+
+FILES = click.argument("files", nargs=-1, metavar="[FILE...|-]")
+
+
+def read_dumps(
+    files: tuple[str, ...], ipset_save: str | None, *others: str
+) -> tuple[tuple[Source, ...], Source | None]:
+    """The dumps and the sets; ``others`` are files that are read elsewhere."""
+    one_standard_input(*(files or ("-",)), *others, ipset_save)
+    return read_sources(files), None if ipset_save is None else read_source(ipset_save)
+
+
+# --- owners --------------------------------------------------------------------------------------
+
+_Names = TypeVar("_Names", str, "tuple[str, ...]", None)
+
+
+def check_owner(_ctx: click.Context, param: click.Parameter, given: _Names) -> _Names:
+    """Exit 2 where an owner is named that is none; what a command takes by default is one."""
+    if given and given != param.default:
+        from ..node.partition import OWNER_NAMES
+
+        for name in (given,) if isinstance(given, str) else given:
+            if name not in OWNER_NAMES:
+                raise click.BadParameter(
+                    f"{printable(name)} is not one of {', '.join(OWNER_NAMES)}"
+                )
+    return given
+
+
+# --- two sides -----------------------------------------------------------------------------------
+
+SIDES = together(
+    click.option(
+        "--before",
+        multiple=True,
+        metavar="FILE",
+        help="A dump of iptables-save or an nft ruleset; may be given several times, for what is on"
+        " one node together; - is standard input.",
+    ),
+    click.option("--after", multiple=True, metavar="FILE", help="The same for the other side."),
+)
+
+
+@attrs.frozen
+class TwoSides:
+    """The texts of --before and --after, and how they are read."""
+
+    before: tuple[Source, ...]
+    after: tuple[Source, ...]
+    options: TranslateOptions
+
+
+def read_sides(
+    before: tuple[str, ...], after: tuple[str, ...], ipset_save: str | None, family: str | None
+) -> TwoSides:
+    """What stands in the files of two sides."""
+    one_standard_input(*before, *after, ipset_save)
+    sets = None if ipset_save is None else read_source(ipset_save)
+    options = TranslateOptions.of(family=family, ipset_save=sets)
+    return TwoSides(read_sources(before), read_sources(after), options)
+
+
+# --- a node --------------------------------------------------------------------------------------
+
+OF_A_NODE = together(
     click.option(
         "--iptables-legacy-save", metavar="FILE", help="What iptables-legacy-save prints."
     ),
@@ -65,19 +178,22 @@ _OF_A_NODE = (
 )
 
 
-def of_a_node(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What the programs of a node print, an option for each."""
-    for option in reversed(_OF_A_NODE):
-        command = option(command)
-    return command
+def read_node_files(
+    dumps: Mapping[str, str | None], nft: str | None, *others: str | None
+) -> tuple[dict[str, Source], Source | None]:
+    """The dumps by their slots, and the ruleset; ``others`` are files that are read elsewhere."""
+    given = {name: file for name, file in dumps.items() if file is not None}
+    one_standard_input(*given.values(), nft, *others)
+    sources = {name: read_source(file) for name, file in given.items()}
+    return sources, None if nft is None else read_source(nft)
 
 
-def proofs() -> ModuleType:
-    """What proves; exit 2 where the solver is not installed."""
+def require_solver() -> None:
+    """Exit 2 where z3-solver is missing, before anything is done that needs it."""
     try:
-        from . import verify
+        from ..proof import symbolic
     except ImportError as missing:
         if missing.name != "z3":
             raise
         raise click.UsageError(missing.msg) from None
-    return verify
+    del symbolic

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ..core.exit_codes import ExitCode
 from .report import ANSWERS, DIFFERENT, EQUIVALENT, REFUSED, UNREADABLE
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ COUNTED = {
     "releases": "vpc-cni release",
     "codes": "code",
 }
-
-PROVED, REFUSED_OR_DIFFERENT, NOTHING_READABLE, SOME_UNKNOWN = 0, 1, 2, 3
 
 
 @attrs.frozen
@@ -62,11 +61,11 @@ class Summary:
                 yield title, value, counts[value]
 
     @property
-    def exit_code(self) -> int:
+    def exit_code(self) -> ExitCode:
         """What a command that looks at a fleet ends with."""
         answers = self.counts["answer"]
         if answers[UNREADABLE] == self.nodes["all"]:
-            return NOTHING_READABLE
+            return ExitCode.USAGE
         if answers[REFUSED] or answers[DIFFERENT]:
-            return REFUSED_OR_DIFFERENT
-        return PROVED if answers[EQUIVALENT] == self.nodes["all"] else SOME_UNKNOWN
+            return ExitCode.REFUSED
+        return ExitCode.DONE if answers[EQUIVALENT] == self.nodes["all"] else ExitCode.UNKNOWN

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from ..core.errors import CannotRead
 from .process import examine_apart, stop_idle
 from .report import FAILED, UNREADABLE, Report, new_report, of_node
 
@@ -38,10 +40,28 @@ class _Group:
     members: list[tuple[str, Mapping[str, str]]] = attrs.Factory(list)  #: names and files
 
 
-def spread(backend: str, jobs: int) -> AbstractContextManager[object]:
-    """Within it, nodes are spread with a back end of joblib."""
-    config: AbstractContextManager[object] = joblib.parallel_config(backend=backend, n_jobs=jobs)
-    return config
+@contextmanager
+def spread(backend: str, jobs: int) -> Iterator[None]:
+    """Within it, nodes are spread with a back end of joblib. Raises CannotRead without it."""
+    with _cluster(backend), joblib.parallel_config(backend=backend, n_jobs=jobs):
+        yield
+
+
+def _cluster(backend: str) -> AbstractContextManager[object]:
+    """What joblib's back ends of other projects need to be there."""
+    try:
+        if backend == "dask":
+            from distributed import Client
+
+            client: AbstractContextManager[object] = Client()
+            return client
+        if backend == "ray":
+            from ray.util.joblib import register_ray
+
+            register_ray()
+    except ImportError as missing:
+        raise CannotRead(f"--backend {backend}: {missing}") from None
+    return nullcontext()
 
 
 def survey(fleet: Fleet, settings: FleetSettings) -> Iterator[Report]:

@@ -8,13 +8,16 @@ import attrs
 
 from .. import nft
 from ..core.diagnostics import Refused
+from ..core.errors import CannotRead
 from ..core.render import render
 from ..core.span import Source
 from ..lowering.options import codes_named
+from ..node.live import output_of
 from ..proof.answers import Different, Equivalent
 from ..proof.side import Side
 from ..proof.verify import ProofSettings, verify
 from ..text.sources import parse_sources
+from . import directory as plans
 from .tables import change_of
 
 if TYPE_CHECKING:
@@ -54,6 +57,28 @@ def problem_of(
     except Refused as refused:
         return str(refused)
     return ""
+
+
+def problem_on_node(directory: Path, seconds: float) -> str:
+    """The same for the rules that this node has now. Raises NoPlan."""
+
+    def listing(family: str, table: str) -> str:
+        return _printed("nft", "list", "table", family, table)
+
+    def saved(program: str, table: str) -> str:
+        return _printed(f"{program}-save", "-t", table)
+
+    try:
+        return problem_of(directory, plans.read(directory), listing, saved, seconds)
+    except CannotRead as reason:
+        return str(reason)
+
+
+def _printed(program: str, *arguments: str) -> str:
+    found = output_of(program, *arguments)
+    if found is None:
+        raise CannotRead(f"{program} is missing")
+    return found.decode("utf-8", "surrogateescape")
 
 
 def _file(directory: Path, name: str) -> Source:

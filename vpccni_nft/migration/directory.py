@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..core.errors import CannotRead
 from .report import report
 from .scripts import dump_file, removal, scripts
 
@@ -28,7 +29,7 @@ FORMAT = 1
 _SCRIPTS = {"preflight", "apply", "cleanup", "verify", "rollback", "state"}
 
 
-class NoPlan(Exception):  # noqa: N818 - it says what is the matter
+class NoPlan(CannotRead):
     """A directory is not a plan that can be used."""
 
 

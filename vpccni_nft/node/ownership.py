@@ -18,16 +18,19 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..core.diagnostics import OLD_RULES, Diagnostic
+from ..core.diagnostics import OLD_RULES, Diagnostic, Refused
 from ..iptables.ast import Goto, Jump
 from ..text.iptables_save import rule_line
+from ..text.sources import parse_sources
+from ..translation import UNREAD
 from .owners import CHAINS, OWNERS, RULES, USER, VPC_CNI, ChainSign, RuleSign
 from .releases import ANY, Releases
 from .rule_forms import compiled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from ..core.span import Source
     from ..core.values import Family
     from ..iptables.ast import Chain, Rule, Ruleset, Table
 
@@ -121,6 +124,22 @@ def inventory(ruleset: Ruleset) -> Inventory:
                 chains.append(OwnedChain(table.family, table.name, chain, answer))
             rules += _rules(table, chain, answers)
     return Inventory(tuple(chains), tuple(rules))
+
+
+def inventory_of(
+    sources: Sequence[Source], family: Family | None = None
+) -> tuple[Inventory, tuple[Diagnostic, ...]]:
+    """Read dumps and find the owner of every chain and rule, with the notes on both.
+
+    What an unknown match or target does need not be known: other signs tell the owner. Raises
+    Refused where a dump cannot be read.
+    """
+    ruleset, problems = parse_sources(sources, family)
+    found = tuple(one for one in problems if one.code not in UNREAD)
+    if any(one.refuses for one in found):
+        raise Refused(found)
+    owned = inventory(ruleset)
+    return owned, (*found, *owned.diagnostics)
 
 
 def owners_of_chains(table: Table) -> dict[str, Answer]:

@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from ...core.errors import CannotRead
-from ...core.exit_codes import MEANINGS
+from ...core.exit_codes import MEANINGS, ExitCode
 from ...core.render import printable
 from ...core.version import __version__
+from ..command import exits_text
 from .check import check
 from .detect import detect
 from .explain import explain
@@ -23,7 +24,7 @@ from .verify import verify
 
 
 class Commands(click.Group):
-    """The group of all commands: what cannot be read is wrong usage, exit 2."""
+    """The group of all commands: what they raise, as messages and exit codes."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -31,12 +32,15 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except CannotRead as reason:
             raise click.UsageError(printable(str(reason))) from None
+        except KeyboardInterrupt:
+            # Said here: click would exit with 1, which means refused or different.
+            click.echo("interrupted", err=True)
+            ctx.exit(ExitCode.INTERRUPTED)
 
 
 @click.group(
     cls=Commands,
-    epilog="\b\nExit codes:\n"
-    + "\n".join(f"  {code:<3} {meaning}" for code, meaning in MEANINGS.items()),
+    epilog=exits_text(MEANINGS),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="vpccni-nft")

@@ -1,26 +1,34 @@
-"""Tell what a translation would refuse, approximate or change."""
+"""List what a translation would refuse, approximate or change."""
 
 from __future__ import annotations
 
 import json
-import sys
 
 import click
 
+from ...core.exit_codes import ExitCode
 from ...core.render import as_dict
 from ...lowering import TranslateOptions
+from ...translation import translate_sources
+from ..command import Command
 from ..files import write_output
-from ..options import ALLOW, AS_JSON, FAMILY, IPSET_SAVE
-from ..report import show
-from ..translate import exit_code, read_dumps, translate_all
+from ..options import ALLOW, AS_JSON, FAMILY, FILES, IPSET_SAVE, read_dumps
+from ..render import progress
+from ..render.diagnostics import code_of, show
 
 
 @click.command(
-    epilog="\b\nExamples:\n"
-    "  iptables-save | vpccni-nft check\n"
-    "  vpccni-nft check node.save --json | jq '.diagnostics[].code'"
+    cls=Command,
+    exits={
+        ExitCode.DONE: "translate would write a script",
+        ExitCode.REFUSED: "translate would refuse",
+    },
+    examples=(
+        "iptables-save | vpccni-nft check",
+        "vpccni-nft check node.save --json | jq '.diagnostics[].code'",
+    ),
 )
-@click.argument("files", nargs=-1, metavar="[FILE...|-]")
+@FILES
 @FAMILY
 @ALLOW
 @IPSET_SAVE
@@ -32,14 +40,15 @@ def check(
     ipset_save: str | None,
     *,
     as_json: bool,
-) -> None:
-    """Tell everything that a translation would refuse, approximate or change.
+) -> ExitCode:
+    """List everything that a translation would refuse, approximate or change.
 
-    Reads standard input where no FILE is given. Exits with 0 where translate would write a script.
+    Reads standard input where no FILE is given.
     """
     sources, sets = read_dumps(files, ipset_save)
     options = TranslateOptions.of(family=family, allow=allow, ipset_save=sets)
-    translation = translate_all(sources, options)
+    with progress.of_translation(sum(len(source.lines) for source in sources)):
+        translation = translate_sources(sources, options)
     if as_json:
         report = {
             "refused": translation.refused,
@@ -50,4 +59,4 @@ def check(
         show(translation.diagnostics, notes=True)
         if not translation.diagnostics:
             click.echo("exact: nothing is refused, approximated or changed", err=True)
-    sys.exit(exit_code(translation))
+    return code_of(translation.diagnostics)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import sys
+import json
 
 import click
 
+from ...core.diagnostics import Refused
+from ...core.exit_codes import ExitCode
+from ...core.render import printable
 from ...core.values import Family
+from ..command import Command
+from ..files import one_standard_input, read_sources
 from ..options import AS_JSON, FAMILY
+from ..render.diagnostics import code_of, show
 
-
-@click.command(
-    epilog="\b\nExamples:\n"
-    "  vpccni-nft explain node.save --packet 'iif=eni1 saddr=10.0.3.4 daddr=8.8.8.8 dport=443'\n"
-    "  iptables-save | vpccni-nft explain - --packet 'hook=forward proto=udp dport=53' --all\n"
-    "  vpccni-nft translate node.save -o node.nft &&"
-    " vpccni-nft explain node.save node.nft --packet 'hook=input saddr=10.0.3.4'\n"
-    "  vpccni-nft explain node.save --packet 'hook=output ctstate=established' --json\n\n"
+_KEYS = (
     "\b\nKeys of a packet:\n"
     "  hook         prerouting, input, forward, output, postrouting\n"
     "  iif, oif     names of interfaces\n"
@@ -34,11 +33,27 @@ from ..options import AS_JSON, FAMILY
     "  route-back   yes, no: for rpfilter\n"
     "  random       what statistic draws, from 0 to less than 1\n"
     "  primary      the address that masquerading takes\n"
-    "  in:SETNAME   yes, no: whether the packet's key is in the set\n\n"
-    "\b\nExit codes:\n  0  explained; both sides agree\n"
-    "  1  the two sides differ, or something has no translation\n"
-    "  2  wrong usage, or unreadable input\n"
-    "  3  the packet comes to a rule that the model knows nothing of"
+    "  in:SETNAME   yes, no: whether the packet's key is in the set"
+)
+
+
+@click.command(
+    cls=Command,
+    exits={
+        ExitCode.DONE: "explained; both sides agree",
+        ExitCode.REFUSED: "the two sides differ, or something has no translation",
+        ExitCode.UNKNOWN: "the packet comes to a rule that the model knows nothing of",
+    },
+    examples=(
+        "vpccni-nft explain node.save --packet 'iif=eni1 saddr=10.0.3.4 daddr=8.8.8.8 dport=443'",
+        "iptables-save | vpccni-nft explain - --packet 'hook=forward proto=udp dport=53' --all",
+        (
+            "vpccni-nft translate node.save -o node.nft &&"
+            " vpccni-nft explain node.save node.nft --packet 'hook=input saddr=10.0.3.4'"
+        ),
+        "vpccni-nft explain node.save --packet 'hook=output ctstate=established' --json",
+    ),
+    notes=_KEYS,
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE [FILE2]")
 @click.option(
@@ -49,13 +64,33 @@ from ..options import AS_JSON, FAMILY
 @AS_JSON
 def explain(
     files: tuple[str, ...], text: str, family: str | None, *, all_rules: bool, as_json: bool
-) -> None:
+) -> ExitCode:
     """Walk one packet through the rules of one hook, and say what each of them does.
 
     FILE is a dump of iptables-save, which is shown beside its own translation, or an nft ruleset.
     Two files are compared.
     """
-    from ..explain import explain_files
+    from ...model.packet import NoMeaning
+    from ...simulate import explain as simulate
+    from ...simulate.packet_text import BadPacketText
+    from ..render.explain import dict_of, lines_of_explanation
 
-    named = Family(family) if family else None
-    sys.exit(explain_files(files, text, named, all_rules=all_rules, as_json=as_json))
+    if len(files) > 2:
+        raise click.UsageError("give one FILE, or two that are compared")
+    one_standard_input(*files)
+    try:
+        found = simulate.explain(read_sources(files), text, Family(family) if family else None)
+    except BadPacketText as error:
+        raise click.UsageError(printable("; ".join(error.problems))) from None
+    except Refused as refused:
+        show(refused.diagnostics, notes=False)
+        return code_of(refused.diagnostics)
+    except NoMeaning as reason:
+        click.echo(f"unknown: {printable(str(reason))}", err=True)
+        return ExitCode.UNKNOWN
+    if as_json:
+        click.echo(json.dumps(dict_of(found), indent=2))
+    else:
+        for line in lines_of_explanation(found, all_rules=all_rules):
+            click.echo(printable(line))
+    return ExitCode.REFUSED if found.differences else ExitCode.DONE

@@ -6,15 +6,22 @@ import json
 
 import click
 
+from ...core.exit_codes import ExitCode
+from ..command import Command
 from ..files import write_output
 from ..options import AS_JSON
 
 
-@click.command(epilog="\b\nExamples:\n  vpccni-nft extensions\n  vpccni-nft extensions --json")
+@click.command(
+    cls=Command,
+    exits={ExitCode.DONE: "listed"},
+    examples=("vpccni-nft extensions", "vpccni-nft extensions --json"),
+)
 @AS_JSON
-def extensions(*, as_json: bool) -> None:
+def extensions(*, as_json: bool) -> ExitCode:
     """List the matches and targets that are known, and what nft does for each."""
-    from ..table import extension_rows, table_text
+    from ..render.extensions import extension_rows, table_text
 
     rows = extension_rows()
     write_output(json.dumps(rows, indent=2) + "\n" if as_json else table_text(rows), "-")
+    return ExitCode.DONE

@@ -1,29 +1,56 @@
-"""Tell whose rules a dump has."""
+"""Show whose rules a dump has."""
 
 from __future__ import annotations
 
-import sys
+import json
 
 import click
 
-from ..options import AS_JSON, FAMILY
+from ...core.diagnostics import Refused
+from ...core.exit_codes import ExitCode
+from ...core.render import printable
+from ...core.values import Family
+from ..command import Command
+from ..files import read_sources, write_output
+from ..options import AS_JSON, FAMILY, FILES
+from ..render.diagnostics import code_of, show
 
 
 @click.command(
-    epilog="\b\nExamples:\n"
-    "  iptables-save | vpccni-nft inventory\n"
-    "  vpccni-nft inventory node.save --rules | grep ^user\n"
-    "  vpccni-nft inventory node.save --json | jq .owners"
+    cls=Command,
+    exits={
+        ExitCode.DONE: "every chain and rule has an owner",
+        ExitCode.REFUSED: "a line of the dump cannot be read",
+    },
+    examples=(
+        "iptables-save | vpccni-nft inventory",
+        "vpccni-nft inventory node.save --rules | grep ^user",
+        "vpccni-nft inventory node.save --json | jq .owners",
+    ),
 )
-@click.argument("files", nargs=-1, metavar="[FILE...|-]")
+@FILES
 @FAMILY
 @click.option("--rules", is_flag=True, help="Show every chain and rule, and what tells its owner.")
 @AS_JSON
-def inventory(files: tuple[str, ...], family: str | None, *, rules: bool, as_json: bool) -> None:
-    """Tell whose the chains and rules of a dump are.
+def inventory(
+    files: tuple[str, ...], family: str | None, *, rules: bool, as_json: bool
+) -> ExitCode:
+    """Show whose the chains and rules of a dump are.
 
     Reads standard input where no FILE is given.
     """
-    from ..inventory import inventory_files
+    from ...node.ownership import inventory_of
+    from ..render.inventory import dict_of, lines_of_owners, lines_of_rules
 
-    sys.exit(inventory_files(files, family, rules=rules, as_json=as_json))
+    try:
+        found, diagnostics = inventory_of(read_sources(files), Family(family) if family else None)
+    except Refused as refused:
+        show(refused.diagnostics, notes=False)
+        return code_of(refused.diagnostics)
+    if as_json:
+        write_output(json.dumps(dict_of(found, diagnostics), indent=2) + "\n", "-")
+        return ExitCode.DONE
+    lines = lines_of_rules(found) if rules else lines_of_owners(found)
+    write_output("".join(f"{printable(line)}\n" for line in lines), "-")
+    show(diagnostics, notes=True)
+    return ExitCode.DONE

@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
-import sys
-from typing import Literal
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from ..options import ALLOW, AS_JSON, INTERRUPTED, IPSET_SAVE, SECONDS, of_a_node, proofs
+from ...core.diagnostics import Refused
+from ...core.exit_codes import ExitCode
+from ...core.render import printable
+from ...core.span import IPSET_NAME, Source
+from ...core.version import __version__
+from ...lowering import TranslateOptions
+from ..command import Command
+from ..files import read_source
+from ..options import (
+    ALLOW,
+    AS_JSON,
+    IPSET_SAVE,
+    OF_A_NODE,
+    SECONDS,
+    check_owner,
+    read_node_files,
+    require_solver,
+)
+from ..render import progress
+from ..render.diagnostics import code_of, show
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ...migration.plan import NodeOutput
 
 
 @click.group()
@@ -19,21 +44,23 @@ DIRECTORY = click.argument("directory", metavar="DIR")
 
 
 @migrate.command(
-    epilog="\b\nExamples:\n"
-    "  sudo vpccni-nft migrate plan /var/lib/vpccni-nft/plan\n"
-    "  vpccni-nft migrate plan DIR --iptables-nft-save node.save --nft node.nft\n"
-    "  vpccni-nft migrate plan DIR --owner vpc-cni --force-owner vpc-cni\n\n"
-    "\b\nExit codes:\n  0  planned\n  1  refused: see the codes\n"
-    "  2  wrong usage, or unreadable input"
+    cls=Command,
+    exits={ExitCode.DONE: "planned", ExitCode.REFUSED: "refused: see the codes"},
+    examples=(
+        "sudo vpccni-nft migrate plan /var/lib/vpccni-nft/plan",
+        "vpccni-nft migrate plan DIR --iptables-nft-save node.save --nft node.nft",
+        "vpccni-nft migrate plan DIR --owner vpc-cni --force-owner vpc-cni",
+    ),
 )
 @DIRECTORY
-@of_a_node
+@OF_A_NODE
 @IPSET_SAVE
 @click.option(
     "--owner",
     default="all",
     show_default=True,
     metavar="NAME",
+    callback=check_owner,
     help="Whose rules move, by the names that inventory prints.",
 )
 @click.option(
@@ -41,6 +68,7 @@ DIRECTORY = click.argument("directory", metavar="DIR")
     "forced",
     multiple=True,
     metavar="NAME",
+    callback=check_owner,
     help="Move rules of this owner although it would write them again: that is taken care of. May"
     " be given several times.",
 )
@@ -49,7 +77,8 @@ DIRECTORY = click.argument("directory", metavar="DIR")
     "--accept-overlap",
     "overlap",
     is_flag=True,
-    help="Take it that rules act twice while they are there twice; plan.md lists them.",
+    help="Accept that some rules act twice on a packet while both rulesets are loaded; plan.md"
+    " lists them.",
 )
 @click.option(
     "--iptables-runs",
@@ -72,23 +101,68 @@ def plan(  # noqa: PLR0913 - one for each option
     turn: Literal["first", "last"] | None,
     seconds: float,
     **dumps: str | None,
-) -> None:
+) -> ExitCode:
     """Write a plan to DIR, which must not be there yet: scripts, saved rules, and plan.md.
 
     Without a file the programs are run on this node, which takes root; nothing is changed. Needs
     z3-solver: pip install 'vpccni-nft[verify]'.
     """
-    proofs()
-    from ..migrate import choice_of, plan_files
+    require_solver()
+    from ...migration import directory as plans
+    from ...migration.plan import Choice
+    from ...migration.plan import plan as plan_of
 
-    choice = choice_of(owner, forced, allow, seconds, overlap=overlap, turn=turn)
-    sys.exit(plan_files(directory, dumps, nft, iptables_version, ipset_save, choice))
+    choice = Choice(
+        options=TranslateOptions.of(allow=allow),
+        owner=owner,
+        forced=frozenset(forced),
+        overlap=overlap,
+        turn=turn,
+        seconds=seconds,
+    )
+    node = _node(dumps, nft, iptables_version, ipset_save)
+    try:
+        made = plan_of(node, choice, progress.of_plan())
+        plans.write(made, Path(directory), __version__)
+    except Refused as refused:
+        show(refused.diagnostics, notes=False)
+        return code_of(refused.diagnostics)
+    except OSError as error:
+        raise click.UsageError(printable(str(error))) from None
+    show(made.diagnostics, notes=False)
+    rules = sum(made.rules.values())
+    click.echo(f"planned: {rules:,} rules move; read {printable(directory)}/plan.md")
+    return ExitCode.DONE
+
+
+def _node(
+    dumps: Mapping[str, str | None], nft: str | None, version: str | None, ipset_save: str | None
+) -> NodeOutput:
+    from ...migration.plan import NodeOutput
+    from ...node.live import output_of, read_node
+
+    sources, ruleset = read_node_files(dumps, nft, ipset_save)
+    sets = None if ipset_save is None else read_source(ipset_save)
+    if not sources and ruleset is None:
+        sources, ruleset, version = read_node("-c")
+        if sets is None and (text := output_of("ipset", "save")):
+            sets = Source.of(text, IPSET_NAME)
+    if not sources or ruleset is None:
+        raise click.UsageError(
+            "a plan needs a dump of iptables, and what nft list ruleset prints (--nft): base chains"
+            " of others are there"
+        )
+    return NodeOutput(dumps=sources, nft=ruleset, iptables_version=version or "", ipset_save=sets)
 
 
 @migrate.command(
-    epilog="\b\nExit codes:\n  0  moved, and confirmed\n"
-    "  1  not moved: the node is as it was\n  2  wrong usage, or no plan\n"
-    "  3  rolling back failed: see vpccni-nft migrate status\n  130  interrupted"
+    cls=Command,
+    exits={
+        ExitCode.DONE: "moved, and confirmed",
+        ExitCode.REFUSED: "not moved: the node is as it was",
+        ExitCode.USAGE: "wrong usage, or no plan",
+        ExitCode.UNKNOWN: "rolling back failed: see vpccni-nft migrate status",
+    },
 )
 @DIRECTORY
 @click.option(
@@ -100,66 +174,155 @@ def plan(  # noqa: PLR0913 - one for each option
     help="The time to confirm in; after it the move is rolled back.",
 )
 @SECONDS
-def run(directory: str, confirm_timeout: float, seconds: float) -> None:
+def run(directory: str, confirm_timeout: float, seconds: float) -> ExitCode:
     """Carry out the plan in DIR on this node, and go back where it is not confirmed.
 
     Confirm with vpccni-nft migrate confirm DIR, or with Enter on a terminal. A process of its own
     rolls back where this one is killed.
     """
-    proofs()
-    from ..migrate import run_plan
+    require_solver()
+    from ...migration.check import problem_on_node
+    from ...migration.run import Failed, Runner, Taken
+
+    place = _plan(directory)
+    runner = Runner(place, lambda: problem_on_node(place, seconds), _say)
+    try:
+        return ExitCode.DONE if runner.run(confirm_timeout) else ExitCode.REFUSED
+    except Taken as reason:
+        _say(str(reason))
+        return ExitCode.REFUSED
+    except Failed as reason:
+        _say(f"neither moved nor back: {reason}")
+        return ExitCode.UNKNOWN
+    except (OSError, ValueError) as error:
+        raise click.UsageError(f"cannot use {printable(directory)}: {error}") from None
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+
+
+@migrate.command(
+    cls=Command,
+    exits={
+        ExitCode.DONE: "confirmed",
+        ExitCode.REFUSED: "there is nothing to confirm: too early, or too late",
+        ExitCode.USAGE: "wrong usage, or no plan",
+    },
+)
+@DIRECTORY
+def confirm(directory: str) -> ExitCode:
+    """Say that the move in DIR is to stay."""
+    from ...migration.run import Taken
+    from ...migration.run import confirm as confirm_move
 
     try:
-        code = run_plan(directory, confirm_timeout, seconds)
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    sys.exit(code)
+        confirm_move(_plan(directory))
+    except Taken as reason:
+        _say(str(reason))
+        return ExitCode.REFUSED
+    _say("confirmed")
+    return ExitCode.DONE
 
 
-@migrate.command()
+@migrate.command(
+    cls=Command,
+    exits={
+        ExitCode.DONE: "the node is as it was before the move",
+        ExitCode.USAGE: "wrong usage, or no plan",
+        ExitCode.UNKNOWN: "rolling back failed: see vpccni-nft migrate status",
+    },
+)
 @DIRECTORY
-def confirm(directory: str) -> None:
-    """Say that the move in DIR is to stay."""
-    from ..migrate import confirm_plan
-
-    sys.exit(confirm_plan(directory))
-
-
-@migrate.command()
-@DIRECTORY
-def rollback(directory: str) -> None:
+def rollback(directory: str) -> ExitCode:
     """Put back the rules that the plan in DIR has moved, at any time."""
-    from ..migrate import rollback_plan
+    from ...migration.run import Failed, roll_back
 
-    sys.exit(rollback_plan(directory))
+    try:
+        _say(roll_back(_plan(directory), "asked for"))
+    except Failed as failed:
+        _say(str(failed))
+        return ExitCode.UNKNOWN
+    return ExitCode.DONE
 
 
-@migrate.command()
+@migrate.command(
+    cls=Command,
+    exits={
+        ExitCode.DONE: "shown",
+        ExitCode.USAGE: "wrong usage, no plan, or the node does not answer",
+    },
+)
 @DIRECTORY
 @AS_JSON
-def status(directory: str, *, as_json: bool) -> None:
-    """Tell how far the move in DIR is, and what is in place on this node."""
-    from ..migrate import status_of_plan
+def status(directory: str, *, as_json: bool) -> ExitCode:
+    """Show how far the move in DIR is, and what is in place on this node."""
+    from ...migration.journal import load
+    from ...migration.run import Failed, state_of
 
-    sys.exit(status_of_plan(directory, as_json=as_json))
+    place = _plan(directory)
+    state = load(place)
+    try:
+        places = dict(line.split() for line in state_of(place).splitlines())
+    except Failed as failed:
+        _say(str(failed))
+        return ExitCode.USAGE
+    if as_json:
+        report = {
+            "phase": state.phase.value,
+            "reason": state.reason,
+            "history": [{"phase": phase, "at": at} for phase, at in state.history],
+            "in_place": places,
+        }
+        click.echo(json.dumps(report, indent=2))
+        return ExitCode.DONE
+    why = f": {state.reason}" if state.reason else ""
+    click.echo(f"{state.phase.value}{printable(why)}")
+    for name, value in places.items():
+        click.echo(f"  {name:<28}{value}")
+    return ExitCode.DONE
 
 
-@migrate.command("verify")
+@migrate.command(
+    "verify",
+    cls=Command,
+    exits={
+        ExitCode.DONE: "every packet is treated as before",
+        ExitCode.REFUSED: "something differs, or it is not proved",
+        ExitCode.USAGE: "wrong usage, no plan, or z3-solver is missing",
+    },
+)
 @DIRECTORY
 @SECONDS
-def verify_migration(directory: str, seconds: float) -> None:
+def verify_migration(directory: str, seconds: float) -> ExitCode:
     """Prove that the rules on this node mean what the saved ones in DIR mean."""
-    proofs()
-    from ..migrate import verify_plan
+    require_solver()
+    from ...migration.check import problem_on_node
 
-    sys.exit(verify_plan(directory, seconds))
+    if problem := problem_on_node(_plan(directory), seconds):
+        _say(f"verify: {problem}")
+        return ExitCode.REFUSED
+    _say("verified: every packet is treated as before")
+    return ExitCode.DONE
 
 
-@migrate.command(hidden=True)
+@migrate.command(hidden=True, cls=Command, exits={ExitCode.DONE: "the move is settled"})
 @DIRECTORY
-@click.option("--ready", type=int, required=True, help="The pipe to tell that it watches.")
-def watch(directory: str, ready: int) -> None:
-    """Roll back where the run stops, or nobody confirms."""
-    from ..migrate import watch_plan
+@click.option("--ready", type=int, required=True, help="The pipe to say on that it watches.")
+def watch(directory: str, ready: int) -> ExitCode:
+    """Roll back where the run stops, or where the move is not confirmed in time."""
+    from ...migration.run import watch as watch_move
 
-    sys.exit(watch_plan(directory, ready))
+    watch_move(_plan(directory), ready)
+    return ExitCode.DONE
+
+
+def _plan(target: str) -> Path:
+    from ...migration import directory as plans
+
+    directory = Path(target).absolute()
+    plans.read(directory)
+    return directory
+
+
+def _say(text: str) -> None:
+    for line in text.splitlines():
+        click.echo(printable(line), err=True)

@@ -2,33 +2,55 @@
 
 from __future__ import annotations
 
+import json
+import signal
 import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
-from ...core.values import Family
-from ..options import AFTER, AS_JSON, BEFORE, FAMILY, INTERRUPTED, IPSET_SAVE
+from ...core.diagnostics import Refused
+from ...core.exit_codes import ExitCode
+from ...core.render import printable
+from ..command import Command
+from ..files import write_output
+from ..options import AS_JSON, FAMILY, IPSET_SAVE, SIDES, read_sides
+from ..render import progress
+from ..render.diagnostics import show
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ...core.values import Family
+    from ...replay.comparison import Result
+    from ...simulate.packet_text import PacketText
+    from ..options import TwoSides
 
 
 @click.command(
-    epilog="\b\nExamples:\n"
-    "  vpccni-nft replay --before node.save --after node.nft\n"
-    "  vpccni-nft translate node.save | vpccni-nft replay --before node.save --after -\n"
-    "  vpccni-nft replay --before v4.save --before v6.save --after node.nft --packets 200000\n"
-    "  vpccni-nft replay --before old.save --after new.save --backend nft\n"
-    "  vpccni-nft replay --before node.save --after node.nft"
-    " --packet 'iif=eni1 saddr=10.0.3.4 daddr=8.8.8.8 dport=443'\n\n"
-    "The keys of a packet are those of vpccni-nft explain.\n\n"
-    "\b\nExit codes:\n  0  both sides treat every packet alike\n"
-    "  1  the two sides differ\n"
-    "  2  wrong usage, unreadable input, or it cannot run here: no root, a program is missing,\n"
-    "     the kernel does not take a ruleset\n"
-    "  3  unknown: no packet could be sent, no conversation decided, or a --packet did not come\n"
-    "     to its hook as it was asked for and nothing differs\n"
-    "  130  interrupted"
+    cls=Command,
+    exits={
+        ExitCode.DONE: "both sides treat every packet in the same way",
+        ExitCode.REFUSED: "the two sides differ",
+        ExitCode.USAGE: "wrong usage, unreadable input, or it cannot run here: no root, a program\n"
+        "is missing, the kernel does not take a ruleset",
+        ExitCode.UNKNOWN: "unknown: no packet could be sent, no conversation decided, or a\n"
+        "--packet did not come to its hook as it was asked for and nothing differs",
+    },
+    examples=(
+        "vpccni-nft replay --before node.save --after node.nft",
+        "vpccni-nft translate node.save | vpccni-nft replay --before node.save --after -",
+        "vpccni-nft replay --before v4.save --before v6.save --after node.nft --packets 200000",
+        "vpccni-nft replay --before old.save --after new.save --backend nft",
+        (
+            "vpccni-nft replay --before node.save --after node.nft"
+            " --packet 'iif=eni1 saddr=10.0.3.4 daddr=8.8.8.8 dport=443'"
+        ),
+    ),
+    notes="The keys of a packet are those of vpccni-nft explain.",
 )
-@BEFORE
-@AFTER
+@SIDES
 @click.option(
     "--packets",
     type=click.IntRange(min=1),
@@ -74,7 +96,7 @@ def replay(  # noqa: PLR0913 - one for each option
     text: str | None,
     family: str | None,
     as_json: bool,
-) -> None:
+) -> ExitCode:
     """Send the same packets through two rulesets in the kernel, and tell what differs.
 
     Two network namespaces play the node, one with the files of --before and one with those of
@@ -84,20 +106,88 @@ def replay(  # noqa: PLR0913 - one for each option
     if not before or not after:
         raise click.UsageError("give both --before and --after")
     try:
-        from ..replay import replay_files, settings_of
-
-        code = replay_files(
-            before,
-            after,
-            settings_of(seed, backend, kernel_log=kernel_log),
-            ipset_save=ipset_save,
-            packets=packets,
-            text=text,
-            family=Family(family) if family else None,
-            as_json=as_json,
+        sides = read_sides(before, after, ipset_save, family)
+        result = _compared(
+            sides, packets, seed, backend, text, kernel_log=kernel_log, quiet=as_json
         )
     except KeyboardInterrupt:
-        # Said here, for click would exit with 1, which means that the two sides differ.
         click.echo("interrupted; nothing is left behind", err=True)
-        code = INTERRUPTED
-    sys.exit(code)
+        return ExitCode.INTERRUPTED
+    if result is None:
+        return ExitCode.USAGE
+    from ...replay.report import dict_of, text_of
+    from ..render.replay import paint
+
+    if as_json:
+        write_output(json.dumps(dict_of(result), indent=2) + "\n", "-")
+    else:
+        click.echo(text_of(result, paint), nl=False)
+    codes = {True: ExitCode.DONE, False: ExitCode.REFUSED, None: ExitCode.UNKNOWN}
+    return codes[result.alike]
+
+
+def _compared(
+    sides: TwoSides,
+    packets: int,
+    seed: int,
+    backend: str,
+    text: str | None,
+    *,
+    kernel_log: bool,
+    quiet: bool,
+) -> Result | None:
+    """What a replay shows; None where it cannot run, which has been said."""
+    from ...replay.comparison import compare
+    from ...replay.side import Backend, ReplayError
+    from ...replay.testbed import ReplaySettings
+    from ..render.replay import show_reason
+
+    settings = ReplaySettings(seed=seed, backend=Backend(backend), kernel_log=kernel_log)
+    try:
+        with (
+            _ended_by_signals(),
+            progress.of_replay(packets, quiet=quiet or bool(text)) as advance,
+        ):
+            return compare(
+                sides.before,
+                sides.after,
+                packets=packets,
+                ipset_save=sides.options.ipset_save,
+                settings=settings,
+                family=sides.options.family,
+                packet=_packet_of(text) if text else None,
+                progress=advance,
+            )
+    except Refused as refused:
+        show(refused.diagnostics, notes=False)
+    except ReplayError as error:
+        show_reason(str(error))
+    return None
+
+
+def _packet_of(text: str) -> Callable[[Family], PacketText]:
+    """Reads the packet, once the family of the rulesets is known."""
+    from ...simulate.packet_text import BadPacketText, parse_packet
+
+    def read(family: Family) -> PacketText:
+        try:
+            return parse_packet(text, family)
+        except BadPacketText as error:
+            raise click.UsageError(printable("; ".join(error.problems))) from None
+
+    return read
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let the signals that end a program end this one as an exception, so that it tidies up."""
+
+    def end(number: int, _frame: object) -> None:
+        sys.exit(128 + number)
+
+    before = {one: signal.signal(one, end) for one in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)

@@ -2,37 +2,81 @@
 
 from __future__ import annotations
 
+import gc
 import json
-import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 import click
 
+from ... import nft
 from ...core.diagnostics import Refused
+from ...core.exit_codes import ExitCode
 from ...lowering import CounterMode, TranslateOptions
-from ..files import write_output, write_pieces
-from ..options import ALLOW, FAMILY, IPSET_SAVE, REFUSED, SECONDS, proofs
-from ..report import show
-from ..target import TARGET
-from ..translate import exit_code, read_dumps, translate_all, uncollected
+from ...translation import translate_sources
+from ..command import Command
+from ..files import read_sources, write_output, write_pieces
+from ..options import (
+    ALLOW,
+    COUNTER_MODE,
+    FAMILY,
+    FILES,
+    IPSET_SAVE,
+    OPTIMIZE,
+    SECONDS,
+    TARGET,
+    check_owner,
+    read_dumps,
+    require_solver,
+)
+from ..render import progress
+from ..render.diagnostics import code_of, show
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...core.span import Source
+    from ...node.extraction import Layout
     from ...translation import Translation
 
 
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Do not look for garbage: a translation keeps what it makes to its end, and ends the process.
+
+    To look nevertheless takes a quarter of the time of a large one, and a tenth if only once, at
+    the end.
+    """
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.freeze()
+            gc.enable()
+
+
 @click.command(
-    epilog="\b\nExamples:\n"
-    "  iptables-save | vpccni-nft translate | nft -f -\n"
-    "  iptables-save -c | vpccni-nft translate --counters keep -o node.nft\n"
-    "  vpccni-nft translate node.v4.save node.v6.save -o node.nft\n"
-    "  vpccni-nft translate node.save --allow T101\n"
-    "  vpccni-nft translate node.save --ipset-save node.ipset -o node.nft\n"
-    "  vpccni-nft translate node.save --format json -o node.json && nft -j -f node.json\n"
-    "  vpccni-nft translate node.save --owner vpc-cni --layout native -o aws-cni.nft\n"
-    "  nft list table ip kube-proxy | vpccni-nft translate node.save --owner vpc-cni --beside -\n"
-    "  vpccni-nft translate -O node.save -o node.nft --map node.map.json"
+    cls=Command,
+    exits={
+        ExitCode.DONE: "a script was written",
+        ExitCode.REFUSED: "refused; with --owner or --verify also: something would differ",
+        ExitCode.UNKNOWN: "with --owner or --verify: neither a proof nor a difference",
+    },
+    examples=(
+        "iptables-save | vpccni-nft translate | nft -f -",
+        "iptables-save -c | vpccni-nft translate --counters keep -o node.nft",
+        "vpccni-nft translate node.v4.save node.v6.save -o node.nft",
+        "vpccni-nft translate node.save --allow T101",
+        "vpccni-nft translate node.save --ipset-save node.ipset -o node.nft",
+        "vpccni-nft translate node.save --format json -o node.json && nft -j -f node.json",
+        "vpccni-nft translate node.save --owner vpc-cni --layout native -o aws-cni.nft",
+        "nft list table ip kube-proxy | vpccni-nft translate node.save --owner vpc-cni --beside -",
+        "vpccni-nft translate -O node.save -o node.nft --map node.map.json",
+    ),
 )
-@click.argument("files", nargs=-1, metavar="[FILE...|-]")
+@FILES
 @click.option(
     "-o", "--output", default="-", metavar="FILE", help="Where to write; - is standard output."
 )
@@ -45,22 +89,10 @@ if TYPE_CHECKING:
     show_default=True,
     help="A script for nft -f, or commands for nft -j -f.",
 )
-@click.option(
-    "--counters",
-    type=click.Choice([mode.value for mode in CounterMode]),
-    default=CounterMode.KEEP.value,
-    show_default=True,
-    help="Count on from the dump (iptables-save -c), from zero, or not at all.",
-)
+@COUNTER_MODE
 @ALLOW
 @IPSET_SAVE
-@click.option(
-    "--target",
-    type=TARGET,
-    default="nft=1.0.1",
-    show_default=True,
-    help="The oldest nft that must take the script.",
-)
+@TARGET
 @click.option(
     "--verify", "proved", is_flag=True, help="Write only what is proved to mean the same."
 )
@@ -68,6 +100,7 @@ if TYPE_CHECKING:
 @click.option(
     "--owner",
     metavar="NAME",
+    callback=check_owner,
     help="Take the rules of this owner only, by the names that inventory prints, and prove that"
     " they do the same beside the others'.",
 )
@@ -85,12 +118,7 @@ if TYPE_CHECKING:
     help="An nft ruleset that is on the node before and after, such as kube-proxy's: with --owner."
     " May be given several times.",
 )
-@click.option(
-    "-O/-O0",
-    "optimize",
-    default=False,
-    help="Sets and maps in place of long rows of rules, or with -O0 one rule for each; -O0.",
-)
+@OPTIMIZE
 @click.option(
     "--map", "map_file", metavar="FILE", help="Write where each line of the input went, as JSON."
 )
@@ -108,11 +136,11 @@ def translate(  # noqa: PLR0913 - one for each option
     proved: bool,
     seconds: float,
     owner: str | None,
-    layout: Literal["mirror", "native"],
+    layout: Layout,
     beside: tuple[str, ...],
     map_file: str | None,
     optimize: bool,
-) -> None:
+) -> ExitCode:
     """Translate the output of iptables-save to an nft script.
 
     Reads standard input where no FILE is given. Several files become one script. Nothing is
@@ -124,6 +152,8 @@ def translate(  # noqa: PLR0913 - one for each option
         raise click.UsageError("--beside and --layout native go with --owner")
     if map_file == output == "-":
         raise click.UsageError("standard output can be the script or the map, not both")
+    if owner is not None or proved:
+        require_solver()
     sources, sets = read_dumps(files, ipset_save, *beside)
     options = TranslateOptions.of(
         counters=counters,
@@ -134,26 +164,75 @@ def translate(  # noqa: PLR0913 - one for each option
         target=target,
     )
     if owner is not None:
-        proofs()
-        from ..move import move_files
-
-        translation: Translation = move_files(
-            sources, owner, layout=layout, beside=beside, options=options, seconds=seconds
-        )
+        translation, code = _of_owner(sources, owner, layout, beside, options, seconds)
     else:
-        translation = translate_all(sources, options)
-        show(translation.diagnostics, notes=False)
-        if translation.refused:
-            sys.exit(exit_code(translation))
-        if proved:
-            # What optimizing leaves out counts nothing.
-            counts = CounterMode(counters) is not CounterMode.NONE and not optimize
-            proofs().prove_translation(translation, seconds, counters=counts)
+        translation, code = _of_all(sources, options, seconds, proved=proved)
+    if code is not ExitCode.DONE:
+        return code
     try:
         pieces = translation.pieces(form)
     except Refused as refusal:
         show(refusal.diagnostics, notes=False)
-        sys.exit(REFUSED)
+        return ExitCode.REFUSED
     write_pieces(pieces, output)
     if map_file is not None:
         write_output(json.dumps(translation.source_map(), indent=2) + "\n", map_file)
+    return ExitCode.DONE
+
+
+def _of_all(
+    sources: tuple[Source, ...], options: TranslateOptions, seconds: float, *, proved: bool
+) -> tuple[Translation, ExitCode]:
+    """Everything in the dumps."""
+    with progress.of_translation(sum(len(source.lines) for source in sources)):
+        translation = translate_sources(sources, options)
+    show(translation.diagnostics, notes=False)
+    if translation.refused or not proved:
+        return translation, code_of(translation.diagnostics)
+    from ...proof.side import Side
+    from ...proof.verify import ProofSettings, verify
+    from ..render.verify import code_of_answer, lines_of_answer
+
+    # What optimizing leaves out counts nothing.
+    counts = options.counters is not CounterMode.NONE and not options.optimize
+    settings = ProofSettings(seconds=seconds, counters=counts, allow=translation.allowed)
+    script = nft.parse(translation.script(), "the translation")
+    with progress.of_proof() as advance:
+        answer = verify(Side((translation.dump,)), Side((script,)), settings, advance)
+    for line in lines_of_answer(answer, "the input", "the translation"):
+        click.echo(line, err=True)
+    return translation, code_of_answer(answer)
+
+
+def _of_owner(
+    sources: tuple[Source, ...],
+    owner: str,
+    layout: Layout,
+    beside: tuple[str, ...],
+    options: TranslateOptions,
+    seconds: float,
+) -> tuple[Translation, ExitCode]:
+    """One owner's rules, with what is proved of them beside those of the others."""
+    from ...node.extraction import OwnerExtraction
+    from ..render.verify import code_of_answer, lines_of_answer
+
+    try:
+        tables = tuple(
+            nft.parse(one.content, one.name) for one in (read_sources(beside) if beside else ())
+        )
+    except Refused as refused:
+        show(refused.diagnostics, notes=False)
+        raise click.exceptions.Exit(ExitCode.USAGE) from None
+    with progress.of_proof() as advance:
+        try:
+            moving = OwnerExtraction(owner, layout, tables, options, seconds, advance)
+        except ValueError as wrong:
+            raise click.UsageError(str(wrong)) from None
+        moved = moving.of(sources)
+    show(moved.diagnostics, notes=True)
+    if moved.answer:
+        parts = f"the part of {owner} with the rest"
+        for line in lines_of_answer(moved.answer, "the input", parts):
+            click.echo(line, err=True)
+    proof = code_of_answer(moved.answer) if moved.answer else ExitCode.DONE
+    return moved, proof if proof is not ExitCode.DONE else code_of(moved.diagnostics)

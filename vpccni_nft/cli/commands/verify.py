@@ -2,30 +2,50 @@
 
 from __future__ import annotations
 
-import sys
+import json
+from pathlib import Path
 
+import attrs
 import click
 
-from ...core.values import Family
+from ...core.diagnostics import Refused
+from ...core.exit_codes import ExitCode
 from ...lowering.options import codes_named
-from ..options import AFTER, ALLOW, AS_JSON, BEFORE, FAMILY, IPSET_SAVE, SECONDS, proofs
+from ..command import Command
+from ..files import write_output
+from ..options import (
+    ALLOW,
+    AS_JSON,
+    COUNTERS,
+    FAMILY,
+    IPSET_SAVE,
+    SECONDS,
+    SIDES,
+    read_sides,
+    require_solver,
+)
+from ..render import progress
+from ..render.diagnostics import show
 
 
 @click.command(
-    epilog="\b\nExamples:\n"
-    "  vpccni-nft verify --before node.save --after node.nft\n"
-    "  vpccni-nft translate node.save | vpccni-nft verify --before node.save --after -\n"
-    "  vpccni-nft verify --before v4.save --before aws-cni.nft --after <(nft list ruleset)\n"
-    "  vpccni-nft verify --before node.save --after new.nft --json | jq '.packets[].packet'\n"
-    "  sudo vpccni-nft verify --plan plan/ --moved\n\n"
-    "A packet that is shown can be given to vpccni-nft explain and vpccni-nft replay.\n\n"
-    "\b\nExit codes:\n  0  equivalent: both sides treat every packet alike\n"
-    "  1  different: a packet is shown\n"
-    "  2  wrong usage, unreadable input, or z3-solver is missing\n"
-    "  3  unknown: the time did not do, or the model approximates a rule"
+    cls=Command,
+    exits={
+        ExitCode.DONE: "equivalent: both sides treat every packet in the same way",
+        ExitCode.REFUSED: "different: a packet is shown",
+        ExitCode.USAGE: "wrong usage, unreadable input, or z3-solver is missing",
+        ExitCode.UNKNOWN: "unknown: there was not enough time, or the model approximates a rule",
+    },
+    examples=(
+        "vpccni-nft verify --before node.save --after node.nft",
+        "vpccni-nft translate node.save | vpccni-nft verify --before node.save --after -",
+        "vpccni-nft verify --before v4.save --before aws-cni.nft --after <(nft list ruleset)",
+        "vpccni-nft verify --before node.save --after new.nft --json | jq '.packets[].packet'",
+        "sudo vpccni-nft verify --plan plan/ --moved",
+    ),
+    notes="A packet that is shown can be given to vpccni-nft explain and vpccni-nft replay.",
 )
-@BEFORE
-@AFTER
+@SIDES
 @click.option(
     "--plan",
     metavar="DIR",
@@ -44,7 +64,7 @@ from ..options import AFTER, ALLOW, AS_JSON, BEFORE, FAMILY, IPSET_SAVE, SECONDS
 @IPSET_SAVE
 @FAMILY
 @ALLOW
-@click.option("--counters", is_flag=True, help="Compare which rules count a packet, too.")
+@COUNTERS
 @SECONDS
 @click.option(
     "--most",
@@ -69,36 +89,48 @@ def verify(  # noqa: PLR0913 - one for each option
     seconds: float,
     most: int,
     as_json: bool,
-) -> None:
+) -> ExitCode:
     """Prove that two sides treat every packet alike, or show packets that they do not.
 
     The sides are the files of --before and --after, or a plan and the node that it was made for.
 
     Needs z3-solver: pip install 'vpccni-nft[verify]'.
     """
-    proving = proofs()
-    settings = proving.ProofSettings(
+    if plan and (before or after or ipset_save or family):
+        raise click.UsageError(
+            "--plan goes with --now, and not with --before, --after, --ipset-save or --family"
+        )
+    if not plan and (now or moved):
+        raise click.UsageError("--now and --moved go with --plan")
+    if not plan and not (before and after):
+        raise click.UsageError("give both --before and --after, or --plan")
+    require_solver()
+    from ...migration.drift import drift_of
+    from ...proof.side import Side
+    from ...proof.verify import ProofSettings
+    from ...proof.verify import verify as prove
+    from ..render.verify import code_of_answer, dict_of, lines_of_answer
+
+    settings = ProofSettings(
         seconds=seconds, most=most, counters=counters, allow=codes_named(allow)
     )
-    if plan:
-        if before or after or ipset_save or family:
-            raise click.UsageError(
-                "--plan goes with --now, and not with --before, --after, --ipset-save or --family"
-            )
-        from ..drift import verify_plan
-
-        sys.exit(verify_plan(plan, now, settings, moved=moved, as_json=as_json))
-    if now or moved:
-        raise click.UsageError("--now and --moved go with --plan")
-    if not before or not after:
-        raise click.UsageError("give both --before and --after, or --plan")
-    sys.exit(
-        proving.verify_files(
-            before,
-            after,
-            settings,
-            ipset_save=ipset_save,
-            family=Family(family) if family else None,
-            as_json=as_json,
-        )
-    )
+    names = ", ".join(before), ", ".join(after)
+    try:
+        if plan:
+            drift = drift_of(Path(plan), [Path(file) for file in now], moved=moved)
+            one, other, names = drift.expected, drift.present, ("the plan", "now")
+            settings = attrs.evolve(settings, allow=settings.allow | drift.allow)
+        else:
+            sides = read_sides(before, after, ipset_save, family)
+            one, other = (Side.of(each, sides.options) for each in (sides.before, sides.after))
+    except Refused as refused:
+        show(refused.diagnostics, notes=False)
+        return ExitCode.USAGE
+    with progress.of_proof() as told:
+        answer = prove(one, other, settings, told)
+    if as_json:
+        write_output(json.dumps(dict_of(answer), indent=2) + "\n", "-")
+    else:
+        for line in lines_of_answer(answer, *names):
+            click.echo(line)
+    return code_of_answer(answer)

@@ -7,23 +7,19 @@ of ``apply.nft``.
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
-import click
 
 from .. import nft
 from ..core.diagnostics import Refused
-from ..core.render import printable
+from ..core.errors import CannotRead
 from ..core.span import Source
 from ..core.values import Family
 from ..iptables.ast import Ruleset, Table
 from ..lowering.options import codes_named
-from ..migration import directory as plans
-from ..migration.plan import ALL
 from ..node.detection import SLOTS, BackEnd
 from ..node.files import node_of
 from ..node.live import read_node
@@ -33,22 +29,20 @@ from ..node.scan import scan_ruleset
 from ..node.snapshot import DUMPS, NFT
 from ..proof.side import Side
 from ..text.sources import parse_sources
-from .files import read_sources, write_output
-from .report import show
-from .verify import UNREADABLE, dict_of, exit_code, lines_of_answer, prove
+from . import directory as plans
+from .plan import ALL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ..core.diagnostics import Code
-    from ..proof.verify import ProofSettings
 
 #: The tables of iptables-nft as ``nft list ruleset`` prints them.
 _OF_IPTABLES = re.compile(r"table ip6? (?:filter|nat|mangle|raw|security) \{")
 
 
 @attrs.frozen(kw_only=True)
-class _Plan:
+class _Left:
     """What a plan says is on the node after the move."""
 
     owner: str
@@ -59,49 +53,46 @@ class _Plan:
     others: nft.Ruleset  #: the native tables that were there before
 
 
-def verify_plan(
-    directory: str, now: tuple[str, ...], settings: ProofSettings, *, moved: bool, as_json: bool
-) -> int:
-    """Verify a node against a plan, and write the answer; what is given back is the exit code.
+@attrs.frozen
+class Drift:
+    """What is to be compared: the node as the plan left it, and as it is now."""
 
-    ``now`` names files or folders with what the node has; without one this node is asked. With
-    ``moved`` only what the plan moved is compared.
+    expected: Side
+    present: Side
+    allow: frozenset[Code]  #: approximations that the plan takes for exact
+
+
+def drift_of(directory: Path, now: Sequence[Path] = (), *, moved: bool = False) -> Drift:
+    """Read a plan and what the node has now.
+
+    ``now`` are files or folders with what the node has; without one this node is asked. With
+    ``moved`` only what the plan moved is compared. Raises CannotRead where a file, the plan or the
+    node does not give what is needed, and Refused where a text is no dump or ruleset.
     """
-    try:
-        plan = _read_plan(Path(directory))
-        rulesets, present = _read_now(plan, now)
-    except Refused as refused:
-        show(refused.diagnostics, notes=False)
-        return UNREADABLE
+    plan = _read_plan(directory)
+    rulesets, present = _read_now(plan, now)
     native = [plan.others, plan.script]
     expected = plan.rulesets
     if moved:
         native = [plan.script]
         present = _only(present, plan.script)
         expected, rulesets = (_moved_of(plan, side) for side in (expected, rulesets))
-    settings = attrs.evolve(settings, allow=settings.allow | plan.allow)
-    answer = prove(
-        Side((*expected.values(), *native)), Side((*rulesets.values(), present)), settings
+    return Drift(
+        Side((*expected.values(), *native)), Side((*rulesets.values(), present)), plan.allow
     )
-    if as_json:
-        write_output(json.dumps(dict_of(answer), indent=2) + "\n", "-")
-    else:
-        for line in lines_of_answer(answer, "the plan", "now"):
-            click.echo(line)
-    return exit_code(answer)
 
 
 # --- the plan -------------------------------------------------------------------------------------
 
 
-def _read_plan(directory: Path) -> _Plan:
+def _read_plan(directory: Path) -> _Left:
     try:
         about = plans.read(directory)
         moved = {(one["slot"], one["table"]): one["name"] for one in about["tables"]}
         dumps = {slot: _source(directory / file) for slot, file in about["dumps"].items()}
         others = _source(directory / about["nft"]) if about["nft"] else None
         left = {key: _source(directory / "tables" / name / "after") for key, name in moved.items()}
-        return _Plan(
+        return _Left(
             owner=about["owner"],
             allow=codes_named(about["allowed"]),
             tables=frozenset(moved),
@@ -109,16 +100,17 @@ def _read_plan(directory: Path) -> _Plan:
             script=nft.parse(_source(directory / "apply.nft").content, "apply.nft"),
             others=_native(others) if others else nft.Ruleset(),
         )
-    except plans.NoPlan as reason:
-        raise click.UsageError(printable(str(reason))) from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise click.UsageError(
-            f"{printable(str(directory / 'plan.json'))} is not what migrate plan writes: {error!r}"
+        raise CannotRead(
+            f"{directory / 'plan.json'} is not what migrate plan writes: {error!r}"
         ) from None
 
 
 def _source(path: Path) -> Source:
-    return read_sources((str(path),))[0]
+    try:
+        return Source.of(path.read_bytes(), str(path))
+    except OSError as error:
+        raise CannotRead(f"cannot read {path}: {error.strerror}") from None
 
 
 def _after(slot: str, dump: Source, left: dict[tuple[str, str], Source]) -> Ruleset:
@@ -156,16 +148,16 @@ def _native(listing: Source) -> nft.Ruleset:
 # --- the node -------------------------------------------------------------------------------------
 
 
-def _read_now(plan: _Plan, now: tuple[str, ...]) -> tuple[dict[str, Ruleset], nft.Ruleset]:
+def _read_now(plan: _Left, now: Sequence[Path]) -> tuple[dict[str, Ruleset], nft.Ruleset]:
     """The rules of iptables by slot, and the native tables."""
     dumps, listing = _given(now) if now else _live()
     if listing is None:
-        raise click.UsageError("what nft list ruleset prints is missing")
+        raise CannotRead("what nft list ruleset prints is missing")
     needed = {slot for slot in plan.rulesets if slot not in dumps}
     needed |= {slot for slot in _listed(listing) if slot not in dumps}
     if needed:
         programs = ", ".join(sorted(SLOTS[slot].program for slot in needed))
-        raise click.UsageError(f"what {programs} prints is missing")
+        raise CannotRead(f"what {programs} prints is missing")
     rulesets = {slot: _parse(slot, dumps[slot]) for slot in SLOTS if slot in dumps}
     return rulesets, _native(listing)
 
@@ -175,24 +167,20 @@ def _live() -> tuple[dict[str, Source], Source | None]:
     return dumps, listing
 
 
-def _given(now: tuple[str, ...]) -> tuple[dict[str, Source], Source | None]:
+def _given(now: Sequence[Path]) -> tuple[dict[str, Source], Source | None]:
     try:
-        node = node_of(map(Path, now))
+        node = node_of(now)
     except OSError as error:
-        raise click.UsageError(
-            f"cannot read {printable(error.filename)}: {error.strerror}"
-        ) from None
+        raise CannotRead(f"cannot read {error.filename}: {error.strerror}") from None
     if node.problem:
-        raise click.UsageError(printable(node.problem))
+        raise CannotRead(node.problem)
     sources = {name: Source.of(text, node.files[name]) for name, text in node.texts.items()}
     dumps = {}
     for name, source in sources.items():
         if name in DUMPS:
             slot = DUMPS[name].slot
             if slot is None:
-                raise click.UsageError(
-                    f"nothing tells which program {printable(source.name)} is of"
-                )
+                raise CannotRead(f"nothing tells which program {source.name} is of")
             dumps[slot] = source
     return dumps, sources.get(NFT)
 
@@ -219,8 +207,8 @@ def _only(present: nft.Ruleset, script: nft.Ruleset) -> nft.Ruleset:
     return nft.Ruleset(tuple(tables))
 
 
-def _moved_of(plan: _Plan, rulesets: dict[str, Ruleset]) -> dict[str, Ruleset]:
-    """What is in iptables of that which the plan moved: nothing, or what somebody put back."""
+def _moved_of(plan: _Left, rulesets: dict[str, Ruleset]) -> dict[str, Ruleset]:
+    """What is in iptables of that which the plan moved: nothing, or what was put back."""
     found = {}
     for slot, ruleset in rulesets.items():
         tables = (table for table in ruleset.tables if (slot, table.name) in plan.tables)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..core.render import printable
-from ..simulate.packet_text import KEY_OF, field_text
-from ..simulate.report import binding_text, event_text, value_text
+from ...core.render import printable
+from ...simulate.packet_text import KEY_OF, field_text
+from ...simulate.report import binding_text, event_text, value_text
 
 if TYPE_CHECKING:
-    from ..core.values import Family
-    from ..simulate.trace import Step, Trace
+    from collections.abc import Iterable
+
+    from ...core.values import Family
+    from ...simulate.trace import FieldChange, Step, Trace
 
 
 def dict_of_step(step: Step, family: Family) -> dict[str, Any]:
@@ -41,7 +43,7 @@ def dict_of_outcome(walked: Trace) -> dict[str, Any]:
     }
 
 
-def _changes(changes: Any, family: Family) -> dict[str, list[str]]:
+def _changes(changes: Iterable[FieldChange], family: Family) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for change in changes:
         first, last = (

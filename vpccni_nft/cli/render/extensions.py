@@ -5,23 +5,32 @@ from __future__ import annotations
 import inspect
 import io
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
-from ..extensions import MATCHES, TARGETS
+from ...extensions import MATCHES, TARGETS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..extensions.extension import Extension
+    from ...extensions.extension import Extension
 
-Row = dict[str, Any]
+
+class Row(TypedDict):
+    """An extension; the keys are stable."""
+
+    kind: str  #: match or target
+    name: str
+    what: str
+    nft: str  #: what nft does for it
+    codes: list[str]  #: that a translation of it may answer with
+
 
 #: Characters of a line that no terminal limits.
 WIDTH = 160
 
 
 def extension_rows() -> list[Row]:
-    """One row for each extension; the keys are stable."""
+    """One row for each extension."""
     return [*_rows("match", MATCHES), *_rows("target", TARGETS)]
 
 

@@ -1,96 +1,39 @@
-"""Prove that two sides treat every packet alike, or show packets that they do not."""
+"""The answer of a proof, as text or as JSON."""
 
 from __future__ import annotations
 
-import json
-import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from .. import nft
-from ..core.diagnostics import Refused
-from ..core.render import as_dict, printable, render
-from ..lowering import TranslateOptions
-from ..proof.answers import Different, Equivalent, Unknown
-from ..proof.report import dict_of_packet
-from ..proof.side import Side
-from ..proof.verify import ProofSettings, verify
-from ..simulate.packet_text import KEY_OF, field_text
-from ..simulate.report import lines_of, value_text
-from ..simulate.world import answer_sentence
-from .files import one_standard_input, read_sources, write_output
-from .report import paint, show
+from ...core.exit_codes import ExitCode
+from ...core.render import as_dict, printable, render
+from ...proof.answers import Different, Equivalent, Unknown
+from ...proof.report import dict_of_packet
+from ...simulate.packet_text import KEY_OF, field_text
+from ...simulate.report import lines_of, value_text
+from ...simulate.world import answer_sentence
+from .diagnostics import paint
 from .steps import dict_of_outcome, dict_of_step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from ..core.values import Family
-    from ..proof.answers import Answer
-    from ..proof.counterexample import Counterexample
-    from ..translation import Translation
-
-EQUIVALENT, DIFFERENT, UNREADABLE, UNKNOWN = 0, 1, 2, 3
+    from ...proof.answers import Answer
+    from ...proof.counterexample import Counterexample
+    from ...simulate.trace import Trace
 
 #: The most reasons for an answer that is none.
 SHOWN = 20
 
 
-def verify_files(
-    before: tuple[str, ...],
-    after: tuple[str, ...],
-    settings: ProofSettings,
-    *,
-    ipset_save: str | None,
-    family: Family | None,
-    as_json: bool,
-) -> int:
-    """Verify files, and write the answer; what is given back is the exit code."""
-    one_standard_input(*before, *after, ipset_save)
-    sets = read_sources((ipset_save,))[0] if ipset_save else None
-    options = TranslateOptions(family=family, ipset_save=sets)
-    try:
-        one, other = (Side.of(read_sources(files), options) for files in (before, after))
-    except Refused as refused:
-        show(refused.diagnostics, notes=False)
-        return UNREADABLE
-    answer = prove(one, other, settings)
-    if as_json:
-        write_output(json.dumps(dict_of(answer), indent=2) + "\n", "-")
-    else:
-        for line in lines_of_answer(answer, ", ".join(before), ", ".join(after)):
-            click.echo(line)
-    return exit_code(answer)
-
-
-def prove(before: Side, after: Side, settings: ProofSettings) -> Answer:
-    """Verify, with a sign of life on a terminal."""
-    with progress_of_proof() as progress:
-        return verify(before, after, settings, progress)
-
-
-def prove_translation(translation: Translation, seconds: float, *, counters: bool) -> None:
-    """Go on where a translation means what was translated; otherwise say why not, and exit."""
-    settings = ProofSettings(seconds=seconds, counters=counters, allow=translation.allowed)
-    script = nft.parse(translation.script(), "the translation")
-    answer = prove(Side((translation.dump,)), Side((script,)), settings)
-    for line in lines_of_answer(answer, "the input", "the translation"):
-        click.echo(line, err=True)
-    if not isinstance(answer, Equivalent):
-        sys.exit(exit_code(answer))
-
-
-def exit_code(answer: Answer) -> int:
-    """What the command ends with."""
+def code_of_answer(answer: Answer) -> ExitCode:
+    """What a command ends with that has this answer."""
     match answer:
         case Equivalent():
-            return EQUIVALENT
+            return ExitCode.DONE
         case Different():
-            return DIFFERENT
+            return ExitCode.REFUSED
         case Unknown():
-            return UNKNOWN
+            return ExitCode.UNKNOWN
 
 
 # --- text ---------------------------------------------------------------------------------------
@@ -163,18 +106,6 @@ def _dict_of_packet(found: Counterexample) -> dict[str, Any]:
     }
 
 
-def _dict_of_trace(walked: Any) -> dict[str, Any]:
+def _dict_of_trace(walked: Trace) -> dict[str, Any]:
     steps = [dict_of_step(step, walked.packet.family) for step in walked.steps]
     return {"steps": steps, "outcome": dict_of_outcome(walked)}
-
-
-@contextmanager
-def progress_of_proof() -> Iterator[Callable[[str], None]]:
-    """Somebody to tell what is being looked at: a terminal, or nobody."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status("proving") as status:
-        yield lambda what: status.update(f"proving {what}")

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..core.diagnostics import Kind
-from ..core.render import render
+from ...core.diagnostics import NFT_SYNTAX, NOT_A_DUMP, Kind
+from ...core.exit_codes import ExitCode
+from ...core.render import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ..core.diagnostics import Diagnostic
+    from ...core.diagnostics import Diagnostic
 
 #: The most diagnostics that are written out.
 SHOWN = 50
@@ -35,6 +36,14 @@ def show(diagnostics: Iterable[Diagnostic], *, notes: bool) -> None:
         click.echo(f"... and {len(chosen) - SHOWN} more", err=True)
     if found:
         click.echo(_summary(found, notes_shown=notes), err=True)
+
+
+def code_of(diagnostics: Iterable[Diagnostic]) -> ExitCode:
+    """What a command ends with that found these problems."""
+    found = tuple(diagnostics)
+    if any(one.code in {NOT_A_DUMP, NFT_SYNTAX} for one in found):
+        return ExitCode.USAGE
+    return ExitCode.REFUSED if any(one.refuses for one in found) else ExitCode.DONE
 
 
 def paint(text: str, role: str) -> str:

@@ -1,55 +1,22 @@
-"""Show whose the chains and rules of a dump are, as text or as JSON."""
+"""Whose the chains and rules of a dump are, as text or as JSON."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from ..core.diagnostics import NOT_A_DUMP, UNKNOWN_MATCH, UNKNOWN_OPTION, UNKNOWN_TARGET
-from ..core.render import as_dict, printable
-from ..core.values import Family
-from ..node.owners import OWNERS, VPC_CNI
-from ..node.ownership import inventory
-from ..node.releases import ANY
-from ..text.sources import parse_sources
-from .files import read_sources, write_output
-from .report import show
+from ...core.render import as_dict, printable
+from ...node.owners import OWNERS, VPC_CNI
+from ...node.releases import ANY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from ..core.diagnostics import Diagnostic
-    from ..node.ownership import Answer, Inventory
-
-DONE, REFUSED, UNREADABLE = 0, 1, 2
-
-#: What these rules do is not known, and need not be: their owner is told by other signs.
-_UNKNOWN = (UNKNOWN_MATCH, UNKNOWN_TARGET, UNKNOWN_OPTION)
+    from ...core.diagnostics import Diagnostic
+    from ...node.ownership import Answer, Inventory
 
 
-def inventory_files(
-    files: tuple[str, ...], family: str | None, *, rules: bool, as_json: bool
-) -> int:
-    """Show the owners in dumps; the answer is the exit code."""
-    ruleset, problems = parse_sources(read_sources(files), Family(family) if family else None)
-    diagnostics = [found for found in problems if found.code not in _UNKNOWN]
-    if any(found.refuses for found in diagnostics):
-        show(diagnostics, notes=False)
-        unreadable = any(found.code is NOT_A_DUMP for found in diagnostics)
-        return UNREADABLE if unreadable else REFUSED
-    found = inventory(ruleset)
-    diagnostics += found.diagnostics
-    if as_json:
-        write_output(json.dumps(_report(found, diagnostics), indent=2) + "\n", "-")
-        return DONE
-    lines = _rule_lines(found) if rules else _table_lines(found)
-    write_output("".join(f"{printable(line)}\n" for line in lines), "-")
-    show(diagnostics, notes=True)
-    return DONE
-
-
-def _table_lines(found: Inventory) -> Iterator[str]:
+def lines_of_owners(found: Inventory) -> Iterator[str]:
     """A row for each owner that is there."""
     chains, rules = _counts(found)
     what = {owner.name: owner.what for owner in OWNERS}
@@ -59,7 +26,7 @@ def _table_lines(found: Inventory) -> Iterator[str]:
         yield f"{owner:<16}{chains[owner]:>8}{rules[owner]:>8}  {what[owner]}{releases}"
 
 
-def _rule_lines(found: Inventory) -> Iterator[str]:
+def lines_of_rules(found: Inventory) -> Iterator[str]:
     """A line for each chain and each rule, as iptables-save prints it, behind its owner."""
     for chain in found.chains:
         place = f"{chain.family.value} {chain.table}"
@@ -77,7 +44,7 @@ def _counts(found: Inventory) -> tuple[Mapping[str, int], Mapping[str, int]]:
     return chains, Counter(one.answer.owner for one in found.rules)
 
 
-def _report(found: Inventory, diagnostics: list[Diagnostic]) -> dict[str, Any]:
+def dict_of(found: Inventory, diagnostics: Iterable[Diagnostic]) -> dict[str, Any]:
     """The keys are stable."""
     chains, rules = _counts(found)
     return {

@@ -1,0 +1,97 @@
+"""One packet through one ruleset or two: what each rule does, and where they differ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from .. import iptables, nft
+from ..core.diagnostics import APPROXIMATIONS, Refused
+from ..core.values import Family
+from ..lowering import TranslateOptions
+from ..text.language import detect_language
+from ..text.sources import parse_sources
+from ..translation import translate_sources
+from .packet_text import parse_packet
+from .trace import parts, trace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..core.diagnostics import Code
+    from ..core.span import Source
+    from .packet_text import PacketText
+    from .trace import Trace
+
+
+@attrs.frozen
+class NamedRuleset:
+    """A ruleset, and what it is called."""
+
+    name: str
+    ruleset: iptables.Ruleset | nft.Ruleset
+
+    @property
+    def language(self) -> str:
+        """The language that it is written in."""
+        return "iptables" if isinstance(self.ruleset, iptables.Ruleset) else "nft"
+
+
+@attrs.frozen
+class Explanation:
+    """A packet's way through each ruleset."""
+
+    read: PacketText
+    sides: tuple[NamedRuleset, ...]
+    traces: tuple[Trace, ...]  #: of each side
+    differences: dict[str, tuple[object, object]]  #: by what differs; empty where both agree
+    approximations: tuple[Code, ...]  #: that the translation, which is one of the sides, takes
+
+
+def explain(sources: Sequence[Source], packet: str, family: Family | None = None) -> Explanation:
+    """Walk a packet through one text and its translation, or through two texts.
+
+    A text that is an nft ruleset stands alone: it has no translation. Raises Refused where a text
+    cannot be read or translated, BadPacketText where the packet cannot, and NoMeaning where it
+    comes to a rule that the model knows nothing of.
+    """
+    sides, approximations = _sides(sources, family)
+    read = parse_packet(packet, family or _family_of(sides[0]))
+    traces = tuple(trace((side.ruleset,), read.packet) for side in sides)
+    # A file beside its own translation: both count the same packets.
+    found = parts(traces[0].outcome, traces[-1].outcome, counts=len(sources) == 1)
+    return Explanation(read, sides, traces, found, approximations)
+
+
+def _sides(
+    sources: Sequence[Source], family: Family | None
+) -> tuple[tuple[NamedRuleset, ...], tuple[Code, ...]]:
+    if len(sources) > 1 or detect_language(sources[0]).is_nft:
+        return tuple(_side(source, family) for source in sources), ()
+    options = TranslateOptions(allow=frozenset(APPROXIMATIONS.values()), family=family)
+    translation = translate_sources(sources, options)
+    if translation.refused:
+        raise Refused(translation.diagnostics)
+    (source,) = sources
+    again = nft.parse(translation.script(), "the translation")
+    sides = (
+        NamedRuleset(source.name, translation.dump),
+        NamedRuleset(f"the translation of {source.name}", again),
+    )
+    return sides, tuple(sorted(translation.allowed, key=str))
+
+
+def _side(source: Source, family: Family | None) -> NamedRuleset:
+    if detect_language(source).is_nft:
+        return NamedRuleset(source.name, nft.parse(source.content, source.name))
+    dump, diagnostics = parse_sources((source,), family)
+    if refusing := [found for found in diagnostics if found.refuses]:
+        raise Refused(refusing)
+    return NamedRuleset(source.name, dump)
+
+
+def _family_of(side: NamedRuleset) -> Family:
+    """IPv4 where there is a table of it."""
+    families = [table.family for table in side.ruleset.tables]
+    return Family.IP if Family.IP in families or not families else families[0]
