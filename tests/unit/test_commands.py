@@ -99,7 +99,7 @@ def test_a_code_that_the_help_leaves_out_is_a_fault_of_the_program() -> None:
 def test_an_interrupted_command_neither_refuses_nor_differs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def interrupt(*_: object) -> None:
+    def interrupt(**_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(COMMANDS["check",], "callback", interrupt)

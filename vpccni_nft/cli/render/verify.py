@@ -61,7 +61,7 @@ def lines_of_answer(answer: Answer, before: str, after: str) -> Iterator[str]:
 def _lines_of_packet(found: Counterexample, before: str, after: str) -> Iterator[str]:
     family = found.family
     yield ""
-    yield f"packet: {found.plain.text}"
+    yield f"packet: {printable(found.plain.text)}"
     for field, value in found.plain.untold.items():
         yield f"  and {field} is {field_text(field, value, family)}"
     for question, answer in found.answers.items():
