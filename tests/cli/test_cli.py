@@ -539,7 +539,7 @@ def test_the_table_of_extensions_has_a_line_for_each() -> None:
 def examples(name: str) -> list[str]:
     _, found, text = run(name, "--help").out.partition("Examples:\n")
     assert found, f"{name} --help has no examples"
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    return [line.strip() for line in text.partition("\n\n")[0].splitlines() if line.strip()]
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
