@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..core.diagnostics import BAD_PLACE, NAME_CHANGED, NO_NFT_FORM, Diagnostic, Kind, Problem
+from ..core.diagnostics import NAME_CHANGED, NO_NFT_FORM, Diagnostic, Kind, Problem
 from ..core.values import Family
 from ..nft import names
 from ..nft.ast import Rule, Set
+from .placement import Place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -145,20 +146,10 @@ class Context:
         """Tell of a change that no packet can see."""
         self._say(code, message, "")
 
-    def need_table(self, name: str, *tables: str) -> None:
-        """Refuse a match or target that the kernel takes in some tables only."""
-        if self.table not in tables:
-            raise Problem(BAD_PLACE, f"{name} works in the tables {' and '.join(tables)} only")
-
-    def need_family(self, name: str, family: Family) -> None:
-        """Refuse a match or target that the kernel has for one family only."""
-        if self.family is not family:
-            raise Problem(BAD_PLACE, f"{name} is a match or target of {family.title} only")
-
-    def need_protocol(self, name: str, *protocols: int) -> None:
-        """Refuse a match or target that the kernel takes with some protocols only."""
-        if self.protocol not in protocols:
-            raise Problem(BAD_PLACE, f"{name} needs a protocol before it", hint="such as -p tcp")
+    @property
+    def place(self) -> Place:
+        """What the kernel asks for before it takes a match or target."""
+        return Place(self.family, self.table, self.hooks)
 
     def refuse(self, message: str, hint: str = "") -> Problem:
         """The problem to raise where nft has no form for something."""

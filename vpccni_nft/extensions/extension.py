@@ -12,12 +12,16 @@ import attrs
 from ..nft.statements import Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from ..core.diagnostics import Code
+    from ..core.diagnostics import Code, Problem
+    from ..core.values import Family
     from ..model.effects import View
+    from .aiming import Draft
     from .context import Context
+    from .kinds import ValueKind
     from .options import Options
+    from .placement import Place, Placement
 
 Node = TypeVar("Node")
 
@@ -59,11 +63,36 @@ class Extension(Generic[Node]):
     node: type[Node]  #: declared in the same room
     build: Callable[[Options], Node]  #: raises Problem where the options make no sense
     save: Callable[[Node], Iterable[str]]  #: the words that iptables-save prints after the name
+    placement: Placement  #: where the kernel takes it
+    #: What a node's own options ask of its place beside that, in a family.
+    needs: Callable[[Node, Family], Placement] | None = None
+    draw: ValueKind  #: the nodes that ``build`` can make
     #: What the kernel does for it: a Test for a match, an Effect for a target.
     meaning: Callable[[Node, View], Any]
     #: What nft does for it; raises Problem where that cannot be exact. A target's pieces are
     #: statements only, and the last one ends the rule.
     lower: Callable[[Node, Context], tuple[Any, ...]]
+    #: Make a packet fit a node, as far as it knows how; every packet fits where there is none.
+    aim: Callable[[Node, Draft], None] | None = None
+    #: What has the values at the edges of what a node takes, by field or by what is asked.
+    edges: Callable[[Node], Mapping[Any, object]] = lambda _node: {}
     nft: str  #: the nft form, for the table of extensions
     codes: tuple[Code, ...] = ()  #: what lowering may answer instead
     uses_conntrack: bool = False  #: whether the kernel tracks connections because of it
+
+    def misplaced(self, node: Node, place: Place, protocol: int | None) -> Problem | None:
+        """Why the kernel does not take a node in a place behind a protocol, if it does not."""
+        found = (
+            one.problem(self.name, place, protocol) for one in self._placements(node, place.family)
+        )
+        return next((problem for problem in found if problem), None)
+
+    def protocols(self, node: Node, family: Family) -> tuple[int, ...] | None:
+        """The protocols of which a rule of a family with this node must have one."""
+        asked = [one.protocols for one in self._placements(node, family) if one.protocols]
+        return asked[-1] if asked else None
+
+    def _placements(self, node: Node, family: Family) -> Iterator[Placement]:
+        yield self.placement
+        if self.needs:
+            yield self.needs(node, family)

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from ..core.values import parse_integer
 
-ICMP, TCP, UDP, ICMPV6, SCTP = 1, 6, 17, 58, 132
+ICMP, TCP, UDP, DCCP, ESP, AH, ICMPV6 = 1, 6, 17, 33, 50, 51, 58
+IPCOMP, SCTP, MOBILITY, UDPLITE = 108, 132, 135, 136
+
+#: Those whose headers begin with two ports.
+WITH_PORTS = (TCP, UDP, DCCP, SCTP, UDPLITE)
 
 #: The names, by number. iptables prints the first one of a number.
 PROTOCOLS = {

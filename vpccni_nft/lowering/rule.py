@@ -211,7 +211,7 @@ def _selection(steps: Sequence[Piece], rules: Sequence[Rule]) -> Callable[[Any],
 def _lower_match(match: iptables.Match, context: Context) -> tuple[Piece, ...]:
     if isinstance(match, iptables.UnknownMatch):
         raise Problem(UNKNOWN_MATCH, f"the match {match.name} is not known")
-    return extension_of(match).lower(match, context)
+    return _lower(match, context)
 
 
 def _lower_target(target: iptables.Target, context: Context) -> Statements:
@@ -221,7 +221,15 @@ def _lower_target(target: iptables.Target, context: Context) -> Statements:
         return (s.Goto(names.mangle(target.chain)),)
     if isinstance(target, iptables.UnknownTarget):
         raise Problem(UNKNOWN_TARGET, f"the target {target.name} is not known")
-    return extension_of(target).lower(target, context)
+    return _lower(target, context)
+
+
+def _lower(node: iptables.Match | iptables.Target, context: Context) -> tuple[Any, ...]:
+    """What an extension makes of its node, where the kernel takes it in this place at all."""
+    extension = extension_of(node)
+    if problem := extension.misplaced(node, context.place, context.protocol):
+        raise problem
+    return extension.lower(node, context)
 
 
 def without_implied_protocol(pieces: Sequence[Piece]) -> tuple[Piece, ...]:

@@ -62,8 +62,11 @@ class Pool:
             for number in order:
                 yield self.packet(number, random.getrandbits(32))
 
-    def packet(self, number: int, seed: int) -> Packet:
-        """A packet that aims at a rule by its number, from 1, or with 0 at none."""
+    def packet(self, number: int, seed: int, *, edges: bool = True) -> Packet:
+        """A packet that aims at a rule by its number, from 1, or with 0 at none.
+
+        With ``edges`` every other packet is beside an edge of what its rules take.
+        """
         random = Random(seed)  # noqa: S311
         aim = self.aims[number - 1] if number else None
         hook = aim.hook if aim else random.choice(HOOKS)
@@ -76,7 +79,9 @@ class Pool:
             fields["fragmented"] = 1
         answers: dict[Question, int] = {}
         if aim:
-            aim.apply(fields, answers, random)
+            aim.fit(fields, answers, random)
+            if edges and random.random() < 1 / 2:
+                aim.move_to_edge(fields, answers, random)
         return Packet(self.family, hook, fields, answers, random.getrandbits(16))
 
     @functools.cached_property

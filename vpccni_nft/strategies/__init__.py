@@ -5,14 +5,13 @@
 ``stream`` are for packets that hit the rules of either. Needs the extra ``testing``.
 """
 
+from ..extensions.placement import Place
 from ..simulate.pool import stream
-from .matches import MATCHES
 from .nodes import NodeConfig, Randomize, node_configs, node_dump
 from .packets import packets_for
-from .places import BUILT_IN, Place, places_of
+from .rooms import BUILT_IN, MATCHES, TARGETS, places_of
 from .rule import EVERYTHING, Taste, nodes_of_room, rules
 from .ruleset import Order, cascades, rulesets, tables, tables_of_room
-from .targets import TARGETS
 from .unknown import unknown_matches, unknown_targets
 from .values import (
     address_ranges,

@@ -10,7 +10,7 @@ from ..extensions.matches.set import MatchSet
 from ..extensions.shared.set_names import Members
 from ..extensions.targets.set import SetTarget
 from ..iptables import Chain, Counters, Policy, Rule, Ruleset, Table
-from .places import BUILT_IN
+from .rooms import BUILT_IN
 from .values import negatable, perhaps, protocols
 
 #: The types whose elements have addresses of a family.

@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv4Network
 import attrs
 from hypothesis import strategies as st
 
-from .places import BUILT_IN
+from .rooms import BUILT_IN
 
 Release = tuple[int, int, int]
 

@@ -11,16 +11,12 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from ..core.values import Family, Negatable
+from ..extensions import extension_of
+from ..extensions.placement import Place
 from ..iptables import Goto, Interface, Jump, Match, Rule, Target
-from .matches import MATCHES
-from .places import ANYWHERE, NEEDS, Place, Room, fits, needed_protocols
-from .targets import TARGETS
+from ..iptables.protocols import ICMP, ICMPV6, TCP, UDP, WITH_PORTS
+from .rooms import MATCHES, RECORDS, TARGETS, Room
 from .values import (
-    ICMP,
-    ICMPV6,
-    TCP,
-    UDP,
-    WITH_PORTS,
     ByFamily,
     counters,
     interface_tests,
@@ -69,9 +65,11 @@ def _fitting(
     fitting = [
         nodes_of_room(room, place.family, taste)
         for room in rooms
-        if room in taste.rooms and NEEDS.get(room, ANYWHERE).fit(place, protocol)
+        if room in taste.rooms and RECORDS[room].placement.fits(place, protocol)
     ]
-    return st.one_of(*fitting).filter(lambda node: fits(node, place, protocol))
+    return st.one_of(*fitting).filter(
+        lambda node: not extension_of(node).misplaced(node, place, protocol)
+    )
 
 
 @functools.cache
@@ -103,7 +101,7 @@ def draw_rule(
     All strategies here are made once: making them takes longer than drawing from them.
     """
     has_to = draw(_with_its_protocol(place.family, taste, place)[room]) if room else None
-    needed = needed_protocols(has_to, place.family) if has_to else None
+    needed = extension_of(has_to).protocols(has_to, place.family) if has_to else None
     protocol = draw(_protocol_tests(needed, taste))
     number = protocol.value if protocol and not protocol.negated else None
     if number not in _NEEDED:
@@ -147,8 +145,9 @@ def rules(
 
 
 def _fits_with_its_protocol(node: Match | Target, place: Place) -> bool:
-    needed = needed_protocols(node, place.family)
-    return fits(node, place, needed[0] if needed else None)
+    record = extension_of(node)
+    needed = record.protocols(node, place.family)
+    return not record.misplaced(node, place, needed[0] if needed else None)
 
 
 @functools.cache

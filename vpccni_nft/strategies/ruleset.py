@@ -9,16 +9,17 @@ from hypothesis import strategies as st
 
 from .. import extensions
 from ..core.values import Family
+from ..extensions.kinds import Some
 from ..extensions.matches.comment import Comment
 from ..extensions.matches.mark import Mark
+from ..extensions.placement import Place
 from ..extensions.targets.mark import SetMark
 from ..extensions.targets.verdicts import Accept, Return
 from ..iptables import Chain, Counters, Policy, Rule, Ruleset, Table
-from .matches import MATCHES
-from .places import BUILT_IN, Place, Room, places_of
+from .kinds import strategy
+from .rooms import BUILT_IN, MATCHES, TARGETS, Room, places_of
 from .rule import EVERYTHING, Taste, calls, draw_rule, few
-from .targets import TARGETS
-from .values import counters, families, some_of, words
+from .values import counters, families, words
 
 #: A chain may begin like a target, an option or a word of nft, but is called like no target.
 chain_names = st.one_of(
@@ -36,7 +37,9 @@ chain_names = st.one_of(
 
 _up_to = {most: st.integers(0, most) for most in range(9)}
 _several_chains = {most: st.lists(chain_names, max_size=most, unique=True) for most in range(9)}
-_several_hooks = {table: some_of(chains).map(frozenset) for table, chains in BUILT_IN.items()}
+_several_hooks = {
+    table: strategy(Some(chains), Family.IP).map(frozenset) for table, chains in BUILT_IN.items()
+}
 _policies = st.sampled_from(Policy)
 
 

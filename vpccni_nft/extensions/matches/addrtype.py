@@ -24,7 +24,9 @@ from ...model.oracle import Oracle, OracleKind
 from ...model.packet import ADDRESS_TYPES
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import AnyOf, Extension
+from ..placement import ANYWHERE, COMES_BY, LEAVES_BY, Placement
 from ..shared.compare import always_or_never, equality
 from ..shared.states import parse_list
 from ..shared.words import flags, negation
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
     from ...model.algebra import Bool, Word
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -208,6 +211,70 @@ def _compare6(fib: x.Fib, test: Negatable[Names], context: Context) -> tuple[Pie
     return others[0] if len(others) == 1 else (AnyOf(others),)
 
 
+# --- where, and which packets -------------------------------------------------------------------
+
+
+def _needs(node: AddrType, _family: Family) -> Placement:
+    """addrtype_mt_checkentry_v1."""
+    if node.limit_in:
+        return Placement(hooks=COMES_BY, subject="addrtype with --limit-iface-in")
+    if node.limit_out:
+        return Placement(hooks=LEAVES_BY, subject="addrtype with --limit-iface-out")
+    return ANYWHERE
+
+
+_TYPES = k.OneOf(k.Some(TYPES), k.Some(SHARED), ("LOCAL",))
+_DRAW = k.Build(
+    AddrType,
+    source=k.maybe_negated(_TYPES),
+    destination=k.maybe_negated(_TYPES),
+    limit_in=k.FLAG,
+    limit_out=k.FLAG,
+).filter(
+    lambda node: bool(node.source or node.destination) and not (node.limit_in and node.limit_out)
+)
+
+
+def aim(node: AddrType, draft: Draft) -> None:
+    """Let the routing table take each address for a type that fits."""
+    fields = draft.fields
+    interface = fields["iif"] if node.limit_in else fields["oif"] if node.limit_out else 0
+    aim_one = _aim_type6 if draft.family is Family.IP6 else _aim_type
+    for field, test in (("saddr", node.source), ("daddr", node.destination)):
+        if test:
+            aim_one(field, test, interface, draft)
+
+
+def _aim_type(field: str, test: Negatable[Names], interface: int, draft: Draft) -> None:
+    fitting = [name for name in TYPES if (name in test.value) is not test.negated]
+    # Where none fits, one that the kernel does not have: the interpreter takes it.
+    number = ADDRESS_TYPES[draft.random.choice(fitting).lower()] if fitting else len(ADDRESS_TYPES)
+    draft.answer(OracleKind.FIB_TYPE, number, draft.fields[field], interface)
+
+
+def _aim_type6(field: str, test: Negatable[Names], interface: int, draft: Draft) -> None:
+    """An address that looks right; where it must not look so, one that does not."""
+    looks = [name for name in test.value if name in _LOOKING]
+    if looks:
+        others = [name for name in _LOOKING if name not in looks]
+        name = draft.random.choice(others if test.negated and others else looks)
+        draft.fit_bits(field, *_LOOKING[name])
+    address = draft.fields[field]
+    is_routed = not test.negated
+    type_ = ADDRESS_TYPES["local" if is_routed else "unicast"]
+    draft.answer(OracleKind.FIB_TYPE, type_, address, interface)
+    for name in ("anycast", "unreachable"):
+        draft.answer(Oracle(OracleKind.ROUTE_TYPE, name), is_routed, address, interface)
+
+
+#: Bits of an address that looks so, and their mask.
+_LOOKING = {
+    "UNSPEC": (0, Family.IP6.all_ones),
+    "UNICAST": (0x2001 << 112, 0xFFFF << 112),
+    "MULTICAST": (0xFF << 120, 0xFF << 120),
+}
+
+
 EXTENSION = Extension(
     name="addrtype",
     node=AddrType,
@@ -215,6 +282,10 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    needs=_needs,
+    draw=_DRAW,
+    aim=aim,
     nft="fib saddr|daddr [. iif|oif] type TYPE",
     codes=(IPV6_LOCAL, NO_NFT_FORM),
 )

@@ -19,7 +19,9 @@ from ...model.effects import Test
 from ...model.oracle import header_field
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import ANYWHERE, Placement
 from ..shared.compare import always_or_never, equality
 from ..shared.fragments import with_transport_header
 from ..shared.number_ranges import NumberRange, build_range, compare_range, in_range, save_range
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -90,9 +93,6 @@ def meaning(node: Ah, view: View) -> Test:
 def lower(node: Ah, context: Context) -> tuple[Piece, ...]:
     """The same comparisons, where there is a header."""
     if context.family is Family.IP:
-        context.need_protocol("ah", PROTOCOL)
-        if node.length or node.reserved:
-            raise context.refuse("ah of IPv4 compares the SPI only")
         is_ah: tuple[s.Match, ...] = ()
     elif context.protocol not in (None, PROTOCOL):
         raise context.refuse(
@@ -126,6 +126,25 @@ def _lower_reserved(node: Ah) -> tuple[s.Match, ...]:
     return (s.Match(x.Payload("ah", "reserved"), "==", x.Number(0)),)
 
 
+def _needs(node: Ah, family: Family) -> Placement:
+    """The match of IPv4 is for protocol 51 and compares the index only (ipt_ah.c)."""
+    if family is Family.IP6:
+        return ANYWHERE
+    if node.length or node.reserved:
+        return Placement(family=Family.IP6, subject="ah with --ahlen or --ahres")
+    return Placement(protocols=(PROTOCOL,))
+
+
+def aim(node: Ah, draft: Draft) -> None:
+    """A header that fits."""
+    draft.fields["protocol"] = PROTOCOL
+    draft.answer_fit(header_field("ah", "spi"), node.spi, 32)
+    draft.answer(header_field("ah", "reserved"), 0)
+    if node.length:
+        words = node.length.value // 4 - 2 + node.length.negated
+        draft.answer(header_field("ah", "hdrlength"), words & 0xFF)
+
+
 EXTENSION = Extension(
     name="ah",
     node=Ah,
@@ -133,6 +152,13 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    needs=_needs,
+    draw=k.OneOf(
+        k.Build(Ah, spi=k.number_tests()),
+        k.Build(Ah, spi=k.number_tests(), length=k.header_lengths(4), reserved=k.FLAG),
+    ),
+    aim=aim,
     nft="ah spi, ah hdrlength, ah reserved",
     codes=(BAD_PLACE, NO_NFT_FORM),
 )

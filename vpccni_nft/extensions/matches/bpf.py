@@ -13,7 +13,9 @@ from ...core.diagnostics import NO_NFT_FORM
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import ANYWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,6 +66,12 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=k.OneOf(
+        k.Build(Bpf, "--bytecode", k.Among(("1,6 0 0 1", "4,48 0 0 9,21 0 1 6,6 0 0 1,6 0 0 0"))),
+        k.Build(Bpf, "--object-pinned", k.Unquoted(20).map(lambda name: f"/{name}")),
+    ),
+    aim=lambda node, draft: draft.answer_all(lambda view: meaning(node, view), 1),
     nft="none: nft runs no BPF programs",
     codes=(NO_NFT_FORM,),
 )

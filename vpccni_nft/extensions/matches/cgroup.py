@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM, Problem
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
+from ..aiming import around
 from ..extension import Extension
+from ..placement import Placement
 from ..shared.compare import equality
 from ..shared.words import negatable_option, negation, quote
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..options import Options
 
@@ -80,8 +84,6 @@ def meaning(node: Cgroup, view: View) -> Test:
 
 def lower(node: Cgroup, context: Context) -> tuple[s.Match, ...]:
     """Compare the class of full sockets."""
-    if not context.hooks <= {"INPUT", "OUTPUT", "POSTROUTING"}:
-        raise Problem(BAD_PLACE, "cgroup works in INPUT, OUTPUT and POSTROUTING only")
     if node.path:
         raise context.refuse(
             "nft knows a control group by its inode: a script loads only while the path is there"
@@ -95,6 +97,14 @@ def lower(node: Cgroup, context: Context) -> tuple[s.Match, ...]:
     return (FULL_SOCKET, s.Match(x.Meta("cgroup"), sign, x.Number(node.class_id.value)))
 
 
+def aim(node: Cgroup, draft: Draft) -> None:
+    """A packet of a socket in the class, or in the control group."""
+    draft.fields["has_socket"] = 1
+    draft.fit("cgroup", node.class_id)
+    if node.path:
+        draft.answer(Oracle(OracleKind.CONTROL_GROUP, node.path.value), not node.path.negated)
+
+
 EXTENSION = Extension(
     name="cgroup",
     node=Cgroup,
@@ -102,6 +112,13 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(hooks=("INPUT", "OUTPUT", "POSTROUTING")),
+    draw=k.OneOf(
+        k.Build(Cgroup, class_id=k.negatable(k.NUMBER)),
+        k.Build(Cgroup, path=k.negatable(k.Quoted(511))),
+    ),
+    aim=aim,
+    edges=lambda node: {"cgroup": around(node.class_id)},
     nft="socket wildcard <= 1 meta cgroup CLASS",
     codes=(BAD_PLACE, NO_NFT_FORM),
 )

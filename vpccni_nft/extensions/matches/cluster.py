@@ -25,7 +25,9 @@ from ...model.packet import PACKET_TYPES
 from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
+from .. import kinds as k
 from ..extension import Extension, First
+from ..placement import ANYWHERE
 from ..shared.compare import always_or_never
 from ..shared.marks import HAS_ENTRY
 from ..shared.words import negation
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
     from ...model.algebra import Bool
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -166,6 +169,26 @@ def _hash(node: Cluster, context: Context) -> tuple[s.Match, ...]:
     return (s.Match(x.Hash(source, node.total, node.seed), sign, right),)
 
 
+def _draw(total: int) -> k.ValueKind:
+    one = k.Integers(0, total - 1).map(lambda number: 1 << number)
+    nodes = one | k.Integers(0, (1 << total) - 1)
+    return k.Build(Cluster, nodes=k.negatable(nodes), total=total, seed=k.Integers(0, k.FULL))
+
+
+def aim(node: Cluster, draft: Draft) -> None:
+    """A connection whose source has the number of one of the nodes."""
+    draft.fit_entry()
+    fitting = [
+        number
+        for number in range(node.total)
+        if bool(node.nodes.value >> number & 1) is not node.nodes.negated
+    ]
+    if fitting:
+        source = draft.fields["ct_original_saddr"] >> draft.family.bits - 32
+        oracle = Oracle(OracleKind.JHASH, parameters=(node.total, node.seed))
+        draft.answer(oracle, draft.random.choice(fitting), source)
+
+
 EXTENSION = Extension(
     name="cluster",
     node=Cluster,
@@ -173,6 +196,9 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=(k.Integers(1, 4) | k.Integers(1, MOST_NODES)).then(_draw),
+    aim=aim,
     nft="jhash ct original ip saddr mod NODES seed SEED { NUMBERS }",
     codes=(RELATED_SOURCE, NO_NFT_FORM),
     uses_conntrack=True,

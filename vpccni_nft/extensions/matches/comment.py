@@ -12,7 +12,10 @@ import attrs
 from ...core.diagnostics import COMMENT_CHANGED
 from ...iptables.ast import Match
 from ...model.effects import Test
+from .. import kinds as k
+from ..aiming import any_packet
 from ..extension import Extension
+from ..placement import ANYWHERE
 from ..shared.words import quote
 
 if TYPE_CHECKING:
@@ -57,6 +60,9 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=k.Build(Comment, k.Quoted(255)),
+    aim=any_packet,
     nft='comment "TEXT", at the end of the rule',
     codes=(COMMENT_CHANGED,),
 )

@@ -18,7 +18,9 @@ from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import ANYWHERE
 from ..shared.compare import NEVER, equality
 from ..shared.number_ranges import NumberRange
 from ..shared.words import negation
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..options import Options
 
@@ -131,6 +134,35 @@ def _compare(left: x.Ct, count: NumberRange, *, negated: bool) -> tuple[s.Match,
     return (s.Match(left, equality(negated=negated), right),)
 
 
+_COUNTS = k.OneOf(
+    k.Integers(0, 3000).map(lambda first: NumberRange(first, LARGEST)),
+    k.number_ranges(3000),
+    k.number_ranges(LARGEST),
+)
+#: A ``!`` before one number says nothing.
+_DRAW = k.Build(
+    ConnBytes,
+    count=k.negatable(_COUNTS),
+    mode=k.Among(MODES),
+    direction=k.Among(DIRECTIONS),
+).filter(lambda node: not node.count.negated or node.count.value.first != node.count.value.last)
+
+
+def _traffic(node: ConnBytes) -> Oracle:
+    way = "both ways" if node.direction == "both" else node.direction
+    return Oracle(OracleKind.TRAFFIC, way, (node.mode,))
+
+
+def aim(node: ConnBytes, draft: Draft) -> None:
+    """A connection that has counted something, and as much as is asked for."""
+    draft.fit_entry()
+    draft.answer(Oracle(OracleKind.TRAFFIC, "both ways", ("packets",)), 1)
+    count = draft.pick(node.count, 64)
+    if not count:
+        count = node.count.value.last + node.count.negated & LARGEST
+    draft.answer(_traffic(node), count)
+
+
 EXTENSION = Extension(
     name="connbytes",
     node=ConnBytes,
@@ -138,6 +170,10 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=_DRAW,
+    aim=aim,
+    edges=lambda node: {_traffic(node): node.count},
     nft="ct [original|reply] packets|bytes|avgpkt FIRST-LAST",
     codes=(NO_NFT_FORM,),
     uses_conntrack=True,

@@ -14,17 +14,20 @@ import attrs
 from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
-from ...model.oracle import LABELS, Oracle, OracleKind
+from ...model.oracle import LABELS, Oracle, OracleKind, member
 from ...model.packet import Event
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension, NoneOf
+from ..placement import ANYWHERE
 from ..shared.words import flags, negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -82,6 +85,13 @@ def lower(node: ConnLabel, _context: Context) -> tuple[Piece, ...]:
     return (*change, NoneOf(((is_set,),)) if node.label.negated else is_set)
 
 
+def aim(node: ConnLabel, draft: Draft) -> None:
+    """A connection with the label, or without it; where the rule would set it, one without any."""
+    draft.fit_entry()
+    draft.answer(OracleKind.LABELS_ARE_KEPT, not (node.set and node.label.negated))
+    draft.answer(member(LABELS), not node.label.negated, node.label.value)
+
+
 EXTENSION = Extension(
     name="connlabel",
     node=ConnLabel,
@@ -89,6 +99,11 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=k.Build(
+        ConnLabel, label=k.negatable(k.Integers(0, 2) | k.Integers(0, LARGEST)), set=k.FLAG
+    ),
+    aim=aim,
     nft="ct label N; --set: ct label set N before",
     uses_conntrack=True,
 )

@@ -21,12 +21,15 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.ast import Set
 from ...nft.expressions import NETWORK_HEADER
+from .. import kinds as k
 from ..context import ADDRESS_TYPE, DYNAMIC_SET_SIZE
 from ..extension import Extension
+from ..placement import ANYWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...core.values import Family
     from ...model.effects import View
     from ..context import Context
     from ..options import Options
@@ -101,6 +104,16 @@ def lower(node: Connlimit, context: Context) -> tuple[s.UpdateSet, ...]:
     return (s.UpdateSet("add", name, key, limit=s.CtCount(node.limit, over=node.above)),)
 
 
+def _draw(family: Family) -> k.ValueKind:
+    return k.Build(
+        Connlimit,
+        limit=k.NUMBER,
+        above=k.FLAG,
+        length=k.OneOf(family.bits, k.Integers(0, family.bits)),
+        destination=k.FLAG,
+    )
+
+
 EXTENSION = Extension(
     name="connlimit",
     node=Connlimit,
@@ -108,6 +121,11 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=k.OfFamily(_draw),
+    aim=lambda node, draft: draft.answer_here(
+        OracleKind.CONNECTIONS, min(node.limit + node.above, 0xFFFFFFFF)
+    ),
     nft="add @connlimit-N { ip saddr|daddr [& MASK] ct count [over] N }",
     codes=(LIMITED_ROOM,),
     uses_conntrack=True,

@@ -14,13 +14,16 @@ import attrs
 from ...core.diagnostics import NO_NFT_FORM
 from ...core.values import Negatable, Network, PortRange, parse_integer
 from ...iptables.ast import Match
+from ...iptables.protocols import TCP
 from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind
 from ...model.packet import STATUS_BITS
 from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
+from .. import kinds as k
 from ..extension import AnyOf, Extension, Piece
+from ..placement import ANYWHERE
 from ..shared.compare import always_or_never, compare_network, compare_ports, equality
 from ..shared.marks import HAS_ENTRY
 from ..shared.ports import port_fits
@@ -28,6 +31,7 @@ from ..shared.states import (
     NAT_BITS,
     STATES,
     WITHOUT_ENTRY,
+    aim_states,
     alternatives_of_states,
     has_state,
     lower_states,
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
 
     from ...model.algebra import Bool
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..options import Options
 
@@ -295,6 +300,85 @@ def _compare(left: x.Expression, right: x.Expression, *, negated: bool) -> s.Mat
     return s.Match(left, equality(negated=negated), right)
 
 
+# --- which packets ------------------------------------------------------------------------------
+
+_ENDS = k.maybe_negated(k.OneOf(k.NETWORK, k.NETWORK, k.EVERYWHERE))
+_LISTS = k.maybe_negated(k.Some((*STATES, *NAT_BITS)))
+_STATUS = k.maybe_negated(k.Some(STATUSES))
+_DIRECTION = k.Among(("", *DIRECTIONS))
+_DRAW = k.OneOf(
+    # All options at once, of which nft seldom can say every one.
+    k.Build(
+        Conntrack,
+        states=_LISTS,
+        protocol=k.maybe_negated(k.BYTE),
+        original_source=_ENDS,
+        original_destination=_ENDS,
+        reply_source=_ENDS,
+        reply_destination=_ENDS,
+        original_source_port=k.PORT_TEST,
+        original_destination_port=k.PORT_TEST,
+        reply_source_port=k.PORT_TEST,
+        reply_destination_port=k.PORT_TEST,
+        status=_STATUS,
+        expire=k.maybe_negated(k.pair(k.Integers(0, k.FULL) | k.Integers(0, 100))),
+        direction=_DIRECTION,
+    ),
+    k.Build(Conntrack, states=_LISTS),
+    k.Build(Conntrack, status=_STATUS, direction=_DIRECTION, original_source=_ENDS),
+    k.Build(
+        Conntrack,
+        protocol=k.negatable(TCP),
+        original_destination_port=k.PORT_TEST,
+        reply_source_port=k.PORT_TEST,
+        reply_destination=_ENDS,
+    ),
+).filter(lambda node: node != Conntrack())
+
+
+def _networks(node: Conntrack) -> dict[str, Negatable[Network] | None]:
+    return {
+        "ct_original_saddr": node.original_source,
+        "ct_original_daddr": node.original_destination,
+        "ct_reply_saddr": node.reply_source,
+        "ct_reply_daddr": node.reply_destination,
+    }
+
+
+def _ports(node: Conntrack) -> dict[str, Negatable[PortRange] | None]:
+    return {
+        "ct_original_sport": node.original_source_port,
+        "ct_original_dport": node.original_destination_port,
+        "ct_reply_sport": node.reply_source_port,
+        "ct_reply_dport": node.reply_destination_port,
+    }
+
+
+def aim(node: Conntrack, draft: Draft) -> None:
+    """A connection that fits, in one of the states."""
+    if node.states:
+        aim_states(node.states, draft)
+    else:
+        draft.fit_entry()
+    for field, network in _networks(node).items():
+        draft.fit_network(field, network)
+    for field, ports in _ports(node).items():
+        draft.fit(field, ports)
+    draft.fit("ct_protocol", node.protocol)
+    if node.status:
+        bits = [_status_bit(name) for name in node.status.value]
+        draft.fields["ct_status"] &= ~sum(bits)
+        if not node.status.negated:
+            draft.fields["ct_status"] |= draft.random.choice([bit for bit in bits if bit] or [0])
+    if node.expire:
+        first, last = node.expire.value
+        draft.answer_fit(
+            OracleKind.SECONDS_LEFT, Negatable(PortRange(first, last), node.expire.negated), 32
+        )
+    if node.direction:
+        draft.fields["ct_reply"] = DIRECTIONS.index(node.direction)
+
+
 EXTENSION = Extension(
     name="conntrack",
     node=Conntrack,
@@ -302,6 +386,10 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=_DRAW,
+    aim=aim,
+    edges=lambda node: {**_networks(node), **_ports(node)},
     nft="ct state LIST; ct status; ct original|reply ADDRESS, PORT; ct direction",
     codes=(NO_NFT_FORM,),
     uses_conntrack=True,

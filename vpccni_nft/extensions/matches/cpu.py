@@ -14,7 +14,10 @@ from ...iptables.ast import Match
 from ...model.effects import Test
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
+from ..aiming import around
 from ..extension import Extension
+from ..placement import ANYWHERE
 from ..shared.compare import equality
 from ..shared.words import negatable_option
 
@@ -62,5 +65,9 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=k.Build(Cpu, k.negatable(k.NUMBER)),
+    aim=lambda node, draft: draft.fit("cpu", node.cpu),
+    edges=lambda node: {"cpu": around(node.cpu)},
     nft="meta cpu N",
 )

@@ -13,11 +13,14 @@ import attrs
 from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...core.values import Negatable, PortRange, parse_integer
 from ...iptables.ast import Match
+from ...iptables.protocols import DCCP
 from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind, header_field
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import Placement
 from ..shared.compare import equality
 from ..shared.fragments import with_transport_header
 from ..shared.ports import build_port, lower_ports, ports_fit, save_port
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -112,7 +116,6 @@ def meaning(node: Dccp, view: View) -> Test:
 
 def lower(node: Dccp, context: Context) -> tuple[Piece, ...]:
     """The same comparisons, where there is a header."""
-    context.need_protocol("dccp", PROTOCOL)
     if node.option:
         raise context.refuse("nft looks for DCCP options from Linux 6.5 on only")
     ports = lower_ports("dccp", node.source_port, node.destination_port)
@@ -131,6 +134,20 @@ def _literal(name: str) -> x.Expression:
     return x.Range(number, x.Number(LARGEST)) if name == "INVALID" else number
 
 
+def aim(node: Dccp, draft: Draft) -> None:
+    """Ports, a type and options that fit."""
+    draft.fit("sport", node.source_port)
+    draft.fit("dport", node.destination_port)
+    if types := node.types:
+        fitting = [name for name in TYPES if (name in types.value) is not types.negated]
+        draft.answer(
+            header_field("dccp", "type"), TYPES.index(draft.random.choice(fitting or TYPES))
+        )
+    if node.option:
+        oracle = Oracle(OracleKind.HAS_DCCP_OPTION, parameters=(node.option.value,))
+        draft.answer(oracle, not node.option.negated)
+
+
 EXTENSION = Extension(
     name="dccp",
     node=Dccp,
@@ -138,6 +155,16 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(protocols=(DCCP,)),
+    draw=k.Build(
+        Dccp,
+        source_port=k.PORT_TEST,
+        destination_port=k.PORT_TEST,
+        types=k.maybe_negated(k.Some(TYPES)),
+        option=k.OneOf(None, None, k.maybe_negated(k.Integers(1, 255))),
+    ),
+    aim=aim,
+    edges=lambda node: {"sport": node.source_port, "dport": node.destination_port},
     nft="dccp sport, dccp dport, dccp type",
     codes=(BAD_PLACE, NO_NFT_FORM),
 )

@@ -15,24 +15,25 @@ from ...core.values import MaskedMark, Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...nft import expressions as x
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import ANYWHERE, COMES_BY, LEAVES_BY, Placement
 from ..shared.compare import compare_mark
 from ..shared.words import negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...core.values import Family
     from ...model.algebra import Bool
     from ...model.effects import View
     from ...nft import statements as s
+    from ..aiming import Draft
     from ..context import Context
     from ..options import Options
 
 #: The one name that every node has (/etc/iproute2/group); other names are its own.
 NAMES = {"default": 0}
-
-_COMES_BY = {"PREROUTING", "INPUT", "FORWARD"}
-_LEAVES_BY = {"FORWARD", "OUTPUT", "POSTROUTING"}
 
 
 @attrs.frozen(kw_only=True)
@@ -93,10 +94,8 @@ def _has_group(field: str, test: Negatable[MaskedMark] | None, view: View) -> Bo
     return view.negate(same, negated=test.negated)
 
 
-def lower(node: DevGroup, context: Context) -> tuple[s.Match, ...]:
+def lower(node: DevGroup, _context: Context) -> tuple[s.Match, ...]:
     """Compare the masked group of each interface."""
-    _check_place("--src-group", node.source, context, _COMES_BY)
-    _check_place("--dst-group", node.destination, context, _LEAVES_BY)
     return tuple(
         match
         for key, test in (("iifgroup", node.source), ("oifgroup", node.destination))
@@ -111,11 +110,19 @@ def _masked(test: Negatable[MaskedMark]) -> Negatable[MaskedMark]:
     return Negatable(MaskedMark(group.value & group.mask, group.mask), test.negated)
 
 
-def _check_place(
-    option: str, test: Negatable[MaskedMark] | None, context: Context, hooks: set[str]
-) -> None:
-    if test and not context.hooks <= hooks:
-        raise Problem(BAD_PLACE, f"devgroup takes {option} in {', '.join(sorted(hooks))} only")
+def _needs(node: DevGroup, _family: Family) -> Placement:
+    """devgroup_mt_checkentry."""
+    if node.source and node.destination:
+        return Placement(hooks=("FORWARD",), subject="devgroup with --src-group and --dst-group")
+    if node.source:
+        return Placement(hooks=COMES_BY, subject="devgroup with --src-group")
+    return Placement(hooks=LEAVES_BY, subject="devgroup with --dst-group")
+
+
+def aim(node: DevGroup, draft: Draft) -> None:
+    """Interfaces of such groups."""
+    for field, test in (("iif_group", node.source), ("oif_group", node.destination)):
+        draft.fit_mark(field, _masked(test) if test else None)
 
 
 EXTENSION = Extension(
@@ -125,6 +132,15 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    needs=_needs,
+    draw=k.Build(
+        DevGroup,
+        source=k.maybe_negated(k.MASKED_MARK),
+        destination=k.maybe_negated(k.MASKED_MARK),
+    ).filter(lambda node: bool(node.source or node.destination)),
+    aim=aim,
+    edges=lambda node: {"iif_group": node.source, "oif_group": node.destination},
     nft="meta iifgroup|oifgroup & MASK == GROUP",
     codes=(BAD_PLACE,),
 )

@@ -15,8 +15,11 @@ from ...model.effects import Test
 from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import ANYWHERE
 from ..shared.compare import equality
+from ..shared.number_ranges import NumberRange
 from ..shared.words import negation
 
 if TYPE_CHECKING:
@@ -66,5 +69,11 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=k.Build(Dscp, k.negatable(k.Integers(0, LARGEST))),
+    aim=lambda node, draft: draft.fit_bits(
+        "tos", node.value.value << 2, 0xFC, negated=node.value.negated
+    ),
+    edges=lambda node: {"tos": NumberRange(node.value.value << 2, node.value.value << 2 | 3)},
     nft="ip dscp, ip6 dscp",
 )

@@ -19,16 +19,21 @@ from ...model.packet import TCP_FLAGS
 from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import ANYWHERE, Placement
 from ..shared.compare import equality
 from ..shared.fragments import with_transport_header
+from ..shared.number_ranges import NumberRange
 from ..shared.words import negatable_option, negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...core.values import Family
     from ...model.algebra import Bool
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -88,12 +93,10 @@ def _is_set(view: View, name: str, test: Negatable[bool]) -> Bool:
 def lower(node: Ecn, context: Context) -> tuple[Piece, ...]:
     """The same comparisons."""
     flags = tuple((name, test) for name, test in (("ecn", node.ece), ("cwr", node.cwr)) if test)
-    if flags:
-        context.need_protocol("ecn with flags of TCP", TCP)
-        if not context.tracked:
-            context.approximate(
-                WHOLE_PACKETS, "iptables takes bytes of a further fragment for TCP flags"
-            )
+    if flags and not context.tracked:
+        context.approximate(
+            WHOLE_PACKETS, "iptables takes bytes of a further fragment for TCP flags"
+        )
     return (
         *_lower_ip(node.ip, context),
         *(with_transport_header(context) if flags else ()),
@@ -114,6 +117,23 @@ def _compare_flag(name: str, test: Negatable[bool]) -> s.Match:
     return s.Match(masked, "==", x.Hex(0) if test.negated else flag)
 
 
+def _needs(node: Ecn, _family: Family) -> Placement:
+    """ecn_mt_check4, ecn_mt_check6."""
+    if node.ece or node.cwr:
+        return Placement(protocols=(TCP,), subject="ecn with flags of TCP")
+    return ANYWHERE
+
+
+def aim(node: Ecn, draft: Draft) -> None:
+    """Bits that fit."""
+    if node.ip:
+        draft.fit_bits("tos", node.ip.value, 3, negated=node.ip.negated)
+    for name, test in (("ecn", node.ece), ("cwr", node.cwr)):
+        if test:
+            flag = TCP_FLAGS[name]
+            draft.fit_bits("tcp_flags", flag, flag, negated=test.negated)
+
+
 EXTENSION = Extension(
     name="ecn",
     node=Ecn,
@@ -121,6 +141,19 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    needs=_needs,
+    draw=k.Build(
+        Ecn,
+        ece=k.maybe_negated(True),
+        cwr=k.maybe_negated(True),
+        ip=k.maybe_negated(k.Integers(0, LARGEST)),
+    ).filter(lambda node: node != Ecn()),
+    aim=aim,
+    edges=lambda _node: {
+        "tos": NumberRange(0, 3),
+        "tcp_flags": NumberRange(TCP_FLAGS["ecn"], TCP_FLAGS["cwr"]),
+    },
     nft="ip ecn, ip6 ecn, tcp flags",
     codes=(BAD_PLACE, WHOLE_PACKETS),
 )

@@ -11,10 +11,13 @@ import attrs
 
 from ...core.diagnostics import BAD_PLACE
 from ...iptables.ast import Match
+from ...iptables.protocols import ESP
 from ...model.effects import Test
 from ...model.oracle import header_field
 from ...nft import expressions as x
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import Placement
 from ..shared.fragments import with_transport_header
 from ..shared.number_ranges import NumberRange, build_range, compare_range, in_range, save_range
 
@@ -55,7 +58,6 @@ def meaning(node: Esp, view: View) -> Test:
 
 def lower(node: Esp, context: Context) -> tuple[Piece, ...]:
     """The same comparison, where there is a header."""
-    context.need_protocol("esp", PROTOCOL)
     spi = compare_range(x.Payload("esp", "spi"), node.spi, 32)
     return (*with_transport_header(context), *spi)
 
@@ -67,6 +69,9 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(protocols=(ESP,)),
+    draw=k.Build(Esp, k.number_tests()),
+    aim=lambda node, draft: draft.answer_fit(header_field("esp", "spi"), node.spi, 32),
     nft="esp spi",
     codes=(BAD_PLACE,),
 )

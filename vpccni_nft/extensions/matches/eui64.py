@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import NO_NFT_FORM
+from ...core.values import Family
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import COMES_BY, Placement
 
 if TYPE_CHECKING:
     from ...model.effects import View
@@ -54,6 +57,9 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(family=Family.IP6, hooks=COMES_BY),
+    draw=k.Build(Eui64),
+    aim=lambda _node, draft: draft.answer(OracleKind.SOURCE_IS_EUI64, 1, draft.fields["saddr"]),
     nft="none: nft cannot compare two fields of a packet",
     codes=(NO_NFT_FORM,),
 )

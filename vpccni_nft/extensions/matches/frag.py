@@ -17,7 +17,9 @@ from ...model.effects import Test
 from ...model.oracle import header_field
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import Placement
 from ..shared.number_ranges import NumberRange, build_range, compare_range, in_range, save_range
 from ..shared.words import flags, negatable_option
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..options import Options
 
@@ -91,9 +94,8 @@ def meaning(node: Frag, view: View) -> Test:
     return Test(algebra.all(*fits))
 
 
-def lower(node: Frag, context: Context) -> tuple[s.Match, ...]:
+def lower(node: Frag, _context: Context) -> tuple[s.Match, ...]:
     """The same comparisons, or else whether the header is there."""
-    context.need_family("frag", Family.IP6)
     fields = [*compare_range(x.ExtensionHeader("frag", "id"), node.id, 32)]
     if node.reserved:
         fields += [_is("reserved", 0), _is("reserved2", 0)]
@@ -109,6 +111,17 @@ def _is(field: str, number: int) -> s.Match:
     return s.Match(x.ExtensionHeader("frag", field), "==", x.Number(number))
 
 
+def aim(node: Frag, draft: Draft) -> None:
+    """A fragment that fits."""
+    draft.fields["fragmented"] = 1
+    if node.first:
+        draft.fields["fragment"] = 0
+    draft.answer_fit(header_field("frag", "id"), node.id, 32)
+    draft.answer(header_field("frag", "reserved"), 0)
+    draft.answer(header_field("frag", "reserved2"), 0)
+    draft.answer(header_field("frag", "more-fragments"), node.more)
+
+
 EXTENSION = Extension(
     name="frag",
     node=Frag,
@@ -116,6 +129,19 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(family=Family.IP6),
+    draw=k.Among(((False, False), (True, False), (False, True))).then(
+        lambda ends: k.Build(
+            Frag,
+            id=k.number_tests(),
+            length=k.maybe_negated(k.Integers(1, k.FULL)),
+            reserved=k.FLAG,
+            first=k.FLAG,
+            more=ends[0],
+            last=ends[1],
+        )
+    ),
+    aim=aim,
     nft="exthdr frag exists, frag id, frag more-fragments",
     codes=(BAD_PLACE,),
 )

@@ -36,10 +36,12 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.ast import Set
 from ...nft.expressions import NETWORK_HEADER
+from .. import kinds as k
 from ..context import ADDRESS_TYPE, DYNAMIC_SET_SIZE
 from ..extension import Extension
+from ..placement import ANYWHERE
 from ..shared.ports import HEADERS
-from ..shared.rates import UNITS, Rate, written_unit
+from ..shared.rates import UNITS, Rate, rates, written_unit
 from ..shared.words import flags
 
 if TYPE_CHECKING:
@@ -350,6 +352,55 @@ def _mask(family: Family, length: int) -> x.Host:
     return x.Host(Address(family, mask_of_length(family, length)))
 
 
+# --- which packets ------------------------------------------------------------------------------
+
+
+def _draw(family: Family) -> k.ValueKind:
+    lengths = k.maybe(k.Integers(0, family.bits - 1))
+    seldom = k.OneOf(0, 0, k.Integers(1, 100_000))
+    milliseconds = k.Among((1000, 60_000)) | k.Integers(1, _FULL)
+    common = {
+        "above": k.FLAG,
+        "parts": k.Some(PARTS, smallest=0),
+        "name": (k.Among(("ssh", "http")) | k.Unquoted(15)).filter(_is_table_name),
+        "size": seldom,
+        "most": seldom,
+        "gc_interval": milliseconds,
+        "expire": milliseconds,
+        "source_length": lengths,
+        "destination_length": lengths,
+    }
+    byte_rates = k.Build(
+        lambda octets, burst: attrs.evolve(ByteRate.of_bytes(octets), burst=burst),
+        k.Integers(16, 4096) | k.Integers(16, 1 << 30),
+        k.OneOf(0, k.Integers(1, 5)),
+    ).filter(_is_printed_rate)
+    return k.OneOf(
+        k.Build(
+            Hashlimit,
+            rate=rates(STEPS),
+            burst=k.OneOf(USUAL_BURST, k.Integers(1, LARGEST_BURST)),
+            # One of one second is not printed, and is read as that of the rate's unit.
+            interval=k.maybe(k.Integers(2, 60)),
+            **common,
+        ),
+        k.Build(Hashlimit, rate=byte_rates, **common),
+    )
+
+
+def _is_table_name(name: str) -> bool:
+    return "/" not in name and name not in {".", ".."}
+
+
+def _is_printed_rate(rate: ByteRate) -> bool:
+    """Whether the printed burst is read as the same number of fillings."""
+    if not rate.burst:
+        return True
+    text = rate.burst_text.removesuffix("b")
+    octets = int(text.rstrip("km")) * _FACTORS[text.lstrip("0123456789")]
+    return octets >= rate.bytes and -(-octets // rate.bytes) == rate.burst
+
+
 EXTENSION = Extension(
     name="hashlimit",
     node=Hashlimit,
@@ -357,6 +408,9 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=k.OfFamily(_draw),
+    aim=lambda node, draft: draft.answer_all(lambda view: meaning(node, view), not node.above),
     nft="update @hashlimit-NAME { KEY timeout TIME limit rate [over] RATE burst N packets }",
     codes=(LIMITED_ROOM, RATE_BY_TICKS, NAME_CHANGED, NO_NFT_FORM),
 )

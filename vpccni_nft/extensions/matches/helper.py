@@ -19,13 +19,16 @@ from ...model.oracle import Oracle, OracleKind
 from ...model.packet import NAME_BYTES, interface_word
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import AnyOf, Extension, NoneOf
+from ..placement import ANYWHERE
 from ..shared.words import negation, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -100,6 +103,14 @@ def lower(node: Helper, context: Context) -> tuple[Piece, ...]:
     return (NoneOf(((found,),)),) if node.name.negated else (found,)
 
 
+def aim(node: Helper, draft: Draft) -> None:
+    """A connection that a helper of such a name foresaw, or that none did."""
+    draft.fit_entry()
+    draft.answer(OracleKind.HELPER_FORESAW, not node.name.negated)
+    if names := _names(node.name.value):
+        draft.answer(OracleKind.MASTER_HELPER, interface_word(draft.random.choice(names)))
+
+
 EXTENSION = Extension(
     name="helper",
     node=Helper,
@@ -107,6 +118,11 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=k.Build(
+        Helper, k.negatable(k.Among(("ftp", "ftp-2121", "sip", "")) | k.Quoted(NAME_LENGTH))
+    ),
+    aim=aim,
     nft="ct helper { NAMES }: the name and all that it begins with",
     codes=(NO_NFT_FORM,),
     uses_conntrack=True,

@@ -15,7 +15,10 @@ from ...iptables.ast import Match
 from ...model.effects import Test
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
+from ..aiming import around
 from ..extension import Extension
+from ..placement import Placement
 from ..shared.words import negatable_option
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
     from ...model.algebra import Bool
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..options import Options
 
@@ -84,19 +88,34 @@ def _fits(view: View, test: HopTest) -> Bool:
     return view.negate(algebra.equal(left, number), negated=test.number.negated)
 
 
-def _lower_ttl(node: Ttl, context: Context) -> tuple[s.Match, ...]:
-    context.need_family("ttl", Family.IP)
+def _lower_ttl(node: Ttl, _context: Context) -> tuple[s.Match, ...]:
     return (_compare(x.Payload("ip", "ttl"), node.test),)
 
 
-def _lower_hl(node: Hl, context: Context) -> tuple[s.Match, ...]:
-    context.need_family("hl", Family.IP6)
+def _lower_hl(node: Hl, _context: Context) -> tuple[s.Match, ...]:
     return (_compare(x.Payload("ip6", "hoplimit"), node.test),)
 
 
 def _compare(field: x.Payload, test: HopTest) -> s.Match:
     sign = SIGNS[test.relation][test.number.negated]
     return s.Match(field, sign, x.Number(test.number.value))
+
+
+_DRAWN = k.OneOf(
+    k.Build(HopTest, "eq", k.negatable(k.BYTE)),
+    k.Build(HopTest, k.Among(SIGNS), k.Build(Negatable, k.BYTE)),
+)
+
+
+def aim(node: Ttl | Hl, draft: Draft) -> None:
+    """As many hops, or one more or less."""
+    number = node.test.number
+    beside = {"eq": 0, "lt": -1, "gt": 1}[node.test.relation] + number.negated
+    draft.fields["ttl"] = number.value + beside & LARGEST
+
+
+def _edges(node: Ttl | Hl) -> dict[str, tuple[int, ...]]:
+    return {"ttl": around(node.test.number)}
 
 
 TTL = Extension(
@@ -107,6 +126,10 @@ TTL = Extension(
     save=lambda node: _save("ttl", node.test),
     meaning=meaning,
     lower=_lower_ttl,
+    placement=Placement(family=Family.IP),
+    draw=k.Build(Ttl, _DRAWN),
+    aim=aim,
+    edges=_edges,
     nft="ip ttl",
     codes=(BAD_PLACE,),
 )
@@ -119,6 +142,10 @@ HL = Extension(
     save=lambda node: _save("hl", node.test),
     meaning=meaning,
     lower=_lower_hl,
+    placement=Placement(family=Family.IP6),
+    draw=k.Build(Hl, _DRAWN),
+    aim=aim,
+    edges=_edges,
     nft="ip6 hoplimit",
     codes=(BAD_PLACE,),
 )

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ...core.diagnostics import BAD_PLACE
-from ...core.values import Negatable, parse_integer
+from ...core.values import Family, Negatable, parse_integer
 from ...iptables.ast import Match
 from ...iptables.protocols import ICMP, ICMPV6
 from ...model.effects import Test
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import AnyOf, Extension
+from ..placement import Placement
 from ..shared.compare import always_or_never, equality
 from ..shared.fragments import with_transport_header
 from ..shared.words import negation
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
 
@@ -94,7 +97,6 @@ def meaning(node: Icmp | Icmp6, view: View) -> Test:
 
 
 def _lower_icmp(node: Icmp, context: Context) -> tuple[Piece, ...]:
-    context.need_protocol("icmp", ICMP)
     wanted, negated = node.message.value, node.message.negated
     if wanted is None:
         return (*with_transport_header(context), *always_or_never(holds=not negated))
@@ -103,7 +105,6 @@ def _lower_icmp(node: Icmp, context: Context) -> tuple[Piece, ...]:
 
 
 def _lower_icmp6(node: Icmp6, context: Context) -> tuple[Piece, ...]:
-    context.need_protocol("icmp6", ICMPV6)
     return (*with_transport_header(context), *_compare_message("icmpv6", node.message))
 
 
@@ -125,6 +126,22 @@ def _compare_field(header: str, field: str, sign: str, number: int) -> s.Match:
     return s.Match(x.Payload(header, field), sign, x.Number(number))
 
 
+def _message_types(largest: int) -> k.ValueKind:
+    return k.Build(MessageType, k.Integers(0, largest), k.maybe(k.BYTE))
+
+
+def aim(node: Icmp | Icmp6, draft: Draft) -> None:
+    """Such a message; after a ``!`` one of another type."""
+    if wanted := node.message.value:
+        draft.fit("icmp_type", Negatable(wanted.type, node.message.negated))
+        if wanted.code is not None:
+            draft.fields["icmp_code"] = wanted.code
+
+
+def _edges(node: Icmp | Icmp6) -> dict[str, object]:
+    return {"icmp_type": node.message, "icmp_code": node.message}
+
+
 ICMP4 = Extension(
     name="icmp",
     what="the type of an ICMP message, and its code.",
@@ -133,6 +150,10 @@ ICMP4 = Extension(
     save=lambda node: _save("--icmp-type", node.message),
     meaning=meaning,
     lower=_lower_icmp,
+    placement=Placement(family=Family.IP, protocols=(ICMP,)),
+    draw=k.Build(Icmp, k.negatable(k.OneOf(_message_types(254), _message_types(254), None))),
+    aim=aim,
+    edges=_edges,
     nft="icmp type, icmp code",
     codes=(BAD_PLACE,),
 )
@@ -145,6 +166,10 @@ ICMP6 = Extension(
     save=lambda node: _save("--icmpv6-type", node.message),
     meaning=meaning,
     lower=_lower_icmp6,
+    placement=Placement(family=Family.IP6, protocols=(ICMPV6,)),
+    draw=k.Build(Icmp6, k.negatable(_message_types(255))),
+    aim=aim,
+    edges=_edges,
     nft="icmpv6 type, icmpv6 code",
     codes=(BAD_PLACE,),
 )

@@ -13,10 +13,13 @@ import attrs
 from ...core.diagnostics import BAD_PLACE
 from ...core.values import Negatable
 from ...iptables.ast import Match
+from ...iptables.protocols import IPCOMP
 from ...model.effects import Test
 from ...model.oracle import header_field
 from ...nft import expressions as x
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import Placement
 from ..shared.fragments import with_transport_header
 from ..shared.number_ranges import NumberRange, compare_range, in_range, save_range
 from ..shared.words import flags
@@ -63,7 +66,6 @@ def meaning(node: IpComp, view: View) -> Test:
 
 def lower(node: IpComp, context: Context) -> tuple[Piece, ...]:
     """The same comparison, where there is a header."""
-    context.need_protocol("ipcomp", PROTOCOL)
     index = compare_range(x.Payload("comp", "cpi"), node.spi, 16)
     return (*with_transport_header(context), *index)
 
@@ -75,6 +77,9 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(protocols=(IPCOMP,)),
+    draw=k.Build(IpComp, k.negatable(k.number_ranges(0xFFFF) | k.number_ranges()), k.FLAG),
+    aim=lambda node, draft: draft.answer_fit(header_field("comp", "cpi"), node.spi, 16),
     nft="comp cpi",
     codes=(BAD_PLACE,),
 )

@@ -17,7 +17,9 @@ from ...model.effects import Test
 from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import ANYWHERE
 from ..shared.compare import always_or_never, equality
 from ..shared.words import negatable_option
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from ...model.algebra import Bool
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..options import Options
 
@@ -122,6 +125,15 @@ def _compare(address: x.Expression, test: Negatable[Ends]) -> tuple[s.Match, ...
     return (s.Match(address, equality(negated=test.negated), right),)
 
 
+_ENDS = k.maybe_negated(k.Build(Ends, k.ADDRESS, k.ADDRESS))
+
+
+def aim(node: IpRange, draft: Draft) -> None:
+    """Addresses that fit."""
+    draft.fit("saddr", node.source)
+    draft.fit("daddr", node.destination)
+
+
 EXTENSION = Extension(
     name="iprange",
     node=IpRange,
@@ -129,5 +141,11 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=k.Build(IpRange, source=_ENDS, destination=_ENDS).filter(
+        lambda node: bool(node.source or node.destination)
+    ),
+    aim=aim,
+    edges=lambda node: {"saddr": node.source, "daddr": node.destination},
     nft="ip saddr|daddr FIRST-LAST",
 )

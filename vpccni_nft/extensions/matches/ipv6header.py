@@ -15,12 +15,14 @@ import attrs
 from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM, WHOLE_PACKETS
 from ...core.values import Family, Negatable
 from ...iptables.ast import Match
-from ...iptables.protocols import parse_protocol
+from ...iptables.protocols import TCP, parse_protocol
 from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind, extension_header
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension, NoneOf
+from ..placement import Placement
 from ..shared.compare import always_or_never
 from ..shared.words import flags, negation
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from ...model.algebra import Bool
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -132,7 +135,6 @@ def _present(view: View) -> dict[str, Bool]:
 
 def lower(node: Ipv6Header, context: Context) -> tuple[Piece, ...]:
     """Ask for each header by itself."""
-    context.need_family("ipv6header", Family.IP6)
     names, negated = node.headers.value, node.headers.negated
     if not node.soft and sum(name in LAST for name in names) != 1:
         return always_or_never(holds=negated)
@@ -169,6 +171,51 @@ def _compare_last(name: str) -> s.Match:
     return s.Match(x.Meta("l4proto"), "!=", others)
 
 
+# --- which packets ------------------------------------------------------------------------------
+
+_FIRST = tuple(name for name in HEADERS if name not in LAST)
+_EXACT = k.Build(
+    lambda some, last: (*some, last),
+    k.Some(tuple(name for name in _FIRST if name != "ah"), smallest=0),
+    k.Among(LAST),
+)
+
+
+def aim(node: Ipv6Header, draft: Draft) -> None:
+    """A packet with these headers; after a ``!`` with none of them, or with others."""
+    names, negated = node.headers.value, node.headers.negated
+    has = {name: name in names for name in HEADERS}
+    if node.soft:
+        has = dict.fromkeys(names, not negated)
+    elif negated:
+        has["hop-by-hop"] = not has["hop-by-hop"]
+    for name in ("hop-by-hop", "ipv6-opts", "ipv6-route"):
+        if name in has:
+            draft.answer(extension_header(NFT_NAMES[name]), has[name])
+    if "ipv6-frag" in has:
+        draft.fields["fragmented"] = int(has["ipv6-frag"])
+    _aim_last(has, draft)
+
+
+def _aim_last(has: dict[str, bool], draft: Draft) -> None:
+    """A protocol that fits, or what is behind an authentication header."""
+    ends = {"esp": ESP, "ipv6-nonxt": NO_NEXT_HEADER, "protocol": TCP}
+    wanted = [ends[name] for name in ends if has.get(name)]
+    unwanted = [ends[name] for name in ends if has.get(name) is False]
+    now = draft.fields["protocol"]
+    if has.get("ah") is False and now == AH:
+        now = TCP
+    kind = now if now in (ESP, NO_NEXT_HEADER) else TCP
+    if wanted and kind not in wanted:
+        now = draft.random.choice(wanted)
+    elif not wanted and kind in unwanted:
+        now = next((end for end in ends.values() if end not in unwanted), now)
+    if has.get("ah"):
+        draft.answer(OracleKind.BEHIND_AH, now if now != AH else TCP)
+        now = AH
+    draft.fields["protocol"] = now
+
+
 EXTENSION = Extension(
     name="ipv6header",
     node=Ipv6Header,
@@ -176,6 +223,17 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(family=Family.IP6),
+    draw=k.OneOf(
+        k.Build(Ipv6Header, headers=k.negatable(_EXACT)),
+        k.Build(Ipv6Header, headers=k.negatable(k.Some(_FIRST)), soft=True),
+        k.Build(
+            Ipv6Header,
+            headers=k.negatable(k.Some(_FIRST) | k.Some(tuple(HEADERS))),
+            soft=k.FLAG,
+        ),
+    ),
+    aim=aim,
     nft="exthdr hbh exists, exthdr dst missing, meta l4proto",
     codes=(BAD_PLACE, NO_NFT_FORM, WHOLE_PACKETS),
 )

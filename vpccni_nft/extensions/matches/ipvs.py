@@ -14,7 +14,9 @@ from ...core.diagnostics import BAD_OPTION, NO_NFT_FORM, Problem
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import ANYWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,6 +62,19 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=k.Build(
+        Ipvs,
+        k.Among(
+            (
+                ("--ipvs",),
+                ("!", "--ipvs"),
+                ("--proto", "6", "--vaddr", "10.0.0.1", "--vport", "80", "--vdir", "REPLY"),
+                ("--vproto", "6", "!", "--vmethod", "MASQ", "--vportctl", "21"),
+            )
+        ),
+    ),
+    aim=lambda node, draft: draft.answer_all(lambda view: meaning(node, view), 1),
     nft="none: nft knows nothing of IPVS",
     codes=(NO_NFT_FORM,),
 )

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.values import Negatable
+from ...core.values import Family, Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...nft import expressions as x
+from .. import kinds as k
+from ..aiming import around
 from ..extension import Extension
+from ..placement import ANYWHERE
 from ..shared.number_ranges import NumberRange, compare_range, save_range
 
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
     from ...model.effects import View
     from ...nft import statements as s
+    from ..aiming import Draft
     from ..context import Context
     from ..options import Options
 
@@ -60,6 +64,16 @@ def lower(node: Length, _context: Context) -> tuple[s.Match, ...]:
     return compare_range(x.Meta("length"), node.length, 32)
 
 
+#: A packet has at least a header.
+_SHORTEST = {Family.IP: 20, Family.IP6: 40}
+
+
+def aim(node: Length, draft: Draft) -> None:
+    """Such a length, of a packet that has a header."""
+    draft.fit("length", node.length)
+    draft.fields["length"] = max(draft.fields["length"], _SHORTEST[draft.family])
+
+
 EXTENSION = Extension(
     name="length",
     node=Length,
@@ -67,5 +81,23 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=k.Build(
+        Length,
+        k.negatable(
+            k.OneOf(
+                k.number_ranges(0xFFFF),
+                k.pair(k.Integers(0, 1500)).map(lambda two: NumberRange(*two)),
+                NumberRange(0, 0xFFFF),
+            )
+        ),
+    ),
+    aim=aim,
+    edges=lambda node: {
+        "length": tuple(
+            max(_SHORTEST[Family.IP], number)
+            for number in around(node.length.value.first, node.length.value.last)
+        )
+    },
     nft="meta length",
 )

@@ -16,8 +16,10 @@ from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.oracle import OracleKind
 from ...model.packet import Event
+from .. import kinds as k
 from ..extension import Extension
-from ..shared.rates import Rate
+from ..placement import ANYWHERE
+from ..shared.rates import Rate, rates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,6 +98,9 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=k.Build(Limit, rate=rates(STEPS), burst=k.OneOf(USUAL_BURST, k.Integers(1, 10_000))),
+    aim=lambda node, draft: draft.answer_here(OracleKind.WITHIN, 1, node.rate.bound(node.burst)),
     nft="limit rate N/second|minute|hour|day burst N packets",
     codes=(RATE_BY_TICKS,),
 )

@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_PLACE, Problem
+from ...core.diagnostics import BAD_PLACE
 from ...core.values import Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
+from ..aiming import around
 from ..extension import Extension
+from ..placement import COMES_BY, Placement
 from ..shared.compare import equality
 from ..shared.words import negation
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..options import Options
 
@@ -70,12 +74,16 @@ def meaning(node: Mac, view: View) -> Test:
     return Test(algebra.all(has_header, view.negate(same, negated=node.address.negated)))
 
 
-def lower(node: Mac, context: Context) -> tuple[s.Match, ...]:
+def lower(node: Mac, _context: Context) -> tuple[s.Match, ...]:
     """The same comparison."""
-    if not context.hooks <= {"PREROUTING", "INPUT", "FORWARD"}:
-        raise Problem(BAD_PLACE, "mac works in PREROUTING, INPUT and FORWARD only")
     sign = equality(negated=node.address.negated)
     return (s.Match(x.Payload("ether", "saddr"), sign, x.Mac(node.address.value)),)
+
+
+def aim(node: Mac, draft: Draft) -> None:
+    """A packet that came by Ethernet, from such an address."""
+    draft.answer(OracleKind.CAME_BY_ETHERNET, 1)
+    draft.fit("mac_source", node.address)
 
 
 EXTENSION = Extension(
@@ -85,6 +93,10 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(hooks=COMES_BY),
+    draw=k.Build(Mac, k.negatable(k.Integers(0, 3) | k.Integers(0, (1 << 48) - 1))),
+    aim=aim,
+    edges=lambda node: {"mac_source": around(node.address)},
     nft="ether saddr ADDRESS",
     codes=(BAD_PLACE,),
 )

@@ -15,7 +15,9 @@ from ...core.values import MaskedMark, Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...nft import expressions as x
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import ANYWHERE
 from ..shared.compare import NEVER, compare_mark
 from ..shared.marks import HAS_ENTRY
 from ..shared.words import negation
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from ...model.effects import View
     from ...nft import statements as s
+    from ..aiming import Draft
     from ..context import Context
     from ..options import Options
 
@@ -79,6 +82,14 @@ def _lower_connection_mark(node: ConnectionMark, _context: Context) -> tuple[s.S
     return (HAS_ENTRY, *found) if found == (NEVER,) else found
 
 
+_DRAWN = k.negatable(k.MASKED_MARK)
+
+
+def _aim_connection(node: ConnectionMark, draft: Draft) -> None:
+    draft.fit_entry()
+    draft.fit_mark("ct_mark", node.mark)
+
+
 MARK = Extension(
     name="mark",
     what="the packet's mark, masked.",
@@ -87,6 +98,10 @@ MARK = Extension(
     save=save,
     meaning=_mark_fits,
     lower=_lower_mark,
+    placement=ANYWHERE,
+    draw=k.Build(Mark, _DRAWN),
+    aim=lambda node, draft: draft.fit_mark("mark", node.mark),
+    edges=lambda node: {"mark": node.mark},
     nft="meta mark & MASK == VALUE",
 )
 
@@ -98,6 +113,10 @@ CONNMARK = Extension(
     save=save,
     meaning=_connection_mark_fits,
     lower=_lower_connection_mark,
+    placement=ANYWHERE,
+    draw=k.Build(ConnectionMark, _DRAWN),
+    aim=_aim_connection,
+    edges=lambda node: {"ct_mark": node.mark},
     nft="ct mark & MASK == VALUE",
     uses_conntrack=True,
 )

@@ -14,11 +14,14 @@ import attrs
 from ...core.diagnostics import BAD_PLACE
 from ...core.values import Family
 from ...iptables.ast import Match
+from ...iptables.protocols import MOBILITY
 from ...model.effects import Test
 from ...model.oracle import header_field
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import Placement
 from ..shared.number_ranges import NumberRange, build_range, compare_range, in_range, save_range
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
     from ...core.values import Negatable
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..options import Options
 
@@ -63,15 +67,19 @@ def meaning(node: Mh, view: View) -> Test:
     )
 
 
-def lower(node: Mh, context: Context) -> tuple[s.Match, ...]:
+def lower(node: Mh, _context: Context) -> tuple[s.Match, ...]:
     """The same comparison; exthdr finds no header in a further fragment."""
-    context.need_family("mh", Family.IP6)
-    context.need_protocol("mh", PROTOCOL)
     follows = x.ExtensionHeader("mh", "nexthdr")
     return (
         s.Match(follows, "==", x.Protocol(NO_NEXT_HEADER)),
         *compare_range(x.ExtensionHeader("mh", "type"), node.type, 8),
     )
+
+
+def aim(node: Mh, draft: Draft) -> None:
+    """A header that nothing follows, of such a type."""
+    draft.answer(header_field("mh", "nexthdr"), NO_NEXT_HEADER)
+    draft.answer_fit(header_field("mh", "type"), node.type, 8)
 
 
 EXTENSION = Extension(
@@ -81,6 +89,9 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(family=Family.IP6, protocols=(MOBILITY,)),
+    draw=k.Build(Mh, k.number_tests(LARGEST)),
+    aim=aim,
     nft="mh type",
     codes=(BAD_PLACE,),
 )

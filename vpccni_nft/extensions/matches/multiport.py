@@ -13,9 +13,12 @@ import attrs
 from ...core.diagnostics import BAD_PLACE
 from ...core.values import Negatable, PortRange
 from ...iptables.ast import Match
+from ...iptables.protocols import WITH_PORTS
 from ...model.effects import Test
 from ...nft import expressions as x
+from .. import kinds as k
 from ..extension import AnyOf, Extension
+from ..placement import Placement
 from ..shared.compare import compare_ports
 from ..shared.fragments import with_transport_header
 from ..shared.ports import HEADERS, disjoint, parse_port_range
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
     from ...model.effects import View
     from ...nft import statements as s
+    from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -81,7 +85,6 @@ def meaning(node: Multiport, view: View) -> Test:
 
 def lower(node: Multiport, context: Context) -> tuple[Piece, ...]:
     """Compare one port, or both: none of them is in the list, or either is."""
-    context.need_protocol("multiport", *HEADERS)
     assert context.protocol is not None
     header = HEADERS[context.protocol]
     negated = node.ports.negated
@@ -107,6 +110,22 @@ def _compare(header: str, field: str, ports: tuple[PortRange, ...]) -> tuple[s.M
     return inside, attrs.evolve(inside, operator="!=")
 
 
+def _no_more(ports: tuple[PortRange, ...]) -> tuple[PortRange, ...]:
+    """As many as fit; a range takes two places."""
+    places = [1 + (range_.first != range_.last) for range_ in ports]
+    fitting = (end for end in range(len(ports), 0, -1) if sum(places[:end]) <= MOST_PORTS)
+    return ports[: next(fitting)]
+
+
+def aim(node: Multiport, draft: Draft) -> None:
+    """A port that is in the list; both outside it where either may be tested."""
+    fields = _FIELDS[node.option]
+    if not node.ports.negated:
+        fields = (draft.random.choice(fields),)
+    for field in fields:
+        draft.fit(field, node.ports)
+
+
 EXTENSION = Extension(
     name="multiport",
     node=Multiport,
@@ -114,6 +133,14 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(protocols=WITH_PORTS),
+    draw=k.Build(
+        Multiport,
+        k.Among(_FIELDS),
+        k.negatable(k.Several(k.PORT_RANGE, 1, MOST_PORTS).map(_no_more)),
+    ),
+    aim=aim,
+    edges=lambda node: {"sport": node.ports, "dport": node.ports},
     nft="tcp dport { LIST }; --ports: two rules in a helper chain",
     codes=(BAD_PLACE,),
 )

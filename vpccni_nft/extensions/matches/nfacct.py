@@ -16,7 +16,10 @@ from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.packet import Event
 from ...nft import statements as s
+from .. import kinds as k
+from ..aiming import any_packet
 from ..extension import Extension
+from ..placement import ANYWHERE
 from ..shared.words import quote
 
 if TYPE_CHECKING:
@@ -83,6 +86,11 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=k.Build(
+        Nfacct, k.OneOf(k.Among(sorted(WITHOUT_QUOTA)), k.Unquoted(31), k.Quoted(31, smallest=1))
+    ),
+    aim=any_packet,
     nft='counter name "NAME", and counter NAME { } in the table',
     codes=(NO_QUOTA, ACCOUNTING_MOVED, NAME_CHANGED),
 )

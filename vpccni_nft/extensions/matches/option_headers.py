@@ -17,7 +17,9 @@ from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind, extension_header, header_field
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import Placement
 from ..shared.header_lengths import compare_length
 from ..shared.words import negatable_option
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..options import Options
 
@@ -110,11 +113,24 @@ def _meaning(name: str, node: Hbh | Dst, view: View) -> Test:
 
 def _lower(name: str, node: Hbh | Dst, context: Context) -> tuple[s.Match, ...]:
     """The header's length, or else whether it is there."""
-    context.need_family(name, Family.IP6)
     if node.options:
         raise context.refuse("nft does not read the options in an IPv6 extension header")
     exists = s.Match(x.ExtensionHeader(name), "==", x.Symbol("exists"))
     return compare_length(name, node.length, there=exists)
+
+
+_IPV6 = Placement(family=Family.IP6)
+_OPTIONS = k.Several(k.Build(HeaderOption, k.BYTE, k.maybe(k.BYTE)), 1, MOST_OPTIONS)
+_FEW_OPTIONS = k.OneOf((), (), (), _OPTIONS)
+
+
+def _aim(header: str, node: Hbh | Dst, draft: Draft) -> None:
+    draft.answer(extension_header(header), 1)
+    if node.length:
+        units = node.length.value // 8 - 1 + node.length.negated
+        draft.answer(header_field(header, "hdrlength"), units & 0xFF)
+    listed = ",".join(map(str, node.options))
+    draft.answer(Oracle(OracleKind.HAS_OPTIONS, header, (listed,)), 1)
 
 
 HBH = Extension(
@@ -125,6 +141,9 @@ HBH = Extension(
     save=lambda node: _save("hbh", node),
     meaning=lambda node, view: _meaning("hbh", node, view),
     lower=lambda node, context: _lower("hbh", node, context),
+    placement=_IPV6,
+    draw=k.Build(Hbh, length=k.header_lengths(8), options=_FEW_OPTIONS),
+    aim=lambda node, draft: _aim("hbh", node, draft),
     nft="exthdr hbh exists, hbh hdrlength",
     codes=(BAD_PLACE, NO_NFT_FORM),
 )
@@ -137,6 +156,9 @@ DST = Extension(
     save=lambda node: _save("dst", node),
     meaning=lambda node, view: _meaning("dst", node, view),
     lower=lambda node, context: _lower("dst", node, context),
+    placement=_IPV6,
+    draw=k.Build(Dst, length=k.header_lengths(8), options=_FEW_OPTIONS),
+    aim=lambda node, draft: _aim("dst", node, draft),
     nft="exthdr dst exists, dst hdrlength",
     codes=(BAD_PLACE, NO_NFT_FORM),
 )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_PLACE, FINGERPRINT, NO_NFT_FORM, Problem
+from ...core.diagnostics import BAD_PLACE, FINGERPRINT, NO_NFT_FORM
 from ...core.values import Family, Negatable, parse_integer
 from ...iptables.ast import Match
 from ...iptables.protocols import TCP
@@ -22,13 +22,17 @@ from ...model.oracle import Oracle, OracleKind, system_of_syn
 from ...model.packet import NAME_BYTES, TCP_FLAGS, interface_word
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import COMES_BY, Placement
+from ..shared.number_ranges import NumberRange
 from ..shared.words import negatable_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..options import Options
 
@@ -97,10 +101,6 @@ def meaning(node: Osf, view: View) -> Test:
 
 def lower(node: Osf, context: Context) -> tuple[s.Match, ...]:
     """Compare the name of the first system that fits."""
-    context.need_family("osf", Family.IP)
-    context.need_protocol("osf", TCP)
-    if not context.hooks <= {"PREROUTING", "INPUT", "FORWARD"}:
-        raise Problem(BAD_PLACE, "osf works in PREROUTING, INPUT and FORWARD only")
     name = node.genre.value
     if node.log is not None:
         raise context.refuse("nft does not log the systems that it finds")
@@ -116,6 +116,14 @@ def lower(node: Osf, context: Context) -> tuple[s.Match, ...]:
     return (s.Match(x.Osf(TTLS[node.ttl or 0]), "==", x.String(name)),)
 
 
+def aim(node: Osf, draft: Draft) -> None:
+    """A SYN of such a system."""
+    ttl, name = TTLS[node.ttl or 0], node.genre.value
+    draft.fields["tcp_flags"] |= TCP_FLAGS["syn"]
+    draft.answer(Oracle(OracleKind.LOOKS_LIKE_SYSTEM, parameters=(name, ttl)), 1)
+    draft.answer(system_of_syn(ttl), interface_word(name[:NFT_NAME_LENGTH]))
+
+
 EXTENSION = Extension(
     name="osf",
     node=Osf,
@@ -123,6 +131,19 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(family=Family.IP, hooks=COMES_BY, protocols=(TCP,)),
+    draw=k.Build(
+        Osf,
+        genre=k.negatable(
+            (k.Among(("Linux", "Windows")) | k.Unquoted(NAME_LENGTH)).filter(
+                lambda text: " " not in text
+            )
+        ),
+        ttl=k.maybe(k.Integers(0, 2)),
+        log=k.OneOf(None, None, k.maybe(k.Integers(0, 2))),
+    ),
+    aim=aim,
+    edges=lambda _node: {"tcp_flags": NumberRange(0, 2)},
     nft="osf [ttl loose|skip] name NAME",
     codes=(FINGERPRINT, BAD_PLACE, NO_NFT_FORM),
 )

@@ -25,7 +25,9 @@ from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension, NoneOf
+from ..placement import Placement
 from ..shared.compare import NEVER
 from ..shared.number_ranges import NumberRange
 from ..shared.words import negation
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
     from ...model.algebra import Bool
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -134,8 +137,6 @@ def _groups_fit(node: Owner, view: View) -> Bool:
 
 def lower(node: Owner, context: Context) -> tuple[Piece, ...]:
     """Compare where the packet must be a program's; where it need not be, rule the others out."""
-    if not context.hooks <= {"OUTPUT", "POSTROUTING"}:
-        raise Problem(BAD_PLACE, "owner works in OUTPUT and POSTROUTING only")
     if node.supplementary:
         raise context.refuse("nft knows one group of a program, not its other groups")
     ids = tuple(
@@ -158,6 +159,32 @@ def _compare(key: x.Expression, ids: NumberRange) -> s.Match:
     return s.Match(key, "==", first if first == last else x.Range(first, last))
 
 
+_IDS = k.maybe_negated(k.number_ranges(LARGEST))
+_DRAW = k.Build(
+    Owner,
+    uid=_IDS,
+    gid=_IDS,
+    socket_exists=k.OneOf(None, None, k.maybe_negated(True)),
+    supplementary=k.Among((False, False, False, True)),
+).filter(
+    lambda node: (
+        bool(node.uid or node.gid or node.socket_exists)
+        and bool(node.gid or not node.supplementary)
+    )
+)
+
+
+def aim(node: Owner, draft: Draft) -> None:
+    """A packet of such a program; where there must be none, of no socket at all."""
+    draft.answer(OracleKind.SOCKET_OF_NO_PROGRAM, 0)
+    draft.fields["has_socket"] = int(not (node.socket_exists and node.socket_exists.negated))
+    draft.fit("uid", node.uid)
+    draft.fit("gid", node.gid)
+    if node.supplementary and node.gid:
+        oracle = Oracle(OracleKind.OTHER_GROUP, parameters=(node.gid.value,))
+        draft.answer(oracle, not node.gid.negated)
+
+
 EXTENSION = Extension(
     name="owner",
     node=Owner,
@@ -165,6 +192,10 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(hooks=("OUTPUT", "POSTROUTING")),
+    draw=_DRAW,
+    aim=aim,
+    edges=lambda node: {"uid": node.uid, "gid": node.gid, "has_socket": NumberRange(0, 1)},
     nft="meta skuid, meta skgid; negated: a helper chain that returns on them",
     codes=(BAD_PLACE, NO_NFT_FORM),
 )

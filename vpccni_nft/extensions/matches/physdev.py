@@ -16,13 +16,17 @@ from ...core.diagnostics import BAD_OPTION, NOT_BRIDGED, Problem
 from ...core.values import Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
+from .. import kinds as k
+from ..aiming import any_packet
 from ..extension import Extension
+from ..placement import ANYWHERE, Placement
 from ..shared.compare import always_or_never
 from ..shared.words import negatable_option, negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...core.values import Family
     from ...model.effects import View
     from ...nft import statements as s
     from ..context import Context
@@ -92,6 +96,19 @@ def lower(node: Physdev, context: Context) -> tuple[s.Match, ...]:
     return always_or_never(holds=all(test.negated for test in node.tests))
 
 
+def _needs(node: Physdev, _family: Family) -> Placement:
+    """physdev_mt_check."""
+    if node.is_out or node.out_port:
+        return Placement(
+            hooks=("PREROUTING", "INPUT", "FORWARD", "POSTROUTING"),
+            subject="physdev with --physdev-out or --physdev-is-out",
+        )
+    return ANYWHERE
+
+
+_IS, _PORT = k.maybe_negated(True), k.maybe_negated(k.Unquoted(15))
+
+
 EXTENSION = Extension(
     name="physdev",
     node=Physdev,
@@ -99,6 +116,12 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    needs=_needs,
+    draw=k.Build(
+        Physdev, is_in=_IS, in_port=_PORT, is_out=_IS, out_port=_PORT, is_bridged=_IS
+    ).filter(lambda node: bool(node.tests)),
+    aim=any_packet,  # none crosses a bridge
     nft="nothing where all options are negated, else a condition that never holds",
     codes=(NOT_BRIDGED,),
 )

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.values import Negatable
+from ...core.values import Negatable, PortRange
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.packet import PACKET_TYPES
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import ANYWHERE
 from ..shared.compare import equality
 from ..shared.words import negatable_option
 
@@ -77,5 +79,11 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=k.Build(PktType, k.negatable(k.Among(TYPES))),
+    aim=lambda node, draft: draft.fit_bits(
+        "packet_type", PACKET_TYPES[TYPES[node.type.value]], 7, negated=node.type.negated
+    ),
+    edges=lambda _node: {"packet_type": PortRange(0, 3)},
     nft="meta pkttype TYPE",
 )

@@ -23,16 +23,20 @@ from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import AnyOf, Extension, NoneOf
 from ..options import Options
+from ..placement import ANYWHERE, COMES_BY, LEAVES_BY, Placement
 from ..shared.compare import equality
 from ..shared.words import negation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from ...core.values import Family
     from ...model.algebra import Bool
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece, Statements
 
@@ -47,9 +51,7 @@ MODES = ("transport", "tunnel")
 #: Bits of the number of transformations.
 _COUNT_BITS = 3
 
-_HOOKS = {
-    "in": {"PREROUTING", "INPUT", "FORWARD"}, "out": {"FORWARD", "OUTPUT", "POSTROUTING"},
-}  # fmt: skip
+_HOOKS = {"in": COMES_BY, "out": LEAVES_BY}
 
 
 @attrs.frozen(kw_only=True)
@@ -209,9 +211,6 @@ def _element_fits(element: Element, number: int, direction: str, view: View) -> 
 
 def lower(node: Policy, context: Context) -> tuple[Piece, ...]:
     """Ask whether there is one; go through all that can be; or read so many and no more."""
-    if not context.hooks <= _HOOKS[node.direction]:
-        listed = ", ".join(sorted(_HOOKS[node.direction]))
-        raise Problem(BAD_PLACE, f"policy takes --dir {node.direction} in {listed} only")
     there = x.Meta("ipsec") if node.direction == "in" else x.Rt("ipsec")
     if not node.elements:
         return (s.Match(there, "==", x.Symbol("missing")),)
@@ -273,6 +272,72 @@ def _others(tests: tuple[s.Match, ...]) -> Iterator[Statements]:
         yield (*tests[:number], attrs.evolve(test, operator=opposite))
 
 
+# --- where, and which packets -------------------------------------------------------------------
+
+
+def _needs(node: Policy, _family: Family) -> Placement:
+    """policy_mt_check."""
+    return Placement(hooks=_HOOKS[node.direction], subject=f"policy with --dir {node.direction}")
+
+
+_READ = {"reqid": k.maybe_negated(k.NUMBER), "spi": k.maybe_negated(k.NUMBER)}
+_PROTOCOL = k.maybe_negated(k.Among((50, 51, 108)))
+_SOME = k.Build(Element, **_READ)
+_ELEMENT = k.OneOf(
+    _SOME,
+    _SOME,
+    k.Build(Element, protocol=_PROTOCOL, mode=k.maybe_negated(k.Among(MODES)), **_READ),
+    k.Build(
+        Element,
+        protocol=_PROTOCOL,
+        mode=Negatable("tunnel"),
+        tunnel_destination=k.maybe_negated(k.NETWORK),
+        tunnel_source=k.maybe_negated(k.NETWORK),
+        **_READ,
+    ),
+)
+_DIRECTION = k.Among(("in", "out"))
+_DRAW = k.OneOf(
+    k.Build(Policy, direction=_DIRECTION),
+    k.Build(Policy, direction=_DIRECTION, elements=k.Several(_ELEMENT, 1, 1)),
+    k.Build(
+        Policy,
+        direction=_DIRECTION,
+        elements=k.Several(_ELEMENT.filter(lambda one: one != Element()), 1, MOST_ELEMENTS),
+        strict=True,
+    ),
+)
+
+
+def aim(node: Policy, draft: Draft) -> None:
+    """As many transformations as elements, or some more where one of them has to fit."""
+    count, first = len(node.elements), 0
+    if count and not node.strict:
+        count = draft.random.randint(1, MOST_TRANSFORMATIONS)
+        first = draft.random.randrange(count)
+    draft.answer(Oracle(OracleKind.TRANSFORMATIONS, node.direction), count)
+    for number, element in enumerate(node.elements, first):
+        _aim_element(element, number, node.direction, draft)
+
+
+def _aim_element(element: Element, number: int, direction: str, draft: Draft) -> None:
+    def of_it(what: str) -> Oracle:
+        return Oracle(OracleKind.TRANSFORMATION, direction, (what, number))
+
+    draft.answer_fit(of_it("reqid"), element.reqid, 32)
+    draft.answer_fit(of_it("spi"), element.spi, 32)
+    draft.answer_fit(of_it("protocol"), element.protocol, 8)
+    if element.mode:
+        draft.answer(of_it("mode"), MODES.index(element.mode.value) ^ element.mode.negated)
+    for end, network in (
+        ("destination", element.tunnel_destination),
+        ("source", element.tunnel_source),
+    ):
+        if network:
+            beside = (network.value.mask & -network.value.mask) * network.negated
+            draft.answer(of_it(end), network.value.address ^ beside)
+
+
 EXTENSION = Extension(
     name="policy",
     node=Policy,
@@ -280,6 +345,10 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    needs=_needs,
+    draw=_DRAW,
+    aim=aim,
     nft="meta ipsec, rt ipsec; ipsec in|out spnum N reqid, spi",
     codes=(BAD_PLACE, NO_NFT_FORM),
 )

@@ -19,7 +19,9 @@ from ...model.effects import Test
 from ...model.oracle import Bound, OracleKind
 from ...model.packet import Event
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import ANYWHERE
 from ..shared.words import negation
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from ...model.effects import View
     from ..context import Context
     from ..options import Options
+
+#: The largest quota.
+LARGEST = 2**64 - 1
 
 #: The largest quota of nft (S64_MAX, nft_quota.c).
 LARGEST_OF_NFT = 2**63 - 1
@@ -51,7 +56,7 @@ def build(options: Options) -> Quota:
 
 
 def _parse_bytes(text: str) -> int:
-    return parse_integer(text, 2**64 - 1)
+    return parse_integer(text, LARGEST)
 
 
 def save(node: Quota) -> Iterator[str]:
@@ -82,6 +87,11 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=k.Build(Quota, k.negatable(k.Integers(0, 100) | k.Integers(0, LARGEST))),
+    aim=lambda node, draft: draft.answer_here(
+        OracleKind.WITHIN, not node.bytes.negated, Bound(node.bytes.value, "bytes")
+    ),
     nft="quota [over] N bytes",
     codes=(NO_NFT_FORM,),
 )

@@ -13,7 +13,9 @@ from ...core.diagnostics import BAD_OPTION, NO_NFT_FORM, Problem
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import ANYWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,6 +61,18 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=k.Build(
+        RateEst,
+        k.Among(
+            (
+                ("--rateest", "a", "!", "--rateest-lt", "--rateest-bps", "100000bit"),
+                ("--rateest", "a", "--rateest-gt", "--rateest-pps", "100"),
+                ("--rateest1", "a", "--rateest-eq", "--rateest-bps", "--rateest2", "b"),
+            )
+        ),
+    ),
+    aim=lambda node, draft: draft.answer_all(lambda view: meaning(node, view), 1),
     nft="none: nft has no estimators of rates",
     codes=(NO_NFT_FORM,),
 )

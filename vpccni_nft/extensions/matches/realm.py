@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_PLACE, Problem
+from ...core.diagnostics import BAD_PLACE
 from ...core.values import Family, MaskedMark, Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...nft import expressions as x
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import Placement
 from ..shared.compare import compare_mark
 from ..shared.words import negation
 
@@ -68,11 +70,8 @@ def meaning(node: Realm, view: View) -> Test:
     return Test(view.negate(same, negated=node.realm.negated))
 
 
-def lower(node: Realm, context: Context) -> tuple[s.Match, ...]:
+def lower(node: Realm, _context: Context) -> tuple[s.Match, ...]:
     """The same comparison."""
-    context.need_family("realm", Family.IP)
-    if "PREROUTING" in context.hooks:
-        raise Problem(BAD_PLACE, "realm needs a route, and PREROUTING has none yet")
     return compare_mark(x.Rt("classid"), node.realm)
 
 
@@ -83,6 +82,10 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(family=Family.IP, hooks=("INPUT", "FORWARD", "OUTPUT", "POSTROUTING")),
+    draw=k.Build(Realm, k.negatable(k.MASKED_MARK)),
+    aim=lambda node, draft: draft.fit_mark("realm", node.realm),
+    edges=lambda node: {"realm": node.realm},
     nft="rt classid & MASK == REALM",
     codes=(BAD_PLACE,),
 )

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import BAD_OPTION, NAME_CHANGED, NO_NFT_FORM, RECENT_LIST, Problem
-from ...core.values import Address, parse_integer
+from ...core.values import Address, Family, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind
@@ -27,8 +27,10 @@ from ...model.packet import Event
 from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
+from .. import kinds as k
 from ..context import DYNAMIC_SET_SIZE, FOREVER
 from ..extension import Extension
+from ..placement import ANYWHERE
 from ..shared.compare import always_or_never, equality
 from ..shared.words import flags
 
@@ -210,6 +212,30 @@ def _key(node: Recent, context: Context) -> x.Expression:
     return x.Binary("&", address, x.Host(node.mask))
 
 
+# --- which packets ------------------------------------------------------------------------------
+
+
+def _draw(family: Family) -> k.ValueKind:
+    common = {
+        "negated": k.FLAG,
+        "name": k.Among(("DEFAULT", "DEFAULT", "ssh", "é")) | k.Unquoted(NAME_LENGTH),
+        "mask": k.OneOf(Address(family, family.all_ones), None, k.ADDRESS),
+        "destination": k.FLAG,
+    }
+    return k.OneOf(
+        k.Build(Recent, operation=k.Among((Operation.SET, Operation.REMOVE)), **common),
+        k.Build(
+            Recent,
+            operation=k.Among((Operation.CHECK, Operation.UPDATE)),
+            seconds=k.maybe(k.Among((1, 60)) | k.Integers(1, k.FULL)),
+            reap=k.FLAG,
+            hit_count=k.maybe(k.OneOf(1, k.Integers(1, k.FULL))),
+            same_ttl=k.FLAG,
+            **common,
+        ).filter(lambda node: not node.reap or node.seconds is not None),
+    )
+
+
 EXTENSION = Extension(
     name="recent",
     node=Recent,
@@ -217,6 +243,9 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=k.OfFamily(_draw),
+    aim=lambda node, draft: draft.answer_all(lambda view: meaning(node, view), not node.negated),
     nft="ip saddr|daddr @recent-NAME; update or delete @recent-NAME { ip saddr|daddr }",
     codes=(RECENT_LIST, NAME_CHANGED, NO_NFT_FORM),
 )

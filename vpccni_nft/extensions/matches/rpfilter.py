@@ -24,7 +24,9 @@ from ...model.oracle import Oracle, OracleKind
 from ...model.packet import ADDRESS_TYPES
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import AnyOf, Extension
+from ..placement import Placement
 from ..shared.compare import equality
 from ..shared.words import flags
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -92,7 +95,6 @@ def meaning(node: RpFilter, view: View) -> Test:
 
 def lower(node: RpFilter, context: Context) -> tuple[Piece, ...]:
     """Look for the route back, and for the source among the node's own addresses."""
-    context.need_table("rpfilter", "raw", "mangle")
     if node.accept_local and context.family is Family.IP6:
         raise context.refuse(
             "for IPv6 nft does not take the same addresses for the node's own as rpfilter"
@@ -111,6 +113,17 @@ def lower(node: RpFilter, context: Context) -> tuple[Piece, ...]:
     return (missing, local) if node.invert else (AnyOf(((found,), (missing, local))),)
 
 
+def aim(node: RpFilter, draft: Draft) -> None:
+    """A source with a route back, or with none, not even to the node itself."""
+    source = draft.fields["saddr"]
+    mark = draft.fields["mark"] if node.validmark else 0
+    interface = 0 if node.loose else draft.fields["iif"]
+    draft.answer(OracleKind.ROUTE_BACK, not node.invert, source, mark, interface)
+    if node.invert:
+        draft.answer(OracleKind.ROUTE_BACK_TO_ITSELF, 0, source, mark, interface)
+        draft.answer(OracleKind.FIB_TYPE, ADDRESS_TYPES["unicast"], source, interface)
+
+
 EXTENSION = Extension(
     name="rpfilter",
     node=RpFilter,
@@ -118,6 +131,9 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(tables=("raw", "mangle"), hooks=("PREROUTING",)),
+    draw=k.Build(RpFilter, loose=k.FLAG, validmark=k.FLAG, accept_local=k.FLAG, invert=k.FLAG),
+    aim=aim,
     nft="fib saddr [. mark] [. iif] oif exists|missing",
     codes=(REVERSE_PATH, BAD_PLACE, NO_NFT_FORM),
 )

@@ -17,7 +17,9 @@ from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind, extension_header, header_field
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import Placement
 from ..shared.compare import equality
 from ..shared.header_lengths import compare_length
 from ..shared.number_ranges import NumberRange, build_range, compare_range, in_range, save_range
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..options import Options
 
@@ -136,7 +139,6 @@ def meaning(node: Rt, view: View) -> Test:
 
 def lower(node: Rt, context: Context) -> tuple[s.Match, ...]:
     """The same comparisons, or else whether the header is there."""
-    context.need_family("rt", Family.IP6)
     if node.anywhere:
         raise context.refuse("nft reads an address of a routing header at a fixed place only")
     if len(node.addresses) > MOST_READ:
@@ -165,6 +167,44 @@ def _is(header: str, field: str, value: x.Expression) -> s.Match:
     return s.Match(x.ExtensionHeader(header, field), equality(negated=False), value)
 
 
+# --- which packets ------------------------------------------------------------------------------
+
+_DRAW = k.OneOf(
+    k.Build(
+        Rt,
+        type=k.maybe_negated(k.Integers(0, 4) | k.Integers(0, k.FULL)),
+        segments_left=k.maybe_negated(k.number_ranges(0xFF) | k.number_ranges()),
+        length=k.header_lengths(8),
+    ),
+    k.Build(
+        Rt,
+        type=Negatable(0),
+        segments_left=k.number_tests(0xFF),
+        reserved=k.FLAG,
+        addresses=k.Several(k.ADDRESS.of(Family.IP6), 1, 3),
+        anywhere=k.Among((False, False, True)),
+    ),
+)
+
+
+def aim(node: Rt, draft: Draft) -> None:
+    """A header that fits."""
+    draft.answer(extension_header("rt"), 1)
+    draft.answer_fit(header_field("rt", "type"), node.type, 8)
+    draft.answer_fit(header_field("rt", "seg-left"), node.segments_left, 8)
+    if node.length:
+        units = node.length.value // 8 - 1 + node.length.negated
+        draft.answer(header_field("rt", "hdrlength"), units & 0xFF)
+    for field, _ in RESERVED:
+        draft.answer(header_field("srh", field), 0)
+    if node.addresses:
+        listed = ",".join(map(str, node.addresses))
+        draft.answer(Oracle(OracleKind.ROUTING_ADDRESSES, parameters=(listed,)), 1)
+        draft.answer(header_field("rt", "hdrlength"), 2 * len(node.addresses))
+    for place, address in enumerate(node.addresses, 1):
+        draft.answer(header_field("srh", f"sid[{place}]"), address.value)
+
+
 EXTENSION = Extension(
     name="rt",
     node=Rt,
@@ -172,6 +212,9 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(family=Family.IP6),
+    draw=_DRAW,
+    aim=aim,
     nft="exthdr rt exists, rt type, rt seg-left, rt hdrlength, srh sid[1]",
     codes=(BAD_PLACE, NO_NFT_FORM),
 )

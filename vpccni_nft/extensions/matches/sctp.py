@@ -14,7 +14,9 @@ from ...iptables.ast import Match
 from ...iptables.protocols import SCTP
 from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import Placement
 from ..shared.fragments import with_transport_header
 from ..shared.ports import build_port, lower_ports, ports_fit, save_port
 from ..shared.words import negation
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from ...core.values import Negatable, PortRange
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -85,11 +88,26 @@ def meaning(node: Sctp, view: View) -> Test:
 
 def lower(node: Sctp, context: Context) -> tuple[Piece, ...]:
     """The same comparisons of ports, where there is a header."""
-    context.need_protocol("sctp", SCTP)
     if node.chunk_types:
         raise context.refuse("nft reads chunks from Linux 5.14 on, and cannot ask for all of them")
     ports = lower_ports("sctp", node.source_port, node.destination_port)
     return (*with_transport_header(context), *ports)
+
+
+def aim(node: Sctp, draft: Draft) -> None:
+    """Ports and chunks that fit."""
+    draft.fit("sport", node.source_port)
+    draft.fit("dport", node.destination_port)
+    if test := node.chunk_types:
+        chunks = (test.value.scope, test.value.types)
+        draft.answer(Oracle(OracleKind.SCTP_CHUNKS, parameters=chunks), not test.negated)
+
+
+_CHUNKS = k.Build(
+    ChunkTypes,
+    k.Among(SCOPES),
+    k.Among(("INIT", "DATA:BE,SACK", "ALL", "NONE")) | k.Unquoted(30),
+)
 
 
 EXTENSION = Extension(
@@ -99,6 +117,15 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(protocols=(SCTP,)),
+    draw=k.Build(
+        Sctp,
+        source_port=k.PORT_TEST,
+        destination_port=k.PORT_TEST,
+        chunk_types=k.OneOf(None, None, k.negatable(_CHUNKS)),
+    ),
+    aim=aim,
+    edges=lambda node: {"sport": node.source_port, "dport": node.destination_port},
     nft="sctp sport, sctp dport",
     codes=(BAD_PLACE, NO_NFT_FORM),
 )

@@ -31,8 +31,11 @@ from ...model.oracle import Oracle, OracleKind
 from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
+from .. import kinds as k
 from ..extension import AnyOf, Extension, NoneOf
+from ..placement import ANYWHERE
 from ..shared.compare import always_or_never, equality
+from ..shared.ipset_aim import aim_member
 from ..shared.ipset_lowering import find_set, lookups
 from ..shared.ipset_meaning import is_member
 from ..shared.set_names import FIELDS, HINT, Members
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -191,6 +195,41 @@ def _lower_unknown(node: MatchSet, context: Context) -> tuple[s.Match, ...]:
     return (s.Match(address, equality(negated=node.members.negated), found),)
 
 
+# --- which packets ------------------------------------------------------------------------------
+
+_COUNT = k.Integers(0, 9) | k.Integers(0, k.LARGEST_COUNT)
+_COUNT_TEST = k.maybe(
+    k.OneOf(
+        k.Build(CountTest, "eq", k.negatable(_COUNT)),
+        k.Build(CountTest, k.Among(("lt", "gt")), k.Build(Negatable, _COUNT)),
+    )
+)
+_NAME = k.Among(("KUBE-CLUSTER-IP", "cali40masq")) | k.Unquoted(31)
+_WAYS = k.Several(k.Among(FIELDS), 1, 6)
+_ONE_WAY = k.Among((("src",), ("dst",)))
+_DRAW = k.OneOf(
+    k.Build(
+        MatchSet,
+        members=k.negatable(k.Build(Members, _NAME, _WAYS)),
+        return_nomatch=k.FLAG,
+        keep_counters=k.FLAG,
+        keep_subcounters=k.FLAG,
+        packets=_COUNT_TEST,
+        bytes=_COUNT_TEST,
+    ),
+    k.Build(MatchSet, members=k.negatable(k.Build(Members, _NAME, _ONE_WAY))),
+)
+
+
+def aim(node: MatchSet, draft: Draft) -> None:
+    """What some element has, where they are known; else what the world takes for an element."""
+    if draft.sets and draft.sets.known:
+        if not node.members.negated:
+            aim_member(node.members.value, draft.sets, draft)
+    else:
+        draft.answer_all(lambda view: meaning(node, view), not node.members.negated)
+
+
 EXTENSION = Extension(
     name="set",
     node=MatchSet,
@@ -198,6 +237,9 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=_DRAW,
+    aim=aim,
     nft="ip saddr|daddr [. meta l4proto . th sport|dport ...] @NAME",
     codes=(EMPTY_SET, MISSING_SET, BAD_PLACE, IPSET_COPIED, NAME_CHANGED, NO_NFT_FORM),
 )

@@ -13,19 +13,22 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM, WHOLE_PACKETS, Problem
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM, WHOLE_PACKETS
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension, NoneOf
+from ..placement import Placement
 from ..shared.words import flags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -84,8 +87,6 @@ def meaning(node: Socket, view: View) -> Test:
 
 def lower(node: Socket, context: Context) -> tuple[Piece, ...]:
     """Look the socket up, and rule out one that is for any address."""
-    if not context.hooks <= {"PREROUTING", "INPUT"}:
-        raise Problem(BAD_PLACE, "socket works in PREROUTING and INPUT only")
     if node.restore_mark:
         raise context.refuse("nft's JSON cannot set the mark to that of the socket")
     if not context.tracked:
@@ -97,6 +98,13 @@ def lower(node: Socket, context: Context) -> tuple[Piece, ...]:
     return (found,) if node.no_wildcard else (found, NoneOf(((WILDCARD,),)))
 
 
+def aim(_node: Socket, draft: Draft) -> None:
+    """A packet of a socket for its address alone, which is transparent."""
+    draft.answer(OracleKind.SOCKET_IS_FOUND, 1)
+    draft.answer(OracleKind.SOCKET_IS_TRANSPARENT, 1)
+    draft.answer(OracleKind.SOCKET_IS_WILDCARD, 0)
+
+
 EXTENSION = Extension(
     name="socket",
     node=Socket,
@@ -104,6 +112,15 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(hooks=("PREROUTING", "INPUT")),
+    draw=k.Build(
+        Socket,
+        transparent=k.FLAG,
+        no_wildcard=k.FLAG,
+        restore_mark=k.Among((False, False, False, True)),
+    ),
+    aim=aim,
+    edges=lambda _node: {Oracle(OracleKind.SOCKET_IS_WILDCARD): (0, 1)},
     nft="socket transparent, socket wildcard",
     codes=(WHOLE_PACKETS, BAD_PLACE, NO_NFT_FORM),
 )

@@ -8,6 +8,7 @@ EC2. nft has words for the first two segments only.
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING
 
 import attrs
@@ -19,7 +20,9 @@ from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind, extension_header, header_field
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import Placement
 from ..shared.compare import NEVER, compare_network, equality
 from ..shared.words import negatable_option
 
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
     from ...model.algebra import Bool, Word
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..options import Options
 
@@ -203,7 +207,6 @@ def _segment_fits(view: View, segment: Word, test: Negatable[Network]) -> Bool:
 
 def lower(node: Srh, context: Context) -> tuple[s.Match, ...]:
     """The same comparisons, where one of the two fields is known that must be in order."""
-    context.need_family("srh", Family.IP6)
     fields = [_compare("rt", "type", "==", SEGMENT_ROUTING), *_in_order(node, context)]
     if node.next_header:
         sign = equality(negated=node.next_header.negated)
@@ -272,6 +275,90 @@ def _compare_segment(place: int, test: Negatable[Network]) -> tuple[s.Match, ...
     return (s.Match(x.Binary("&", field, mask), equality(negated=test.negated), wanted),)
 
 
+# --- which packets ------------------------------------------------------------------------------
+
+
+def _bounds(number: int) -> k.ValueKind:
+    """The kernel has one number for all of them."""
+    test = k.maybe_negated(number)
+    return k.Build(Bounds, equal=test, above=test, below=test)
+
+
+_SMALL = k.Integers(0, 3) | k.BYTE
+_BOUNDS = k.OneOf(Bounds(), _SMALL.then(_bounds))
+_ONLY = _SMALL.map(lambda number: Bounds(equal=Negatable(number)))
+_SEGMENT = k.maybe_negated(
+    k.OneOf(
+        k.NETWORK.of(Family.IP6).filter(lambda network: network.length is not None),
+        Network(Family.IP6, 0, 0),
+    )
+)
+_NODE = k.Build(
+    Srh,
+    next_header=k.maybe_negated(k.Among((4, 6, 41))),
+    length=_BOUNDS,
+    segments_left=_ONLY,
+    last_entry=_BOUNDS,
+    tag=k.maybe_negated(k.Integers(0, LARGEST_TAG)),
+    last=_SEGMENT,
+)
+_FIRST = Bounds(equal=Negatable(1))
+_DRAW = k.OneOf(
+    _NODE,
+    _NODE.map(lambda one: attrs.evolve(one, segments_left=one.last_entry, last_entry=_FIRST)),
+    k.Build(Srh, segments_left=_ONLY, previous=_SEGMENT, next=_SEGMENT),
+)
+
+
+def aim(node: Srh, draft: Draft) -> None:
+    """A header in order whose fields fit."""
+    draft.answer(extension_header("rt"), 1)
+    draft.answer(header_field("rt", "type"), SEGMENT_ROUTING)
+    draft.answer_fit(header_field("rt", "nexthdr"), node.next_header, 8)
+    lengths = _fitting(node.length)
+    draft.answer(header_field("rt", "hdrlength"), draft.random.choice(lengths or [0]))
+    entry = _fitting(node.last_entry)
+    left = [
+        number
+        for number in _fitting(node.segments_left)
+        if entry and number <= entry[-1] and not (node.next and number == 0)
+    ]
+    chosen = draft.random.choice(left) if left else 0
+    larger = [number for number in entry if number >= chosen + bool(node.previous)]
+    draft.answer(header_field("rt", "seg-left"), chosen)
+    draft.answer(header_field("srh", "last-entry"), draft.random.choice(larger or [0]))
+    if node.tag:
+        swapped = int.from_bytes(node.tag.value.to_bytes(2, "little"), "big")
+        draft.answer(header_field("srh", "tag"), swapped ^ node.tag.negated)
+    _aim_segments(node, chosen, draft)
+
+
+def _fitting(bounds: Bounds) -> list[int]:
+    """The numbers that are within bounds."""
+    tests = (
+        (bounds.equal, operator.eq),
+        (bounds.above, operator.gt),
+        (bounds.below, operator.lt),
+    )
+    return [
+        number
+        for number in range(256)
+        if all(not test or fits(number, test.value) is not test.negated for test, fits in tests)
+    ]
+
+
+def _aim_segments(node: Srh, left: int, draft: Draft) -> None:
+    """The segment before, the next and the last one, wherever they stand in the list."""
+    first, second = (header_field("srh", f"sid[{place}]") for place in (1, 2))
+    following = {1: first, 2: second}.get(left, Oracle(OracleKind.NEXT_SEGMENT))
+    before = second if left == 0 else Oracle(OracleKind.PREVIOUS_SEGMENT)
+    for oracle, test in ((following, node.next), (before, node.previous), (first, node.last)):
+        if test:
+            beside = (test.value.mask & -test.value.mask) * test.negated
+            arguments = () if oracle in (first, second) else (left,)
+            draft.answer(oracle, test.value.address ^ beside, *arguments)
+
+
 EXTENSION = Extension(
     name="srh",
     node=Srh,
@@ -279,6 +366,9 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(family=Family.IP6),
+    draw=_DRAW,
+    aim=aim,
     nft="rt type 4, rt seg-left, srh last-entry, srh tag, srh sid[1]",
     codes=(BAD_PLACE, NO_NFT_FORM),
 )

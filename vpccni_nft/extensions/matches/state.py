@@ -13,8 +13,10 @@ import attrs
 from ...core.values import Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
+from .. import kinds as k
 from ..extension import Extension
-from ..shared.states import STATES, has_state, lower_states, parse_list
+from ..placement import ANYWHERE
+from ..shared.states import STATES, aim_states, has_state, lower_states, parse_list
 from ..shared.words import negation
 
 if TYPE_CHECKING:
@@ -65,6 +67,9 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=k.Build(State, k.negatable(k.Some(STATES))),
+    aim=lambda node, draft: aim_states(node.states, draft),
     nft="ct state LIST",
     uses_conntrack=True,
 )

@@ -18,16 +18,19 @@ from ...core.diagnostics import BAD_VALUE, Problem
 from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
-from ...model.oracle import OracleKind
+from ...model.oracle import Oracle, OracleKind
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import ANYWHERE
 from ..shared.compare import always_or_never, equality
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..options import Options
 
@@ -140,6 +143,38 @@ def _lower_random(test: Negatable[int]) -> tuple[s.Match, ...]:
     return (s.Match(draw, ">=" if test.negated else "<", x.Number(test.value)),)
 
 
+_DRAW = k.OneOf(
+    k.Build(
+        Statistic,
+        mode=Mode.RANDOM,
+        negated=k.FLAG,
+        probability=k.Integers(0, CERTAIN) | k.Among((0, 1, CERTAIN)),
+    ),
+    (k.Integers(1, 5) | k.Integers(1, k.FULL)).then(
+        lambda every: k.Build(
+            Statistic,
+            mode=Mode.NTH,
+            negated=k.FLAG,
+            every=every,
+            packet=k.Integers(0, every - 1),
+        )
+    ),
+)
+
+
+def aim(node: Statistic, draft: Draft) -> None:
+    """A draw or a count that chooses the packet, which the rules before this one let pass."""
+    if node.mode is Mode.RANDOM:
+        for place in draft.earlier:
+            draft.answers.setdefault((Oracle(OracleKind.RANDOM, place), ()), CERTAIN - 1)
+        inside, outside = node.probability - 1, node.probability
+        drawn = max(0, outside if node.negated else inside) & CERTAIN - 1
+        draft.answer_here(OracleKind.RANDOM, drawn)
+    else:
+        counter = (node.packet + node.negated) % node.every
+        draft.answer_here(OracleKind.COUNTER, counter, node.every)
+
+
 EXTENSION = Extension(
     name="statistic",
     node=Statistic,
@@ -147,5 +182,8 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=_DRAW,
+    aim=aim,
     nft="meta random & 2147483647 < N; numgen inc mod EVERY == PACKET",
 )

@@ -16,7 +16,9 @@ from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import ANYWHERE
 from ..shared.words import flags, negation
 
 if TYPE_CHECKING:
@@ -129,6 +131,18 @@ def lower(_node: String, context: Context) -> tuple[s.Match, ...]:
     )
 
 
+_OFFSETS = k.Several(k.OneOf(END, k.Integers(0, END)), 2, 2).map(sorted)
+_DRAW = k.Build(
+    lambda ends, **fields: String(start=ends[0], end=ends[1], **fields),
+    k.OneOf([0, END], _OFFSETS),
+    pattern=k.negatable(
+        k.Among((b"abc", b'a "b\\c', b"\x00\xff", b"a\\", b"|61|")) | k.Octets(1, MOST_BYTES)
+    ),
+    algorithm=k.Among(("bm", "kmp")),
+    ignores_case=k.FLAG,
+)
+
+
 EXTENSION = Extension(
     name="string",
     node=String,
@@ -136,6 +150,11 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=_DRAW,
+    aim=lambda node, draft: draft.answer_all(
+        lambda view: meaning(node, view), not node.pattern.negated
+    ),
     nft="none: nft does not search packets for text",
     codes=(NO_NFT_FORM,),
 )

@@ -18,7 +18,9 @@ from ...model.oracle import Oracle, OracleKind
 from ...model.packet import TCP_FLAGS
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import Placement
 from ..shared.compare import always_or_never, equality
 from ..shared.fragments import with_transport_header
 from ..shared.ports import build_port, lower_ports, ports_fit, save_port
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -127,7 +130,6 @@ def _flag_bits(names: Names) -> int:
 
 def lower(node: Tcp, context: Context) -> tuple[Piece, ...]:
     """The same comparisons, where there is a header."""
-    context.need_protocol("tcp", TCP)
     option = _lower_option(node.option, context)
     ports = lower_ports("tcp", node.source_port, node.destination_port)
     return (*with_transport_header(context), *ports, *option, *_lower_flags(node.flags))
@@ -161,6 +163,24 @@ def _flags(names: Names) -> x.Flags:
     return x.Flags(tuple(name.lower() for name in names))
 
 
+_NAMES = k.Some(FLAGS, smallest=0)
+_FLAG_TESTS = k.OneOf(
+    k.Build(FlagTest, _NAMES, _NAMES), FlagTest(("FIN", "SYN", "RST", "ACK"), ("SYN",))
+)
+
+
+def aim(node: Tcp, draft: Draft) -> None:
+    """Ports, flags and options that fit."""
+    draft.fit("sport", node.source_port)
+    draft.fit("dport", node.destination_port)
+    if flags := node.flags:
+        mask, wanted = _flag_bits(flags.value.mask), _flag_bits(flags.value.flags)
+        draft.fit_bits("tcp_flags", wanted, mask, negated=flags.negated)
+    if option := node.option:
+        oracle = Oracle(OracleKind.HAS_TCP_OPTION, parameters=(option.value,))
+        draft.answer(oracle, not option.negated)
+
+
 EXTENSION = Extension(
     name="tcp",
     node=Tcp,
@@ -168,6 +188,16 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(protocols=(TCP,)),
+    draw=k.Build(
+        Tcp,
+        source_port=k.PORT_TEST,
+        destination_port=k.PORT_TEST,
+        option=k.OneOf(None, None, k.maybe_negated(k.Integers(1, 255))),
+        flags=k.maybe_negated(_FLAG_TESTS),
+    ),
+    aim=aim,
+    edges=lambda node: {"sport": node.source_port, "dport": node.destination_port},
     nft="tcp sport, tcp dport, tcp flags & MASK == FLAGS, tcp option NUMBER exists",
     codes=(BAD_PLACE, NO_NFT_FORM, TCP_OPTIONS),
 )

@@ -17,7 +17,9 @@ from ...iptables.protocols import TCP
 from ...model.effects import Test
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension, NoneOf
+from ..placement import Placement
 from ..shared.fragments import with_transport_header
 from ..shared.number_ranges import NumberRange, range_literal, save_range
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -67,7 +70,6 @@ def meaning(node: TcpMss, view: View) -> Test:
 
 def lower(node: TcpMss, context: Context) -> tuple[Piece, ...]:
     """The same comparison; a packet without the option has no size to compare."""
-    context.need_protocol("tcpmss", TCP)
     context.approximate(TCP_OPTIONS, "iptables passes over a segment size of a wrong length")
     if not context.tracked:
         context.approximate(
@@ -79,6 +81,14 @@ def lower(node: TcpMss, context: Context) -> tuple[Piece, ...]:
     return (*header, NoneOf(((inside,),)) if node.size.negated else inside)
 
 
+def aim(node: TcpMss, draft: Draft) -> None:
+    """A packet with such a size; after a ``!`` with another, or with none."""
+    draft.fit("mss", node.size)
+    draft.fields["has_mss"] = draft.random.getrandbits(1) if node.size.negated else 1
+    if node.size == Negatable(NumberRange(0, 0xFFFF), negated=True):
+        draft.fields["has_mss"] = 0
+
+
 EXTENSION = Extension(
     name="tcpmss",
     node=TcpMss,
@@ -86,6 +96,10 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(protocols=(TCP,)),
+    draw=k.Build(TcpMss, k.negatable(k.OneOf(k.number_ranges(0xFFFF), NumberRange(0, 0xFFFF)))),
+    aim=aim,
+    edges=lambda node: {"mss": node.size},
     nft="tcp option maxseg size",
     codes=(BAD_PLACE, TCP_OPTIONS, WHOLE_PACKETS),
 )

@@ -24,7 +24,10 @@ from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
+from ..aiming import around
 from ..extension import AnyOf, Extension
+from ..placement import ANYWHERE
 from ..shared.compare import NEVER
 from ..shared.words import flags
 
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 
     from ...model.algebra import Bool
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -259,6 +263,36 @@ def _compare_days(days: Days) -> tuple[s.Match, ...]:
     return (s.Match(_DAY, "==", right),)
 
 
+# --- which packets ------------------------------------------------------------------------------
+
+_SECOND = k.Among((0, 7200, 36000, 79200)) | k.Integers(0, LAST_SECOND)
+_SOME_DATE = k.OneOf(LAST_DATE, k.Integers(1, k.FULL))
+_DRAW = k.Build(
+    Time,
+    start=_SECOND,
+    stop=k.OneOf(_SECOND, LAST_SECOND),
+    month_days=k.Among((MONTH_DAYS, MONTH_DAYS, MONTH_DAYS, (1, 2, 31))),
+    week_days=k.OneOf(tuple(range(7)), k.Some(tuple(range(7)))),
+    date_start=k.OneOf(0, _SOME_DATE),
+    date_stop=k.maybe(_SOME_DATE),
+    kernel_zone=k.FLAG,
+    contiguous=k.FLAG,
+).filter(lambda node: not node.contiguous or node.start >= node.stop)
+
+
+def aim(node: Time, draft: Draft) -> None:
+    """A date, a time of day and a day that fit; at an edge, or between two."""
+    last = LAST_DATE if node.date_stop is None else node.date_stop
+    middle = (node.date_start + last) // 2
+    draft.answer(OracleKind.EPOCH_SECOND, draft.random.choice((node.date_start, last, middle)))
+    second = draft.random.choice((node.start, node.stop))
+    draft.answer(OracleKind.SECOND_OF_DAY, second)
+    shift = int(node.contiguous and second <= node.stop)
+    draft.answer(OracleKind.DAY_OF_WEEK, (draft.random.choice(node.week_days) + 1 + shift) % 7)
+    oracle = Oracle(OracleKind.DAY_OF_MONTH, parameters=(shift,))
+    draft.answer(oracle, draft.random.choice(node.month_days))
+
+
 EXTENSION = Extension(
     name="time",
     node=Time,
@@ -266,6 +300,14 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=_DRAW,
+    aim=aim,
+    edges=lambda node: {
+        Oracle(OracleKind.EPOCH_SECOND): around(node.date_start, node.date_stop),
+        Oracle(OracleKind.SECOND_OF_DAY): around(node.start, node.stop),
+        Oracle(OracleKind.DAY_OF_WEEK): tuple(range(7)),
+    },
     nft="meta hour FIRST-LAST, meta day { DAYS }, meta time < END",
     codes=(KERNEL_ZONE, NO_NFT_FORM),
 )

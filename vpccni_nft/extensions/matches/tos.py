@@ -15,7 +15,10 @@ from ...model.effects import Test
 from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
+from .. import kinds as k
+from ..aiming import around
 from ..extension import Extension
+from ..placement import ANYWHERE
 from ..shared.compare import always_or_never, equality
 from ..shared.words import negation
 
@@ -110,6 +113,11 @@ def _compare_bits(family: Family, value: int, mask: int, sign: str) -> s.Match:
     return s.Match(masked, sign, wanted)
 
 
+def _draw(mask: int) -> k.ValueKind:
+    inside = k.BYTE.map(lambda value: MaskedTos(value & mask, mask))
+    return k.Build(Tos, k.negatable(inside | k.Build(MaskedTos, k.BYTE, mask)))
+
+
 EXTENSION = Extension(
     name="tos",
     node=Tos,
@@ -117,5 +125,11 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=(k.Among((0xFF, 0xFC, 0x3F, 0x03, 0x1E, 0)) | k.BYTE).then(_draw),
+    aim=lambda node, draft: draft.fit_bits(
+        "tos", node.tos.value.value, node.tos.value.mask, negated=node.tos.negated
+    ),
+    edges=lambda node: {"tos": around(node.tos.value.value)},
     nft="ip dscp, ip ecn, @nh,8,8 & MASK == VALUE",
 )

@@ -16,11 +16,20 @@ from ...core.diagnostics import NO_NFT_FORM
 from ...core.values import Family, Negatable, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
-from ...model.headers import changing, network_bits, transport_bits
+from ...model.headers import (
+    NETWORK,
+    TRANSPORT,
+    changing,
+    network_bits,
+    set_bits,
+    transport_bits,
+)
 from ...model.oracle import Oracle, OracleKind
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension, NoneOf
+from ..placement import ANYWHERE
 from ..shared.compare import NEVER
 from ..shared.number_ranges import LARGEST, NumberRange, range_literal
 from ..shared.words import negation
@@ -30,6 +39,7 @@ if TYPE_CHECKING:
 
     from ...model.algebra import Bool, Word
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -289,6 +299,93 @@ def _merged(ranges: Iterable[NumberRange]) -> list[NumberRange]:
     return merged
 
 
+# --- which packets ------------------------------------------------------------------------------
+
+
+def _numbers(largest: int) -> k.ValueKind:
+    one = k.Integers(0, largest)
+    return one.map(lambda number: (number, number)) | k.Build(lambda *ends: ends, one, one)
+
+
+_ONE_STEP = k.OneOf(
+    k.Build(Step, "&", k.Among((0xFF, 0xFFFF, 0xFF0000, 0xF0000000, 0)) | k.Integers(0, k.FULL)),
+    k.Build(Step, k.Among(("<<", ">>")), k.Among((1, 8, 16, 24, 31, 0))),
+)
+_STEPS = k.Several(_ONE_STEP, 0, 3)
+_RANGES = k.Several(k.OneOf(_numbers(9), _numbers(0xFFFF), _numbers(k.FULL)), 1, 3)
+_OFFSET = k.Among((0, 3, 4, 6, 9, 12, 100)) | k.Integers(0, 300)
+_HERE = k.Build(Comparison, _OFFSET, _STEPS, _RANGES)
+_OF_TRANSPORT = k.Build(
+    lambda offset, steps, ranges: Comparison(
+        0, (*_TO_TRANSPORT, Step("@", offset), *steps), ranges
+    ),
+    k.Integers(0, 20),
+    _STEPS,
+    _RANGES,
+)
+_ANYWHERE = k.Build(
+    lambda offset, steps, ranges: Comparison(offset, (*steps, Step("@", offset)), ranges),
+    _OFFSET,
+    _STEPS,
+    _RANGES,
+)
+_TESTS = k.Several(k.OneOf(_HERE, _HERE, _HERE, _OF_TRANSPORT, _ANYWHERE), 1, 3)
+#: That a packet is no further fragment, which the transport header needs.
+_WHOLE = Comparison(4, (Step("&", 0x1FFF),), ((0, 0),))
+
+
+def aim(node: U32, draft: Draft) -> None:
+    """Bits that every test takes; after a ``!`` bits that the first one does not take."""
+    if node.tests.negated:
+        _aim_comparison(node.tests.value[0], draft, fits=False)
+    else:
+        for test in node.tests.value:
+            _aim_comparison(test, draft, fits=True)
+
+
+def _aim_comparison(test: Comparison, draft: Draft, *, fits: bool) -> None:
+    """Try the packet as it is, bits that the steps make the numbers of, and some others."""
+    jumps = [place for place, step in enumerate(test.steps) if step.operator == "@"]
+    rest = test.steps[jumps[-1] + 1 :] if jumps else test.steps
+    numbers = [number for ends in test.ranges for number in (*ends, sum(ends) // 2)]
+    numbers += [draft.random.getrandbits(32) for _ in range(4)] + [0, LARGEST]
+    draft.random.shuffle(numbers)
+    for bits in (None, *(_gone_back(number, rest) for number in numbers)):
+        for kind in (OracleKind.NETWORK_LENGTH, OracleKind.TRANSPORT_LENGTH):
+            draft.answer(kind, 0xFFFF)
+        _, asked = draft.evaluate(lambda view: _comparison_fits(view, test))
+        for question, answer in asked.items():
+            is_there = question[0].kind is OracleKind.HAS_BITS_FURTHER_ON
+            draft.answers[question] = 1 if is_there else answer
+        if bits is not None:
+            _place(bits, test, jumps, draft)
+        holds, asked = draft.evaluate(lambda view: _comparison_fits(view, test))
+        draft.answers.update(asked)
+        if holds is fits:
+            return
+
+
+def _place(bits: int, test: Comparison, jumps: list[int], draft: Draft) -> None:
+    """Give the 32 bits that a test reads last a value."""
+    memory = draft.family, draft.fields, draft.answers
+    if not jumps:
+        set_bits(*memory, NETWORK, 8 * test.offset, 32, bits)
+    elif (draft.family, test.offset, test.steps[: jumps[-1]]) == (Family.IP, 0, _TO_TRANSPORT):
+        set_bits(*memory, TRANSPORT, 8 * test.steps[jumps[-1]].number, 32, bits)
+    else:
+        asked = [one for one in draft.answers if one[0].kind is OracleKind.BITS_FURTHER_ON]
+        draft.answers[asked[-1]] = bits
+
+
+def _gone_back(number: int, steps: Iterable[Step]) -> int:
+    for step in reversed(tuple(steps)):
+        if step.operator == ">>":
+            number = number << step.number & LARGEST
+        elif step.operator == "<<":
+            number >>= step.number
+    return number
+
+
 EXTENSION = Extension(
     name="u32",
     node=U32,
@@ -296,6 +393,9 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=k.Build(U32, k.negatable(_TESTS | _TESTS.map(lambda some: (_WHOLE, *some)))),
+    aim=aim,
     nft="@nh,OFFSET,32 & MASK == VALUE",
     codes=(NO_NFT_FORM,),
 )

@@ -13,7 +13,9 @@ from ...core.diagnostics import BAD_PLACE
 from ...iptables.ast import Match
 from ...iptables.protocols import UDP
 from ...model.effects import Test
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import Placement
 from ..shared.fragments import with_transport_header
 from ..shared.ports import build_port, lower_ports, ports_fit, save_port
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from ...core.values import Negatable, PortRange
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
     from ..options import Options
@@ -56,9 +59,14 @@ def meaning(node: Udp, view: View) -> Test:
 
 def lower(node: Udp, context: Context) -> tuple[Piece, ...]:
     """The same comparisons, where there is a header."""
-    context.need_protocol("udp", UDP)
     ports = lower_ports("udp", node.source_port, node.destination_port)
     return (*with_transport_header(context), *ports)
+
+
+def aim(node: Udp, draft: Draft) -> None:
+    """Ports that fit."""
+    draft.fit("sport", node.source_port)
+    draft.fit("dport", node.destination_port)
 
 
 EXTENSION = Extension(
@@ -68,6 +76,10 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(protocols=(UDP,)),
+    draw=k.Build(Udp, source_port=k.PORT_TEST, destination_port=k.PORT_TEST),
+    aim=aim,
+    edges=lambda node: {"sport": node.source_port, "dport": node.destination_port},
     nft="udp sport, udp dport",
     codes=(BAD_PLACE,),
 )

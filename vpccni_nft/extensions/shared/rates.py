@@ -17,6 +17,7 @@ import attrs
 from ...core.diagnostics import RATE_BY_TICKS
 from ...model.oracle import Bound
 from ...nft import statements as s
+from .. import kinds as k
 
 if TYPE_CHECKING:
     from ..context import Context
@@ -99,3 +100,12 @@ class Rate:
                 f" where nft lets pass {self}",
             )
         return s.Limit(self.amount, _PERIODS[self.unit], burst, over)
+
+
+def rates(steps: int) -> k.ValueKind:
+    """Rates as they are printed; some of those that can be written are printed otherwise."""
+    return k.Build(
+        lambda amount, unit: Rate.parse(f"{amount}/{unit}", steps),
+        k.Integers(1, 9) | k.Integers(1, steps),
+        k.Among(UNITS),
+    ).filter(lambda rate: Rate.parse(str(rate), steps) == rate)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ...core.values import Negatable
     from ...model.algebra import Bool
     from ...model.effects import View
+    from ..aiming import Draft
 
 #: The states of a packet, as iptables-save orders them. nft has the same words in small letters.
 STATES = ("INVALID", "NEW", "RELATED", "ESTABLISHED", "UNTRACKED")
@@ -103,3 +104,19 @@ def _state(operator: str, names: Iterable[str]) -> s.Match:
 
 def _flags(names: Iterable[str]) -> x.Flags:
     return x.Flags(tuple(name.lower() for name in names))
+
+
+def aim_states(test: Negatable[tuple[str, ...]], draft: Draft) -> None:
+    """One of the states, or NAT of the connection; after a ``!`` a state without either."""
+    states = {name: STATE_BITS[name.lower()] for name in STATES}
+    nat = {name: STATUS_BITS[name.lower()] for name in NAT_BITS}
+    fitting = [bit for name, bit in states.items() if (name in test.value) is not test.negated]
+    if test.negated:
+        draft.fields["ct_status"] &= ~sum(bit for name, bit in nat.items() if name in test.value)
+    chosen = [bit for name, bit in nat.items() if name in test.value and not test.negated]
+    if chosen and (not fitting or draft.random.random() < 1 / 2):
+        draft.fit_entry()
+        draft.fields["ct_status"] |= draft.random.choice(chosen)
+        return
+    if fitting and draft.fields["ct_state"] not in fitting:
+        draft.fields["ct_state"] = draft.random.choice(fitting)

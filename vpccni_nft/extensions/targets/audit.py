@@ -14,7 +14,9 @@ from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...model.packet import Event
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import ANYWHERE
 
 if TYPE_CHECKING:
     from ...model.effects import View
@@ -65,5 +67,7 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=k.Build(Audit, k.Among(TYPES)),
     nft="log level audit",
 )

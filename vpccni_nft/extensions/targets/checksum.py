@@ -14,7 +14,9 @@ from ...core.diagnostics import BAD_OPTION, BAD_PLACE, NO_NFT_FORM, Problem
 from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...model.packet import Event
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import Placement
 
 if TYPE_CHECKING:
     from ...model.effects import View
@@ -47,7 +49,6 @@ def meaning(_node: Checksum, _view: View) -> Effect:
 
 def lower(_node: Checksum, context: Context) -> tuple[s.Statement, ...]:
     """There is no form."""
-    context.need_table("CHECKSUM", "mangle")
     raise context.refuse(
         "nft has no statement that fills in a checksum",
         "programs that need it read packets past the network stack, such as old DHCP clients",
@@ -61,6 +62,8 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(tables=("mangle",)),
+    draw=k.Build(Checksum),
     nft="none: nft cannot compute a checksum",
     codes=(
         BAD_PLACE,

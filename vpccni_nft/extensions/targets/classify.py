@@ -15,7 +15,9 @@ from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import LEAVES_BY, Placement
 
 if TYPE_CHECKING:
     from ...model.effects import View
@@ -67,5 +69,7 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(hooks=LEAVES_BY),
+    draw=k.Build(Classify, k.SHORT, k.SHORT),
     nft="meta priority set CLASS",
 )

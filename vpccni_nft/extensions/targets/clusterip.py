@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import BAD_OPTION, NO_NFT_FORM, Problem
-from ...core.values import parse_integer
+from ...core.values import Family, parse_integer
 from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...model.oracle import Oracle, OracleKind
 from ...model.packet import ACCEPT, DROP, Event
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import Placement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,6 +98,15 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(family=Family.IP, tables=("filter",), hooks=("INPUT",)),
+    draw=k.Build(
+        ClusterIp,
+        mode=k.Among(MODES),
+        mac=k.Among(("01:00:5E:00:00:20", "01:00:5E:7F:00:01")),
+        nodes=k.Integers(1, 16),
+        node=k.Integers(1, 16),
+        seed=k.Integers(0, k.FULL),
+    ),
     nft="none: nft answers for no address; gone since Linux 6.3",
     codes=(NO_NFT_FORM,),
 )

@@ -21,7 +21,9 @@ from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import ANYWHERE
 from ..shared.marks import FULL, Copy, set_bits, set_shifted, xor_masked
 
 if TYPE_CHECKING:
@@ -148,6 +150,23 @@ def _lower(node: Connmark, context: Context) -> tuple[s.Statement, ...]:
             return copy.lower("restore-mark", context)
 
 
+_MASK = k.OneOf(k.FULL, k.MARK)
+_SHIFT = k.OneOf(0, 0, k.Integers(-31, 31))
+_COPIES = k.Among((Mode.SAVE, Mode.RESTORE))
+_DRAW = k.OneOf(
+    k.Build(Connmark, mode=Mode.SET, value=k.MARK, ctmask=_MASK, shift=_SHIFT),
+    k.Build(Connmark, mode=_COPIES, ctmask=_MASK, nfmask=_MASK, shift=_SHIFT),
+    k.Build(lambda mode, mask: Connmark(mode=mode, ctmask=mask, nfmask=mask), _COPIES, k.MARK),
+)
+
+
+def _edges(node: Connmark) -> dict[str, tuple[int, ...]]:
+    """Either mark with the bits that are taken, cleared or kept."""
+    masks = (node.value, node.ctmask, node.nfmask)
+    values = (*masks, *(mask ^ k.FULL for mask in masks))
+    return {"mark": values, "ct_mark": values}
+
+
 EXTENSION = Extension(
     name="CONNMARK",
     node=Connmark,
@@ -155,6 +174,9 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=_DRAW,
+    edges=_edges,
     nft="ct mark set ...; partial masks and shifts: two rules a bit in a helper chain",
     uses_conntrack=True,
 )

@@ -15,7 +15,9 @@ from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...model.packet import Event
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import Placement
 
 if TYPE_CHECKING:
     from ...model.effects import View
@@ -48,7 +50,6 @@ def meaning(node: ConnSecMark, _view: View) -> Effect:
 
 def lower(_node: ConnSecMark, context: Context) -> tuple[s.Statement, ...]:
     """There is no form."""
-    context.need_table("CONNSECMARK", "mangle", "security")
     raise context.refuse(
         "nft cannot ask whether there is a security mark already, and would overwrite it"
     )
@@ -61,6 +62,8 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(tables=("mangle", "security")),
+    draw=k.Build(ConnSecMark, k.FLAG),
     nft="none: nft compares no security mark",
     codes=(
         BAD_PLACE,

@@ -20,7 +20,9 @@ from ...model.effects import Effect
 from ...model.packet import STATE_BITS, Event
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import Placement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -158,7 +160,6 @@ def _zone(node: Ct, state: State) -> Word:
 
 def lower(node: Ct, context: Context) -> tuple[s.Statement, ...]:
     """Notrack, or a zone for packets that still are to be tracked."""
-    context.need_table("CT", "raw")
     if node.notrack:
         return (s.Notrack(),)
     if node.helper:
@@ -172,9 +173,21 @@ def lower(node: Ct, context: Context) -> tuple[s.Statement, ...]:
     return (NOT_UNTRACKED, s.Set(x.Ct("zone", node.direction), x.Number(node.zone)))
 
 
-def _lower_notrack(_node: Notrack, context: Context) -> tuple[s.Statement, ...]:
-    context.need_table("NOTRACK", "raw")
+def _lower_notrack(_node: Notrack, _context: Context) -> tuple[s.Statement, ...]:
     return (s.Notrack(),)
+
+
+def _draw(notrack: object, names: object, events: object) -> k.ValueKind:
+    options = {
+        "notrack": notrack,
+        "helper": names,
+        "timeout": names,
+        "events": events,
+        "expectation_events": events,
+    }
+    zone = k.OneOf(k.Integers(1, 0xFFFF), None)
+    direction = k.Among(("", "original", "reply"))
+    return k.Build(Ct, **options) | k.Build(Ct, zone=zone, direction=direction, **options)
 
 
 CT = Extension(
@@ -185,6 +198,11 @@ CT = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(tables=("raw",)),
+    draw=k.OneOf(
+        _draw(k.FLAG, k.OneOf("", k.Unquoted(15)), k.Among(("", "", "new,destroy", "reply"))),
+        _draw(k.FLAG, "", ""),
+    ),
     nft="notrack; ct zone set N; ct original|reply zone set N",
     codes=(BAD_PLACE, NO_NFT_FORM),
 )
@@ -197,6 +215,8 @@ NOTRACK = Extension(
     save=lambda _node: (),
     meaning=lambda _node, view: _untrack(view.state),
     lower=_lower_notrack,
+    placement=Placement(tables=("raw",)),
+    draw=k.Build(Notrack),
     nft="notrack",
     codes=(BAD_PLACE,),
 )

@@ -17,7 +17,9 @@ from ...model.effects import Effect
 from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import Placement
 
 if TYPE_CHECKING:
     from ...model.effects import View
@@ -55,7 +57,6 @@ def meaning(node: SetDscp, view: View) -> Effect:
 
 def lower(node: SetDscp, context: Context) -> tuple[s.Statement, ...]:
     """The field of the same name."""
-    context.need_table("DSCP", "mangle")
     return (s.Set(x.Payload(NETWORK_HEADER[context.family], "dscp"), x.Number(node.value)),)
 
 
@@ -66,6 +67,8 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(tables=("mangle",)),
+    draw=k.Build(SetDscp, k.Integers(0, LARGEST)),
     nft="ip|ip6 dscp set VALUE",
     codes=(BAD_PLACE,),
 )

@@ -18,7 +18,9 @@ from ...iptables.protocols import TCP
 from ...model.effects import Effect
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import ANYWHERE, Placement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,9 +93,6 @@ def meaning(node: SetEcn, view: View) -> Effect:
 
 def lower(node: SetEcn, context: Context) -> tuple[s.Statement, ...]:
     """The field of IPv4 at once; TCP's flags in a helper chain."""
-    context.need_table("ECN", "mangle")
-    if context.family is not Family.IP:
-        raise context.refuse("ip6tables has no target ECN")
     statements: list[s.Statement] = []
     if node.ip is not None:
         statements.append(s.Set(x.Payload("ip", "ecn"), x.Number(node.ip)))
@@ -101,7 +100,6 @@ def lower(node: SetEcn, context: Context) -> tuple[s.Statement, ...]:
         name: value for name, value in (("ecn", node.ece), ("cwr", node.cwr)) if value is not None
     }
     if wanted:
-        context.need_protocol("ECN for TCP", TCP)
         if not context.tracked:
             context.approximate(WHOLE_PACKETS, "iptables writes into further fragments as well")
         name = "-".join(f"{flag}-{value}" for flag, value in wanted.items())
@@ -126,6 +124,17 @@ def _flags(names: tuple[str, ...]) -> x.Expression:
     return x.Flags(names) if names else x.Hex(0)
 
 
+def _needs(node: SetEcn, _family: Family) -> Placement:
+    """ecn_tg_check."""
+    if (node.ece, node.cwr) == (None, None):
+        return ANYWHERE
+    return Placement(protocols=(TCP,), subject="ECN for TCP")
+
+
+_BIT = k.maybe(k.Integers(0, 1))
+_IP = k.Integers(0, 3)
+
+
 EXTENSION = Extension(
     name="ECN",
     node=SetEcn,
@@ -133,6 +142,16 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(family=Family.IP, tables=("mangle",)),
+    needs=_needs,
+    draw=k.OneOf(
+        k.Build(SetEcn, ip=_IP),
+        # Beside --ecn-tcp-remove nothing else is printed.
+        k.Build(SetEcn, ece=_BIT, cwr=_BIT, ip=k.maybe(_IP)).filter(
+            lambda node: node != SetEcn() and (node.ip is None or (node.ece, node.cwr) != (0, 0))
+        ),
+        SetEcn(ece=0, cwr=0),
+    ),
     nft="ip ecn set VALUE; tcp flags set ..., a rule for each combination in a helper chain",
     codes=(
         BAD_PLACE,

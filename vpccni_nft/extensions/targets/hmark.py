@@ -16,7 +16,9 @@ from ...core.values import parse_integer
 from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...model.oracle import Oracle, OracleKind
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import Placement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,9 +81,18 @@ def meaning(node: Hmark, view: View) -> Effect:
 
 def lower(_node: Hmark, context: Context) -> tuple[s.Statement, ...]:
     """There is no form."""
-    context.need_table("HMARK", "mangle")
     raise context.refuse(
         "nft hashes fields as they stand; HMARK puts them in order and mixes in the protocol"
+    )
+
+
+def _hmark(modulus: int, prefix: int, random: int) -> Hmark:
+    return Hmark(
+        (
+            ("--hmark-src-prefix", str(prefix)),
+            ("--hmark-rnd", f"0x{random:08x}"),
+            ("--hmark-mod", str(modulus)),
+        )
     )
 
 
@@ -92,6 +103,8 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(tables=("mangle",)),
+    draw=k.Build(_hmark, k.Integers(1, k.FULL), k.Integers(0, 32), k.Integers(0, k.FULL)),
     nft="none: nft's jhash gives other numbers",
     codes=(
         BAD_PLACE,

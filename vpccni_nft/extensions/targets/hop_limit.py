@@ -16,7 +16,9 @@ from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import Placement
 
 if TYPE_CHECKING:
     from ...model.effects import View
@@ -80,23 +82,21 @@ def meaning(node: SetTtl | SetHl, view: View) -> Effect:
 
 
 def _lower_ttl(node: SetTtl, context: Context) -> tuple[s.Statement, ...]:
-    return _set(x.Payload("ip", "ttl"), node.change, Family.IP, "TTL", context)
+    return _set(x.Payload("ip", "ttl"), node.change, context)
 
 
 def _lower_hl(node: SetHl, context: Context) -> tuple[s.Statement, ...]:
-    return _set(x.Payload("ip6", "hoplimit"), node.change, Family.IP6, "HL", context)
+    return _set(x.Payload("ip6", "hoplimit"), node.change, context)
 
 
-def _set(
-    field: x.Payload, change: HopChange, family: Family, name: str, context: Context
-) -> tuple[s.Statement, ...]:
+def _set(field: x.Payload, change: HopChange, context: Context) -> tuple[s.Statement, ...]:
     """Set the field; nft has no sums."""
-    context.need_table(name, "mangle")
-    if context.family is not family:
-        raise context.refuse(f"{name} is for {family.title} only")
     if change.kind != "set":
         raise context.refuse("nft cannot add to a field or take away from it")
     return (s.Set(field, x.Number(change.amount)),)
+
+
+_CHANGES = k.Build(HopChange, k.Among(("set", "set", "set", "inc", "dec")), k.BYTE)
 
 
 TTL = Extension(
@@ -107,6 +107,8 @@ TTL = Extension(
     save=lambda node: node.change.save("ttl"),
     meaning=meaning,
     lower=_lower_ttl,
+    placement=Placement(family=Family.IP, tables=("mangle",)),
+    draw=k.Build(SetTtl, _CHANGES),
     nft="ip ttl set VALUE",
     codes=(BAD_PLACE, NO_NFT_FORM),
 )
@@ -119,6 +121,8 @@ HL = Extension(
     save=lambda node: node.change.save("hl"),
     meaning=meaning,
     lower=_lower_hl,
+    placement=Placement(family=Family.IP6, tables=("mangle",)),
+    draw=k.Build(SetHl, _CHANGES),
     nft="ip6 hoplimit set VALUE",
     codes=(BAD_PLACE, NO_NFT_FORM),
 )

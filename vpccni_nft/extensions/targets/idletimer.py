@@ -14,7 +14,9 @@ from ...core.values import parse_integer
 from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...model.packet import Event
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import ANYWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,6 +78,8 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=k.Build(IdleTimer, k.Integers(0, k.FULL), k.Unquoted(LABEL_LENGTH), k.FLAG),
     nft="none: nft has no timers",
     codes=(NO_NFT_FORM,),
 )

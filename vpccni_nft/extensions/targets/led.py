@@ -14,7 +14,9 @@ from ...core.values import parse_integer
 from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...model.packet import Event
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import ANYWHERE
 from ..shared.words import quote
 
 if TYPE_CHECKING:
@@ -75,6 +77,8 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=k.Build(Led, k.Quoted(20), k.maybe(k.Integers(0, 0x7FFFFFFF)), k.FLAG),
     nft="none: nft knows no lights",
     codes=(NO_NFT_FORM,),
 )

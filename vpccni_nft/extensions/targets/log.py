@@ -16,7 +16,9 @@ from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...model.packet import Event
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import ANYWHERE
 from ..shared.prefixes import lower_prefix, parse_prefix
 from ..shared.words import flags, quote
 
@@ -117,6 +119,17 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=k.Build(
+        Log,
+        prefix=k.OneOf("", k.Quoted(PREFIX_LENGTH)),
+        level=k.Integers(0, 7),
+        tcp_sequence=k.FLAG,
+        tcp_options=k.FLAG,
+        ip_options=k.FLAG,
+        uid=k.FLAG,
+        macdecode=k.FLAG,
+    ),
     nft='log prefix "..." level LEVEL flags FLAGS',
     codes=(LOG_PREFIX,),
 )

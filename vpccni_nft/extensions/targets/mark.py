@@ -14,7 +14,9 @@ from ...core.values import MaskedMark
 from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...nft import expressions as x
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import ANYWHERE
 from ..shared.marks import set_bits, xor_masked
 
 if TYPE_CHECKING:
@@ -63,5 +65,7 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=k.Build(SetMark, k.MASKED_MARK),
     nft="meta mark set VALUE, or meta mark & ~MASK ^ VALUE",
 )

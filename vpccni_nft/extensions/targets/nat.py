@@ -26,7 +26,9 @@ from ...iptables.protocols import PROTOCOLS
 from ...model.effects import Effect
 from ...model.packet import Binding
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import ANYWHERE, Placement
 from ..shared.compare import address_literal, port_literal
 from ..shared.words import flags
 
@@ -216,12 +218,9 @@ def _bind(kind: str, node: Nat) -> Effect:
 
 def _lower(kind: str, node: Nat, context: Context) -> tuple[s.Statement, ...]:
     """The statement for a target that is called like its nft form, in capitals."""
-    name, to = kind.upper(), node.to
-    context.need_table(name, "nat")
+    to = node.to
     if to.base is not None:
         raise context.refuse("nft cannot shift a range of ports by a base port")
-    if to.ports:
-        context.need_protocol(f"{name} to a port", *PORT_PROTOCOLS)
     return (
         s.Nat(
             kind,
@@ -230,6 +229,32 @@ def _lower(kind: str, node: Nat, context: Context) -> tuple[s.Statement, ...]:
             node.flags.lower(),
         ),
     )
+
+
+# --- where, and which ---------------------------------------------------------------------------
+
+
+def _needs(name: str, ports: PortRange | None) -> Placement:
+    """Ports need a protocol that has some (libxt_NAT.c)."""
+    if not ports:
+        return ANYWHERE
+    return Placement(protocols=PORT_PROTOCOLS, subject=f"{name} to a port")
+
+
+def _ranges(base: object = None) -> k.ValueKind:
+    """Addresses, ports, or both; ``base`` is a port that ports are shifted by."""
+    return k.OneOf(
+        k.Build(NatRange, k.ADDRESS_RANGE, k.PORT_RANGE, base),
+        k.Build(NatRange, k.ADDRESS_RANGE),
+        k.Build(NatRange, None, k.PORT_RANGE, base),
+    )
+
+
+def _flags(**others: k.ValueKind) -> k.ValueKind:
+    return k.Build(NatFlags, random=k.FLAG, **others)
+
+
+_DESTINATION, _SOURCE = ("PREROUTING", "OUTPUT"), ("INPUT", "POSTROUTING")
 
 
 SNAT = Extension(
@@ -242,6 +267,9 @@ SNAT = Extension(
     save=lambda node: _save_range("--to-source", node),
     meaning=lambda node, _view: _bind("snat", node),
     lower=lambda node, context: _lower("snat", node, context),
+    placement=Placement(tables=("nat",), hooks=_SOURCE),
+    needs=lambda node, _family: _needs("SNAT", node.to.ports),
+    draw=k.Build(Snat, _ranges(), _flags(fully_random=k.FLAG, persistent=k.FLAG)),
     nft="snat to ADDRESSES:PORTS FLAGS",
     codes=(BAD_PLACE, NO_NFT_FORM),
     uses_conntrack=True,
@@ -257,6 +285,9 @@ DNAT = Extension(
     save=lambda node: _save_range("--to-destination", node),
     meaning=lambda node, _view: _bind("dnat", node),
     lower=lambda node, context: _lower("dnat", node, context),
+    placement=Placement(tables=("nat",), hooks=_DESTINATION),
+    needs=lambda node, _family: _needs("DNAT", node.to.ports),
+    draw=k.Build(Dnat, _ranges(base=k.OneOf(None, None, k.PORT)), _flags(persistent=k.FLAG)),
     nft="dnat to ADDRESSES:PORTS FLAGS",
     codes=(BAD_PLACE, NO_NFT_FORM),
     uses_conntrack=True,
@@ -272,6 +303,9 @@ MASQUERADE = Extension(
     save=_save_ports,
     meaning=lambda node, _view: _bind("masquerade", node),
     lower=lambda node, context: _lower("masquerade", node, context),
+    placement=Placement(tables=("nat",), hooks=("POSTROUTING",)),
+    needs=lambda node, _family: _needs("MASQUERADE", node.ports),
+    draw=k.Build(Masquerade, k.maybe(k.PORT_RANGE), _flags(fully_random=k.FLAG)),
     nft="masquerade to :PORTS FLAGS",
     codes=(BAD_PLACE,),
     uses_conntrack=True,
@@ -287,6 +321,9 @@ REDIRECT = Extension(
     save=_save_ports,
     meaning=lambda node, _view: _bind("redirect", node),
     lower=lambda node, context: _lower("redirect", node, context),
+    placement=Placement(tables=("nat",), hooks=_DESTINATION),
+    needs=lambda node, _family: _needs("REDIRECT", node.ports),
+    draw=k.Build(Redirect, k.maybe(k.PORT_RANGE), _flags()),
     nft="redirect to :PORTS FLAGS",
     codes=(BAD_PLACE,),
     uses_conntrack=True,

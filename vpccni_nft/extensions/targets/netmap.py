@@ -18,7 +18,9 @@ from ...model.effects import Effect
 from ...model.packet import Binding
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import Placement
 
 if TYPE_CHECKING:
     from ...model.effects import View
@@ -65,7 +67,6 @@ def meaning(node: Netmap, view: View) -> Effect:
 
 def lower(node: Netmap, context: Context) -> tuple[s.Statement, ...]:
     """The statement for the one end that all hooks above the chain bind."""
-    context.need_table("NETMAP", "nat")
     kinds = {KINDS[hook] for hook in context.hooks} or {"dnat"}
     if len(kinds) > 1:
         raise context.refuse(
@@ -85,6 +86,8 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(tables=("nat",)),
+    draw=k.Build(Netmap, k.PREFIX),
     nft="dnat|snat prefix to NETWORK",
     codes=(
         BAD_PLACE,

@@ -16,7 +16,9 @@ from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...model.packet import Event
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import ANYWHERE
 from ..shared.prefixes import lower_prefix, parse_prefix
 from ..shared.words import quote
 
@@ -88,6 +90,13 @@ def lower(node: Nflog, context: Context) -> tuple[s.Statement, ...]:
     return (log,)
 
 
+_FIELDS = {
+    "group": k.SHORT,
+    "prefix": k.OneOf("", k.Quoted(PREFIX_LENGTH)),
+    "threshold": k.SHORT,
+}
+
+
 EXTENSION = Extension(
     name="NFLOG",
     node=Nflog,
@@ -95,6 +104,11 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=k.OneOf(
+        k.Build(Nflog, size=k.maybe(k.Integers(0, k.FULL)), **_FIELDS),
+        k.Build(Nflog, range=k.Integers(0, k.FULL), **_FIELDS),
+    ),
     nft='log prefix "..." group N snaplen N queue-threshold N',
     codes=(LOG_PREFIX,),
 )

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
-from ...core.values import Address, Network
+from ...core.values import Address, Family, Network
 from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...model.oracle import Oracle, OracleKind
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import Placement
 
 if TYPE_CHECKING:
     from ...model.effects import View
@@ -82,9 +84,12 @@ def _map(field: str, prefixes: NptPrefixes, view: View) -> Effect:
     return Effect(assignments=((view.state.algebra.true, field, mapped),))
 
 
-def _refuse(name: str, context: Context) -> tuple[s.Statement, ...]:
-    context.need_table(name, "mangle")
+def _lower(_node: Snpt | Dnpt, context: Context) -> tuple[s.Statement, ...]:
     raise context.refuse("nft has no addition, by which NPT keeps the checksum as it was")
+
+
+_PREFIX = k.PREFIX.of(Family.IP6)
+_PREFIXES = k.Build(NptPrefixes, _PREFIX, _PREFIX)
 
 
 SNPT = Extension(
@@ -94,7 +99,9 @@ SNPT = Extension(
     build=lambda options: Snpt(NptPrefixes.build(options)),
     save=lambda node: node.prefixes.save(),
     meaning=lambda node, view: _map("saddr", node.prefixes, view),
-    lower=lambda _node, context: _refuse("SNPT", context),
+    lower=_lower,
+    placement=Placement(family=Family.IP6, tables=("mangle",), hooks=("INPUT", "POSTROUTING")),
+    draw=k.Build(Snpt, _PREFIXES),
     nft="none: nft cannot keep a checksum as it was",
     codes=(BAD_PLACE, NO_NFT_FORM),
 )
@@ -106,7 +113,9 @@ DNPT = Extension(
     build=lambda options: Dnpt(NptPrefixes.build(options)),
     save=lambda node: node.prefixes.save(),
     meaning=lambda node, view: _map("daddr", node.prefixes, view),
-    lower=lambda _node, context: _refuse("DNPT", context),
+    lower=_lower,
+    placement=Placement(family=Family.IP6, tables=("mangle",), hooks=("PREROUTING", "OUTPUT")),
+    draw=k.Build(Dnpt, _PREFIXES),
     nft="none: nft cannot keep a checksum as it was",
     codes=(BAD_PLACE, NO_NFT_FORM),
 )

@@ -20,7 +20,9 @@ from ...model.effects import Effect
 from ...model.oracle import Oracle, OracleKind
 from ...model.packet import ACCEPT, DROP, Event
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import ANYWHERE
 from ..shared.words import flags
 
 if TYPE_CHECKING:
@@ -110,6 +112,16 @@ NFQUEUE = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=k.OneOf(
+        k.Build(lambda one, **flags: Nfqueue(first=one, last=one, **flags), k.SHORT, bypass=k.FLAG),
+        k.Build(
+            lambda ends, **flags: Nfqueue(first=ends[0], last=ends[1], **flags),
+            k.Several(k.SHORT, 2, 2, unique=True).map(sorted),
+            bypass=k.FLAG,
+            fanout=k.FLAG,
+        ),
+    ),
     nft="queue flags bypass,fanout to FIRST-LAST",
 )
 
@@ -121,5 +133,7 @@ QUEUE = Extension(
     save=lambda _node: (),
     meaning=lambda _node, view: _queued(0, 0, (), view),
     lower=lambda _node, _context: (s.Queue(),),
+    placement=ANYWHERE,
+    draw=k.Build(Queue),
     nft="queue to 0",
 )

@@ -14,7 +14,9 @@ from ...core.diagnostics import NO_NFT_FORM
 from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...model.packet import Event
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import ANYWHERE
 
 if TYPE_CHECKING:
     from ...model.effects import View
@@ -65,6 +67,9 @@ def lower(_node: Estimate, context: Context) -> tuple[s.Statement, ...]:
     raise context.refuse("nft has no estimators of rates")
 
 
+_TIME = k.Among(("250.0ms", "1.0s", "500us"))
+
+
 EXTENSION = Extension(
     name="RATEEST",
     node=Estimate,
@@ -72,6 +77,8 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=k.Build(Estimate, k.Unquoted(15), _TIME, _TIME),
     nft="none: nft has no estimators",
     codes=(NO_NFT_FORM,),
 )

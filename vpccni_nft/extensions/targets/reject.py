@@ -18,7 +18,9 @@ from ...iptables.protocols import TCP
 from ...model.effects import Effect
 from ...model.packet import Verdict
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import ANYWHERE, Placement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,13 +115,23 @@ def meaning(node: Reject, view: View) -> Effect:
 
 def lower(node: Reject, context: Context) -> tuple[s.Statement, ...]:
     """The statement of the same name."""
-    context.need_table("REJECT", "filter")
     if not node.kind:
         return (s.Reject(_ICMP[context.family], "port-unreachable"),)
     if node.kind.family:
         return (s.Reject(_ICMP[node.kind.family], node.kind.reason),)
-    context.need_protocol(f"REJECT with {node.kind.name}", TCP)
     return (s.Reject("tcp", node.kind.reason),)
+
+
+def _needs(node: Reject, _family: Family) -> Placement:
+    """reject_tg_check."""
+    if node.kind and not node.kind.family:
+        return Placement(protocols=(TCP,), subject=f"REJECT with {node.kind.name}")
+    return ANYWHERE
+
+
+def _draw(family: Family) -> k.ValueKind:
+    kinds = [kind for kind in KINDS.values() if kind.family in (family, None)]
+    return k.Build(Reject, k.maybe(k.Among(kinds)))
 
 
 EXTENSION = Extension(
@@ -129,6 +141,9 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(tables=("filter",)),
+    needs=_needs,
+    draw=k.OfFamily(_draw),
     nft="reject with icmp|icmpv6 type KIND; reject with tcp reset",
     codes=(BAD_PLACE,),
 )

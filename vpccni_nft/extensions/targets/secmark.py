@@ -15,7 +15,9 @@ from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...model.packet import Event
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import Placement
 
 if TYPE_CHECKING:
     from ...model.effects import View
@@ -57,7 +59,6 @@ def meaning(node: SecMark, _view: View) -> Effect:
 
 def lower(_node: SecMark, context: Context) -> tuple[s.Statement, ...]:
     """There is no form that loads wherever the rest of the table does."""
-    context.need_table("SECMARK", "mangle", "security")
     raise context.refuse(
         "a security mark of nft is an object that only a kernel with the same SELinux policy loads"
     )
@@ -70,6 +71,8 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(tables=("mangle", "security")),
+    draw=k.Build(SecMark, k.Unquoted(CONTEXT_LENGTH)),
     nft="none: depends on the SELinux policy",
     codes=(
         BAD_PLACE,

@@ -28,7 +28,9 @@ from ...model.packet import Event, NoMeaning
 from ...nft import expressions as x
 from ...nft import names
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import ANYWHERE, LEAVES_BY, Placement
 from ..shared.ipset_lowering import changes, find_set, lookups_of, networks_overlap
 from ..shared.ipset_meaning import PacketKey
 from ..shared.marks import set_bits, xor_masked
@@ -38,7 +40,7 @@ from ..shared.words import flags
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...core.values import MaskedMark
+    from ...core.values import Family, MaskedMark
     from ...ipset.ast import Entry
     from ...model.algebra import Bool, Word
     from ...model.effects import View
@@ -48,7 +50,6 @@ if TYPE_CHECKING:
     from ..shared.ipset_lowering import Lookup
 
 #: Hooks in which a class or a queue can be mapped.
-_OUTGOING = frozenset({"FORWARD", "OUTPUT", "POSTROUTING"})
 
 
 @attrs.frozen(kw_only=True)
@@ -236,10 +237,6 @@ def _within(ipset: IpSet, lookup: Lookup) -> Statements:
 
 def _lower_map(node: SetTarget, members: Members, context: Context) -> Iterator[Statements]:
     """A set and a rule for each value that elements map to."""
-    context.need_table("SET --map-set", "mangle")
-    if (node.map_priority or node.map_queue) and not context.hooks & _OUTGOING:
-        message = "--map-prio and --map-queue work in FORWARD, OUTPUT and POSTROUTING only"
-        raise Problem(BAD_PLACE, message)
     if node.map_queue:
         raise context.refuse("nft does not choose the device's queue for a packet")
     assert context.ipsets is not None
@@ -266,6 +263,40 @@ def _lower_map(node: SetTarget, members: Members, context: Context) -> Iterator[
                 yield (*lookup.found, *change)
 
 
+# --- where, and which ---------------------------------------------------------------------------
+
+
+def _needs(node: SetTarget, _family: Family) -> Placement:
+    """set_target_v3_checkentry."""
+    if not node.map:
+        return ANYWHERE
+    if node.map_priority or node.map_queue:
+        return Placement(
+            tables=("mangle",), some_hook=LEAVES_BY, subject="SET with --map-prio or --map-queue"
+        )
+    return Placement(tables=("mangle",), subject="SET --map-set")
+
+
+_MEMBERS = k.Build(
+    Members,
+    k.Among(("blocked", "seen")) | k.Unquoted(31),
+    k.Several(k.Among(("src", "dst")), 1, 6),
+)
+_SECONDS = k.maybe(k.Integers(0, 60) | k.Integers(0, k.FULL))
+_DRAW = k.OneOf(
+    k.Build(SetTarget, add=_MEMBERS, exist=k.FLAG, timeout=_SECONDS, delete=k.maybe(_MEMBERS)),
+    k.Build(SetTarget, delete=_MEMBERS),
+    k.Build(
+        SetTarget,
+        map=_MEMBERS,
+        delete=k.maybe(_MEMBERS),
+        map_mark=k.FLAG,
+        map_priority=k.FLAG,
+        map_queue=k.FLAG,
+    ).filter(lambda node: node.map_mark or node.map_priority or node.map_queue),
+)
+
+
 EXTENSION = Extension(
     name="SET",
     node=SetTarget,
@@ -273,6 +304,9 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    needs=_needs,
+    draw=_DRAW,
     nft="add|update|delete @NAME { KEY [timeout TIME] }; KEY @NAME-mapN meta mark set MARK",
     codes=(MISSING_SET, BAD_PLACE, IPSET_COPIED, NAME_CHANGED, NO_NFT_FORM),
 )

@@ -20,13 +20,16 @@ from ...model.effects import Effect
 from ...model.packet import TCP_FLAGS, Verdict
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import Placement
 from ..shared.words import flags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..options import Options
 
@@ -83,7 +86,6 @@ def meaning(node: Synproxy, view: View) -> Effect:
 
 def lower(node: Synproxy, context: Context) -> tuple[s.Statement, ...]:
     """The statement of the same name, for a SYN alone and an ACK alone."""
-    context.need_protocol("SYNPROXY", TCP)
     if context.family is Family.IP6:
         # nft_synproxy.c, nft_synproxy_do_eval: nf_ip_checksum, whatever the family. Measured.
         raise context.refuse(
@@ -98,6 +100,11 @@ def lower(node: Synproxy, context: Context) -> tuple[s.Statement, ...]:
     return (s.Match(watched, "==", either), s.Synproxy(node.mss, node.wscale, tuple(words)))
 
 
+def aim(_node: Synproxy, draft: Draft) -> None:
+    """The start of a connection, mostly."""
+    draft.fields["tcp_flags"] = TCP_FLAGS[draft.random.choice(("syn", "ack", "syn", "fin"))]
+
+
 EXTENSION = Extension(
     name="SYNPROXY",
     node=Synproxy,
@@ -105,6 +112,16 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(hooks=("INPUT", "FORWARD"), protocols=(TCP,)),
+    draw=k.Build(
+        Synproxy,
+        sack=k.FLAG,
+        timestamp=k.FLAG,
+        wscale=k.maybe(k.Integers(0, 14)),
+        mss=k.maybe(k.SHORT),
+        ecn=k.Among((False, False, False, True)),
+    ),
+    aim=aim,
     nft="tcp flags & (fin | syn | rst | ack) == { syn, ack } synproxy OPTIONS",
     codes=(
         BAD_PLACE,

@@ -21,10 +21,15 @@ from ...model.effects import Effect
 from ...model.oracle import Oracle, OracleKind
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
+from ..aiming import around
 from ..extension import Extension
+from ..placement import ANYWHERE, LEAVES_BY, Placement
 
 if TYPE_CHECKING:
+    from ...core.values import Family
     from ...model.effects import View
+    from ..aiming import Draft
     from ..context import Context
     from ..options import Options
 
@@ -71,13 +76,24 @@ def meaning(node: SetMss, view: View) -> Effect:
 
 def lower(node: SetMss, context: Context) -> tuple[s.Statement, ...]:
     """Set the option's field, which nft does not enlarge."""
-    context.need_protocol("TCPMSS", TCP)
     message = "iptables adds the option to a SYN that has none; nft leaves such a packet alone"
     if node.size is None:
         message += ", and takes 536 where the MTU is above 65535 or no more than the headers"
     context.approximate(MSS_OPTION, message)
     new = x.Rt("mtu") if node.size is None else x.Number(node.size)
     return (s.Set(x.TcpOption("maxseg", "size"), new),)
+
+
+def _needs(node: SetMss, _family: Family) -> Placement:
+    """tcpmss_tg4_check."""
+    if node.size is None:
+        return Placement(hooks=LEAVES_BY, subject="TCPMSS with --clamp-mss-to-pmtu")
+    return ANYWHERE
+
+
+def aim(_node: SetMss, draft: Draft) -> None:
+    """A packet that has such an option."""
+    draft.fields["has_mss"] = 1
 
 
 EXTENSION = Extension(
@@ -87,6 +103,11 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(protocols=(TCP,)),
+    needs=_needs,
+    draw=k.Build(SetMss, k.OneOf(None, k.Integers(536, 1460), k.Integers(0, LARGEST))),
+    aim=aim,
+    edges=lambda node: {"mss": around(node.size)},
     nft="tcp option maxseg size set SIZE; tcp option maxseg size set rt mtu",
     codes=(
         BAD_PLACE,

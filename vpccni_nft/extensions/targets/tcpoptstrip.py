@@ -16,7 +16,9 @@ from ...iptables.ast import Target
 from ...iptables.protocols import TCP
 from ...model.effects import Effect
 from ...model.packet import Event
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import Placement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,8 +68,6 @@ def meaning(node: TcpOptStrip, view: View) -> Effect:
 
 def lower(_node: TcpOptStrip, context: Context) -> tuple[s.Statement, ...]:
     """There is no form yet."""
-    context.need_table("TCPOPTSTRIP", "mangle")
-    context.need_protocol("TCPOPTSTRIP", TCP)
     raise context.refuse("nft cannot strip TCP options before Linux 5.18 (reset tcp option)")
 
 
@@ -78,6 +78,10 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(tables=("mangle",), protocols=(TCP,)),
+    draw=k.Build(
+        TcpOptStrip, k.Several(k.Integers(2, 255), 0, 5, unique=True).map(sorted).map(tuple)
+    ),
     nft="none: reset tcp option needs Linux 5.18",
     codes=(
         BAD_PLACE,

@@ -17,7 +17,9 @@ from ...model.effects import Effect
 from ...model.packet import Event
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import ANYWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,6 +83,8 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=ANYWHERE,
+    draw=k.Build(Tee, k.ADDRESS, k.OneOf("", "", k.Unquoted(NAME_LENGTH))),
     nft="dup to ADDRESS device NAME",
     codes=(
         LASTING_DEVICE,

@@ -18,7 +18,9 @@ from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...nft import expressions as x
 from ...nft.expressions import NETWORK_HEADER
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import Placement
 from ..shared.old_values import Change, in_helper
 
 if TYPE_CHECKING:
@@ -63,7 +65,6 @@ def meaning(node: SetTos, view: View) -> Effect:
 
 def lower(node: SetTos, context: Context) -> tuple[s.Statement, ...]:
     """Set each of the two fields, at once or in a helper chain."""
-    context.need_table("TOS", "mangle")
     header = NETWORK_HEADER[context.family]
     keep = FULL ^ node.mask
     dscp = Change(x.Payload(header, "dscp"), 6, keep >> 2, node.value >> 2)
@@ -78,6 +79,8 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(tables=("mangle",)),
+    draw=k.Build(SetTos, k.BYTE) | k.Build(SetTos, k.BYTE, k.OneOf(k.BYTE, 0x3F)),
     nft="ip|ip6 dscp set VALUE, ip|ip6 ecn set VALUE; a rule for each old value in a helper chain",
     codes=(BAD_PLACE,),
 )

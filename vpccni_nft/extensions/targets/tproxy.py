@@ -21,7 +21,9 @@ from ...model.oracle import Oracle, OracleKind
 from ...model.packet import ACCEPT, DROP, Event
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import Placement
 from ..shared.marks import set_bits, xor_masked
 
 if TYPE_CHECKING:
@@ -79,8 +81,6 @@ def meaning(node: Tproxy, view: View) -> Effect:
 
 def lower(node: Tproxy, context: Context) -> tuple[s.Statement, ...]:
     """Proxy, mark and accept in a helper chain, which drops what comes to its end."""
-    context.need_table("TPROXY", "mangle")
-    context.need_protocol("TPROXY", TCP, UDP)
     protocol = s.Match(x.Meta("l4proto"), "==", x.Protocol(context.protocol or 0))
     address = x.Host(node.address) if node.address and node.address.value else None
     proxy = s.Tproxy(address, node.port)
@@ -102,6 +102,9 @@ def _mark(mark: MaskedMark) -> tuple[str, ...]:
     return () if mark == NO_CHANGE else (f"{mark.value:#x}", f"{mark.mask:#x}")
 
 
+_NOWHERE = k.OfFamily(lambda family: k.Among((Address(family, 0),)))
+
+
 EXTENSION = Extension(
     name="TPROXY",
     node=Tproxy,
@@ -109,6 +112,13 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(tables=("mangle",), hooks=("PREROUTING",), protocols=(TCP, UDP)),
+    draw=k.Build(
+        Tproxy,
+        port=k.SHORT,
+        address=_NOWHERE | k.ADDRESS,
+        mark=k.OneOf(NO_CHANGE, k.MASKED_MARK),
+    ),
     nft="tproxy to ADDRESS:PORT meta mark set ... accept, and drop behind it, in a helper chain",
     codes=(BAD_PLACE,),
 )

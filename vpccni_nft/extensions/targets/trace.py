@@ -16,7 +16,9 @@ from ...model.effects import Effect
 from ...model.packet import Event
 from ...nft import expressions as x
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import Placement
 
 if TYPE_CHECKING:
     from ...model.effects import View
@@ -44,9 +46,8 @@ def meaning(_node: Trace, _view: View) -> Effect:
     return Effect(events=(Event("trace"),))
 
 
-def lower(_node: Trace, context: Context) -> tuple[s.Statement, ...]:
+def lower(_node: Trace, _context: Context) -> tuple[s.Statement, ...]:
     """The same bit."""
-    context.need_table("TRACE", "raw")
     return (s.Set(x.Meta("nftrace"), x.Number(1)),)
 
 
@@ -57,6 +58,8 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(tables=("raw",)),
+    draw=k.Build(Trace),
     nft="meta nftrace set 1",
     codes=(BAD_PLACE,),
 )

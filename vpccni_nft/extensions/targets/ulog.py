@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import NO_NFT_FORM
-from ...core.values import parse_integer
+from ...core.values import Family, parse_integer
 from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...model.packet import Event
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import Placement
 from ..shared.prefixes import parse_prefix
 from ..shared.words import quote
 
@@ -87,6 +89,14 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
+    placement=Placement(family=Family.IP),
+    draw=k.Build(
+        Ulog,
+        prefix=k.OneOf("", k.Quoted(PREFIX_LENGTH)),
+        group=k.Integers(1, 32),
+        copy_range=k.SHORT,
+        threshold=k.Integers(1, 50),
+    ),
     nft="none: gone since Linux 3.17",
     codes=(NO_NFT_FORM,),
 )

@@ -17,10 +17,12 @@ from ...model.effects import Effect
 from ...model.packet import ACCEPT as ACCEPTED
 from ...model.packet import DROP as DROPPED
 from ...nft import statements as s
+from .. import kinds as k
 from ..extension import Extension
+from ..placement import ANYWHERE, Placement
 
 if TYPE_CHECKING:
-    from ..context import Context
+    pass
 
 
 @attrs.frozen
@@ -38,11 +40,6 @@ class Return(Target):
     """``-j RETURN``."""
 
 
-def _lower_drop(_node: Drop, context: Context) -> tuple[s.Statement, ...]:
-    context.need_table("DROP", "filter", "mangle", "raw", "security")
-    return (s.Drop(),)
-
-
 ACCEPT = Extension(
     name="ACCEPT",
     what="done with the packet here; base chains of later priority still see it.",
@@ -51,6 +48,8 @@ ACCEPT = Extension(
     save=lambda _node: (),
     meaning=lambda _node, _view: Effect(verdict=ACCEPTED),
     lower=lambda _node, _context: (s.Accept(),),
+    placement=ANYWHERE,
+    draw=k.Build(Accept),
     nft="accept",
 )
 
@@ -61,7 +60,9 @@ DROP = Extension(
     build=lambda _options: Drop(),
     save=lambda _node: (),
     meaning=lambda _node, _view: Effect(verdict=DROPPED),
-    lower=_lower_drop,
+    lower=lambda _node, _context: (s.Drop(),),
+    placement=Placement(tables=("filter", "mangle", "raw", "security")),
+    draw=k.Build(Drop),
     nft="drop",
     codes=(BAD_PLACE,),
 )
@@ -75,5 +76,7 @@ RETURN = Extension(
     save=lambda _node: (),
     meaning=lambda _node, _view: Effect(returns=True),
     lower=lambda _node, _context: (s.Return(),),
+    placement=ANYWHERE,
+    draw=k.Build(Return),
     nft="return",
 )
