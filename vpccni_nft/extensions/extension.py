@@ -5,11 +5,13 @@ See ``matches/mark.py`` for a short room and ``matches/conntrack.py`` for one th
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
 
 from ..nft.statements import Statement
+from .option_table import NO_OPTIONS, OptionTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from .aiming import Draft
     from .context import Context
     from .kinds import ValueKind
-    from .options import Options
+    from .options import GivenOptions
     from .placement import Place, Placement
 
 Node = TypeVar("Node")
@@ -61,8 +63,15 @@ class Extension(Generic[Node]):
     #: What it does, where the module's first line speaks of several.
     what: str = ""
     node: type[Node]  #: declared in the same room
-    build: Callable[[Options], Node]  #: raises Problem where the options make no sense
-    save: Callable[[Node], Iterable[str]]  #: the words that iptables-save prints after the name
+    options: OptionTable = NO_OPTIONS  #: what may stand behind the name
+    #: Makes a node of the given options; raises Problem where they make no sense.
+    build: Callable[[GivenOptions], Node] = attrs.field(
+        default=attrs.Factory(lambda self: partial(self.options.build, self.node), takes_self=True)
+    )
+    #: The words that iptables-save prints after the name.
+    save: Callable[[Node], Iterable[str]] = attrs.field(
+        default=attrs.Factory(lambda self: self.options.save, takes_self=True)
+    )
     placement: Placement  #: where the kernel takes it
     #: What a node's own options ask of its place beside that, in a family.
     needs: Callable[[Node, Family], Placement] | None = None

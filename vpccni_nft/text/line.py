@@ -17,7 +17,7 @@ from ..core.diagnostics import (
 )
 from ..core.values import Negatable, Network, parse_integer
 from ..extensions import MATCHES, TARGETS
-from ..extensions.options import Evidence, Option, Options, convert_word
+from ..extensions.options import Evidence, GivenOption, GivenOptions, convert_word
 from ..extensions.shared.words import unquote
 from ..iptables import ast
 from ..iptables.protocols import parse_protocol
@@ -137,7 +137,7 @@ class NodeBuilder:
             for option in part.options:
                 if option.foreign:
                     raise _foreign(owner, option, line)
-            options = Options(owner, part.options, line, part.first, part.last, self.evidence)
+            options = GivenOptions(owner, part.options, line, part.first, part.last, self.evidence)
             return extension.build(options)  # type: ignore[no-any-return]
         except Problem as problem:
             self.diagnostics.append(problem.at(_span(part, line)))
@@ -165,7 +165,7 @@ BUILDERS: dict[str, Callable[[NodeBuilder, Part, Line], Any]] = {
 }
 
 
-def _foreign(owner: str, option: Option, line: Line) -> Problem:
+def _foreign(owner: str, option: GivenOption, line: Line) -> Problem:
     return Problem(
         UNKNOWN_OPTION,
         f"{owner} has no option {line.words[option.name]} here",

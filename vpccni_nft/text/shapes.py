@@ -22,7 +22,7 @@ from lark.lexer import PatternStr
 
 from ..core.caching import caching
 from ..core.span import Line, Source, Span, split_words
-from ..extensions.options import Option
+from ..extensions.options import GivenOption
 from .grammar import line_parser
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Part:
     first: int
     last: int
     words: tuple[int, ...] = ()  #: those that belong to no option
-    options: tuple[Option, ...] = ()
+    options: tuple[GivenOption, ...] = ()
 
 
 @attrs.frozen
@@ -216,13 +216,13 @@ def _kind(tree: Branch) -> str:
     return str(tree.data)
 
 
-def _option(tree: Branch, places: Mapping[int, int]) -> Option:
+def _option(tree: Branch, places: Mapping[int, int]) -> GivenOption:
     """An option; the tree's tokens are ``[!] NAME VALUE...``."""
     tokens = [child for child in tree.children if isinstance(child, Token)]
     negated = tokens[0].type.endswith(("NOT", "NOT_BASE"))
     numbers = [places[token.column or 1] for token in tokens]
     name, *values = numbers[negated:]
-    return Option(
+    return GivenOption(
         name, tuple(values), numbers[0], numbers[-1], negated, tree.data.endswith("foreign_option")
     )
 

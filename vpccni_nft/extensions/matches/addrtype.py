@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_OPTION, IPV6_LOCAL, NO_NFT_FORM, Problem
+from ...core.diagnostics import IPV6_LOCAL, NO_NFT_FORM
 from ...core.values import Address, Family, Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
@@ -26,20 +26,17 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import AnyOf, Extension
+from ..forms import list_of
+from ..option_table import Option, OptionTable, at_least_one, at_most_one
 from ..placement import ANYWHERE, COMES_BY, LEAVES_BY, Placement
 from ..shared.compare import always_or_never, equality
-from ..shared.states import parse_list
-from ..shared.words import flags, negation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.algebra import Bool, Word
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
-    from ..options import Options
 
 #: The types that nft has words for: the same, in small letters.
 SHARED = (
@@ -70,38 +67,6 @@ class AddrType(Match):
     destination: Negatable[Names] | None = None
     limit_in: bool = False  #: LOCAL means an address of the interface that the packet came through
     limit_out: bool = False  #: LOCAL means an address of the interface that it leaves through
-
-
-def build(options: Options) -> AddrType:
-    """Read the options."""
-    node = AddrType(
-        source=options.negatable("--src-type", _parse_types),
-        destination=options.negatable("--dst-type", _parse_types),
-        limit_in=options.flag("--limit-iface-in"),
-        limit_out=options.flag("--limit-iface-out"),
-    )
-    if not (node.source or node.destination):
-        raise Problem(BAD_OPTION, "addrtype needs --src-type or --dst-type", span=options.span)
-    if node.limit_in and node.limit_out:
-        raise Problem(BAD_OPTION, "addrtype takes one interface as a limit", span=options.span)
-    return node
-
-
-def _parse_types(text: str) -> Names:
-    return parse_list(text, TYPES)
-
-
-def save(node: AddrType) -> Iterator[str]:
-    """Write the options."""
-    yield from _save_types("--src-type", node.source)
-    yield from _save_types("--dst-type", node.destination)
-    yield from flags(("--limit-iface-in", node.limit_in), ("--limit-iface-out", node.limit_out))
-
-
-def _save_types(name: str, test: Negatable[Names] | None) -> Iterator[str]:
-    if test:
-        yield from negation(test)
-        yield from (name, ",".join(test.value))
 
 
 def meaning(node: AddrType, view: View) -> Test:
@@ -278,8 +243,14 @@ _LOOKING = {
 EXTENSION = Extension(
     name="addrtype",
     node=AddrType,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--src-type", list_of(TYPES), "source", negatable=True),
+        Option("--dst-type", list_of(TYPES), "destination", negatable=True),
+        Option("--limit-iface-in", field="limit_in"),
+        Option("--limit-iface-out", field="limit_out"),
+        at_least_one("--src-type", "--dst-type"),
+        at_most_one("--limit-iface-in", "--limit-iface-out"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
-from ...core.values import Family, Negatable, parse_integer
+from ...core.values import Family, Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.oracle import header_field
@@ -21,20 +21,18 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import NUMBER
+from ..option_table import Option, OptionTable, unless
 from ..placement import ANYWHERE, Placement
 from ..shared.compare import always_or_never, equality
 from ..shared.fragments import with_transport_header
-from ..shared.number_ranges import NumberRange, build_range, compare_range, in_range, save_range
-from ..shared.words import flags, negatable_option
+from ..shared.number_ranges import NumberRange, compare_range, in_range, range_option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
-    from ..options import Options
 
 PROTOCOL = 51
 
@@ -46,24 +44,6 @@ class Ah(Match):
     spi: Negatable[NumberRange] | None = None
     length: Negatable[int] | None = None  #: of the header in bytes; IPv6 only
     reserved: bool = False  #: whether the reserved field must be zero; IPv6 only
-
-
-def build(options: Options) -> Ah:
-    """Read the options."""
-    length = options.negatable("--ahlen", parse_integer)
-    return Ah(
-        spi=build_range(options, "--ahspi"),
-        # The kernel takes zero for "any length", and iptables-save leaves it out.
-        length=None if length == Negatable(0) else length,
-        reserved=options.flag("--ahres"),
-    )
-
-
-def save(node: Ah) -> Iterator[str]:
-    """Write the options."""
-    yield from save_range("--ahspi", node.spi)
-    yield from negatable_option("--ahlen", node.length)
-    yield from flags(("--ahres", node.reserved))
 
 
 def meaning(node: Ah, view: View) -> Test:
@@ -148,8 +128,13 @@ def aim(node: Ah, draft: Draft) -> None:
 EXTENSION = Extension(
     name="ah",
     node=Ah,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        range_option(
+            "--ahspi", "spi"
+        ),  # The kernel takes zero for "any length", and iptables-save leaves it out.
+        Option("--ahlen", NUMBER, "length", negatable=True, keep=unless(Negatable(0))),
+        Option("--ahres", field="reserved"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

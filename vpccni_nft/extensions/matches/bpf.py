@@ -15,15 +15,15 @@ from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind
 from .. import kinds as k
 from ..extension import Extension
+from ..option_table import Form, Option, OptionTable, exactly_one
 from ..placement import ANYWHERE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
     from ...model.effects import View
     from ...nft import statements as s
     from ..context import Context
-    from ..options import Options
 
 
 @attrs.frozen
@@ -37,18 +37,6 @@ class Bpf(Match):
     value: str
 
 
-def build(options: Options) -> Bpf:
-    """Read the options."""
-    option = options.exclusive("--bytecode", "--object-pinned")
-    return Bpf(option, options.required(option, str))
-
-
-def save(node: Bpf) -> Iterator[str]:
-    """Write the options: bytecode is in quotes, a path is as it is."""
-    quoted = f'"{node.value}"' if node.option == "--bytecode" else node.value
-    yield from (node.option, quoted)
-
-
 def meaning(node: Bpf, view: View) -> Test:
     """The program says that the packet fits."""
     return Test(view.says(Oracle(OracleKind.BPF, parameters=(node.option, node.value))))
@@ -59,11 +47,24 @@ def lower(_node: Bpf, context: Context) -> tuple[s.Match, ...]:
     raise context.refuse("nft runs no programs of the Berkeley packet filter")
 
 
+def _kept(name: str, text: Callable[[str], str]) -> Option:
+    return Option(
+        name,
+        Form("TEXT", str, text),
+        ("option", "value"),
+        keep=lambda value: (name, value),
+        show=lambda node: node.value if node.option == name else None,
+    )
+
+
 EXTENSION = Extension(
     name="bpf",
     node=Bpf,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        _kept("--bytecode", lambda value: f'"{value}"'),
+        _kept("--object-pinned", str),
+        exactly_one("--bytecode", "--object-pinned"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

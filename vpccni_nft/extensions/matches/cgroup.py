@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
-from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind
@@ -22,17 +21,16 @@ from ...nft import statements as s
 from .. import kinds as k
 from ..aiming import around
 from ..extension import Extension
+from ..forms import NUMBER, TEXT
+from ..option_table import Option, OptionTable, exactly_one
 from ..placement import Placement
 from ..shared.compare import equality
-from ..shared.words import negatable_option, negation, quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from ...core.values import Negatable
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
-    from ..options import Options
 
 #: True of full sockets; breaks the rule elsewhere.
 FULL_SOCKET = s.Match(x.Socket("wildcard"), "<=", x.Number(1))
@@ -44,21 +42,6 @@ class Cgroup(Match):
 
     class_id: Negatable[int] | None = None
     path: Negatable[str] | None = None
-
-
-def build(options: Options) -> Cgroup:
-    """Read the options."""
-    if options.exclusive("--cgroup", "--path") == "--cgroup":
-        return Cgroup(class_id=options.required_negatable("--cgroup", parse_integer))
-    return Cgroup(path=options.required_negatable("--path", str))
-
-
-def save(node: Cgroup) -> Iterator[str]:
-    """Write the options."""
-    yield from negatable_option("--cgroup", node.class_id)
-    if node.path:
-        yield from negation(node.path)
-        yield from ("--path", quote(node.path.value))
 
 
 def meaning(node: Cgroup, view: View) -> Test:
@@ -108,8 +91,11 @@ def aim(node: Cgroup, draft: Draft) -> None:
 EXTENSION = Extension(
     name="cgroup",
     node=Cgroup,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--cgroup", NUMBER, "class_id", negatable=True),
+        Option("--path", TEXT, "path", negatable=True),
+        exactly_one("--cgroup", "--path"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=Placement(hooks=("INPUT", "OUTPUT", "POSTROUTING")),

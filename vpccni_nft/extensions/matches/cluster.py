@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_OPTION, NO_NFT_FORM, RELATED_SOURCE, Problem
-from ...core.values import Address, Family, Negatable, parse_integer
+from ...core.diagnostics import NO_NFT_FORM, RELATED_SOURCE
+from ...core.values import Address, Family, Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind
@@ -27,20 +27,18 @@ from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
 from .. import kinds as k
 from ..extension import Extension, First
+from ..forms import number
+from ..option_table import Option, OptionTable, exactly_one
 from ..placement import ANYWHERE
 from ..shared.compare import always_or_never
 from ..shared.marks import HAS_ENTRY
-from ..shared.words import negation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.algebra import Bool
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
-    from ..options import Options
 
 #: XT_CLUSTER_NODES_MAX.
 MOST_NODES = 32
@@ -60,39 +58,9 @@ class Cluster(Match):
     total: int
     seed: int
 
-
-def build(options: Options) -> Cluster:
-    """Read the options."""
-    node = Cluster(
-        nodes=_nodes(options),
-        total=options.required("--cluster-total-nodes", lambda text: _parse_number(text, 1)),
-        seed=options.required("--cluster-hash-seed", parse_integer),
-    )
-    if node.nodes.value >= 1 << node.total:
-        raise Problem(BAD_OPTION, "there are not so many nodes", span=options.span)
-    return node
-
-
-def _nodes(options: Options) -> Negatable[int]:
-    if options.exclusive("--cluster-local-node", "--cluster-local-nodemask").endswith("mask"):
-        return options.required_negatable("--cluster-local-nodemask", parse_integer)
-    number = options.required_negatable("--cluster-local-node", lambda text: _parse_number(text, 1))
-    return Negatable(1 << number.value - 1, number.negated)
-
-
-def _parse_number(text: str, smallest: int) -> int:
-    number = parse_integer(text, MOST_NODES)
-    if number < smallest:
-        raise ValueError(f"the number goes from {smallest} to {MOST_NODES}")
-    return number
-
-
-def save(node: Cluster) -> Iterator[str]:
-    """Write the options."""
-    yield from negation(node.nodes)
-    yield from ("--cluster-local-nodemask", f"0x{node.nodes.value:08x}")
-    yield from ("--cluster-total-nodes", str(node.total))
-    yield from ("--cluster-hash-seed", f"0x{node.seed:08x}")
+    def __attrs_post_init__(self) -> None:
+        if self.nodes.value >= 1 << self.total:
+            raise ValueError("there are not so many nodes")
 
 
 def meaning(node: Cluster, view: View) -> Test:
@@ -189,11 +157,25 @@ def aim(node: Cluster, draft: Draft) -> None:
         draft.answer(oracle, draft.random.choice(fitting), source)
 
 
+_HEX = number(text=lambda value: f"0x{value:08x}")
+
 EXTENSION = Extension(
     name="cluster",
     node=Cluster,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--cluster-local-nodemask", _HEX, "nodes", negatable=True),
+        Option(
+            "--cluster-local-node",
+            number(MOST_NODES, smallest=1),
+            "nodes",
+            negatable=True,
+            keep=lambda node: Negatable(1 << node.value - 1, node.negated),
+            show=lambda _node: None,
+        ),
+        Option("--cluster-total-nodes", number(MOST_NODES, smallest=1), "total", required=True),
+        Option("--cluster-hash-seed", _HEX, "seed", required=True),
+        exactly_one("--cluster-local-node", "--cluster-local-nodemask"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

@@ -15,15 +15,13 @@ from ...model.effects import Test
 from .. import kinds as k
 from ..aiming import any_packet
 from ..extension import Extension
+from ..forms import TEXT
+from ..option_table import Option, OptionTable
 from ..placement import ANYWHERE
-from ..shared.words import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.effects import View
     from ..context import Context
-    from ..options import Options
 
 
 @attrs.frozen
@@ -31,16 +29,6 @@ class Comment(Match):
     """``-m comment --comment TEXT``."""
 
     text: str
-
-
-def build(options: Options) -> Comment:
-    """Read the options."""
-    return Comment(options.required("--comment", str))
-
-
-def save(node: Comment) -> Iterator[str]:
-    """Write the options."""
-    yield from ("--comment", quote(node.text))
 
 
 def meaning(_node: Comment, view: View) -> Test:
@@ -56,8 +44,7 @@ def lower(_node: Comment, _context: Context) -> tuple[()]:
 EXTENSION = Extension(
     name="comment",
     node=Comment,
-    build=build,
-    save=save,
+    options=OptionTable.of(Option("--comment", TEXT, "text", required=True)),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

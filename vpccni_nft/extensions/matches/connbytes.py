@@ -20,18 +20,16 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import choice
+from ..option_table import Form, Option, OptionTable
 from ..placement import ANYWHERE
 from ..shared.compare import NEVER, equality
 from ..shared.number_ranges import NumberRange
-from ..shared.words import negation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
-    from ..options import Options
 
 LARGEST = (1 << 64) - 1
 
@@ -53,17 +51,14 @@ class ConnBytes(Match):
     direction: str  #: ``original``, ``reply`` or ``both``
 
 
-def build(options: Options) -> ConnBytes:
-    """Read the options."""
-    count = options.required_negatable("--connbytes", _parse_count)
-    if count.negated and count.value.first == count.value.last:
-        # libxt_connbytes swaps the ends for a "!", which says nothing here.
-        count = Negatable(count.value)
-    return ConnBytes(
-        count=count,
-        mode=options.required("--connbytes-mode", lambda text: _one_of(text, MODES)),
-        direction=options.required("--connbytes-dir", lambda text: _one_of(text, DIRECTIONS)),
-    )
+def _without_idle_negation(count: Negatable[NumberRange]) -> Negatable[NumberRange]:
+    """libxt_connbytes swaps the ends for a "!", which says nothing of one number."""
+    return Negatable(count.value) if count.value.first == count.value.last else count
+
+
+def _count_text(count: NumberRange) -> str:
+    """An open end is not printed."""
+    return str(count.first) if count.last == LARGEST else f"{count.first}:{count.last}"
 
 
 def _parse_count(text: str) -> NumberRange:
@@ -74,21 +69,6 @@ def _parse_count(text: str) -> NumberRange:
     if low > high:
         raise ValueError(f"the range {text} ends before it starts")
     return NumberRange(low, high)
-
-
-def _one_of(text: str, known: dict[str, str]) -> str:
-    if text not in known:
-        raise ValueError(f"“{text}” is not one of {', '.join(known)}")
-    return text
-
-
-def save(node: ConnBytes) -> Iterator[str]:
-    """Write the options; an open end is not printed."""
-    count = node.count.value
-    yield from negation(node.count)
-    yield "--connbytes"
-    yield str(count.first) if count.last == LARGEST else f"{count.first}:{count.last}"
-    yield from ("--connbytes-mode", node.mode, "--connbytes-dir", node.direction)
 
 
 def meaning(node: ConnBytes, view: View) -> Test:
@@ -166,8 +146,18 @@ def aim(node: ConnBytes, draft: Draft) -> None:
 EXTENSION = Extension(
     name="connbytes",
     node=ConnBytes,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option(
+            "--connbytes",
+            Form("FIRST[:LAST]", _parse_count, _count_text),
+            "count",
+            negatable=True,
+            required=True,
+            keep=_without_idle_negation,
+        ),
+        Option("--connbytes-mode", choice(*MODES), "mode", required=True),
+        Option("--connbytes-dir", choice(*DIRECTIONS), "direction", required=True),
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

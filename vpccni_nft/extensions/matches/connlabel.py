@@ -20,17 +20,14 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension, NoneOf
+from ..option_table import Form, Option, OptionTable
 from ..placement import ANYWHERE
-from ..shared.words import flags, negation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
-    from ..options import Options
 
 #: XT_CONNLABEL_MAXBIT.
 LARGEST = 127
@@ -44,24 +41,10 @@ class ConnLabel(Match):
     set: bool = False
 
 
-def build(options: Options) -> ConnLabel:
-    """Read the options."""
-    return ConnLabel(
-        label=options.required_negatable("--label", _parse_label), set=options.flag("--set")
-    )
-
-
 def _parse_label(text: str) -> int:
     if not text[:1].isdigit():
         raise ValueError(f"“{text}” is a name of the node's own: write the label's number")
     return parse_integer(text, LARGEST)
-
-
-def save(node: ConnLabel) -> Iterator[str]:
-    """Write the options; a number stands in quotes as a name does."""
-    yield from negation(node.label)
-    yield from ("--label", f'"{node.label.value}"')
-    yield from flags(("--set", node.set))
 
 
 def meaning(node: ConnLabel, view: View) -> Test:
@@ -95,8 +78,17 @@ def aim(node: ConnLabel, draft: Draft) -> None:
 EXTENSION = Extension(
     name="connlabel",
     node=ConnLabel,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        # A number stands in quotes as a name does.
+        Option(
+            "--label",
+            Form("NUMBER", _parse_label, lambda label: f'"{label}"'),
+            "label",
+            negatable=True,
+            required=True,
+        ),
+        Option("--set", field="set"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

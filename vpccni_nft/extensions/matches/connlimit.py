@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_OPTION, BAD_VALUE, LIMITED_ROOM, Problem
-from ...core.values import Address, mask_of_length, parse_integer
+from ...core.diagnostics import BAD_VALUE, LIMITED_ROOM, Problem
+from ...core.values import Address, mask_of_length
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.oracle import OracleKind
@@ -24,15 +24,14 @@ from ...nft.expressions import NETWORK_HEADER
 from .. import kinds as k
 from ..context import ADDRESS_TYPE, DYNAMIC_SET_SIZE
 from ..extension import Extension
+from ..forms import NUMBER, number
+from ..option_table import Option, OptionTable, at_most_one, exactly_one
 from ..placement import ANYWHERE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...core.values import Family
     from ...model.effects import View
     from ..context import Context
-    from ..options import Options
 
 
 @attrs.frozen(kw_only=True)
@@ -48,29 +47,6 @@ class Connlimit(Match):
     def draws(self) -> bool:
         """What it answers depends on what it has seen."""
         return True
-
-
-def build(options: Options) -> Connlimit:
-    """Read the options."""
-    name = options.exclusive("--connlimit-upto", "--connlimit-above")
-    limit = options.required_negatable(name, parse_integer)
-    if options.flag("--connlimit-saddr") and options.flag("--connlimit-daddr"):
-        message = "connlimit takes one of --connlimit-saddr, --connlimit-daddr"
-        raise Problem(BAD_OPTION, message, span=options.span)
-    return Connlimit(
-        limit=limit.value,
-        above=(name == "--connlimit-above") is not limit.negated,
-        length=options.value("--connlimit-mask", lambda text: parse_integer(text, 128)),
-        destination=options.flag("--connlimit-daddr"),
-    )
-
-
-def save(node: Connlimit) -> Iterator[str]:
-    """Write the options in libxt_connlimit's order."""
-    yield from ("--connlimit-above" if node.above else "--connlimit-upto", str(node.limit))
-    if node.length is not None:
-        yield from ("--connlimit-mask", str(node.length))
-    yield "--connlimit-daddr" if node.destination else "--connlimit-saddr"
 
 
 def meaning(node: Connlimit, view: View) -> Test:
@@ -117,8 +93,34 @@ def _draw(family: Family) -> k.ValueKind:
 EXTENSION = Extension(
     name="connlimit",
     node=Connlimit,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option(
+            "--connlimit-upto",
+            NUMBER,
+            ("above", "limit"),
+            negatable=True,
+            keep=lambda limit: (limit.negated, limit.value),
+            show=lambda node: None if node.above else node.limit,
+        ),
+        Option(
+            "--connlimit-above",
+            NUMBER,
+            ("above", "limit"),
+            negatable=True,
+            keep=lambda limit: (not limit.negated, limit.value),
+            show=lambda node: node.limit if node.above else None,
+        ),
+        Option("--connlimit-mask", number(128), "length"),
+        Option(
+            "--connlimit-saddr",
+            field="destination",
+            keep=lambda _: False,
+            show=lambda node: None if node.destination else True,
+        ),
+        Option("--connlimit-daddr", field="destination"),
+        exactly_one("--connlimit-upto", "--connlimit-above"),
+        at_most_one("--connlimit-saddr", "--connlimit-daddr"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

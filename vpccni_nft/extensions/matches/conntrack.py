@@ -6,7 +6,6 @@ entry nothing else is looked at: the packet matches where the rule asks for a st
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING
 
 import attrs
@@ -23,6 +22,8 @@ from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
 from .. import kinds as k
 from ..extension import AnyOf, Extension, Piece
+from ..forms import NETWORK, PORTS, choice, list_of, number
+from ..option_table import Form, Option, OptionTable
 from ..placement import ANYWHERE
 from ..shared.compare import always_or_never, compare_network, compare_ports, equality
 from ..shared.marks import HAS_ENTRY
@@ -35,9 +36,7 @@ from ..shared.states import (
     alternatives_of_states,
     has_state,
     lower_states,
-    parse_list,
 )
-from ..shared.words import negatable_option, negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +45,6 @@ if TYPE_CHECKING:
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
-    from ..options import Options
 
 STATUSES = ("NONE", "EXPECTED", "SEEN_REPLY", "ASSURED", "CONFIRMED")
 DIRECTIONS = ("ORIGINAL", "REPLY")
@@ -81,87 +79,10 @@ class Conntrack(Match):
     direction: str = ""  #: ``ORIGINAL``, ``REPLY``, or empty: both
 
 
-def build(options: Options) -> Conntrack:
-    """Read the options."""
-    ports = functools.partial(PortRange.parse, separator=":")
-    return Conntrack(
-        states=options.negatable("--ctstate", _parse_states),
-        protocol=options.negatable("--ctproto", lambda text: parse_integer(text, 255)),
-        original_source=options.negatable("--ctorigsrc", Network.parse),
-        original_destination=options.negatable("--ctorigdst", Network.parse),
-        reply_source=options.negatable("--ctreplsrc", Network.parse),
-        reply_destination=options.negatable("--ctrepldst", Network.parse),
-        original_source_port=options.negatable("--ctorigsrcport", ports),
-        original_destination_port=options.negatable("--ctorigdstport", ports),
-        reply_source_port=options.negatable("--ctreplsrcport", ports),
-        reply_destination_port=options.negatable("--ctrepldstport", ports),
-        status=options.negatable("--ctstatus", lambda text: parse_list(text, STATUSES)),
-        expire=options.negatable("--ctexpire", _parse_seconds),
-        direction=_direction(options.negatable("--ctdir", _parse_direction)),
-    )
-
-
-def _parse_states(text: str) -> Names:
-    return parse_list(text, (*STATES, *NAT_BITS))
-
-
 def _parse_seconds(text: str) -> tuple[int, int]:
     first, colon, last = text.partition(":")
     low = parse_integer(first) if first else 0
     return (low, parse_integer(last) if last else 0xFFFFFFFF) if colon else (low, low)
-
-
-def _parse_direction(text: str) -> str:
-    if text.upper() not in DIRECTIONS:
-        raise ValueError(f"“{text}” is not one of {', '.join(DIRECTIONS)}")
-    return text.upper()
-
-
-def _direction(test: Negatable[str] | None) -> str:
-    """iptables keeps "not this one" as "the other one"."""
-    if not test:
-        return ""
-    return DIRECTIONS[DIRECTIONS.index(test.value) ^ test.negated]
-
-
-def save(node: Conntrack) -> Iterator[str]:
-    """Write the options in libxt_conntrack's order."""
-    yield from _save_list("--ctstate", node.states)
-    yield from negatable_option("--ctproto", node.protocol)
-    yield from _save_network("--ctorigsrc", node.original_source)
-    yield from _save_network("--ctorigdst", node.original_destination)
-    yield from _save_network("--ctreplsrc", node.reply_source)
-    yield from _save_network("--ctrepldst", node.reply_destination)
-    yield from _save_ports("--ctorigsrcport", node.original_source_port)
-    yield from _save_ports("--ctorigdstport", node.original_destination_port)
-    yield from _save_ports("--ctreplsrcport", node.reply_source_port)
-    yield from _save_ports("--ctrepldstport", node.reply_destination_port)
-    yield from _save_list("--ctstatus", node.status)
-    if node.expire:
-        first, last = node.expire.value
-        yield from negation(node.expire)
-        yield from ("--ctexpire", str(first) if first == last else f"{first}:{last}")
-    if node.direction:
-        yield from ("--ctdir", node.direction)
-
-
-def _save_list(name: str, test: Negatable[Names] | None) -> Iterator[str]:
-    if test:
-        yield from negation(test)
-        yield from (name, ",".join(test.value))
-
-
-def _save_network(name: str, test: Negatable[Network] | None) -> Iterator[str]:
-    """A single address is printed without its length."""
-    if test:
-        yield from negation(test)
-        yield from (name, str(test.value).removesuffix(f"/{test.value.family.bits}"))
-
-
-def _save_ports(name: str, test: Negatable[PortRange] | None) -> Iterator[str]:
-    if test:
-        yield from negation(test)
-        yield from (name, test.value.format(":"))
 
 
 def meaning(node: Conntrack, view: View) -> Test:
@@ -379,11 +300,45 @@ def aim(node: Conntrack, draft: Draft) -> None:
         draft.fields["ct_reply"] = DIRECTIONS.index(node.direction)
 
 
+def _seconds_text(seconds: tuple[int, int]) -> str:
+    first, last = seconds
+    return str(first) if first == last else f"{first}:{last}"
+
+
+def _direction(test: Negatable[str]) -> str:
+    """iptables keeps "not this one" as "the other one"."""
+    return DIRECTIONS[DIRECTIONS.index(test.value) ^ test.negated]
+
+
 EXTENSION = Extension(
     name="conntrack",
     node=Conntrack,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--ctstate", list_of((*STATES, *NAT_BITS)), "states", negatable=True),
+        Option("--ctproto", number(255), "protocol", negatable=True),
+        Option("--ctorigsrc", NETWORK, "original_source", negatable=True),
+        Option("--ctorigdst", NETWORK, "original_destination", negatable=True),
+        Option("--ctreplsrc", NETWORK, "reply_source", negatable=True),
+        Option("--ctrepldst", NETWORK, "reply_destination", negatable=True),
+        Option("--ctorigsrcport", PORTS, "original_source_port", negatable=True),
+        Option("--ctorigdstport", PORTS, "original_destination_port", negatable=True),
+        Option("--ctreplsrcport", PORTS, "reply_source_port", negatable=True),
+        Option("--ctrepldstport", PORTS, "reply_destination_port", negatable=True),
+        Option("--ctstatus", list_of(STATUSES), "status", negatable=True),
+        Option(
+            "--ctexpire",
+            Form("SECONDS[:SECONDS]", _parse_seconds, _seconds_text),
+            "expire",
+            negatable=True,
+        ),
+        Option(
+            "--ctdir",
+            choice(*DIRECTIONS, fold=str.upper),
+            "direction",
+            negatable=True,
+            keep=_direction,
+        ),
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

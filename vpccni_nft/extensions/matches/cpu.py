@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...nft import expressions as x
@@ -17,16 +16,15 @@ from ...nft import statements as s
 from .. import kinds as k
 from ..aiming import around
 from ..extension import Extension
+from ..forms import NUMBER
+from ..option_table import Option, OptionTable
 from ..placement import ANYWHERE
 from ..shared.compare import equality
-from ..shared.words import negatable_option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from ...core.values import Negatable
     from ...model.effects import View
     from ..context import Context
-    from ..options import Options
 
 
 @attrs.frozen
@@ -34,16 +32,6 @@ class Cpu(Match):
     """``-m cpu [!] --cpu NUMBER``."""
 
     cpu: Negatable[int]
-
-
-def build(options: Options) -> Cpu:
-    """Read the options."""
-    return Cpu(options.required_negatable("--cpu", parse_integer))
-
-
-def save(node: Cpu) -> Iterator[str]:
-    """Write the options."""
-    yield from negatable_option("--cpu", node.cpu)
 
 
 def meaning(node: Cpu, view: View) -> Test:
@@ -61,8 +49,7 @@ def lower(node: Cpu, _context: Context) -> tuple[s.Match, ...]:
 EXTENSION = Extension(
     name="cpu",
     node=Cpu,
-    build=build,
-    save=save,
+    options=OptionTable.of(Option("--cpu", NUMBER, "cpu", negatable=True, required=True)),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
-from ...core.values import Negatable, PortRange, parse_integer
 from ...iptables.ast import Match
 from ...iptables.protocols import DCCP
 from ...model.effects import Test
@@ -20,20 +19,21 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import list_of, number
+from ..option_table import Option, OptionTable
 from ..placement import Placement
 from ..shared.compare import equality
 from ..shared.fragments import with_transport_header
-from ..shared.ports import build_port, lower_ports, ports_fit, save_port
-from ..shared.words import negatable_option, negation
+from ..shared.ports import PORT_OPTIONS, lower_ports, ports_fit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...core.values import Negatable, PortRange
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
-    from ..options import Options
 
 PROTOCOL = 33
 
@@ -57,40 +57,6 @@ class Dccp(Match):
     destination_port: Negatable[PortRange] | None = None
     types: Negatable[Names] | None = None
     option: Negatable[int] | None = None  #: the number of an option that must be there
-
-
-def build(options: Options) -> Dccp:
-    """Read the options."""
-    return Dccp(
-        source_port=build_port(options, "--sport"),
-        destination_port=build_port(options, "--dport"),
-        types=options.negatable("--dccp-types", _parse_types),
-        option=options.negatable("--dccp-option", _parse_option),
-    )
-
-
-def _parse_types(text: str) -> Names:
-    given = {word.upper() for word in text.split(",")}
-    if unknown := given.difference(TYPES):
-        raise ValueError(f"“{min(unknown)}” is not one of {', '.join(TYPES)}")
-    return tuple(name for name in TYPES if name in given)
-
-
-def _parse_option(text: str) -> int:
-    number = parse_integer(text, 255)
-    if number == 0:
-        raise ValueError("a DCCP option has a number from 1 to 255")
-    return number
-
-
-def save(node: Dccp) -> Iterator[str]:
-    """Write the options."""
-    yield from save_port("--sport", node.source_port)
-    yield from save_port("--dport", node.destination_port)
-    if node.types:
-        yield from negation(node.types)
-        yield from ("--dccp-types", ",".join(node.types.value))
-    yield from negatable_option("--dccp-option", node.option)
 
 
 def meaning(node: Dccp, view: View) -> Test:
@@ -151,8 +117,11 @@ def aim(node: Dccp, draft: Draft) -> None:
 EXTENSION = Extension(
     name="dccp",
     node=Dccp,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        *PORT_OPTIONS,
+        Option("--dccp-types", list_of(TYPES), "types", negatable=True),
+        Option("--dccp-option", number(255, smallest=1), "option", negatable=True),
+    ),
     meaning=meaning,
     lower=lower,
     placement=Placement(protocols=(DCCP,)),

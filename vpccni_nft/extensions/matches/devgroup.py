@@ -10,30 +10,25 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_OPTION, BAD_PLACE, Problem
+from ...core.diagnostics import BAD_PLACE
 from ...core.values import MaskedMark, Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...nft import expressions as x
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import named_mark
+from ..option_table import Option, OptionTable, at_least_one
 from ..placement import ANYWHERE, COMES_BY, LEAVES_BY, Placement
 from ..shared.compare import compare_mark
-from ..shared.words import negation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...core.values import Family
     from ...model.algebra import Bool
     from ...model.effects import View
     from ...nft import statements as s
     from ..aiming import Draft
     from ..context import Context
-    from ..options import Options
-
-#: The one name that every node has (/etc/iproute2/group); other names are its own.
-NAMES = {"default": 0}
 
 
 @attrs.frozen(kw_only=True)
@@ -42,38 +37,6 @@ class DevGroup(Match):
 
     source: Negatable[MaskedMark] | None = None
     destination: Negatable[MaskedMark] | None = None
-
-
-def build(options: Options) -> DevGroup:
-    """Read the options."""
-    node = DevGroup(
-        source=options.negatable("--src-group", _parse_group),
-        destination=options.negatable("--dst-group", _parse_group),
-    )
-    if not (node.source or node.destination):
-        raise Problem(BAD_OPTION, "devgroup needs --src-group or --dst-group", span=options.span)
-    return node
-
-
-def _parse_group(text: str) -> MaskedMark:
-    if text in NAMES:
-        return MaskedMark(NAMES[text])
-    if not text[:1].isdigit():
-        raise ValueError(f"“{text}” is a name of the node's own: write the group's number")
-    return MaskedMark.parse(text)
-
-
-def save(node: DevGroup) -> Iterator[str]:
-    """Write the options; group 0 has a name."""
-    for name, test in (("--src-group", node.source), ("--dst-group", node.destination)):
-        if test:
-            yield from negation(test)
-            yield name
-            group = test.value
-            if group.mask == 0xFFFFFFFF:
-                yield "default" if group.value == 0 else f"{group.value:#x}"
-            else:
-                yield f"0x{group.value:x}/0x{group.mask:x}"
 
 
 def meaning(node: DevGroup, view: View) -> Test:
@@ -125,11 +88,17 @@ def aim(node: DevGroup, draft: Draft) -> None:
         draft.fit_mark(field, _masked(test) if test else None)
 
 
+#: The one name that every node has for a group.
+_GROUP = named_mark("group", "default")
+
 EXTENSION = Extension(
     name="devgroup",
     node=DevGroup,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--src-group", _GROUP, "source", negatable=True),
+        Option("--dst-group", _GROUP, "destination", negatable=True),
+        at_least_one("--src-group", "--dst-group"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

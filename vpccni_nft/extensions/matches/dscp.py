@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...nft import expressions as x
@@ -17,17 +16,16 @@ from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import number
+from ..option_table import Option, OptionTable
 from ..placement import ANYWHERE
 from ..shared.compare import equality
 from ..shared.number_ranges import NumberRange
-from ..shared.words import negation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from ...core.values import Negatable
     from ...model.effects import View
     from ..context import Context
-    from ..options import Options
 
 LARGEST = 63
 
@@ -37,17 +35,6 @@ class Dscp(Match):
     """``-m dscp [!] --dscp VALUE``."""
 
     value: Negatable[int]
-
-
-def build(options: Options) -> Dscp:
-    """Read the options."""
-    return Dscp(options.required_negatable("--dscp", lambda text: parse_integer(text, LARGEST)))
-
-
-def save(node: Dscp) -> Iterator[str]:
-    """Write the options."""
-    yield from negation(node.value)
-    yield from ("--dscp", f"0x{node.value.value:02x}")
 
 
 def meaning(node: Dscp, view: View) -> Test:
@@ -65,8 +52,15 @@ def lower(node: Dscp, context: Context) -> tuple[s.Match, ...]:
 EXTENSION = Extension(
     name="dscp",
     node=Dscp,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option(
+            "--dscp",
+            number(LARGEST, text=lambda value: f"0x{value:02x}"),
+            "value",
+            negatable=True,
+            required=True,
+        )
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

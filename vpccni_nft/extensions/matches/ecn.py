@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_OPTION, BAD_PLACE, WHOLE_PACKETS, Problem
-from ...core.values import Negatable, parse_integer
+from ...core.diagnostics import BAD_PLACE, WHOLE_PACKETS
 from ...iptables.ast import Match
 from ...iptables.protocols import TCP
 from ...model.effects import Test
@@ -21,22 +20,20 @@ from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import number
+from ..option_table import Option, OptionTable, at_least_one
 from ..placement import ANYWHERE, Placement
 from ..shared.compare import equality
 from ..shared.fragments import with_transport_header
 from ..shared.number_ranges import NumberRange
-from ..shared.words import negatable_option, negation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ...core.values import Family
+    from ...core.values import Family, Negatable
     from ...model.algebra import Bool
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
-    from ..options import Options
 
 LARGEST = 3
 
@@ -48,27 +45,6 @@ class Ecn(Match):
     ece: Negatable[bool] | None = None
     cwr: Negatable[bool] | None = None
     ip: Negatable[int] | None = None
-
-
-def build(options: Options) -> Ecn:
-    """Read the options."""
-    node = Ecn(
-        ece=options.negatable_flag("--ecn-tcp-ece"),
-        cwr=options.negatable_flag("--ecn-tcp-cwr"),
-        ip=options.negatable("--ecn-ip-ect", lambda text: parse_integer(text, LARGEST)),
-    )
-    if node == Ecn():
-        raise Problem(BAD_OPTION, "ecn needs an option", span=options.span)
-    return node
-
-
-def save(node: Ecn) -> Iterator[str]:
-    """Write the options."""
-    for name, flag in (("--ecn-tcp-ece", node.ece), ("--ecn-tcp-cwr", node.cwr)):
-        if flag:
-            yield from negation(flag)
-            yield name
-    yield from negatable_option("--ecn-ip-ect", node.ip)
 
 
 def meaning(node: Ecn, view: View) -> Test:
@@ -137,8 +113,12 @@ def aim(node: Ecn, draft: Draft) -> None:
 EXTENSION = Extension(
     name="ecn",
     node=Ecn,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--ecn-tcp-ece", field="ece", negatable=True),
+        Option("--ecn-tcp-cwr", field="cwr", negatable=True),
+        Option("--ecn-ip-ect", number(LARGEST), "ip", negatable=True),
+        at_least_one("--ecn-tcp-ece", "--ecn-tcp-cwr", "--ecn-ip-ect"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

@@ -17,18 +17,16 @@ from ...model.oracle import header_field
 from ...nft import expressions as x
 from .. import kinds as k
 from ..extension import Extension
+from ..option_table import OptionTable
 from ..placement import Placement
 from ..shared.fragments import with_transport_header
-from ..shared.number_ranges import NumberRange, build_range, compare_range, in_range, save_range
+from ..shared.number_ranges import NumberRange, compare_range, in_range, range_option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...core.values import Negatable
     from ...model.effects import View
     from ..context import Context
     from ..extension import Piece
-    from ..options import Options
 
 PROTOCOL = 50
 
@@ -38,16 +36,6 @@ class Esp(Match):
     """``-m esp [!] --espspi FIRST[:LAST]``, or without an option for any index."""
 
     spi: Negatable[NumberRange] | None = None
-
-
-def build(options: Options) -> Esp:
-    """Read the options."""
-    return Esp(build_range(options, "--espspi"))
-
-
-def save(node: Esp) -> Iterator[str]:
-    """Write the options."""
-    yield from save_range("--espspi", node.spi)
 
 
 def meaning(node: Esp, view: View) -> Test:
@@ -65,8 +53,7 @@ def lower(node: Esp, context: Context) -> tuple[Piece, ...]:
 EXTENSION = Extension(
     name="esp",
     node=Esp,
-    build=build,
-    save=save,
+    options=OptionTable.of(range_option("--espspi", "spi")),
     meaning=meaning,
     lower=lower,
     placement=Placement(protocols=(ESP,)),

@@ -22,22 +22,11 @@ if TYPE_CHECKING:
     from ...model.effects import View
     from ...nft import statements as s
     from ..context import Context
-    from ..options import Options
 
 
 @attrs.frozen
 class Eui64(Match):
     """``-m eui64``, which has no options."""
-
-
-def build(_options: Options) -> Eui64:
-    """There is nothing to read."""
-    return Eui64()
-
-
-def save(_node: Eui64) -> tuple[str, ...]:
-    """There is nothing to write."""
-    return ()
 
 
 def meaning(_node: Eui64, view: View) -> Test:
@@ -53,8 +42,6 @@ def lower(_node: Eui64, context: Context) -> tuple[s.Match, ...]:
 EXTENSION = Extension(
     name="eui64",
     node=Eui64,
-    build=build,
-    save=save,
     meaning=meaning,
     lower=lower,
     placement=Placement(family=Family.IP6, hooks=COMES_BY),

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_OPTION, BAD_PLACE, Problem
-from ...core.values import Family, Negatable, parse_integer
+from ...core.diagnostics import BAD_PLACE
+from ...core.values import Family, Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.oracle import header_field
@@ -19,17 +19,15 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import NUMBER
+from ..option_table import Option, OptionTable, at_most_one, unless
 from ..placement import Placement
-from ..shared.number_ranges import NumberRange, build_range, compare_range, in_range, save_range
-from ..shared.words import flags, negatable_option
+from ..shared.number_ranges import NumberRange, compare_range, in_range, range_option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
-    from ..options import Options
 
 
 @attrs.frozen(kw_only=True)
@@ -42,34 +40,6 @@ class Frag(Match):
     first: bool = False
     more: bool = False
     last: bool = False
-
-
-def build(options: Options) -> Frag:
-    """Read the options."""
-    more, last = options.flag("--fragmore"), options.flag("--fraglast")
-    if more and last:
-        raise Problem(BAD_OPTION, "--fragmore and --fraglast exclude each other", span=options.span)
-    length = options.negatable("--fraglen", parse_integer)
-    return Frag(
-        id=build_range(options, "--fragid"),
-        length=None if length == Negatable(0) else length,
-        reserved=options.flag("--fragres"),
-        first=options.flag("--fragfirst"),
-        more=more,
-        last=last,
-    )
-
-
-def save(node: Frag) -> Iterator[str]:
-    """Write the options."""
-    yield from save_range("--fragid", node.id)
-    yield from negatable_option("--fraglen", node.length)
-    yield from flags(
-        ("--fragres", node.reserved),
-        ("--fragfirst", node.first),
-        ("--fragmore", node.more),
-        ("--fraglast", node.last),
-    )
 
 
 def meaning(node: Frag, view: View) -> Test:
@@ -125,8 +95,15 @@ def aim(node: Frag, draft: Draft) -> None:
 EXTENSION = Extension(
     name="frag",
     node=Frag,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        range_option("--fragid", "id"),
+        Option("--fraglen", NUMBER, "length", negatable=True, keep=unless(Negatable(0))),
+        Option("--fragres", field="reserved"),
+        Option("--fragfirst", field="first"),
+        Option("--fragmore", field="more"),
+        Option("--fraglast", field="last"),
+        at_most_one("--fragmore", "--fraglast"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=Placement(family=Family.IP6),

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import (
-    BAD_OPTION,
     BAD_VALUE,
     LIMITED_ROOM,
     NAME_CHANGED,
@@ -26,7 +25,7 @@ from ...core.diagnostics import (
     RATE_BY_TICKS,
     Problem,
 )
-from ...core.values import Address, mask_of_length, parse_integer
+from ...core.values import Address, mask_of_length
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.headers import fragment_bits
@@ -39,10 +38,12 @@ from ...nft.expressions import NETWORK_HEADER
 from .. import kinds as k
 from ..context import ADDRESS_TYPE, DYNAMIC_SET_SIZE
 from ..extension import Extension
+from ..forms import NUMBER, number
+from ..option_table import Form, Option, OptionTable, exactly_one, needs
+from ..options import convert_word
 from ..placement import ANYWHERE
 from ..shared.ports import HEADERS
 from ..shared.rates import UNITS, Rate, rates, written_unit
-from ..shared.words import flags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from ...model.algebra import Word
     from ...model.effects import View
     from ..context import Context
-    from ..options import Options
+    from ..options import GivenOptions
 
 #: Parts of a second that the kernel counts in (XT_HASHLIMIT_SCALE_v2).
 STEPS = 1_000_000
@@ -129,55 +130,14 @@ class Hashlimit(Match):
     interval: int | None = None  #: ``--hashlimit-rate-match``, over so many seconds
 
 
-def build(options: Options) -> Hashlimit:
-    """Read the options."""
-    name = options.exclusive("--hashlimit-upto", "--hashlimit-above", "--hashlimit")
-    rate_test = options.required_negatable(name, str)
-    if name == "--hashlimit" and rate_test.negated:
-        raise Problem(BAD_OPTION, "--hashlimit cannot be negated", span=options.span)
-    by_bytes = re.fullmatch(r"([0-9]{1,15})([km]?)b/s", rate_test.value, re.ASCII)
-    rate: Rate | ByteRate = options.required_negatable(name, _parse_rate).value
-    seconds = 1 if by_bytes else UNITS[written_unit(rate_test.value)]
-    burst, usual_expire = USUAL_BURST, seconds * 1000
-    if isinstance(rate, ByteRate):
-        usual_expire = BYTE_EXPIRES
-        if octets := options.value("--hashlimit-burst", _parse_byte_burst):
-            if octets < rate.bytes:
-                message = f"the burst cannot be smaller than {rate.bytes} bytes"
-                raise Problem(BAD_VALUE, message, span=options.span)
-            rate = attrs.evolve(rate, burst=-(-octets // rate.bytes))
-            usual_expire = BURST_EXPIRES
-    else:
-        burst = options.value("--hashlimit-burst", _parse_burst) or USUAL_BURST
-    interval = options.value("--hashlimit-rate-interval", _parse_positive)
-    rate_match = options.flag("--hashlimit-rate-match")
-    if interval is not None and not rate_match:
-        message = "--hashlimit-rate-interval needs --hashlimit-rate-match"
-        raise Problem(BAD_OPTION, message, span=options.span)
-    return Hashlimit(
-        above=(name == "--hashlimit-above") is not rate_test.negated,
-        rate=rate,
-        burst=burst,
-        parts=options.value("--hashlimit-mode", _parse_parts) or (),
-        name=options.required("--hashlimit-name", _parse_name),
-        size=options.value("--hashlimit-htable-size", parse_integer) or 0,
-        most=options.value("--hashlimit-htable-max", parse_integer) or 0,
-        gc_interval=options.value("--hashlimit-htable-gcinterval", _parse_positive)
-        or USUAL_GC_INTERVAL,
-        expire=options.value("--hashlimit-htable-expire", _parse_positive) or usual_expire,
-        source_length=options.value("--hashlimit-srcmask", _parse_length),
-        destination_length=options.value("--hashlimit-dstmask", _parse_length),
-        interval=(interval or seconds) if rate_match else None,
-    )
-
-
-def _parse_rate(text: str) -> Rate | ByteRate:
+def _parse_rate(text: str) -> tuple[Rate | ByteRate, int]:
+    """A rate, and the seconds of the unit that it is written in."""
     if found := re.fullmatch(r"([0-9]{1,15})([km]?)b/s", text, re.ASCII):
         octets = int(found[1]) * _FACTORS[found[2]]
         if octets == 0:
             raise ValueError(f"“{text}” is not a rate")
-        return ByteRate.of_bytes(octets)
-    return Rate.parse(text, STEPS)
+        return ByteRate.of_bytes(octets), 1
+    return Rate.parse(text, STEPS), UNITS[written_unit(text)]
 
 
 def _parse_byte_burst(text: str) -> int:
@@ -185,24 +145,6 @@ def _parse_byte_burst(text: str) -> int:
     if not found or int(found[1]) == 0:
         raise ValueError(f"“{text}” is not a number of bytes")
     return int(found[1]) * _FACTORS[found[2]]
-
-
-def _parse_burst(text: str) -> int:
-    burst = parse_integer(text, LARGEST_BURST)
-    if burst == 0:
-        raise ValueError("--hashlimit-burst must be at least 1")
-    return burst
-
-
-def _parse_positive(text: str) -> int:
-    number = parse_integer(text)
-    if number == 0:
-        raise ValueError("this must be at least 1")
-    return number
-
-
-def _parse_length(text: str) -> int:
-    return parse_integer(text, 128)
 
 
 def _parse_parts(text: str) -> tuple[str, ...]:
@@ -218,34 +160,6 @@ def _parse_name(text: str) -> str:
     if "/" in text or text in {".", ".."}:
         raise ValueError("a table's name is that of a file in /proc, too")
     return text
-
-
-def save(node: Hashlimit) -> Iterator[str]:
-    """Write the options in libxt_hashlimit's order."""
-    yield from ("--hashlimit-above" if node.above else "--hashlimit-upto", str(node.rate))
-    if isinstance(node.rate, ByteRate):
-        usual_expire = BURST_EXPIRES if node.rate.burst else BYTE_EXPIRES
-        if node.rate.burst:
-            yield from ("--hashlimit-burst", node.rate.burst_text)
-    else:
-        usual_expire = UNITS[node.rate.unit] * 1000
-        yield from ("--hashlimit-burst", str(node.burst))
-    if node.parts:
-        yield from ("--hashlimit-mode", ",".join(node.parts))
-    yield from ("--hashlimit-name", node.name)
-    for option, number, usual in (
-        ("htable-size", node.size, 0),
-        ("htable-max", node.most, 0),
-        ("htable-gcinterval", node.gc_interval, USUAL_GC_INTERVAL),
-        ("htable-expire", node.expire, usual_expire),
-        ("srcmask", node.source_length, None),
-        ("dstmask", node.destination_length, None),
-    ):
-        if number != usual:
-            yield from (f"--hashlimit-{option}", str(number))
-    yield from flags(("--hashlimit-rate-match", node.interval is not None))
-    if node.interval not in (None, 1):
-        yield from ("--hashlimit-rate-interval", str(node.interval))
 
 
 def meaning(node: Hashlimit, view: View) -> Test:
@@ -401,11 +315,96 @@ def _is_printed_rate(rate: ByteRate) -> bool:
     return octets >= rate.bytes and -(-octets // rate.bytes) == rate.burst
 
 
+def _usual_expire(node: Hashlimit) -> int:
+    if isinstance(node.rate, ByteRate):
+        return BURST_EXPIRES if node.rate.burst else BYTE_EXPIRES
+    return UNITS[node.rate.unit] * 1000
+
+
+def _burst_text(node: Hashlimit) -> str | None:
+    if isinstance(node.rate, ByteRate):
+        return node.rate.burst_text if node.rate.burst else None
+    return str(node.burst)
+
+
+def _rate(name: str, *, above: bool) -> Option:
+    return Option(
+        name,
+        Form("NUMBER[/UNIT]", _parse_rate),
+        ("above", "rate"),
+        negatable=True,
+        keep=lambda rate: (rate.negated is not above, rate.value),
+        show=lambda node: node.rate if node.above is above else None,
+    )
+
+
+_BURST = number(LARGEST_BURST, smallest=1)
+
+_OPTIONS = OptionTable.of(
+    _rate("--hashlimit-upto", above=False),
+    _rate("--hashlimit-above", above=True),
+    Option(
+        "--hashlimit",
+        Form("NUMBER[/UNIT]", _parse_rate),
+        ("above", "rate"),
+        keep=lambda rate: (False, rate),
+        show=lambda _node: None,
+    ),
+    # Which of the two it is depends on the rate.
+    Option("--hashlimit-burst", Form("NUMBER|BYTES", str), show=_burst_text),
+    Option("--hashlimit-mode", Form("PART[,PART...]", _parse_parts, ",".join), "parts"),
+    Option("--hashlimit-name", Form("NAME", _parse_name), "name", required=True),
+    Option("--hashlimit-htable-size", NUMBER, "size"),
+    Option("--hashlimit-htable-max", NUMBER, "most"),
+    Option("--hashlimit-htable-gcinterval", number(smallest=1), "gc_interval"),
+    Option(
+        "--hashlimit-htable-expire",
+        number(smallest=1),
+        "expire",
+        show=lambda node: node.expire if node.expire != _usual_expire(node) else None,
+    ),
+    Option("--hashlimit-srcmask", number(128), "source_length"),
+    Option("--hashlimit-dstmask", number(128), "destination_length"),
+    Option("--hashlimit-rate-match", show=lambda node: True if node.interval is not None else None),
+    Option(
+        "--hashlimit-rate-interval",
+        number(smallest=1),
+        "interval",
+        show=lambda node: node.interval if node.interval != 1 else None,
+    ),
+    exactly_one("--hashlimit-upto", "--hashlimit-above", "--hashlimit"),
+    needs("--hashlimit-rate-interval", "--hashlimit-rate-match"),
+)
+
+
+def build(options: GivenOptions) -> Hashlimit:
+    """Read the options; what is usual depends on the rate and the unit that it is written in."""
+    fields = _OPTIONS.read(options)
+    rate, seconds = fields.pop("rate")
+    burst = options.place("--hashlimit-burst")
+    usual_expire = seconds * 1000
+    if not isinstance(rate, ByteRate):
+        if burst is not None:
+            fields["burst"] = convert_word(options.line, burst, _BURST.parse)
+    elif burst is not None:
+        octets = convert_word(options.line, burst, _parse_byte_burst)
+        if octets < rate.bytes:
+            message = f"the burst cannot be smaller than {rate.bytes} bytes"
+            raise Problem(BAD_VALUE, message, span=options.line.span(burst, burst))
+        rate = attrs.evolve(rate, burst=-(-octets // rate.bytes))
+        usual_expire = BURST_EXPIRES
+    else:
+        usual_expire = BYTE_EXPIRES
+    if options.has("--hashlimit-rate-match"):
+        fields.setdefault("interval", seconds)
+    return Hashlimit(rate=rate, **{"expire": usual_expire, **fields})
+
+
 EXTENSION = Extension(
     name="hashlimit",
     node=Hashlimit,
+    options=_OPTIONS,
     build=build,
-    save=save,
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import NO_NFT_FORM
-from ...core.values import Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind
@@ -21,17 +20,16 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import AnyOf, Extension, NoneOf
+from ..forms import text_of
+from ..option_table import Option, OptionTable
 from ..placement import ANYWHERE
-from ..shared.words import negation, quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from ...core.values import Negatable
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
-    from ..options import Options
 
 #: The bytes of a name in a rule (xt_helper_info), without the zero at the end.
 NAME_LENGTH = 29
@@ -44,23 +42,6 @@ class Helper(Match):
     """``-m helper [!] --helper NAME``."""
 
     name: Negatable[str]
-
-
-def build(options: Options) -> Helper:
-    """Read the options."""
-    return Helper(options.required_negatable("--helper", _parse_name))
-
-
-def _parse_name(text: str) -> str:
-    if len(text.encode("utf-8", "surrogateescape")) > NAME_LENGTH:
-        raise ValueError(f"a helper's name has at most {NAME_LENGTH} characters here")
-    return text
-
-
-def save(node: Helper) -> Iterator[str]:
-    """Write the options."""
-    yield from negation(node.name)
-    yield from ("--helper", quote(node.name.value))
 
 
 def _names(name: str) -> tuple[str, ...]:
@@ -114,8 +95,15 @@ def aim(node: Helper, draft: Draft) -> None:
 EXTENSION = Extension(
     name="helper",
     node=Helper,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option(
+            "--helper",
+            text_of("a helper's name", NAME_LENGTH),
+            "name",
+            negatable=True,
+            required=True,
+        )
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_OPTION, BAD_PLACE, Problem
-from ...core.values import Family, Negatable, parse_integer
+from ...core.diagnostics import BAD_PLACE
+from ...core.values import Family, Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...nft import expressions as x
@@ -18,17 +18,15 @@ from ...nft import statements as s
 from .. import kinds as k
 from ..aiming import around
 from ..extension import Extension
+from ..forms import number
+from ..option_table import Option, OptionTable, exactly_one
 from ..placement import Placement
-from ..shared.words import negatable_option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.algebra import Bool
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
-    from ..options import Options
 
 LARGEST = 255
 
@@ -56,21 +54,6 @@ class Hl(Match):
     """``-m hl`` with an option of the same form."""
 
     test: HopTest
-
-
-def _build(options: Options, name: str) -> HopTest:
-    """Read ``[!] --ttl-eq NUMBER`` or one of its like."""
-    option = options.exclusive(*(f"--{name}-{relation}" for relation in SIGNS))
-    number = options.required_negatable(option, lambda text: parse_integer(text, LARGEST))
-    relation = option[-2:]
-    if number.negated and relation != "eq":
-        raise Problem(BAD_OPTION, f"{option} cannot be negated", span=options.span)
-    return HopTest(relation, number)
-
-
-def _save(name: str, test: HopTest) -> Iterator[str]:
-    """Write it."""
-    yield from negatable_option(f"--{name}-{test.relation}", test.number)
 
 
 def meaning(node: Ttl | Hl, view: View) -> Test:
@@ -118,12 +101,38 @@ def _edges(node: Ttl | Hl) -> dict[str, tuple[int, ...]]:
     return {"ttl": around(node.test.number)}
 
 
+def _options(name: str) -> OptionTable:
+    """One option for each relation, of which only equality can be negated."""
+    return OptionTable.of(
+        Option(
+            f"--{name}-eq",
+            number(LARGEST),
+            "test",
+            negatable=True,
+            keep=lambda hops: HopTest("eq", hops),
+            show=lambda node: node.test.number if node.test.relation == "eq" else None,
+        ),
+        _bound(name, "lt"),
+        _bound(name, "gt"),
+        exactly_one(f"--{name}-eq", f"--{name}-lt", f"--{name}-gt"),
+    )
+
+
+def _bound(name: str, relation: str) -> Option:
+    return Option(
+        f"--{name}-{relation}",
+        number(LARGEST),
+        "test",
+        keep=lambda hops: HopTest(relation, Negatable(hops)),
+        show=lambda node: node.test.number.value if node.test.relation == relation else None,
+    )
+
+
 TTL = Extension(
     name="ttl",
     what="the time to live of IPv4.",
     node=Ttl,
-    build=lambda options: Ttl(_build(options, "ttl")),
-    save=lambda node: _save("ttl", node.test),
+    options=_options("ttl"),
     meaning=meaning,
     lower=_lower_ttl,
     placement=Placement(family=Family.IP),
@@ -138,8 +147,7 @@ HL = Extension(
     name="hl",
     what="the hop limit of IPv6.",
     node=Hl,
-    build=lambda options: Hl(_build(options, "hl")),
-    save=lambda node: _save("hl", node.test),
+    options=_options("hl"),
     meaning=meaning,
     lower=_lower_hl,
     placement=Placement(family=Family.IP6),

@@ -6,7 +6,7 @@ whatever its code. A fragment without a header does not match.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -19,14 +19,12 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import AnyOf, Extension
+from ..option_table import Form, Option, OptionTable
 from ..placement import Placement
 from ..shared.compare import always_or_never, equality
 from ..shared.fragments import with_transport_header
-from ..shared.words import negation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
@@ -77,11 +75,6 @@ def _parse_message(text: str) -> MessageType | None:
         return None
     message = MessageType.parse(text)
     return None if message.type == ANY else message
-
-
-def _save(option: str, message: Negatable[Any]) -> Iterator[str]:
-    yield from negation(message)
-    yield from (option, str(message.value or "any"))
 
 
 def meaning(node: Icmp | Icmp6, view: View) -> Test:
@@ -146,8 +139,15 @@ ICMP4 = Extension(
     name="icmp",
     what="the type of an ICMP message, and its code.",
     node=Icmp,
-    build=lambda options: Icmp(options.required_negatable("--icmp-type", _parse_message)),
-    save=lambda node: _save("--icmp-type", node.message),
+    options=OptionTable.of(
+        Option(
+            "--icmp-type",
+            Form("TYPE[/CODE]", _parse_message, lambda message: str(message or "any")),
+            "message",
+            negatable=True,
+            required=True,
+        )
+    ),
     meaning=meaning,
     lower=_lower_icmp,
     placement=Placement(family=Family.IP, protocols=(ICMP,)),
@@ -162,8 +162,15 @@ ICMP6 = Extension(
     name="icmp6",
     what="the type of an ICMPv6 message, and its code.",
     node=Icmp6,
-    build=lambda options: Icmp6(options.required_negatable("--icmpv6-type", MessageType.parse)),
-    save=lambda node: _save("--icmpv6-type", node.message),
+    options=OptionTable.of(
+        Option(
+            "--icmpv6-type",
+            Form("TYPE[/CODE]", MessageType.parse),
+            "message",
+            negatable=True,
+            required=True,
+        )
+    ),
     meaning=meaning,
     lower=_lower_icmp6,
     placement=Placement(family=Family.IP6, protocols=(ICMPV6,)),

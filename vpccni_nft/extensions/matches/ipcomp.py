@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import BAD_PLACE
-from ...core.values import Negatable
 from ...iptables.ast import Match
 from ...iptables.protocols import IPCOMP
 from ...model.effects import Test
@@ -19,18 +18,16 @@ from ...model.oracle import header_field
 from ...nft import expressions as x
 from .. import kinds as k
 from ..extension import Extension
+from ..option_table import Option, OptionTable
 from ..placement import Placement
 from ..shared.fragments import with_transport_header
-from ..shared.number_ranges import NumberRange, compare_range, in_range, save_range
-from ..shared.words import flags
+from ..shared.number_ranges import NumberRange, compare_range, in_range, number_range
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from ...core.values import Negatable
     from ...model.effects import View
     from ..context import Context
     from ..extension import Piece
-    from ..options import Options
 
 PROTOCOL = 108
 
@@ -44,18 +41,6 @@ class IpComp(Match):
 
     spi: Negatable[NumberRange]
     reserved: bool = False  #: ``--compres``, which changes nothing
-
-
-def build(options: Options) -> IpComp:
-    """Read the options."""
-    spi = options.required_negatable("--ipcompspi", NumberRange.parse)
-    return IpComp(spi, options.flag("--compres"))
-
-
-def save(node: IpComp) -> Iterator[str]:
-    """Write the options."""
-    yield from save_range("--ipcompspi", node.spi)
-    yield from flags(("--compres", node.reserved))
 
 
 def meaning(node: IpComp, view: View) -> Test:
@@ -73,8 +58,10 @@ def lower(node: IpComp, context: Context) -> tuple[Piece, ...]:
 EXTENSION = Extension(
     name="ipcomp",
     node=IpComp,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--ipcompspi", number_range(), "spi", negatable=True, required=True),
+        Option("--compres", field="reserved"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=Placement(protocols=(IPCOMP,)),

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_OPTION, Problem
 from ...core.values import Address, Family, Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
@@ -19,18 +18,15 @@ from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
 from .. import kinds as k
 from ..extension import Extension
+from ..option_table import Form, Option, OptionTable, at_least_one
 from ..placement import ANYWHERE
 from ..shared.compare import always_or_never, equality
-from ..shared.words import negatable_option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.algebra import Bool
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
-    from ..options import Options
 
 
 @attrs.frozen
@@ -71,23 +67,6 @@ class IpRange(Match):
 
     source: Negatable[Ends] | None = None
     destination: Negatable[Ends] | None = None
-
-
-def build(options: Options) -> IpRange:
-    """Read the options."""
-    node = IpRange(
-        source=options.negatable("--src-range", Ends.parse),
-        destination=options.negatable("--dst-range", Ends.parse),
-    )
-    if not (node.source or node.destination):
-        raise Problem(BAD_OPTION, "iprange needs --src-range or --dst-range", span=options.span)
-    return node
-
-
-def save(node: IpRange) -> Iterator[str]:
-    """Write the options; both ends, even where they are one address."""
-    yield from negatable_option("--src-range", node.source)
-    yield from negatable_option("--dst-range", node.destination)
 
 
 def meaning(node: IpRange, view: View) -> Test:
@@ -134,11 +113,17 @@ def aim(node: IpRange, draft: Draft) -> None:
     draft.fit("daddr", node.destination)
 
 
+#: Both ends are printed, even where they are one address.
+_RANGE = Form("ADDRESS[-ADDRESS]", Ends.parse)
+
 EXTENSION = Extension(
     name="iprange",
     node=IpRange,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--src-range", _RANGE, "source", negatable=True),
+        Option("--dst-range", _RANGE, "destination", negatable=True),
+        at_least_one("--src-range", "--dst-range"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

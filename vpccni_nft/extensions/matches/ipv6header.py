@@ -22,19 +22,16 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension, NoneOf
+from ..option_table import Form, Option, OptionTable
 from ..placement import Placement
 from ..shared.compare import always_or_never
-from ..shared.words import flags, negation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.algebra import Bool
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
-    from ..options import Options
 
 #: The headers by the names that iptables-save prints, in its order, with their numbers.
 HEADERS = {
@@ -67,14 +64,6 @@ class Ipv6Header(Match):
     soft: bool = False
 
 
-def build(options: Options) -> Ipv6Header:
-    """Read the options."""
-    return Ipv6Header(
-        headers=options.required_negatable("--header", _parse_headers),
-        soft=options.flag("--soft"),
-    )
-
-
 def _parse_headers(text: str) -> Names:
     given = {_parse_header(word) for word in text.split(",")}
     return tuple(name for name in HEADERS if name in given)
@@ -89,13 +78,6 @@ def _parse_header(word: str) -> str:
         if number == known:
             return name
     raise ValueError(f"“{word}” is not an extension header")
-
-
-def save(node: Ipv6Header) -> Iterator[str]:
-    """Write the options."""
-    yield from negation(node.headers)
-    yield from ("--header", ",".join(node.headers.value))
-    yield from flags(("--soft", node.soft))
 
 
 def meaning(node: Ipv6Header, view: View) -> Test:
@@ -219,8 +201,16 @@ def _aim_last(has: dict[str, bool], draft: Draft) -> None:
 EXTENSION = Extension(
     name="ipv6header",
     node=Ipv6Header,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option(
+            "--header",
+            Form("NAME[,NAME...]", _parse_headers, ",".join),
+            "headers",
+            negatable=True,
+            required=True,
+        ),
+        Option("--soft", field="soft"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=Placement(family=Family.IP6),

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_OPTION, NO_NFT_FORM, Problem
+from ...core.diagnostics import NO_NFT_FORM
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import WORD
+from ..option_table import Option, OptionTable, at_least_one
 from ..placement import ANYWHERE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.effects import View
     from ..context import Context
-    from ..options import Options
+    from ..options import GivenOptions
 
 
 @attrs.frozen
@@ -33,16 +33,25 @@ class Ipvs(Match):
     words: tuple[str, ...]
 
 
-def build(options: Options) -> Ipvs:
+_OPTIONS = OptionTable.of(
+    Option("--ipvs", negatable=True),
+    Option("--proto", WORD, "words", negatable=True),
+    Option("--vproto", WORD, "words", negatable=True),
+    Option("--vaddr", WORD, "words", negatable=True),
+    Option("--vport", WORD, "words", negatable=True),
+    Option("--vdir", WORD, "words"),
+    Option("--vmethod", WORD, "words", negatable=True),
+    Option("--vportctl", WORD, "words", negatable=True),
+    at_least_one(
+        "--ipvs", "--proto", "--vproto", "--vaddr", "--vport", "--vdir", "--vmethod", "--vportctl"
+    ),
+)
+
+
+def build(options: GivenOptions) -> Ipvs:
     """Keep the options."""
-    if not options.given:
-        raise Problem(BAD_OPTION, "ipvs needs an option", span=options.span)
+    _OPTIONS.read(options)
     return Ipvs(options.words())
-
-
-def save(node: Ipvs) -> Iterator[str]:
-    """Write the options."""
-    yield from node.words
 
 
 def meaning(node: Ipvs, view: View) -> Test:
@@ -58,8 +67,9 @@ def lower(_node: Ipvs, context: Context) -> tuple[()]:
 EXTENSION = Extension(
     name="ipvs",
     node=Ipvs,
+    options=_OPTIONS,
     build=build,
-    save=save,
+    save=lambda node: node.words,
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

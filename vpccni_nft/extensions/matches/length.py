@@ -7,7 +7,6 @@ the kernel makes on devices that have been told so (BIG TCP), have no length the
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING
 
 import attrs
@@ -19,17 +18,15 @@ from ...nft import expressions as x
 from .. import kinds as k
 from ..aiming import around
 from ..extension import Extension
+from ..option_table import Option, OptionTable
 from ..placement import ANYWHERE
-from ..shared.number_ranges import NumberRange, compare_range, save_range
+from ..shared.number_ranges import NumberRange, compare_range, number_range
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ...model.effects import View
     from ...nft import statements as s
     from ..aiming import Draft
     from ..context import Context
-    from ..options import Options
 
 LARGEST = 0xFFFF
 
@@ -39,17 +36,6 @@ class Length(Match):
     """``-m length [!] --length FIRST[:LAST]``."""
 
     length: Negatable[NumberRange]
-
-
-def build(options: Options) -> Length:
-    """Read the options."""
-    parse = functools.partial(NumberRange.parse, largest=LARGEST)
-    return Length(options.required_negatable("--length", parse))
-
-
-def save(node: Length) -> Iterable[str]:
-    """Write the options."""
-    return save_range("--length", node.length)
 
 
 def meaning(node: Length, view: View) -> Test:
@@ -77,8 +63,9 @@ def aim(node: Length, draft: Draft) -> None:
 EXTENSION = Extension(
     name="length",
     node=Length,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--length", number_range(LARGEST), "length", negatable=True, required=True)
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

@@ -11,23 +11,21 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import RATE_BY_TICKS
-from ...core.values import parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.oracle import OracleKind
 from ...model.packet import Event
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import number
+from ..option_table import Form, Option, OptionTable
 from ..placement import ANYWHERE
 from ..shared.rates import Rate, rates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.effects import View
     from ...nft import statements as s
     from ..context import Context
-    from ..options import Options
 
 #: Parts of a second that the kernel counts in (XT_LIMIT_SCALE).
 STEPS = 10_000
@@ -52,31 +50,9 @@ class Limit(Match):
         return True
 
 
-def build(options: Options) -> Limit:
-    """Read the options."""
-    return Limit(
-        rate=options.value("--limit", parse_rate) or USUAL_RATE,
-        burst=options.value("--limit-burst", _parse_burst) or USUAL_BURST,
-    )
-
-
 def parse_rate(text: str) -> Rate:
     """Read a rate as libxt_limit does."""
     return Rate.parse(text, STEPS)
-
-
-def _parse_burst(text: str) -> int:
-    burst = parse_integer(text, LARGEST_BURST)
-    if burst == 0:
-        raise ValueError("--limit-burst must be at least 1")
-    return burst
-
-
-def save(node: Limit) -> Iterator[str]:
-    """Write the options; the usual burst is not printed."""
-    yield from ("--limit", str(node.rate))
-    if node.burst != USUAL_BURST:
-        yield from ("--limit-burst", str(node.burst))
 
 
 def meaning(node: Limit, view: View) -> Test:
@@ -94,8 +70,10 @@ def lower(node: Limit, context: Context) -> tuple[s.Limit, ...]:
 EXTENSION = Extension(
     name="limit",
     node=Limit,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--limit", Form("NUMBER[/UNIT]", parse_rate), "rate", always=True),
+        Option("--limit-burst", number(LARGEST_BURST, smallest=1), "burst"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import BAD_PLACE
-from ...core.values import Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind
@@ -22,17 +21,15 @@ from ...nft import statements as s
 from .. import kinds as k
 from ..aiming import around
 from ..extension import Extension
+from ..option_table import Form, Option, OptionTable
 from ..placement import COMES_BY, Placement
 from ..shared.compare import equality
-from ..shared.words import negation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from ...core.values import Negatable
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
-    from ..options import Options
 
 
 @attrs.frozen
@@ -40,11 +37,6 @@ class Mac(Match):
     """``-m mac [!] --mac-source ADDRESS``."""
 
     address: Negatable[int]
-
-
-def build(options: Options) -> Mac:
-    """Read the options."""
-    return Mac(options.required_negatable("--mac-source", parse_address))
 
 
 def parse_address(text: str) -> int:
@@ -56,12 +48,6 @@ def parse_address(text: str) -> int:
     if not re.fullmatch(r"[0-9a-fA-F]{1,2}(:[0-9a-fA-F]{1,2}){5}", text, re.ASCII):
         raise ValueError(f"“{text}” is not a hardware address")
     return int.from_bytes(bytes(int(part, 16) for part in text.split(":")), "big")
-
-
-def save(node: Mac) -> Iterator[str]:
-    """Write the options."""
-    yield from negation(node.address)
-    yield from ("--mac-source", node.address.value.to_bytes(6, "big").hex(":"))
 
 
 def meaning(node: Mac, view: View) -> Test:
@@ -89,8 +75,19 @@ def aim(node: Mac, draft: Draft) -> None:
 EXTENSION = Extension(
     name="mac",
     node=Mac,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option(
+            "--mac-source",
+            Form(
+                "XX:XX:XX:XX:XX:XX",
+                parse_address,
+                lambda address: address.to_bytes(6, "big").hex(":"),
+            ),
+            "address",
+            negatable=True,
+            required=True,
+        )
+    ),
     meaning=meaning,
     lower=lower,
     placement=Placement(hooks=COMES_BY),

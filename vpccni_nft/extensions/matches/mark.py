@@ -11,25 +11,23 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.values import MaskedMark, Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...nft import expressions as x
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import MARK as MARK_TEST
+from ..option_table import Option, OptionTable
 from ..placement import ANYWHERE
 from ..shared.compare import NEVER, compare_mark
 from ..shared.marks import HAS_ENTRY
-from ..shared.words import negation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from ...core.values import MaskedMark, Negatable
     from ...model.effects import View
     from ...nft import statements as s
     from ..aiming import Draft
     from ..context import Context
-    from ..options import Options
 
 
 @attrs.frozen
@@ -44,18 +42,6 @@ class ConnectionMark(Match):
     """``-m connmark [!] --mark VALUE[/MASK]``."""
 
     mark: Negatable[MaskedMark]
-
-
-def _build(options: Options) -> Negatable[MaskedMark]:
-    return options.required_negatable("--mark", MaskedMark.parse)
-
-
-def save(node: Mark | ConnectionMark) -> Iterator[str]:
-    """Write the options; a full mask is not printed."""
-    mark = node.mark.value
-    yield from negation(node.mark)
-    yield "--mark"
-    yield f"{mark.value:#x}" if mark.mask == 0xFFFFFFFF else f"{mark.value:#x}/{mark.mask:#x}"
 
 
 def _mark_fits(node: Mark, view: View) -> Test:
@@ -90,12 +76,13 @@ def _aim_connection(node: ConnectionMark, draft: Draft) -> None:
     draft.fit_mark("ct_mark", node.mark)
 
 
+_OPTIONS = OptionTable.of(Option("--mark", MARK_TEST, "mark", negatable=True, required=True))
+
 MARK = Extension(
     name="mark",
     what="the packet's mark, masked.",
     node=Mark,
-    build=lambda options: Mark(_build(options)),
-    save=save,
+    options=_OPTIONS,
     meaning=_mark_fits,
     lower=_lower_mark,
     placement=ANYWHERE,
@@ -109,8 +96,7 @@ CONNMARK = Extension(
     name="connmark",
     what="the connection's mark, masked.",
     node=ConnectionMark,
-    build=lambda options: ConnectionMark(_build(options)),
-    save=save,
+    options=_OPTIONS,
     meaning=_connection_mark_fits,
     lower=_lower_connection_mark,
     placement=ANYWHERE,

@@ -21,17 +21,15 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
+from ..option_table import OptionTable
 from ..placement import Placement
-from ..shared.number_ranges import NumberRange, build_range, compare_range, in_range, save_range
+from ..shared.number_ranges import NumberRange, compare_range, in_range, range_option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...core.values import Negatable
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
-    from ..options import Options
 
 PROTOCOL, NO_NEXT_HEADER = 135, 59
 LARGEST = 255
@@ -42,16 +40,6 @@ class Mh(Match):
     """``-m mh [!] --mh-type FIRST[:LAST]``, or without an option for any type."""
 
     type: Negatable[NumberRange] | None = None
-
-
-def build(options: Options) -> Mh:
-    """Read the options."""
-    return Mh(build_range(options, "--mh-type", LARGEST))
-
-
-def save(node: Mh) -> Iterator[str]:
-    """Write the options."""
-    yield from save_range("--mh-type", node.type)
 
 
 def meaning(node: Mh, view: View) -> Test:
@@ -85,8 +73,7 @@ def aim(node: Mh, draft: Draft) -> None:
 EXTENSION = Extension(
     name="mh",
     node=Mh,
-    build=build,
-    save=save,
+    options=OptionTable.of(range_option("--mh-type", "type", LARGEST)),
     meaning=meaning,
     lower=lower,
     placement=Placement(family=Family.IP6, protocols=(MOBILITY,)),

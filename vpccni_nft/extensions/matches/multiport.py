@@ -11,28 +11,26 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import BAD_PLACE
-from ...core.values import Negatable, PortRange
 from ...iptables.ast import Match
 from ...iptables.protocols import WITH_PORTS
 from ...model.effects import Test
 from ...nft import expressions as x
 from .. import kinds as k
 from ..extension import AnyOf, Extension
+from ..forms import PORTS
+from ..option_table import Form, Option, OptionTable, exactly_one
 from ..placement import Placement
 from ..shared.compare import compare_ports
 from ..shared.fragments import with_transport_header
-from ..shared.ports import HEADERS, disjoint, parse_port_range
-from ..shared.words import negation
+from ..shared.ports import HEADERS, disjoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from ...core.values import Negatable, PortRange
     from ...model.effects import View
     from ...nft import statements as s
     from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
-    from ..options import Options
 
 SOURCE, DESTINATION, EITHER = "--sports", "--dports", "--ports"
 
@@ -50,23 +48,11 @@ class Multiport(Match):
     ports: Negatable[tuple[PortRange, ...]]
 
 
-def build(options: Options) -> Multiport:
-    """Read the options."""
-    option = options.exclusive(SOURCE, DESTINATION, EITHER)
-    return Multiport(option, options.required_negatable(option, _parse_ports))
-
-
 def _parse_ports(text: str) -> tuple[PortRange, ...]:
-    ports = tuple(map(parse_port_range, text.split(",")))
+    ports = tuple(map(PORTS.parse, text.split(",")))
     if len(ports) + text.count(":") > MOST_PORTS:
         raise ValueError(f"the list has at most {MOST_PORTS} ports, a range counts as two")
     return ports
-
-
-def save(node: Multiport) -> Iterator[str]:
-    """Write the options."""
-    yield from negation(node.ports)
-    yield from (node.option, ",".join(ports.format(":") for ports in node.ports.value))
 
 
 def meaning(node: Multiport, view: View) -> Test:
@@ -126,11 +112,27 @@ def aim(node: Multiport, draft: Draft) -> None:
         draft.fit(field, node.ports)
 
 
+def _list(name: str) -> Option:
+    return Option(
+        name,
+        Form(
+            "PORT[:PORT],...",
+            _parse_ports,
+            lambda ports: ",".join(one.format(":") for one in ports),
+        ),
+        ("option", "ports"),
+        negatable=True,
+        keep=lambda ports: (name, ports),
+        show=lambda node: node.ports if node.option == name else None,
+    )
+
+
 EXTENSION = Extension(
     name="multiport",
     node=Multiport,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        _list(SOURCE), _list(DESTINATION), _list(EITHER), exactly_one(SOURCE, DESTINATION, EITHER)
+    ),
     meaning=meaning,
     lower=lower,
     placement=Placement(protocols=WITH_PORTS),

@@ -19,15 +19,14 @@ from ...nft import statements as s
 from .. import kinds as k
 from ..aiming import any_packet
 from ..extension import Extension
+from ..forms import text_of
+from ..option_table import Option, OptionTable
 from ..placement import ANYWHERE
 from ..shared.words import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.effects import View
     from ..context import Context
-    from ..options import Options
 
 #: The objects that kube-proxy makes; none has a quota (pkg/proxy/metrics of Kubernetes).
 WITHOUT_QUOTA = frozenset({"ct_state_invalid_dropped_pkts", "localhost_nps_accepted_pkts"})
@@ -41,22 +40,6 @@ class Nfacct(Match):
     """``-m nfacct --nfacct-name NAME``."""
 
     object: str
-
-
-def build(options: Options) -> Nfacct:
-    """Read the options."""
-    return Nfacct(options.required("--nfacct-name", _parse_name))
-
-
-def _parse_name(text: str) -> str:
-    if not 0 < len(text.encode("utf-8", "surrogateescape")) <= NAME_LENGTH:
-        raise ValueError(f"an nfacct object's name has 1 to {NAME_LENGTH} characters")
-    return text
-
-
-def save(node: Nfacct) -> Iterator[str]:
-    """Write the options; libxt_nfacct prints two blanks before the name."""
-    yield from ("--nfacct-name", "", quote(node.object))
 
 
 def meaning(node: Nfacct, view: View) -> Test:
@@ -82,8 +65,15 @@ def lower(node: Nfacct, context: Context) -> tuple[s.Statement, ...]:
 EXTENSION = Extension(
     name="nfacct",
     node=Nfacct,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        # libxt_nfacct prints two blanks before the name.
+        Option(
+            "--nfacct-name",
+            text_of("an object's name", NAME_LENGTH, least=1, text=lambda name: ("", quote(name))),
+            "object",
+            required=True,
+        ),
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

@@ -6,7 +6,7 @@ Kernel: net/ipv6/netfilter/ip6t_hbh.c, hbh_mt6. nft's exthdr finds the header in
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -19,17 +19,15 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import NUMBER
+from ..option_table import Form, Option, OptionTable
 from ..placement import Placement
 from ..shared.header_lengths import compare_length
-from ..shared.words import negatable_option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
-    from ..options import Options
 
 #: Most options that a rule can name (IP6T_OPTS_OPTSNR).
 MOST_OPTIONS = 16
@@ -68,27 +66,11 @@ class Dst(Match):
     options: tuple[HeaderOption, ...] = ()
 
 
-Node = TypeVar("Node", Hbh, Dst)
-
-
-def _build(node: type[Node], name: str, options: Options) -> Node:
-    return node(
-        length=options.negatable(f"--{name}-len", parse_integer),
-        options=options.value(f"--{name}-opts", _parse_options) or (),
-    )
-
-
 def _parse_options(text: str) -> tuple[HeaderOption, ...]:
     found = tuple(map(HeaderOption.parse, text.split(",")))
     if len(found) > MOST_OPTIONS:
         raise ValueError(f"these are more than {MOST_OPTIONS} options")
     return found
-
-
-def _save(name: str, node: Hbh | Dst) -> Iterator[str]:
-    yield from negatable_option(f"--{name}-len", node.length)
-    if node.options:
-        yield from (f"--{name}-opts", ",".join(map(str, node.options)))
 
 
 def _meaning(name: str, node: Hbh | Dst, view: View) -> Test:
@@ -133,12 +115,20 @@ def _aim(header: str, node: Hbh | Dst, draft: Draft) -> None:
     draft.answer(Oracle(OracleKind.HAS_OPTIONS, header, (listed,)), 1)
 
 
+def _options(name: str) -> OptionTable:
+    return OptionTable.of(
+        Option(f"--{name}-len", NUMBER, "length", negatable=True),
+        Option(f"--{name}-opts", _LIST, "options"),
+    )
+
+
+_LIST = Form("TYPE[:LENGTH],...", _parse_options, lambda options: ",".join(map(str, options)))
+
 HBH = Extension(
     name="hbh",
     what="the hop-by-hop options of IPv6.",
     node=Hbh,
-    build=lambda options: _build(Hbh, "hbh", options),
-    save=lambda node: _save("hbh", node),
+    options=_options("hbh"),
     meaning=lambda node, view: _meaning("hbh", node, view),
     lower=lambda node, context: _lower("hbh", node, context),
     placement=_IPV6,
@@ -152,8 +142,7 @@ DST = Extension(
     name="dst",
     what="the destination options of IPv6.",
     node=Dst,
-    build=lambda options: _build(Dst, "dst", options),
-    save=lambda node: _save("dst", node),
+    options=_options("dst"),
     meaning=lambda node, view: _meaning("dst", node, view),
     lower=lambda node, context: _lower("dst", node, context),
     placement=_IPV6,

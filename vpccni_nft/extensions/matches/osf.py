@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import BAD_PLACE, FINGERPRINT, NO_NFT_FORM
-from ...core.values import Family, Negatable, parse_integer
+from ...core.values import Family, Negatable
 from ...iptables.ast import Match
 from ...iptables.protocols import TCP
 from ...model.effects import Test
@@ -24,17 +24,15 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import number
+from ..option_table import Form, Option, OptionTable
 from ..placement import COMES_BY, Placement
 from ..shared.number_ranges import NumberRange
-from ..shared.words import negatable_option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
-    from ..options import Options
 
 #: nft's words for how the TTL is compared, by number: exactly, at most in other networks, not.
 TTLS = ("", "loose", "skip")
@@ -53,29 +51,11 @@ class Osf(Match):
     log: int | None = None  #: 0: all that fit, 1: the first one, 2: the first one of those known
 
 
-def build(options: Options) -> Osf:
-    """Read the options."""
-    return Osf(
-        genre=options.required_negatable("--genre", _parse_genre),
-        ttl=options.value("--ttl", lambda text: parse_integer(text, 2)),
-        log=options.value("--log", lambda text: parse_integer(text, 2)),
-    )
-
-
 def _parse_genre(text: str) -> str:
     # iptables-save writes the name without quotes: one with a blank could not be read again.
     if not 0 < len(text.encode("utf-8", "surrogateescape")) <= NAME_LENGTH or " " in text:
         raise ValueError(f"a system's name is one word of 1 to {NAME_LENGTH} characters")
     return text
-
-
-def save(node: Osf) -> Iterator[str]:
-    """Write the options."""
-    yield from negatable_option("--genre", node.genre)
-    if node.ttl is not None:
-        yield from ("--ttl", str(node.ttl))
-    if node.log is not None:
-        yield from ("--log", str(node.log))
 
 
 def meaning(node: Osf, view: View) -> Test:
@@ -127,8 +107,11 @@ def aim(node: Osf, draft: Draft) -> None:
 EXTENSION = Extension(
     name="osf",
     node=Osf,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--genre", Form("NAME", _parse_genre), "genre", negatable=True, required=True),
+        Option("--ttl", number(2), "ttl"),
+        Option("--log", number(2), "log"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=Placement(family=Family.IP, hooks=COMES_BY, protocols=(TCP,)),

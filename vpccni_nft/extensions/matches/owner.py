@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_OPTION, BAD_PLACE, NO_NFT_FORM, Problem
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
@@ -27,20 +27,17 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension, NoneOf
+from ..option_table import Form, Option, OptionTable, at_least_one, needs
 from ..placement import Placement
 from ..shared.compare import NEVER
 from ..shared.number_ranges import NumberRange
-from ..shared.words import negation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.algebra import Bool
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
-    from ..options import Options
 
 #: The largest number of a user or group; the one after it stands for none (UID_MAX).
 LARGEST = 0xFFFFFFFE
@@ -56,21 +53,6 @@ class Owner(Match):
     supplementary: bool = False  #: the program's other groups will do, too
 
 
-def build(options: Options) -> Owner:
-    """Read the options."""
-    node = Owner(
-        uid=options.negatable("--uid-owner", _parse_ids),
-        gid=options.negatable("--gid-owner", _parse_ids),
-        socket_exists=options.negatable_flag("--socket-exists"),
-        supplementary=options.flag("--suppl-groups"),
-    )
-    if not (node.uid or node.gid or node.socket_exists):
-        raise Problem(BAD_OPTION, "owner needs an option", span=options.span)
-    if node.supplementary and not node.gid:
-        raise Problem(BAD_OPTION, "--suppl-groups needs --gid-owner", span=options.span)
-    return node
-
-
 def _parse_ids(text: str) -> NumberRange:
     """Read ID or ID-ID; iptables-save prints numbers only."""
     first, dash, last = text.partition("-")
@@ -79,19 +61,6 @@ def _parse_ids(text: str) -> NumberRange:
     if low > high:
         raise ValueError(f"the range {text} ends before it starts")
     return NumberRange(low, high)
-
-
-def save(node: Owner) -> Iterator[str]:
-    """Write the options in libxt_owner's order."""
-    if node.socket_exists:
-        yield from negation(node.socket_exists)
-        yield "--socket-exists"
-    for name, test in (("--uid-owner", node.uid), ("--gid-owner", node.gid)):
-        if test:
-            yield from negation(test)
-            yield from (name, str(test.value).replace(":", "-"))
-    if node.supplementary:
-        yield "--suppl-groups"
 
 
 def meaning(node: Owner, view: View) -> Test:
@@ -185,11 +154,19 @@ def aim(node: Owner, draft: Draft) -> None:
         draft.answer(oracle, not node.gid.negated)
 
 
+_ID_FORM = Form("ID[-ID]", _parse_ids, lambda ids: str(ids).replace(":", "-"))
+
 EXTENSION = Extension(
     name="owner",
     node=Owner,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--socket-exists", field="socket_exists", negatable=True),
+        Option("--uid-owner", _ID_FORM, "uid", negatable=True),
+        Option("--gid-owner", _ID_FORM, "gid", negatable=True),
+        Option("--suppl-groups", field="supplementary"),
+        at_least_one("--uid-owner", "--gid-owner", "--socket-exists"),
+        needs("--suppl-groups", "--gid-owner"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=Placement(hooks=("OUTPUT", "POSTROUTING")),

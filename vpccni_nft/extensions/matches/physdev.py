@@ -12,25 +12,22 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_OPTION, NOT_BRIDGED, Problem
-from ...core.values import Negatable
+from ...core.diagnostics import NOT_BRIDGED
 from ...iptables.ast import Match
 from ...model.effects import Test
 from .. import kinds as k
 from ..aiming import any_packet
 from ..extension import Extension
+from ..forms import WORD
+from ..option_table import Option, OptionTable, at_least_one
 from ..placement import ANYWHERE, Placement
 from ..shared.compare import always_or_never
-from ..shared.words import negatable_option, negation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ...core.values import Family
+    from ...core.values import Family, Negatable
     from ...model.effects import View
     from ...nft import statements as s
     from ..context import Context
-    from ..options import Options
 
 
 @attrs.frozen(kw_only=True)
@@ -48,35 +45,6 @@ class Physdev(Match):
         """Those of the options that are there."""
         every = (self.is_in, self.in_port, self.is_out, self.out_port, self.is_bridged)
         return tuple(test for test in every if test)
-
-
-def build(options: Options) -> Physdev:
-    """Read the options."""
-    node = Physdev(
-        is_in=options.negatable_flag("--physdev-is-in"),
-        in_port=options.negatable("--physdev-in", str),
-        is_out=options.negatable_flag("--physdev-is-out"),
-        out_port=options.negatable("--physdev-out", str),
-        is_bridged=options.negatable_flag("--physdev-is-bridged"),
-    )
-    if not node.tests:
-        raise Problem(BAD_OPTION, "physdev needs an option", span=options.span)
-    return node
-
-
-def save(node: Physdev) -> Iterator[str]:
-    """Write the options in libxt_physdev's order."""
-    yield from _save_flag("--physdev-is-in", node.is_in)
-    yield from negatable_option("--physdev-in", node.in_port)
-    yield from _save_flag("--physdev-is-out", node.is_out)
-    yield from negatable_option("--physdev-out", node.out_port)
-    yield from _save_flag("--physdev-is-bridged", node.is_bridged)
-
-
-def _save_flag(name: str, test: Negatable[bool] | None) -> Iterator[str]:
-    if test:
-        yield from negation(test)
-        yield name
 
 
 def meaning(node: Physdev, view: View) -> Test:
@@ -112,8 +80,20 @@ _IS, _PORT = k.maybe_negated(True), k.maybe_negated(k.Unquoted(15))
 EXTENSION = Extension(
     name="physdev",
     node=Physdev,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--physdev-is-in", field="is_in", negatable=True),
+        Option("--physdev-in", WORD, "in_port", negatable=True),
+        Option("--physdev-is-out", field="is_out", negatable=True),
+        Option("--physdev-out", WORD, "out_port", negatable=True),
+        Option("--physdev-is-bridged", field="is_bridged", negatable=True),
+        at_least_one(
+            "--physdev-is-in",
+            "--physdev-in",
+            "--physdev-is-out",
+            "--physdev-out",
+            "--physdev-is-bridged",
+        ),
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

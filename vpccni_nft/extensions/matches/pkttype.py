@@ -18,16 +18,14 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import choice
+from ..option_table import Option, OptionTable
 from ..placement import ANYWHERE
 from ..shared.compare import equality
-from ..shared.words import negatable_option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.effects import View
     from ..context import Context
-    from ..options import Options
 
 #: nft's words, by those that iptables-save prints.
 TYPES = {
@@ -43,23 +41,6 @@ class PktType(Match):
     type: Negatable[str]
 
 
-def build(options: Options) -> PktType:
-    """Read the options."""
-    return PktType(options.required_negatable("--pkt-type", _parse_type))
-
-
-def _parse_type(text: str) -> str:
-    name = _ALIASES.get(text.lower(), text.lower())
-    if name not in TYPES:
-        raise ValueError(f"“{text}” is not one of {', '.join(TYPES)}")
-    return name
-
-
-def save(node: PktType) -> Iterator[str]:
-    """Write the options."""
-    yield from negatable_option("--pkt-type", node.type)
-
-
 def meaning(node: PktType, view: View) -> Test:
     """``skb->pkt_type == pkttype``."""
     same = view.state.is_("packet_type", PACKET_TYPES[TYPES[node.type.value]])
@@ -72,11 +53,16 @@ def lower(node: PktType, _context: Context) -> tuple[s.Match, ...]:
     return (s.Match(x.Meta("pkttype"), sign, x.Symbol(TYPES[node.type.value])),)
 
 
+def _name(text: str) -> str:
+    return _ALIASES.get(text.lower(), text.lower())
+
+
 EXTENSION = Extension(
     name="pkttype",
     node=PktType,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--pkt-type", choice(*TYPES, fold=_name), "type", negatable=True, required=True)
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

@@ -11,7 +11,7 @@ For what came in, kernels put the elements of a strict rule beside the wrong tra
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -25,13 +25,13 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import AnyOf, Extension, NoneOf
-from ..options import Options
+from ..forms import NETWORK, NUMBER, choice
+from ..option_table import Form, Option, OptionTable
 from ..placement import ANYWHERE, COMES_BY, LEAVES_BY, Placement
 from ..shared.compare import equality
-from ..shared.words import negation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from ...core.values import Family
     from ...model.algebra import Bool
@@ -39,8 +39,7 @@ if TYPE_CHECKING:
     from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece, Statements
-
-T = TypeVar("T")
+    from ..options import GivenOption, GivenOptions
 
 #: Most transformations of a packet (XFRM_MAX_DEPTH), and most elements of a rule.
 MOST_TRANSFORMATIONS = 6
@@ -73,78 +72,6 @@ class Policy(Match):
     direction: str  #: ``in`` or ``out``
     elements: tuple[Element, ...] = ()  #: none of them: ``--pol none``
     strict: bool = False
-
-
-def build(options: Options) -> Policy:
-    """Read the options; ``--next`` stands between elements."""
-    parts: list[list[int]] = [[]]
-    for number, option in enumerate(options.given):
-        if options.name(option) == "--next":
-            parts.append([])
-        else:
-            parts[-1].append(number)
-    segments = [
-        attrs.evolve(options, given=tuple(options.given[number] for number in part))
-        for part in parts
-    ]
-    first = segments[0]
-    direction = first.required("--dir", lambda text: _one_of(text, ("in", "out")))
-    policy = first.required("--pol", lambda text: _one_of(text, ("none", "ipsec")))
-    strict = first.flag("--strict")
-    elements = tuple(map(_build_element, segments))
-    if policy == "none":
-        # iptables passes over elements here.
-        return Policy(direction=direction)
-    if len(elements) > MOST_ELEMENTS or (len(elements) > 1 and not strict):
-        raise Problem(BAD_OPTION, "--next needs --strict", span=options.span)
-    return Policy(direction=direction, elements=elements, strict=strict)
-
-
-def _build_element(options: Options) -> Element:
-    return Element(
-        reqid=options.negatable("--reqid", parse_integer),
-        spi=options.negatable("--spi", parse_integer),
-        protocol=options.negatable("--proto", parse_protocol),
-        mode=options.negatable("--mode", lambda text: _one_of(text, MODES)),
-        tunnel_destination=options.negatable("--tunnel-dst", Network.parse),
-        tunnel_source=options.negatable("--tunnel-src", Network.parse),
-    )
-
-
-def _one_of(text: str, known: tuple[str, ...]) -> str:
-    if text not in known:
-        raise ValueError(f"“{text}” is not one of {', '.join(known)}")
-    return text
-
-
-def save(node: Policy) -> Iterator[str]:
-    """Write the options in libxt_policy's order."""
-    yield from ("--dir", node.direction, "--pol", "ipsec" if node.elements else "none")
-    if node.strict:
-        yield "--strict"
-    for number, element in enumerate(node.elements):
-        if number:
-            yield "--next"
-        yield from _save_element(element)
-
-
-def _save_element(element: Element) -> Iterator[str]:
-    yield from _save_part("--reqid", element.reqid, str)
-    yield from _save_part("--spi", element.spi, hex)
-    yield from _save_part("--proto", element.protocol, protocol_name)
-    yield from _save_part("--mode", element.mode, str)
-    yield from _save_part("--tunnel-dst", element.tunnel_destination, _network_text)
-    yield from _save_part("--tunnel-src", element.tunnel_source, _network_text)
-
-
-def _save_part(name: str, test: Negatable[T] | None, text: Callable[[T], str]) -> Iterator[str]:
-    if test:
-        yield from negation(test)
-        yield from (name, text(test.value))
-
-
-def _network_text(network: Network) -> str:
-    return str(network).removesuffix(f"/{network.family.bits}")
 
 
 def meaning(node: Policy, view: View) -> Test:
@@ -338,9 +265,66 @@ def _aim_element(element: Element, number: int, direction: str, draft: Draft) ->
             draft.answer(of_it(end), network.value.address ^ beside)
 
 
+_HEX = Form("NUMBER", parse_integer, hex)
+
+#: The parts that each transformation may have.
+_ELEMENT_OPTIONS = OptionTable.of(
+    Option("--reqid", NUMBER, "reqid", negatable=True),
+    Option("--spi", _HEX, "spi", negatable=True),
+    Option("--proto", Form("PROTOCOL", parse_protocol, protocol_name), "protocol", negatable=True),
+    Option("--mode", choice(*MODES), "mode", negatable=True),
+    Option("--tunnel-dst", NETWORK, "tunnel_destination", negatable=True),
+    Option("--tunnel-src", NETWORK, "tunnel_source", negatable=True),
+)
+
+_HEAD = OptionTable.of(
+    Option("--dir", choice("in", "out"), "direction", required=True),
+    Option(
+        "--pol",
+        choice("none", "ipsec"),
+        "policy",
+        required=True,
+        show=lambda node: "ipsec" if node.elements else "none",
+    ),
+    Option("--strict", field="strict"),
+)
+_FIRST = OptionTable.of(*_HEAD.options, *_ELEMENT_OPTIONS.options)
+
+
+def build(options: GivenOptions) -> Policy:
+    """Read the options; ``--next`` stands between elements."""
+    parts: list[list[GivenOption]] = [[]]
+    for option in options.given:
+        if options.name(option) == "--next":
+            parts.append([])
+        else:
+            parts[-1].append(option)
+    first, *others = (attrs.evolve(options, given=tuple(part)) for part in parts)
+    element = _FIRST.read(first)
+    direction, policy = element.pop("direction"), element.pop("policy")
+    strict = element.pop("strict", False)
+    elements = (Element(**element), *(_ELEMENT_OPTIONS.build(Element, other) for other in others))
+    if policy == "none":
+        # iptables passes over elements here.
+        return Policy(direction=direction)
+    if len(elements) > MOST_ELEMENTS or (others and not strict):
+        raise Problem(BAD_OPTION, "--next needs --strict", span=options.span)
+    return Policy(direction=direction, elements=elements, strict=strict)
+
+
+def save(node: Policy) -> Iterator[str]:
+    """Write the options in libxt_policy's order."""
+    yield from _HEAD.save(node)
+    for place, element in enumerate(node.elements):
+        if place:
+            yield "--next"
+        yield from _ELEMENT_OPTIONS.save(element)
+
+
 EXTENSION = Extension(
     name="policy",
     node=Policy,
+    options=OptionTable.of(*_HEAD.options, *_ELEMENT_OPTIONS.options, Option("--next")),
     build=build,
     save=save,
     meaning=meaning,

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import NO_NFT_FORM
-from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.oracle import Bound, OracleKind
@@ -21,15 +20,14 @@ from ...model.packet import Event
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import number
+from ..option_table import Option, OptionTable
 from ..placement import ANYWHERE
-from ..shared.words import negation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from ...core.values import Negatable
     from ...model.effects import View
     from ..context import Context
-    from ..options import Options
 
 #: The largest quota.
 LARGEST = 2**64 - 1
@@ -50,21 +48,6 @@ class Quota(Match):
         return True
 
 
-def build(options: Options) -> Quota:
-    """Read the options."""
-    return Quota(options.required_negatable("--quota", _parse_bytes))
-
-
-def _parse_bytes(text: str) -> int:
-    return parse_integer(text, LARGEST)
-
-
-def save(node: Quota) -> Iterator[str]:
-    """Write the options."""
-    yield from negation(node.bytes)
-    yield from ("--quota", str(node.bytes.value))
-
-
 def meaning(node: Quota, view: View) -> Test:
     """As much as the packet is long is left, and is taken."""
     algebra, bound = view.state.algebra, Bound(node.bytes.value, "bytes")
@@ -83,8 +66,9 @@ def lower(node: Quota, context: Context) -> tuple[s.Quota, ...]:
 EXTENSION = Extension(
     name="quota",
     node=Quota,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--quota", number(2**64 - 1), "bytes", negatable=True, required=True)
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_OPTION, NO_NFT_FORM, Problem
+from ...core.diagnostics import NO_NFT_FORM
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import WORD
+from ..option_table import Form, Option, OptionTable, at_least_one
 from ..placement import ANYWHERE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.effects import View
     from ..context import Context
-    from ..options import Options
+    from ..options import GivenOptions
 
 
 @attrs.frozen
@@ -32,16 +32,45 @@ class RateEst(Match):
     words: tuple[str, ...]
 
 
-def build(options: Options) -> RateEst:
+#: A rate; compared with another estimator there is none.
+_LIMIT = Form("RATE", str, optional=True)
+
+_OPTIONS = OptionTable.of(
+    Option("--rateest-delta"),
+    Option("--rateest", WORD, "words"),
+    Option("--rateest1", WORD, "words"),
+    Option("--rateest2", WORD, "words"),
+    Option("--rateest-bps", _LIMIT, "words"),
+    Option("--rateest-pps", _LIMIT, "words"),
+    Option("--rateest-bps1", _LIMIT, "words"),
+    Option("--rateest-pps1", _LIMIT, "words"),
+    Option("--rateest-bps2", _LIMIT, "words"),
+    Option("--rateest-pps2", _LIMIT, "words"),
+    Option("--rateest-lt", negatable=True, repeated=True),
+    Option("--rateest-gt", negatable=True, repeated=True),
+    Option("--rateest-eq", negatable=True, repeated=True),
+    at_least_one(
+        "--rateest-delta",
+        "--rateest",
+        "--rateest1",
+        "--rateest2",
+        "--rateest-bps",
+        "--rateest-pps",
+        "--rateest-bps1",
+        "--rateest-pps1",
+        "--rateest-bps2",
+        "--rateest-pps2",
+        "--rateest-lt",
+        "--rateest-gt",
+        "--rateest-eq",
+    ),
+)
+
+
+def build(options: GivenOptions) -> RateEst:
     """Keep the options."""
-    if not options.given:
-        raise Problem(BAD_OPTION, "rateest needs an option", span=options.span)
+    _OPTIONS.read(options)
     return RateEst(options.words())
-
-
-def save(node: RateEst) -> Iterator[str]:
-    """Write the options."""
-    yield from node.words
 
 
 def meaning(node: RateEst, view: View) -> Test:
@@ -57,8 +86,9 @@ def lower(_node: RateEst, context: Context) -> tuple[()]:
 EXTENSION = Extension(
     name="rateest",
     node=RateEst,
+    options=_OPTIONS,
     build=build,
-    save=save,
+    save=lambda node: node.words,
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_OPTION, NAME_CHANGED, NO_NFT_FORM, RECENT_LIST, Problem
-from ...core.values import Address, Family, parse_integer
+from ...core.diagnostics import NAME_CHANGED, NO_NFT_FORM, RECENT_LIST
+from ...core.values import Address, Family, Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind
@@ -30,16 +30,14 @@ from ...nft.expressions import NETWORK_HEADER
 from .. import kinds as k
 from ..context import DYNAMIC_SET_SIZE, FOREVER
 from ..extension import Extension
+from ..forms import ADDRESS, NUMBER, number, text_of
+from ..option_table import Option, OptionTable, at_most_one, exactly_one, needs, unless
 from ..placement import ANYWHERE
 from ..shared.compare import always_or_never, equality
-from ..shared.words import flags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.effects import View
     from ..context import Context
-    from ..options import Options
 
 #: XT_RECENT_NAME_LEN, without the zero at the end.
 NAME_LENGTH = 199
@@ -68,61 +66,10 @@ class Recent(Match):
     mask: Address | None = None  #: None where an old iptables wrote none: all ones
     destination: bool = False  #: ``--rdest``: the destination's address instead of the source's
 
-
-def build(options: Options) -> Recent:
-    """Read the options."""
-    operation = Operation(options.exclusive(*(operation.value for operation in Operation)))
-    given = options.negatable_flag(operation.value)
-    destination = options.flag("--rdest")
-    if options.flag("--rsource") and destination:
-        raise Problem(BAD_OPTION, "recent takes one of --rsource, --rdest", span=options.span)
-    node = Recent(
-        operation=operation,
-        negated=given is not None and given.negated,
-        seconds=options.value("--seconds", _parse_seconds),
-        reap=options.flag("--reap"),
-        hit_count=options.value("--hitcount", parse_integer) or None,
-        same_ttl=options.flag("--rttl"),
-        name=options.value("--name", _parse_name) or "DEFAULT",
-        mask=options.value("--mask", Address.parse),
-        destination=destination,
-    )
-    if node.reap and not node.seconds:
-        raise Problem(BAD_OPTION, "--reap needs --seconds", span=options.span)
-    extra = node.seconds or node.hit_count or node.same_ttl
-    if extra and operation in (Operation.SET, Operation.REMOVE):
-        raise Problem(BAD_OPTION, f"{operation.value} takes no age and no count", span=options.span)
-    return node
-
-
-def _parse_seconds(text: str) -> int:
-    seconds = parse_integer(text)
-    if seconds == 0:
-        raise ValueError("--seconds must be at least 1")
-    return seconds
-
-
-def _parse_name(text: str) -> str:
-    if not 0 < len(text.encode("utf-8", "surrogateescape")) <= NAME_LENGTH:
-        raise ValueError(f"a list's name has 1 to {NAME_LENGTH} characters")
-    return text
-
-
-def save(node: Recent) -> Iterator[str]:
-    """Write the options in libxt_recent's order."""
-    if node.negated:
-        yield "!"
-    yield node.operation.value
-    if node.seconds is not None:
-        yield from ("--seconds", str(node.seconds))
-    yield from flags(("--reap", node.reap))
-    if node.hit_count is not None:
-        yield from ("--hitcount", str(node.hit_count))
-    yield from flags(("--rttl", node.same_ttl))
-    yield from ("--name", node.name)
-    if node.mask:
-        yield from ("--mask", str(node.mask))
-    yield "--rdest" if node.destination else "--rsource"
+    def __attrs_post_init__(self) -> None:
+        extra = self.seconds or self.hit_count or self.same_ttl
+        if extra and self.operation in (Operation.SET, Operation.REMOVE):
+            raise ValueError(f"{self.operation.value} takes no age and no count")
 
 
 def meaning(node: Recent, view: View) -> Test:
@@ -236,11 +183,42 @@ def _draw(family: Family) -> k.ValueKind:
     )
 
 
+def _operation(operation: Operation) -> Option:
+    return Option(
+        operation.value,
+        field=("operation", "negated"),
+        negatable=True,
+        keep=lambda given: (operation, given.negated),
+        show=lambda node: (
+            Negatable(value=True, negated=node.negated) if node.operation is operation else None
+        ),
+    )
+
+
 EXTENSION = Extension(
     name="recent",
     node=Recent,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        *map(_operation, Operation),
+        Option("--seconds", number(smallest=1), "seconds"),
+        Option("--reap", field="reap"),
+        Option("--hitcount", NUMBER, "hit_count", keep=unless(0)),
+        Option("--rttl", field="same_ttl"),
+        Option(
+            "--name", text_of("a list's name", NAME_LENGTH, least=1, text=str), "name", always=True
+        ),
+        Option("--mask", ADDRESS, "mask"),
+        Option(
+            "--rsource",
+            field="destination",
+            keep=lambda _: False,
+            show=lambda node: None if node.destination else True,
+        ),
+        Option("--rdest", field="destination"),
+        exactly_one(*(operation.value for operation in Operation)),
+        at_most_one("--rsource", "--rdest"),
+        needs("--reap", "--seconds"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

@@ -26,18 +26,15 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import AnyOf, Extension
+from ..option_table import Option, OptionTable
 from ..placement import Placement
 from ..shared.compare import equality
-from ..shared.words import flags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
-    from ..options import Options
 
 _DIFFERENCES = {
     Family.IP: "nft finds a route to a source that is a subnet's broadcast address",
@@ -53,26 +50,6 @@ class RpFilter(Match):
     validmark: bool = False  #: look it up with the packet's mark
     accept_local: bool = False  #: an address of the node itself will do
     invert: bool = False
-
-
-def build(options: Options) -> RpFilter:
-    """Read the options."""
-    return RpFilter(
-        loose=options.flag("--loose"),
-        validmark=options.flag("--validmark"),
-        accept_local=options.flag("--accept-local"),
-        invert=options.flag("--invert"),
-    )
-
-
-def save(node: RpFilter) -> Iterator[str]:
-    """Write the options."""
-    yield from flags(
-        ("--loose", node.loose),
-        ("--validmark", node.validmark),
-        ("--accept-local", node.accept_local),
-        ("--invert", node.invert),
-    )
 
 
 def meaning(node: RpFilter, view: View) -> Test:
@@ -127,8 +104,12 @@ def aim(node: RpFilter, draft: Draft) -> None:
 EXTENSION = Extension(
     name="rpfilter",
     node=RpFilter,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--loose", field="loose"),
+        Option("--validmark", field="validmark"),
+        Option("--accept-local", field="accept_local"),
+        Option("--invert", field="invert"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=Placement(tables=("raw", "mangle"), hooks=("PREROUTING",)),

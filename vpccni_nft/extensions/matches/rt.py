@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_OPTION, BAD_PLACE, NO_NFT_FORM, Problem
-from ...core.values import Address, Family, Negatable, parse_integer
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
+from ...core.values import Address, Family, Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind, extension_header, header_field
@@ -19,19 +19,17 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import NUMBER
+from ..option_table import Form, Option, OptionTable, needs
 from ..placement import Placement
 from ..shared.compare import equality
 from ..shared.header_lengths import compare_length
-from ..shared.number_ranges import NumberRange, build_range, compare_range, in_range, save_range
-from ..shared.words import flags, negatable_option
+from ..shared.number_ranges import NumberRange, compare_range, in_range, range_option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
-    from ..options import Options
 
 #: Most addresses that a rule can name (IP6T_RT_HOPS), and most that nft can read.
 MOST_ADDRESSES, MOST_READ = 16, 2
@@ -53,22 +51,9 @@ class Rt(Match):
     addresses: tuple[Address, ...] = ()
     anywhere: bool = False  #: whether other addresses may stand between them and behind
 
-
-def build(options: Options) -> Rt:
-    """Read the options."""
-    node = Rt(
-        type=options.negatable("--rt-type", parse_integer),
-        segments_left=build_range(options, "--rt-segsleft"),
-        length=options.negatable("--rt-len", parse_integer),
-        reserved=options.flag("--rt-0-res"),
-        addresses=options.value("--rt-0-addrs", _parse_addresses) or (),
-        anywhere=options.flag("--rt-0-not-strict"),
-    )
-    if node.anywhere and not node.addresses:
-        raise Problem(BAD_OPTION, "--rt-0-not-strict needs --rt-0-addrs", span=options.span)
-    if (node.reserved or node.addresses) and node.type != Negatable(0):
-        raise Problem(BAD_OPTION, "--rt-0-... needs --rt-type 0", span=options.span)
-    return node
+    def __attrs_post_init__(self) -> None:
+        if (self.reserved or self.addresses) and self.type != Negatable(0):
+            raise ValueError("--rt-0-... needs --rt-type 0")
 
 
 def _parse_addresses(text: str) -> tuple[Address, ...]:
@@ -78,17 +63,6 @@ def _parse_addresses(text: str) -> tuple[Address, ...]:
     if any(address.family is not Family.IP6 for address in found):
         raise ValueError("a routing header of type 0 has IPv6 addresses")
     return found
-
-
-def save(node: Rt) -> Iterator[str]:
-    """Write the options."""
-    yield from negatable_option("--rt-type", node.type)
-    yield from save_range("--rt-segsleft", node.segments_left)
-    yield from negatable_option("--rt-len", node.length)
-    yield from flags(("--rt-0-res", node.reserved))
-    if node.addresses:
-        yield from ("--rt-0-addrs", ",".join(map(str, node.addresses)))
-    yield from flags(("--rt-0-not-strict", node.anywhere))
 
 
 def meaning(node: Rt, view: View) -> Test:
@@ -208,8 +182,23 @@ def aim(node: Rt, draft: Draft) -> None:
 EXTENSION = Extension(
     name="rt",
     node=Rt,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--rt-type", NUMBER, "type", negatable=True),
+        range_option("--rt-segsleft", "segments_left"),
+        Option("--rt-len", NUMBER, "length", negatable=True),
+        Option("--rt-0-res", field="reserved"),
+        Option(
+            "--rt-0-addrs",
+            Form(
+                "ADDRESS[,ADDRESS...]",
+                _parse_addresses,
+                lambda addresses: ",".join(map(str, addresses)),
+            ),
+            "addresses",
+        ),
+        Option("--rt-0-not-strict", field="anywhere"),
+        needs("--rt-0-not-strict", "--rt-0-addrs"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=Placement(family=Family.IP6),

@@ -16,20 +16,17 @@ from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind
 from .. import kinds as k
 from ..extension import Extension
+from ..option_table import Form, Option, OptionTable
 from ..placement import Placement
 from ..shared.fragments import with_transport_header
-from ..shared.ports import build_port, lower_ports, ports_fit, save_port
-from ..shared.words import negation
+from ..shared.ports import PORT_OPTIONS, lower_ports, ports_fit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...core.values import Negatable, PortRange
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
-    from ..options import Options
 
 SCOPES = ("any", "all", "only")
 
@@ -51,28 +48,10 @@ class Sctp(Match):
     chunk_types: Negatable[ChunkTypes] | None = None
 
 
-def build(options: Options) -> Sctp:
-    """Read the options."""
-    return Sctp(
-        source_port=build_port(options, "--sport"),
-        destination_port=build_port(options, "--dport"),
-        chunk_types=options.pair("--chunk-types", _parse_chunk_types),
-    )
-
-
 def _parse_chunk_types(scope: str, types: str) -> ChunkTypes:
     if scope.lower() not in SCOPES:
         raise ValueError(f"“{scope}” is not one of {', '.join(SCOPES)}")
     return ChunkTypes(scope.lower(), types)
-
-
-def save(node: Sctp) -> Iterator[str]:
-    """Write the options."""
-    yield from save_port("--sport", node.source_port)
-    yield from save_port("--dport", node.destination_port)
-    if node.chunk_types:
-        yield from negation(node.chunk_types)
-        yield from ("--chunk-types", node.chunk_types.value.scope, node.chunk_types.value.types)
 
 
 def meaning(node: Sctp, view: View) -> Test:
@@ -110,11 +89,22 @@ _CHUNKS = k.Build(
 )
 
 
+def _chunks_text(chunks: ChunkTypes) -> tuple[str, str]:
+    return chunks.scope, chunks.types
+
+
 EXTENSION = Extension(
     name="sctp",
     node=Sctp,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        *PORT_OPTIONS,
+        Option(
+            "--chunk-types",
+            Form("any|all|only TYPES", _parse_chunk_types, _chunks_text, words=2),
+            "chunk_types",
+            negatable=True,
+        ),
+    ),
     meaning=meaning,
     lower=lower,
     placement=Placement(protocols=(SCTP,)),

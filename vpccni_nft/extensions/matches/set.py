@@ -15,16 +15,14 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import (
-    BAD_OPTION,
     BAD_PLACE,
     EMPTY_SET,
     IPSET_COPIED,
     MISSING_SET,
     NAME_CHANGED,
     NO_NFT_FORM,
-    Problem,
 )
-from ...core.values import Negatable, parse_integer
+from ...core.values import Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind
@@ -33,13 +31,14 @@ from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
 from .. import kinds as k
 from ..extension import AnyOf, Extension, NoneOf
+from ..forms import number
+from ..option_table import Option, OptionTable, at_most_one
 from ..placement import ANYWHERE
 from ..shared.compare import always_or_never, equality
 from ..shared.ipset_aim import aim_member
 from ..shared.ipset_lowering import find_set, lookups
 from ..shared.ipset_meaning import is_member
-from ..shared.set_names import FIELDS, HINT, Members
-from ..shared.words import flags, negation
+from ..shared.set_names import FIELDS, HINT, MEMBERS, Members
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +47,6 @@ if TYPE_CHECKING:
     from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
-    from ..options import Options
 
 LARGEST_COUNT = 2**64 - 1
 
@@ -73,61 +71,6 @@ class MatchSet(Match):
     bytes: CountTest | None = None
 
 
-def build(options: Options) -> MatchSet:
-    """Read the options."""
-    members = options.pair("--match-set", Members.parse)
-    if not members:
-        raise Problem(BAD_OPTION, "set needs --match-set", span=options.span)
-    return MatchSet(
-        members=members,
-        return_nomatch=options.flag("--return-nomatch"),
-        keep_counters=_is_negated(options.negatable_flag("--update-counters")),
-        keep_subcounters=_is_negated(options.negatable_flag("--update-subcounters")),
-        packets=_build_count(options, "--packets"),
-        bytes=_build_count(options, "--bytes"),
-    )
-
-
-def _is_negated(test: Negatable[bool] | None) -> bool:
-    """Only the negation says something: updating is what happens anyhow."""
-    return test is not None and test.negated
-
-
-def _build_count(options: Options, name: str) -> CountTest | None:
-    tests = [
-        CountTest(operator, value)
-        for operator in ("eq", "lt", "gt")
-        if (value := options.negatable(f"{name}-{operator}", _parse_count))
-    ]
-    if len(tests) > 1 or any(test.value.negated and test.operator != "eq" for test in tests):
-        raise Problem(BAD_OPTION, f"set takes one of {name}-eq, -lt, -gt", span=options.span)
-    return tests[0] if tests else None
-
-
-def _parse_count(text: str) -> int:
-    return parse_integer(text, LARGEST_COUNT)
-
-
-def save(node: MatchSet) -> Iterator[str]:
-    """Write the options in libxt_set's order."""
-    members = node.members.value
-    yield from negation(node.members)
-    yield from ("--match-set", members.name, ",".join(members.directions))
-    yield from flags(("--return-nomatch", node.return_nomatch))
-    if node.keep_counters:
-        yield from ("!", "--update-counters")
-    if node.keep_subcounters:
-        yield from ("!", "--update-subcounters")
-    yield from _save_count("--packets", node.packets)
-    yield from _save_count("--bytes", node.bytes)
-
-
-def _save_count(name: str, test: CountTest | None) -> Iterator[str]:
-    if test:
-        yield from negation(test.value)
-        yield from (f"{name}-{test.operator}", str(test.value.value))
-
-
 def meaning(node: MatchSet, view: View) -> Test:
     """The addresses are in the set, with the counters that are asked for."""
     members = node.members.value
@@ -136,14 +79,14 @@ def meaning(node: MatchSet, view: View) -> Test:
         if (node.packets or node.bytes) and any(
             one.counts for one in view.sets.members(members.name)
         ):
-            wanted = " ".join(save(attrs.evolve(node, members=Negatable(members))))
+            wanted = " ".join(EXTENSION.save(attrs.evolve(node, members=Negatable(members))))
             found = view.state.algebra.all(
                 found, view.says(Oracle(OracleKind.MEMBER_COUNTED_HERE, view.place, (wanted,)))
             )
         return Test(view.negate(found, negated=node.members.negated))
     key = tuple(view.state.fields[FIELDS[direction]] for direction in members.directions)
     if node.packets or node.bytes or node.return_nomatch:
-        wanted = " ".join(save(attrs.evolve(node, members=Negatable(members))))
+        wanted = " ".join(EXTENSION.save(attrs.evolve(node, members=Negatable(members))))
         found = view.says(Oracle(OracleKind.MEMBER_COUNTED, members.name, (wanted,)), *key)
     else:
         found = view.state.member(members.name, *key)
@@ -230,11 +173,53 @@ def aim(node: MatchSet, draft: Draft) -> None:
         draft.answer_all(lambda view: meaning(node, view), not node.members.negated)
 
 
+def _update(name: str, field: str) -> Option:
+    """Only the negation says something: updating is what happens anyhow."""
+    return Option(
+        name,
+        field=field,
+        negatable=True,
+        keep=lambda given: given.negated,
+        show=lambda node: Negatable(value=True, negated=True) if getattr(node, field) else None,
+    )
+
+
+def _counts(field: str) -> Iterator[Option]:
+    """The comparisons of a counter, of which only equality can be negated."""
+    for operator in ("eq", "lt", "gt"):
+        yield _count(field, operator)
+
+
+def _count(field: str, operator: str) -> Option:
+    def show(node: MatchSet) -> Negatable[int] | int | None:
+        test: CountTest | None = getattr(node, field)
+        if not test or test.operator != operator:
+            return None
+        return test.value if operator == "eq" else test.value.value
+
+    return Option(
+        f"--{field}-{operator}",
+        number(LARGEST_COUNT),
+        field,
+        negatable=operator == "eq",
+        keep=lambda count: CountTest(operator, count if operator == "eq" else Negatable(count)),
+        show=show,
+    )
+
+
 EXTENSION = Extension(
     name="set",
     node=MatchSet,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--match-set", MEMBERS, "members", negatable=True, required=True),
+        Option("--return-nomatch", field="return_nomatch"),
+        _update("--update-counters", "keep_counters"),
+        _update("--update-subcounters", "keep_subcounters"),
+        *_counts("packets"),
+        *_counts("bytes"),
+        at_most_one("--packets-eq", "--packets-lt", "--packets-gt"),
+        at_most_one("--bytes-eq", "--bytes-lt", "--bytes-gt"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

@@ -21,17 +21,14 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension, NoneOf
+from ..option_table import Option, OptionTable
 from ..placement import Placement
-from ..shared.words import flags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
-    from ..options import Options
 
 #: True of any socket; breaks the rule where there is none.
 HAS_SOCKET = s.Match(x.Socket("transparent"), "<=", x.Number(1))
@@ -46,24 +43,6 @@ class Socket(Match):
     transparent: bool = False
     no_wildcard: bool = False  #: sockets that listen on any address count as well
     restore_mark: bool = False  #: the packet gets the socket's mark
-
-
-def build(options: Options) -> Socket:
-    """Read the options."""
-    return Socket(
-        transparent=options.flag("--transparent"),
-        no_wildcard=options.flag("--nowildcard"),
-        restore_mark=options.flag("--restore-skmark"),
-    )
-
-
-def save(node: Socket) -> Iterator[str]:
-    """Write the options."""
-    yield from flags(
-        ("--transparent", node.transparent),
-        ("--nowildcard", node.no_wildcard),
-        ("--restore-skmark", node.restore_mark),
-    )
 
 
 def meaning(node: Socket, view: View) -> Test:
@@ -108,8 +87,11 @@ def aim(_node: Socket, draft: Draft) -> None:
 EXTENSION = Extension(
     name="socket",
     node=Socket,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--transparent", field="transparent"),
+        Option("--nowildcard", field="no_wildcard"),
+        Option("--restore-skmark", field="restore_mark"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=Placement(hooks=("PREROUTING", "INPUT")),

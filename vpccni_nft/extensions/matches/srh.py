@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_OPTION, BAD_PLACE, NO_NFT_FORM, Problem
-from ...core.values import Address, Family, Negatable, Network, parse_integer
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
+from ...core.values import Address, Family, Negatable, Network
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind, extension_header, header_field
@@ -22,9 +22,10 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import number
+from ..option_table import Form, Option, OptionTable
 from ..placement import Placement
 from ..shared.compare import NEVER, compare_network, equality
-from ..shared.words import negatable_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
-    from ..options import Options
 
 #: The type of the routing header (IPV6_SRCRT_TYPE_4).
 SEGMENT_ROUTING = 4
@@ -55,24 +55,9 @@ class Bounds:
     above: Negatable[int] | None = None
     below: Negatable[int] | None = None
 
-    @classmethod
-    def build(cls, options: Options, name: str) -> Bounds:
-        """Read ``[!] --srh-NAME-eq NUMBER`` and the like."""
-        bounds = cls(
-            equal=options.negatable(f"--srh-{name}-eq", _parse_byte),
-            above=options.negatable(f"--srh-{name}-gt", _parse_byte),
-            below=options.negatable(f"--srh-{name}-lt", _parse_byte),
-        )
-        if len({test.value for test in (bounds.equal, bounds.above, bounds.below) if test}) > 1:
-            message = f"the kernel keeps one number for all of --srh-{name}-eq, -gt and -lt"
-            raise Problem(BAD_OPTION, message, span=options.span)
-        return bounds
-
-    def save(self, name: str) -> Iterator[str]:
-        """Write them."""
-        yield from negatable_option(f"--srh-{name}-eq", self.equal)
-        yield from negatable_option(f"--srh-{name}-gt", self.above)
-        yield from negatable_option(f"--srh-{name}-lt", self.below)
+    def __attrs_post_init__(self) -> None:
+        if len({test.value for test in (self.equal, self.above, self.below) if test}) > 1:
+            raise ValueError("the kernel keeps one number for all of -eq, -gt and -lt")
 
     @property
     def only(self) -> int | None:
@@ -92,36 +77,6 @@ class Srh(Match):
     previous: Negatable[Network] | None = None  #: the segment that the packet comes from
     next: Negatable[Network] | None = None  #: the one that it goes to
     last: Negatable[Network] | None = None  #: the one where it ends
-
-
-def build(options: Options) -> Srh:
-    """Read the options."""
-    return Srh(
-        next_header=options.negatable("--srh-next-hdr", _parse_byte),
-        length=Bounds.build(options, "hdr-len"),
-        segments_left=Bounds.build(options, "segs-left"),
-        last_entry=Bounds.build(options, "last-entry"),
-        tag=options.negatable("--srh-tag", lambda text: parse_integer(text, LARGEST_TAG)),
-        previous=options.negatable("--srh-psid", Network.parse),
-        next=options.negatable("--srh-nsid", Network.parse),
-        last=options.negatable("--srh-lsid", Network.parse),
-    )
-
-
-def _parse_byte(text: str) -> int:
-    return parse_integer(text, LARGEST_BYTE)
-
-
-def save(node: Srh) -> Iterator[str]:
-    """Write the options."""
-    yield from negatable_option("--srh-next-hdr", node.next_header)
-    yield from node.length.save("hdr-len")
-    yield from node.segments_left.save("segs-left")
-    yield from node.last_entry.save("last-entry")
-    yield from negatable_option("--srh-tag", node.tag)
-    yield from negatable_option("--srh-psid", node.previous)
-    yield from negatable_option("--srh-nsid", node.next)
-    yield from negatable_option("--srh-lsid", node.last)
 
 
 # --- meaning ------------------------------------------------------------------------------------
@@ -359,11 +314,29 @@ def _aim_segments(node: Srh, left: int, draft: Draft) -> None:
             draft.answer(oracle, test.value.address ^ beside, *arguments)
 
 
+def _bound_options(name: str, field: str) -> Iterator[Option]:
+    for sign, relation in (("eq", "equal"), ("gt", "above"), ("lt", "below")):
+        yield Option(
+            f"--srh-{name}-{sign}", number(LARGEST_BYTE), f"{field}.{relation}", negatable=True
+        )
+
+
+#: A segment, with its length even where it is one address.
+_SEGMENT_FORM = Form("ADDRESS[/MASK]", Network.parse)
+
 EXTENSION = Extension(
     name="srh",
     node=Srh,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--srh-next-hdr", number(LARGEST_BYTE), "next_header", negatable=True),
+        *_bound_options("hdr-len", "length"),
+        *_bound_options("segs-left", "segments_left"),
+        *_bound_options("last-entry", "last_entry"),
+        Option("--srh-tag", number(LARGEST_TAG), "tag", negatable=True),
+        Option("--srh-psid", _SEGMENT_FORM, "previous", negatable=True),
+        Option("--srh-nsid", _SEGMENT_FORM, "next", negatable=True),
+        Option("--srh-lsid", _SEGMENT_FORM, "last", negatable=True),
+    ),
     meaning=meaning,
     lower=lower,
     placement=Placement(family=Family.IP6),

@@ -10,22 +10,20 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.values import Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import list_of
+from ..option_table import Option, OptionTable
 from ..placement import ANYWHERE
-from ..shared.states import STATES, aim_states, has_state, lower_states, parse_list
-from ..shared.words import negation
+from ..shared.states import STATES, aim_states, has_state, lower_states
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from ...core.values import Negatable
     from ...model.effects import View
     from ..context import Context
     from ..extension import Piece
-    from ..options import Options
 
 
 @attrs.frozen
@@ -33,21 +31,6 @@ class State(Match):
     """``-m state [!] --state LIST``."""
 
     states: Negatable[tuple[str, ...]]
-
-
-def build(options: Options) -> State:
-    """Read the options."""
-    return State(options.required_negatable("--state", _parse_states))
-
-
-def _parse_states(text: str) -> tuple[str, ...]:
-    return parse_list(text, STATES)
-
-
-def save(node: State) -> Iterator[str]:
-    """Write the options."""
-    yield from negation(node.states)
-    yield from ("--state", ",".join(node.states.value))
 
 
 def meaning(node: State, view: View) -> Test:
@@ -63,8 +46,9 @@ def lower(node: State, context: Context) -> tuple[Piece, ...]:
 EXTENSION = Extension(
     name="state",
     node=State,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--state", list_of(STATES), "states", negatable=True, required=True)
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

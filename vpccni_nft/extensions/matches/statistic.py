@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_VALUE, Problem
-from ...core.values import Negatable, parse_integer
+from ...core.diagnostics import BAD_OPTION, Problem
+from ...core.values import Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind
@@ -23,16 +23,16 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import NUMBER, number
+from ..option_table import Form, Option, OptionTable, at_most_one, needs
 from ..placement import ANYWHERE
 from ..shared.compare import always_or_never, equality
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
-    from ..options import Options
+    from ..options import GivenOptions
 
 #: A probability of 1.
 CERTAIN = 1 << 31
@@ -55,25 +55,14 @@ class Statistic(Match):
     every: int = 1  #: nth only
     packet: int = 0  #: nth only: which one of them, counted from 0
 
+    def __attrs_post_init__(self) -> None:
+        if self.packet >= self.every:
+            raise ValueError(f"--packet goes from 0 to {self.every - 1} here")
+
     @property
     def draws(self) -> bool:
         """All do but those that always hold or never."""
         return self.every > 1 or 0 < self.probability < CERTAIN
-
-
-def build(options: Options) -> Statistic:
-    """Read the options."""
-    mode = options.required("--mode", Mode)
-    if mode is Mode.RANDOM:
-        chance = options.required_negatable("--probability", parse_probability)
-        return Statistic(mode=mode, negated=chance.negated, probability=chance.value)
-    every = options.required_negatable("--every", _parse_every)
-    packet = options.value("--packet", parse_integer) or 0
-    if packet >= every.value:
-        raise Problem(
-            BAD_VALUE, f"--packet goes from 0 to {every.value - 1} here", span=options.span
-        )
-    return Statistic(mode=mode, negated=every.negated, every=every.value, packet=packet)
 
 
 def parse_probability(text: str) -> int:
@@ -90,25 +79,6 @@ def parse_probability(text: str) -> int:
         raise ValueError("a probability is a number from 0 to 1")
     whole = int(scaled)
     return whole + (scaled - whole >= 0.5)
-
-
-def _parse_every(text: str) -> int:
-    every = parse_integer(text)
-    if every == 0:
-        raise ValueError("--every must be at least 1")
-    return every
-
-
-def save(node: Statistic) -> Iterator[str]:
-    """Write the options."""
-    yield from ("--mode", node.mode.value)
-    if node.negated:
-        yield "!"
-    match node.mode:
-        case Mode.RANDOM:
-            yield from ("--probability", f"{node.probability / CERTAIN:.11f}")
-        case Mode.NTH:
-            yield from ("--every", str(node.every), "--packet", str(node.packet))
 
 
 def meaning(node: Statistic, view: View) -> Test:
@@ -175,11 +145,54 @@ def aim(node: Statistic, draft: Draft) -> None:
         draft.answer_here(OracleKind.COUNTER, counter, node.every)
 
 
+_OPTIONS = OptionTable.of(
+    Option("--mode", Form("random|nth", Mode, lambda mode: mode.value), "mode", required=True),
+    Option(
+        "--probability",
+        Form("NUMBER", parse_probability, lambda chance: f"{chance / CERTAIN:.11f}"),
+        ("negated", "probability"),
+        negatable=True,
+        keep=lambda chance: (chance.negated, chance.value),
+        show=lambda node: (
+            Negatable(node.probability, node.negated) if node.mode is Mode.RANDOM else None
+        ),
+    ),
+    Option(
+        "--every",
+        number(smallest=1),
+        ("negated", "every"),
+        negatable=True,
+        keep=lambda every: (every.negated, every.value),
+        show=lambda node: Negatable(node.every, node.negated) if node.mode is Mode.NTH else None,
+    ),
+    Option(
+        "--packet",
+        NUMBER,
+        "packet",
+        show=lambda node: node.packet if node.mode is Mode.NTH else None,
+    ),
+    at_most_one("--probability", "--every"),
+    needs("--packet", "--every"),
+)
+
+#: The option that each mode wants.
+_WANTED = {Mode.RANDOM: "--probability", Mode.NTH: "--every"}
+
+
+def build(options: GivenOptions) -> Statistic:
+    """Read the options; each mode has its own."""
+    node = _OPTIONS.build(Statistic, options)
+    name = _WANTED[node.mode]
+    if not options.has(name):
+        raise Problem(BAD_OPTION, f"statistic needs {name}", span=options.span)
+    return node
+
+
 EXTENSION = Extension(
     name="statistic",
     node=Statistic,
+    options=_OPTIONS,
     build=build,
-    save=save,
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

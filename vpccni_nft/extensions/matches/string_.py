@@ -5,29 +5,28 @@ Kernel: net/netfilter/xt_string.c and lib/ts_*.c.
 
 from __future__ import annotations
 
-import functools
 import re
 from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_VALUE, NO_NFT_FORM, Problem
-from ...core.values import Negatable, parse_integer
+from ...core.diagnostics import NO_NFT_FORM
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import number
+from ..option_table import Form, Option, OptionTable, exactly_one
 from ..placement import ANYWHERE
-from ..shared.words import flags, negation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
+    from ...core.values import Negatable
     from ...model.effects import View
     from ...nft import statements as s
     from ..context import Context
-    from ..options import Options
 
 #: Bytes of a pattern and letters of an algorithm (XT_STRING_MAX_*).
 MOST_BYTES, MOST_LETTERS = 128, 15
@@ -48,23 +47,9 @@ class String(Match):
     end: int = END
     ignores_case: bool = False
 
-
-def build(options: Options) -> String:
-    """Read the options."""
-    option = options.exclusive("--string", "--hex-string")
-    parse = _parse_text if option == "--string" else _parse_hexadecimal
-    offset = functools.partial(parse_integer, largest=END)
-    start, end = options.value("--from", offset), options.value("--to", offset)
-    node = String(
-        pattern=options.required_negatable(option, parse),
-        algorithm=options.required("--algo", _parse_algorithm),
-        start=start or 0,
-        end=END if end is None else end,
-        ignores_case=options.flag("--icase"),
-    )
-    if node.start > node.end:
-        raise Problem(BAD_VALUE, "--to is before --from", span=options.span)
-    return node
+    def __attrs_post_init__(self) -> None:
+        if self.start > self.end:
+            raise ValueError("--to is before --from")
 
 
 def _parse_text(text: str) -> bytes:
@@ -97,23 +82,6 @@ def _parse_algorithm(text: str) -> str:
     return text
 
 
-def save(node: String) -> Iterator[str]:
-    """Write the options; what cannot be printed makes all of the pattern hexadecimal."""
-    yield from negation(node.pattern)
-    pattern = node.pattern.value
-    if all(0x20 <= byte <= 0x7E for byte in pattern) and not pattern.endswith(b"\\"):
-        escaped = re.sub(r'(["\\])', r"\\\1", pattern.decode())
-        yield from ("--string", f'"{escaped}"')
-    else:
-        yield from ("--hex-string", f'"|{pattern.hex()}|"')
-    yield from ("--algo", node.algorithm)
-    if node.start:
-        yield from ("--from", str(node.start))
-    if node.end != END:
-        yield from ("--to", str(node.end))
-    yield from flags(("--icase", node.ignores_case))
-
-
 def meaning(node: String, view: View) -> Test:
     """The text is somewhere in that part of the packet."""
     case = " in any case" if node.ignores_case else ""
@@ -143,11 +111,39 @@ _DRAW = k.Build(
 )
 
 
+def _quoted(pattern: bytes) -> str:
+    escaped = re.sub(r'(["\\\\])', r"\\\1", pattern.decode())
+    return f'"{escaped}"'
+
+
+def _pattern(*, printable: bool) -> Callable[[String], Negatable[bytes] | None]:
+    """What cannot be printed makes all of the pattern hexadecimal."""
+
+    def show(node: String) -> Negatable[bytes] | None:
+        pattern = node.pattern.value
+        is_printable = all(0x20 <= byte <= 0x7E for byte in pattern)
+        return node.pattern if (is_printable and not pattern.endswith(b"\\")) is printable else None
+
+    return show
+
+
+_TEXT = Form("TEXT", _parse_text, _quoted)
+_HEXADECIMAL = Form("|HEX|", _parse_hexadecimal, lambda pattern: f'"|{pattern.hex()}|"')
+
 EXTENSION = Extension(
     name="string",
     node=String,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--string", _TEXT, "pattern", negatable=True, show=_pattern(printable=True)),
+        Option(
+            "--hex-string", _HEXADECIMAL, "pattern", negatable=True, show=_pattern(printable=False)
+        ),
+        Option("--algo", Form("NAME", _parse_algorithm), "algorithm", required=True),
+        Option("--from", number(END), "start"),
+        Option("--to", number(END), "end"),
+        Option("--icase", field="ignores_case"),
+        exactly_one("--string", "--hex-string"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

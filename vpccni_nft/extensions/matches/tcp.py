@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM, TCP_OPTIONS
-from ...core.values import Negatable, PortRange, parse_integer
 from ...iptables.ast import Match
 from ...iptables.protocols import TCP
 from ...model.effects import Test
@@ -20,20 +19,19 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import number
+from ..option_table import Form, Option, OptionTable
 from ..placement import Placement
 from ..shared.compare import always_or_never, equality
 from ..shared.fragments import with_transport_header
-from ..shared.ports import build_port, lower_ports, ports_fit, save_port
-from ..shared.words import negatable_option, negation
+from ..shared.ports import PORT_OPTIONS, lower_ports, ports_fit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from ...core.values import Negatable, PortRange
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
-    from ..options import Options
 
 #: In the order in which iptables prints them. nft has the same words in small letters.
 FLAGS = ("FIN", "SYN", "RST", "PSH", "ACK", "URG")
@@ -76,38 +74,6 @@ class Tcp(Match):
     destination_port: Negatable[PortRange] | None = None
     option: Negatable[int] | None = None  #: the number of a TCP option that must be there
     flags: Negatable[FlagTest] | None = None
-
-
-def build(options: Options) -> Tcp:
-    """Read the options."""
-    return Tcp(
-        source_port=build_port(options, "--sport"),
-        destination_port=build_port(options, "--dport"),
-        option=options.negatable("--tcp-option", _parse_option),
-        flags=options.pair("--tcp-flags", FlagTest.parse),
-    )
-
-
-def _parse_option(text: str) -> int:
-    number = parse_integer(text, 255)
-    if number == 0:
-        raise ValueError("a TCP option has a number from 1 to 255")
-    return number
-
-
-def save(node: Tcp) -> Iterator[str]:
-    """Write the options."""
-    yield from save_port("--sport", node.source_port)
-    yield from save_port("--dport", node.destination_port)
-    yield from negatable_option("--tcp-option", node.option)
-    if node.flags:
-        yield from negation(node.flags)
-        test = node.flags.value
-        yield from ("--tcp-flags", _save_flags(test.mask), _save_flags(test.flags))
-
-
-def _save_flags(names: Names) -> str:
-    return ",".join(names) or "NONE"
 
 
 def meaning(node: Tcp, view: View) -> Test:
@@ -181,11 +147,23 @@ def aim(node: Tcp, draft: Draft) -> None:
         draft.answer(oracle, not option.negated)
 
 
+def _flags_text(test: FlagTest) -> Names:
+    return tuple(",".join(names) or "NONE" for names in (test.mask, test.flags))
+
+
 EXTENSION = Extension(
     name="tcp",
     node=Tcp,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        *PORT_OPTIONS,
+        Option("--tcp-option", number(255, smallest=1), "option", negatable=True),
+        Option(
+            "--tcp-flags",
+            Form("MASK FLAGS", FlagTest.parse, _flags_text, words=2),
+            "flags",
+            negatable=True,
+        ),
+    ),
     meaning=meaning,
     lower=lower,
     placement=Placement(protocols=(TCP,)),

@@ -19,18 +19,16 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension, NoneOf
+from ..option_table import Form, Option, OptionTable
 from ..placement import Placement
 from ..shared.fragments import with_transport_header
-from ..shared.number_ranges import NumberRange, range_literal, save_range
+from ..shared.number_ranges import NumberRange, range_literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
-    from ..options import Options
 
 LARGEST = 0xFFFF
 
@@ -42,21 +40,11 @@ class TcpMss(Match):
     size: Negatable[NumberRange]
 
 
-def build(options: Options) -> TcpMss:
-    """Read the options."""
-    return TcpMss(options.required_negatable("--mss", _parse_sizes))
-
-
 def _parse_sizes(text: str) -> NumberRange:
     sizes = NumberRange.parse(text, LARGEST)
     if sizes.first > sizes.last:
         raise ValueError(f"the range {sizes} ends before it starts")
     return sizes
-
-
-def save(node: TcpMss) -> Iterable[str]:
-    """Write the options."""
-    return save_range("--mss", node.size)
 
 
 def meaning(node: TcpMss, view: View) -> Test:
@@ -92,8 +80,9 @@ def aim(node: TcpMss, draft: Draft) -> None:
 EXTENSION = Extension(
     name="tcpmss",
     node=TcpMss,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--mss", Form("SIZE[:SIZE]", _parse_sizes), "size", negatable=True, required=True)
+    ),
     meaning=meaning,
     lower=lower,
     placement=Placement(protocols=(TCP,)),

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import BAD_OPTION, KERNEL_ZONE, NO_NFT_FORM, Problem
-from ...core.values import parse_integer
+from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.oracle import Oracle, OracleKind
@@ -27,9 +27,9 @@ from ...nft import statements as s
 from .. import kinds as k
 from ..aiming import around
 from ..extension import AnyOf, Extension
+from ..option_table import Form, Option, OptionTable
 from ..placement import ANYWHERE
 from ..shared.compare import NEVER
-from ..shared.words import flags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
-    from ..options import Options
+    from ..options import GivenOptions
 
 LAST_SECOND = 86399
 #: What iptables takes for the end of time (INT_MAX).
@@ -47,6 +47,7 @@ LAST_DATE = 0x7FFFFFFF
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTH_DAYS = tuple(range(1, 32))
+WEEK_DAYS = tuple(range(7))
 
 #: What the parts of a date are that are not written.
 _DATE = (1970, 1, 1, 0, 0, 0)
@@ -63,32 +64,11 @@ class Time(Match):
     start: int = 0  #: second of the day
     stop: int = LAST_SECOND
     month_days: Days = MONTH_DAYS
-    week_days: Days = tuple(range(7))  #: from Monday on
+    week_days: Days = WEEK_DAYS  #: from Monday on
     date_start: int = 0  #: second of the epoch
     date_stop: int | None = None  #: None where it is not written: the end of time
     kernel_zone: bool = False
     contiguous: bool = False
-
-
-def build(options: Options) -> Time:
-    """Read the options; what is negated is kept as all the others, as the kernel does."""
-    node = Time(
-        start=_or(options.value("--timestart", _parse_time), 0),
-        stop=_or(options.value("--timestop", _parse_time), LAST_SECOND),
-        month_days=_days(options, "--monthdays", _parse_month_day, MONTH_DAYS),
-        week_days=_days(options, "--weekdays", _parse_week_day, tuple(range(7))),
-        date_start=_or(options.value("--datestart", _parse_date), 0),
-        date_stop=options.value("--datestop", _parse_date),
-        kernel_zone=options.flag("--kerneltz"),
-        contiguous=options.flag("--contiguous"),
-    )
-    if node.contiguous and node.start < node.stop:
-        raise Problem(BAD_OPTION, "--contiguous goes over midnight", span=options.span)
-    return node
-
-
-def _or(value: int | None, default: int) -> int:
-    return default if value is None else value
 
 
 def _parse_time(text: str) -> int:
@@ -136,31 +116,6 @@ def _parse_week_day(text: str) -> int:
     if day == 0:
         raise ValueError("days of a week count from 1")
     return day - 1
-
-
-def _days(options: Options, name: str, parse: Callable[[str], int], every: Days) -> Days:
-    def read(text: str) -> Days:
-        return tuple(parse(word) for word in text.split(","))
-
-    test = options.negatable(name, read)
-    if not test:
-        return every
-    return tuple(day for day in every if (day in test.value) is not test.negated)
-
-
-def save(node: Time) -> Iterator[str]:
-    """Write the options in libxt_time's order."""
-    if (node.start, node.stop) != (0, LAST_SECOND):
-        yield from ("--timestart", _clock(node.start), "--timestop", _clock(node.stop))
-    if node.month_days != MONTH_DAYS:
-        yield from ("--monthdays", ",".join(map(str, node.month_days)))
-    if len(node.week_days) < len(DAYS):
-        yield from ("--weekdays", ",".join(DAYS[day] for day in node.week_days))
-    if node.date_start:
-        yield from ("--datestart", _date(node.date_start))
-    if node.date_stop is not None:
-        yield from ("--datestop", _date(node.date_stop))
-    yield from flags(("--kerneltz", node.kernel_zone), ("--contiguous", node.contiguous))
 
 
 def _clock(second: int) -> str:
@@ -293,11 +248,69 @@ def aim(node: Time, draft: Draft) -> None:
     draft.answer(oracle, draft.random.choice(node.month_days))
 
 
+def _days(parse: Callable[[str], int], name: Callable[[int], str]) -> Form[Days]:
+    return Form(
+        "DAY[,DAY...]",
+        lambda text: tuple(map(parse, text.split(","))),
+        lambda days: ",".join(map(name, days)),
+    )
+
+
+def _of(every: Days) -> Callable[[Negatable[Days]], Days]:
+    """What is negated is kept as all the others, as the kernel does."""
+    return lambda test: tuple(day for day in every if (day in test.value) is not test.negated)
+
+
+def _clock_of(field: str) -> Callable[[Time], int | None]:
+    """Both ends are printed where one of them is not the usual one."""
+
+    def show(node: Time) -> int | None:
+        usual = (node.start, node.stop) == (0, LAST_SECOND)
+        return None if usual else getattr(node, field)
+
+    return show
+
+
+_CLOCK = Form("HH:MM[:SS]", _parse_time, _clock)
+_DATES = Form("YYYY-MM-DDTHH:MM:SS", _parse_date, _date)
+
+_OPTIONS = OptionTable.of(
+    Option("--timestart", _CLOCK, "start", show=_clock_of("start")),
+    Option("--timestop", _CLOCK, "stop", show=_clock_of("stop")),
+    Option(
+        "--monthdays",
+        _days(_parse_month_day, str),
+        "month_days",
+        negatable=True,
+        keep=_of(MONTH_DAYS),
+    ),
+    Option(
+        "--weekdays",
+        _days(_parse_week_day, DAYS.__getitem__),
+        "week_days",
+        negatable=True,
+        keep=_of(WEEK_DAYS),
+    ),
+    Option("--datestart", _DATES, "date_start"),
+    Option("--datestop", _DATES, "date_stop"),
+    Option("--kerneltz", field="kernel_zone"),
+    Option("--contiguous", field="contiguous"),
+)
+
+
+def build(options: GivenOptions) -> Time:
+    """Read the options."""
+    node = _OPTIONS.build(Time, options)
+    if node.contiguous and node.start < node.stop:
+        raise Problem(BAD_OPTION, "--contiguous goes over midnight", span=options.span)
+    return node
+
+
 EXTENSION = Extension(
     name="time",
     node=Time,
+    options=_OPTIONS,
     build=build,
-    save=save,
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

@@ -18,16 +18,13 @@ from ...nft.expressions import NETWORK_HEADER
 from .. import kinds as k
 from ..aiming import around
 from ..extension import Extension
+from ..option_table import Form, Option, OptionTable
 from ..placement import ANYWHERE
 from ..shared.compare import always_or_never, equality
-from ..shared.words import negation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.effects import View
     from ..context import Context
-    from ..options import Options
 
 FULL, DSCP, ECN = 0xFF, 0xFC, 0x03
 
@@ -58,17 +55,6 @@ class Tos(Match):
     """``-m tos [!] --tos VALUE[/MASK]``."""
 
     tos: Negatable[MaskedTos]
-
-
-def build(options: Options) -> Tos:
-    """Read the options."""
-    return Tos(options.required_negatable("--tos", MaskedTos.parse))
-
-
-def save(node: Tos) -> Iterator[str]:
-    """Write the options."""
-    yield from negation(node.tos)
-    yield from ("--tos", str(node.tos.value))
 
 
 def meaning(node: Tos, view: View) -> Test:
@@ -121,8 +107,9 @@ def _draw(mask: int) -> k.ValueKind:
 EXTENSION = Extension(
     name="tos",
     node=Tos,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--tos", Form("VALUE[/MASK]", MaskedTos.parse), "tos", negatable=True, required=True)
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

@@ -29,10 +29,10 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension, NoneOf
+from ..option_table import Form, Option, OptionTable
 from ..placement import ANYWHERE
 from ..shared.compare import NEVER
 from ..shared.number_ranges import LARGEST, NumberRange, range_literal
-from ..shared.words import negation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
-    from ..options import Options
 
 #: Tests of a match; numbers before the equals sign and ranges after it (XT_U32_MAXSIZE).
 MOST_TESTS, MOST_PARTS = 10, 10
@@ -120,22 +119,11 @@ class U32(Match):
     tests: Negatable[Comparisons]
 
 
-def build(options: Options) -> U32:
-    """Read the options."""
-    return U32(options.required_negatable("--u32", _parse_tests))
-
-
 def _parse_tests(text: str) -> Comparisons:
     found = tuple(map(Comparison.parse, text.split("&&")))
     if len(found) > MOST_TESTS:
         raise ValueError(f"u32 makes at most {MOST_TESTS} tests")
     return found
-
-
-def save(node: U32) -> Iterator[str]:
-    """Write the options."""
-    yield from negation(node.tests)
-    yield from ("--u32", f'"{"&&".join(map(str, node.tests.value))}"')
 
 
 def meaning(node: U32, view: View) -> Test:
@@ -386,11 +374,22 @@ def _gone_back(number: int, steps: Iterable[Step]) -> int:
     return number
 
 
+def _tests_text(tests: Comparisons) -> str:
+    return f'"{"&&".join(map(str, tests))}"'
+
+
 EXTENSION = Extension(
     name="u32",
     node=U32,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option(
+            "--u32",
+            Form("TEST[&&TEST...]", _parse_tests, _tests_text),
+            "tests",
+            negatable=True,
+            required=True,
+        )
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

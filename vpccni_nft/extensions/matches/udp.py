@@ -15,19 +15,17 @@ from ...iptables.protocols import UDP
 from ...model.effects import Test
 from .. import kinds as k
 from ..extension import Extension
+from ..option_table import OptionTable
 from ..placement import Placement
 from ..shared.fragments import with_transport_header
-from ..shared.ports import build_port, lower_ports, ports_fit, save_port
+from ..shared.ports import PORT_OPTIONS, lower_ports, ports_fit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...core.values import Negatable, PortRange
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
     from ..extension import Piece
-    from ..options import Options
 
 
 @attrs.frozen(kw_only=True)
@@ -36,20 +34,6 @@ class Udp(Match):
 
     source_port: Negatable[PortRange] | None = None
     destination_port: Negatable[PortRange] | None = None
-
-
-def build(options: Options) -> Udp:
-    """Read the options."""
-    return Udp(
-        source_port=build_port(options, "--sport"),
-        destination_port=build_port(options, "--dport"),
-    )
-
-
-def save(node: Udp) -> Iterator[str]:
-    """Write the options."""
-    yield from save_port("--sport", node.source_port)
-    yield from save_port("--dport", node.destination_port)
 
 
 def meaning(node: Udp, view: View) -> Test:
@@ -72,8 +56,7 @@ def aim(node: Udp, draft: Draft) -> None:
 EXTENSION = Extension(
     name="udp",
     node=Udp,
-    build=build,
-    save=save,
+    options=OptionTable.of(*PORT_OPTIONS),
     meaning=meaning,
     lower=lower,
     placement=Placement(protocols=(UDP,)),

@@ -14,14 +14,12 @@ import attrs
 from ...core.values import Negatable, parse_integer
 from ...nft import expressions as x
 from ...nft import statements as s
+from ..option_table import Form, Option, unless
 from .compare import always_or_never, equality
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.algebra import Bool, Word
     from ...model.effects import View
-    from ..options import Options
 
 LARGEST = 0xFFFFFFFF
 
@@ -53,20 +51,15 @@ class NumberRange:
         return str(self.first) if self.first == self.last else f"{self.first}:{self.last}"
 
 
-def build_range(
-    options: Options, name: str, largest: int = LARGEST
-) -> Negatable[NumberRange] | None:
-    """Read ``[!] --name FIRST[:LAST]``; that it may be any number is not said in a dump."""
-    test = options.negatable(name, functools.partial(NumberRange.parse, largest=largest))
-    return None if test == Negatable(NumberRange(0, largest)) else test
+def number_range(largest: int = LARGEST) -> Form[NumberRange]:
+    """The form of a range."""
+    return Form("FIRST[:LAST]", functools.partial(NumberRange.parse, largest=largest))
 
 
-def save_range(name: str, test: Negatable[NumberRange] | None) -> Iterator[str]:
-    """Write it."""
-    if test:
-        if test.negated:
-            yield "!"
-        yield from (name, str(test.value))
+def range_option(name: str, field: str, largest: int = LARGEST) -> Option:
+    """A range of which a dump does not say that it may be any number."""
+    any_number = Negatable(NumberRange(0, largest))
+    return Option(name, number_range(largest), field, negatable=True, keep=unless(any_number))
 
 
 def in_range(view: View, word: Word, test: Negatable[NumberRange] | None, bits: int) -> Bool:

@@ -6,13 +6,14 @@ has no header.
 
 from __future__ import annotations
 
-import functools
 import itertools
 from typing import TYPE_CHECKING
 
 from ...core.values import PortRange
 from ...iptables.protocols import SCTP, TCP, UDP
 from ...nft import expressions as x
+from ..forms import PORTS
+from ..option_table import Option
 from .compare import compare_ports
 
 if TYPE_CHECKING:
@@ -22,25 +23,15 @@ if TYPE_CHECKING:
     from ...model.algebra import Bool
     from ...model.effects import View
     from ...nft import statements as s
-    from ..options import Options
+
+#: The two options that all of them have but for ``multiport``.
+PORT_OPTIONS = (
+    Option("--sport", PORTS, "source_port", negatable=True),
+    Option("--dport", PORTS, "destination_port", negatable=True),
+)
 
 #: nft's words for the protocols whose headers begin with two ports.
 HEADERS = {TCP: "tcp", UDP: "udp", 33: "dccp", SCTP: "sctp", 136: "udplite"}
-
-parse_port_range = functools.partial(PortRange.parse, separator=":")
-
-
-def build_port(options: Options, name: str) -> Negatable[PortRange] | None:
-    """Read ``[!] --sport FIRST[:LAST]`` or its like."""
-    return options.negatable(name, parse_port_range)
-
-
-def save_port(name: str, test: Negatable[PortRange] | None) -> Iterator[str]:
-    """Write it."""
-    if test:
-        if test.negated:
-            yield "!"
-        yield from (name, test.value.format(":"))
 
 
 def port_fits(view: View, field: str, test: Negatable[PortRange] | None) -> Bool:

@@ -10,13 +10,6 @@ if TYPE_CHECKING:
     from ..context import Context
 
 
-def parse_prefix(text: str, largest: int) -> str:
-    """Read a prefix of so many bytes at most."""
-    if len(text.encode("utf-8", "surrogateescape")) > largest:
-        raise ValueError(f"a log prefix has at most {largest} bytes")
-    return text
-
-
 def lower_prefix(prefix: str, context: Context) -> str:
     """The prefix as far as nft can write it; the caller has to allow what is not exact."""
     written = "".join(char if _is_writable(char) else "?" for char in prefix)

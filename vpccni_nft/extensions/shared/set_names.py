@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import attrs
 
+from ..option_table import Form
+
 #: What each direction reads of a packet, where the set is of addresses.
 FIELDS = {"src": "saddr", "dst": "daddr"}
 
@@ -31,3 +33,12 @@ class Members:
         if not 0 < len(name.encode("utf-8", "surrogateescape")) <= NAME_LENGTH:
             raise ValueError(f"a set's name has 1 to {NAME_LENGTH} characters")
         return cls(name, listed)
+
+
+#: A set with its directions, as an option names it.
+MEMBERS = Form(
+    "NAME src|dst,...",
+    Members.parse,
+    lambda members: (members.name, ",".join(members.directions)),
+    words=2,
+)

@@ -31,14 +31,6 @@ WITHOUT_ENTRY = ("INVALID", "UNTRACKED")
 NAT_BITS = ("SNAT", "DNAT")
 
 
-def parse_list(text: str, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Read a list with commas, in any order and case; the result has the order of ``names``."""
-    given = {word.upper() for word in text.split(",")}
-    if unknown := given.difference(names):
-        raise ValueError(f"“{min(unknown)}” is not one of {', '.join(names)}")
-    return tuple(name for name in names if name in given)
-
-
 def has_state(view: View, test: Negatable[tuple[str, ...]]) -> Bool:
     """Whether the packet's state, or the NAT of its entry, is in the list; only then the ``!``."""
     state = view.state

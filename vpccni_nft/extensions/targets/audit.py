@@ -16,12 +16,13 @@ from ...model.packet import Event
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import choice
+from ..option_table import Option, OptionTable
 from ..placement import ANYWHERE
 
 if TYPE_CHECKING:
     from ...model.effects import View
     from ..context import Context
-    from ..options import Options
 
 
 TYPES = ("accept", "drop", "reject")
@@ -32,22 +33,6 @@ class Audit(Target):
     """``-j AUDIT --type TYPE``."""
 
     type: str
-
-
-def build(options: Options) -> Audit:
-    """Read the options."""
-    return Audit(options.required("--type", _parse_type))
-
-
-def _parse_type(text: str) -> str:
-    if text not in TYPES:
-        raise ValueError(f"“{text}” is not one of {', '.join(TYPES)}")
-    return text
-
-
-def save(node: Audit) -> tuple[str, ...]:
-    """Write the options."""
-    return ("--type", node.type)
 
 
 def meaning(_node: Audit, _view: View) -> Effect:
@@ -63,8 +48,7 @@ def lower(_node: Audit, _context: Context) -> tuple[s.Statement, ...]:
 EXTENSION = Extension(
     name="AUDIT",
     node=Audit,
-    build=build,
-    save=save,
+    options=OptionTable.of(Option("--type", choice(*TYPES), "type", required=True)),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

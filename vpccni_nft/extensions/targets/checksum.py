@@ -10,36 +10,24 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_OPTION, BAD_PLACE, NO_NFT_FORM, Problem
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...model.packet import Event
 from .. import kinds as k
 from ..extension import Extension
+from ..option_table import Option, OptionTable
 from ..placement import Placement
 
 if TYPE_CHECKING:
     from ...model.effects import View
     from ...nft import statements as s
     from ..context import Context
-    from ..options import Options
 
 
 @attrs.frozen
 class Checksum(Target):
     """``-j CHECKSUM --checksum-fill``."""
-
-
-def build(options: Options) -> Checksum:
-    """Read the option, which has to be there."""
-    if not options.flag("--checksum-fill"):
-        raise Problem(BAD_OPTION, "CHECKSUM needs --checksum-fill", span=options.span)
-    return Checksum()
-
-
-def save(_node: Checksum) -> tuple[str, ...]:
-    """Write the option."""
-    return ("--checksum-fill",)
 
 
 def meaning(_node: Checksum, _view: View) -> Effect:
@@ -58,8 +46,7 @@ def lower(_node: Checksum, context: Context) -> tuple[s.Statement, ...]:
 EXTENSION = Extension(
     name="CHECKSUM",
     node=Checksum,
-    build=build,
-    save=save,
+    options=OptionTable.of(Option("--checksum-fill", required=True)),
     meaning=meaning,
     lower=lower,
     placement=Placement(tables=("mangle",)),

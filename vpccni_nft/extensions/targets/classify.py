@@ -17,12 +17,12 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
+from ..option_table import Form, Option, OptionTable
 from ..placement import LEAVES_BY, Placement
 
 if TYPE_CHECKING:
     from ...model.effects import View
     from ..context import Context
-    from ..options import Options
 
 
 @attrs.frozen
@@ -33,21 +33,11 @@ class Classify(Target):
     minor: int
 
 
-def build(options: Options) -> Classify:
-    """Read the option."""
-    return Classify(*options.required("--set-class", _parse_class))
-
-
 def _parse_class(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"([0-9A-Fa-f]{1,4}):([0-9A-Fa-f]{1,4})", text)
     if not found:
         raise ValueError(f"“{text}” is not a class such as 1:ffff")
     return int(found[1], 16), int(found[2], 16)
-
-
-def save(node: Classify) -> tuple[str, ...]:
-    """Write the option, with four digits a part (libxt_CLASSIFY 1.8.9)."""
-    return ("--set-class", f"{node.major:04x}:{node.minor:04x}")
 
 
 def meaning(node: Classify, view: View) -> Effect:
@@ -65,8 +55,15 @@ def lower(node: Classify, _context: Context) -> tuple[s.Statement, ...]:
 EXTENSION = Extension(
     name="CLASSIFY",
     node=Classify,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        # Four digits a part (libxt_CLASSIFY 1.8.9).
+        Option(
+            "--set-class",
+            Form("MAJOR:MINOR", _parse_class, lambda parts: f"{parts[0]:04x}:{parts[1]:04x}"),
+            ("major", "minor"),
+            required=True,
+        ),
+    ),
     meaning=meaning,
     lower=lower,
     placement=Placement(hooks=LEAVES_BY),

@@ -10,23 +10,22 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_OPTION, NO_NFT_FORM, Problem
-from ...core.values import Family, parse_integer
+from ...core.diagnostics import NO_NFT_FORM
+from ...core.values import Family
 from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...model.oracle import Oracle, OracleKind
 from ...model.packet import ACCEPT, DROP, Event
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import NUMBER, WORD, choice, number
+from ..option_table import Option, OptionTable
 from ..placement import Placement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.effects import View
     from ...nft import statements as s
     from ..context import Context
-    from ..options import Options
 
 MODES = ("sourceip", "sourceip-sourceport", "sourceip-sourceport-destport")
 
@@ -40,32 +39,6 @@ class ClusterIp(Target):
     nodes: int
     node: int
     seed: int = 0
-
-
-def build(options: Options) -> ClusterIp:
-    """Read the options."""
-    if not options.flag("--new"):
-        raise Problem(BAD_OPTION, "CLUSTERIP needs --new", span=options.span)
-    return ClusterIp(
-        mode=options.required("--hashmode", _parse_mode),
-        mac=options.required("--clustermac", str),
-        nodes=options.required("--total-nodes", lambda text: parse_integer(text, 16)),
-        node=options.required("--local-node", lambda text: parse_integer(text, 16)),
-        seed=options.value("--hash-init", lambda text: parse_integer(text, 0xFFFFFFFF)) or 0,
-    )
-
-
-def _parse_mode(text: str) -> str:
-    if text not in MODES:
-        raise ValueError(f"“{text}” is not one of {', '.join(MODES)}")
-    return text
-
-
-def save(node: ClusterIp) -> Iterator[str]:
-    """Write the options in libipt_CLUSTERIP's order."""
-    yield from ("--new", "--hashmode", node.mode, "--clustermac", node.mac)
-    yield from ("--total-nodes", str(node.nodes), "--local-node", str(node.node))
-    yield from ("--hash-init", str(node.seed))
 
 
 def meaning(node: ClusterIp, view: View) -> Effect:
@@ -94,8 +67,14 @@ def lower(_node: ClusterIp, context: Context) -> tuple[s.Statement, ...]:
 EXTENSION = Extension(
     name="CLUSTERIP",
     node=ClusterIp,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--new", required=True),
+        Option("--hashmode", choice(*MODES), "mode", required=True),
+        Option("--clustermac", WORD, "mac", required=True),
+        Option("--total-nodes", number(16), "nodes", required=True),
+        Option("--local-node", number(16), "node", required=True),
+        Option("--hash-init", NUMBER, "seed", always=True),
+    ),
     meaning=meaning,
     lower=lower,
     placement=Placement(family=Family.IP, tables=("filter",), hooks=("INPUT",)),

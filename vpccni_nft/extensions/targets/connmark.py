@@ -16,24 +16,23 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.values import MaskedMark, parse_integer
+from ...core.values import MaskedMark
 from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import NEW_MARK, number
+from ..option_table import Option, OptionTable, at_most_one, exactly_one
 from ..placement import ANYWHERE
 from ..shared.marks import FULL, Copy, set_bits, set_shifted, xor_masked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.algebra import Word
     from ...model.effects import View
     from ...model.packet import State
     from ..context import Context
-    from ..options import Options
 
 
 PACKET, CONNECTION = x.Meta("mark"), x.Ct("mark")
@@ -56,44 +55,6 @@ class Connmark(Target):
     ctmask: int = FULL
     nfmask: int = FULL  #: save and restore only
     shift: int = 0  #: bits to the left, negative to the right, before the mark is stored
-
-
-def build(options: Options) -> Connmark:
-    """Read the options."""
-    mode = Mode(options.exclusive(*(mode.value for mode in Mode)))
-    shift = (options.value("--left-shift-mark", _parse_places) or 0) - (
-        options.value("--right-shift-mark", _parse_places) or 0
-    )
-    if mode is Mode.SET:
-        mark = options.required("--set-xmark", MaskedMark.parse)
-        return Connmark(mode=mode, value=mark.value, ctmask=mark.mask, shift=shift)
-    return Connmark(
-        mode=mode,
-        ctmask=_or_full(options.value("--ctmask", parse_integer)),
-        nfmask=_or_full(options.value("--nfmask", parse_integer)),
-        shift=shift,
-    )
-
-
-def _parse_places(text: str) -> int:
-    # What 32 places do to a mark of 32 bits depends on the processor.
-    return parse_integer(text, 31)
-
-
-def _or_full(mask: int | None) -> int:
-    return FULL if mask is None else mask
-
-
-def save(node: Connmark) -> Iterator[str]:
-    """Write the options."""
-    yield node.mode.value
-    if node.mode is Mode.SET:
-        yield f"{node.value:#x}/{node.ctmask:#x}"
-    else:
-        yield from ("--nfmask", f"{node.nfmask:#x}", "--ctmask", f"{node.ctmask:#x}")
-    if node.shift:
-        yield "--left-shift-mark" if node.shift > 0 else "--right-shift-mark"
-        yield str(abs(node.shift))
 
 
 def meaning(node: Connmark, view: View) -> Effect:
@@ -167,11 +128,60 @@ def _edges(node: Connmark) -> dict[str, tuple[int, ...]]:
     return {"mark": values, "ct_mark": values}
 
 
+def _copy(mode: Mode) -> Option:
+    return Option(
+        mode.value,
+        field="mode",
+        keep=lambda _: mode,
+        show=lambda node: True if node.mode is mode else None,
+    )
+
+
+def _mask(field: str) -> Option:
+    return Option(
+        f"--{field}",
+        number(text=hex),
+        field,
+        show=lambda node: None if node.mode is Mode.SET else getattr(node, field),
+    )
+
+
+# What a shift by 32 places does to a mark of 32 bits depends on the processor.
 EXTENSION = Extension(
     name="CONNMARK",
     node=Connmark,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option(
+            Mode.SET.value,
+            NEW_MARK,
+            ("mode", "value", "ctmask"),
+            keep=lambda mark: (Mode.SET, mark.value, mark.mask),
+            show=lambda node: (
+                MaskedMark(node.value, node.ctmask) if node.mode is Mode.SET else None
+            ),
+        ),
+        _copy(Mode.SAVE),
+        _copy(Mode.RESTORE),
+        _mask("nfmask"),
+        _mask("ctmask"),
+        Option(
+            "--left-shift-mark",
+            number(31),
+            "shift",
+            show=lambda node: node.shift if node.shift > 0 else None,
+        ),
+        Option(
+            "--right-shift-mark",
+            number(31),
+            "shift",
+            keep=lambda places: -places,
+            show=lambda node: -node.shift if node.shift < 0 else None,
+        ),
+        exactly_one(*(mode.value for mode in Mode)),
+        at_most_one(Mode.SET.value, "--nfmask"),
+        at_most_one(Mode.SET.value, "--ctmask"),
+        at_most_one("--left-shift-mark", "--right-shift-mark"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

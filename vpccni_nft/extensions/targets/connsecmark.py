@@ -17,13 +17,13 @@ from ...model.effects import Effect
 from ...model.packet import Event
 from .. import kinds as k
 from ..extension import Extension
+from ..option_table import Option, OptionTable, exactly_one
 from ..placement import Placement
 
 if TYPE_CHECKING:
     from ...model.effects import View
     from ...nft import statements as s
     from ..context import Context
-    from ..options import Options
 
 
 @attrs.frozen
@@ -31,16 +31,6 @@ class ConnSecMark(Target):
     """``-j CONNSECMARK --save`` or ``--restore``."""
 
     restore: bool
-
-
-def build(options: Options) -> ConnSecMark:
-    """Read the options."""
-    return ConnSecMark(options.exclusive("--save", "--restore") == "--restore")
-
-
-def save(node: ConnSecMark) -> tuple[str, ...]:
-    """Write the option."""
-    return ("--restore" if node.restore else "--save",)
 
 
 def meaning(node: ConnSecMark, _view: View) -> Effect:
@@ -58,8 +48,16 @@ def lower(_node: ConnSecMark, context: Context) -> tuple[s.Statement, ...]:
 EXTENSION = Extension(
     name="CONNSECMARK",
     node=ConnSecMark,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option(
+            "--save",
+            field="restore",
+            keep=lambda _: False,
+            show=lambda node: None if node.restore else True,
+        ),
+        Option("--restore", field="restore", show=lambda node: node.restore or None),
+        exactly_one("--save", "--restore"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=Placement(tables=("mangle", "security")),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_OPTION, BAD_PLACE, NO_NFT_FORM, Problem
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...core.values import parse_integer
 from ...iptables.ast import Target
 from ...model.effects import Effect
@@ -22,16 +22,15 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import WORD
+from ..option_table import Form, Option, OptionTable, at_most_one
 from ..placement import Placement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.algebra import Bool, Word
     from ...model.effects import View
     from ...model.packet import State
     from ..context import Context
-    from ..options import Options
 
 #: The option for a zone, and the direction of the packets that it is for: nft's word.
 ZONE_OPTIONS = {"--zone": "", "--zone-orig": "original", "--zone-reply": "reply"}
@@ -63,49 +62,6 @@ class Ct(Target):
 @attrs.frozen
 class Notrack(Target):
     """``-j NOTRACK``."""
-
-
-def build(options: Options) -> Ct:
-    """Read the options."""
-    zones = {
-        direction: zone
-        for name, direction in ZONE_OPTIONS.items()
-        if (zone := options.value(name, _parse_zone)) is not None
-    }
-    if len(zones) > 1:
-        raise Problem(BAD_OPTION, "CT takes one zone", span=options.span)
-    direction, zone = next(iter(zones.items()), ("", 0))
-    return Ct(
-        notrack=options.flag("--notrack"),
-        helper=options.value("--helper", str) or "",
-        timeout=options.value("--timeout", str) or "",
-        events=options.value("--ctevents", str) or "",
-        expectation_events=options.value("--expevents", str) or "",
-        zone=None if zone == MARK else int(zone),
-        # iptables-save does not print zone 0, and it is everyone's zone in both directions.
-        direction=direction if zone else "",
-    )
-
-
-def _parse_zone(text: str) -> int | str:
-    return text if text == MARK else parse_integer(text, 0xFFFF)
-
-
-def save(node: Ct) -> Iterator[str]:
-    """Write the options in libxt_CT's order."""
-    if node.notrack:
-        yield "--notrack"
-    for name, value in (
-        ("--helper", node.helper),
-        ("--timeout", node.timeout),
-        ("--ctevents", node.events),
-        ("--expevents", node.expectation_events),
-    ):
-        if value:
-            yield from (name, value)
-    if node.zone != 0:
-        option = next(name for name, way in ZONE_OPTIONS.items() if way == node.direction)
-        yield from (option, MARK if node.zone is None else str(node.zone))
 
 
 def meaning(node: Ct, view: View) -> Effect:
@@ -173,6 +129,23 @@ def lower(node: Ct, context: Context) -> tuple[s.Statement, ...]:
     return (NOT_UNTRACKED, s.Set(x.Ct("zone", node.direction), x.Number(node.zone)))
 
 
+def _zone_option(name: str, direction: str) -> Option:
+    """iptables-save does not print zone 0, and it is everyone's zone in both directions."""
+
+    def show(node: Ct) -> int | str | None:
+        if node.zone == 0 or node.direction != direction:
+            return None
+        return MARK if node.zone is None else node.zone
+
+    return Option(
+        name,
+        Form("NUMBER|mark", lambda text: text if text == MARK else parse_integer(text, 0xFFFF)),
+        ("zone", "direction"),
+        keep=lambda zone: (None if zone == MARK else zone, direction if zone else ""),
+        show=show,
+    )
+
+
 def _lower_notrack(_node: Notrack, _context: Context) -> tuple[s.Statement, ...]:
     return (s.Notrack(),)
 
@@ -194,8 +167,15 @@ CT = Extension(
     name="CT",
     what="how a packet is going to be tracked, decided before conntrack sees it.",
     node=Ct,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--notrack", field="notrack"),
+        Option("--helper", WORD, "helper"),
+        Option("--timeout", WORD, "timeout"),
+        Option("--ctevents", WORD, "events"),
+        Option("--expevents", WORD, "expectation_events"),
+        *(_zone_option(name, direction) for name, direction in ZONE_OPTIONS.items()),
+        at_most_one(*ZONE_OPTIONS),
+    ),
     meaning=meaning,
     lower=lower,
     placement=Placement(tables=("raw",)),
@@ -211,8 +191,6 @@ NOTRACK = Extension(
     name="NOTRACK",
     what="keep the packet out of connection tracking.",
     node=Notrack,
-    build=lambda _options: Notrack(),
-    save=lambda _node: (),
     meaning=lambda _node, view: _untrack(view.state),
     lower=_lower_notrack,
     placement=Placement(tables=("raw",)),

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import BAD_PLACE
-from ...core.values import parse_integer
 from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...nft import expressions as x
@@ -19,12 +18,13 @@ from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import number
+from ..option_table import Option, OptionTable
 from ..placement import Placement
 
 if TYPE_CHECKING:
     from ...model.effects import View
     from ..context import Context
-    from ..options import Options
 
 #: The largest of six bits.
 LARGEST = 0x3F
@@ -35,16 +35,6 @@ class SetDscp(Target):
     """``-j DSCP --set-dscp VALUE``."""
 
     value: int
-
-
-def build(options: Options) -> SetDscp:
-    """Read the option; iptables-save writes classes as numbers."""
-    return SetDscp(options.required("--set-dscp", lambda text: parse_integer(text, LARGEST)))
-
-
-def save(node: SetDscp) -> tuple[str, ...]:
-    """Write the option."""
-    return ("--set-dscp", f"{node.value:#04x}")
 
 
 def meaning(node: SetDscp, view: View) -> Effect:
@@ -63,8 +53,14 @@ def lower(node: SetDscp, context: Context) -> tuple[s.Statement, ...]:
 EXTENSION = Extension(
     name="DSCP",
     node=SetDscp,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option(
+            "--set-dscp",
+            number(LARGEST, text=lambda value: f"{value:#04x}"),
+            "value",
+            required=True,
+        )
+    ),
     meaning=meaning,
     lower=lower,
     placement=Placement(tables=("mangle",)),

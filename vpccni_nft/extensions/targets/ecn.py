@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_OPTION, BAD_PLACE, NO_NFT_FORM, WHOLE_PACKETS, Problem
-from ...core.values import Family, parse_integer
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM, WHOLE_PACKETS
+from ...core.values import Family
 from ...iptables.ast import Target
 from ...iptables.protocols import TCP
 from ...model.effects import Effect
@@ -20,6 +20,8 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import number
+from ..option_table import Option, OptionTable, at_least_one, at_most_one
 from ..placement import ANYWHERE, Placement
 
 if TYPE_CHECKING:
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from ...model.algebra import Bool, Word
     from ...model.effects import View
     from ..context import Context
-    from ..options import Options
 
 #: TCP's flags by nft's names, the lowest bit first; nft calls ECE so.
 FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr")
@@ -44,32 +45,6 @@ class SetEcn(Target):
     ece: int | None = None
     cwr: int | None = None
     ip: int | None = None  #: the two bits of the IPv4 header
-
-
-def build(options: Options) -> SetEcn:
-    """Read the options."""
-    ece = options.value("--ecn-tcp-ece", lambda text: parse_integer(text, 1))
-    cwr = options.value("--ecn-tcp-cwr", lambda text: parse_integer(text, 1))
-    ip = options.value("--ecn-ip-ect", lambda text: parse_integer(text, 3))
-    removes = options.flag("--ecn-tcp-remove")
-    if (removes and (ece, cwr) != (None, None)) or not (removes or (ece, cwr, ip) != (None,) * 3):
-        message = "ECN needs --ecn-tcp-remove, or else some of its other options"
-        raise Problem(BAD_OPTION, message, span=options.span)
-    return SetEcn(ece=0, cwr=0, ip=ip) if removes else SetEcn(ece=ece, cwr=cwr, ip=ip)
-
-
-def save(node: SetEcn) -> Iterator[str]:
-    """Write the options; libipt_ECN prints nothing of the header beside ``--ecn-tcp-remove``."""
-    if (node.ece, node.cwr) == (0, 0):
-        yield "--ecn-tcp-remove"
-        return
-    for name, value in (
-        ("--ecn-tcp-ece", node.ece),
-        ("--ecn-tcp-cwr", node.cwr),
-        ("--ecn-ip-ect", node.ip),
-    ):
-        if value is not None:
-            yield from (name, str(value))
 
 
 def meaning(node: SetEcn, view: View) -> Effect:
@@ -135,11 +110,37 @@ _BIT = k.maybe(k.Integers(0, 1))
 _IP = k.Integers(0, 3)
 
 
+def _removes(node: SetEcn) -> bool:
+    return (node.ece, node.cwr) == (0, 0)
+
+
+def _bits(name: str, field: str, largest: int) -> Option:
+    """libipt_ECN prints nothing of the header beside ``--ecn-tcp-remove``."""
+    return Option(
+        name,
+        number(largest),
+        field,
+        show=lambda node: None if _removes(node) else getattr(node, field),
+    )
+
+
 EXTENSION = Extension(
     name="ECN",
     node=SetEcn,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option(
+            "--ecn-tcp-remove",
+            field=("ece", "cwr"),
+            keep=lambda _: (0, 0),
+            show=lambda node: _removes(node) or None,
+        ),
+        _bits("--ecn-tcp-ece", "ece", 1),
+        _bits("--ecn-tcp-cwr", "cwr", 1),
+        _bits("--ecn-ip-ect", "ip", 3),
+        at_least_one("--ecn-tcp-remove", "--ecn-tcp-ece", "--ecn-tcp-cwr", "--ecn-ip-ect"),
+        at_most_one("--ecn-tcp-remove", "--ecn-tcp-ece"),
+        at_most_one("--ecn-tcp-remove", "--ecn-tcp-cwr"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=Placement(family=Family.IP, tables=("mangle",)),

@@ -18,15 +18,16 @@ from ...model.effects import Effect
 from ...model.oracle import Oracle, OracleKind
 from .. import kinds as k
 from ..extension import Extension
+from ..option_table import Form, Option, OptionTable
 from ..placement import Placement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from ...model.effects import View
     from ...nft import statements as s
     from ..context import Context
-    from ..options import Options
+    from ..options import GivenOptions
 
 
 @attrs.frozen
@@ -34,39 +35,6 @@ class Hmark(Target):
     """``-j HMARK``: its options with their values as they are printed."""
 
     options: tuple[tuple[str, str], ...]
-
-
-#: The options, in the order in which libxt_HMARK prints them.
-NAMES = (
-    "--hmark-src-prefix", "--hmark-dst-prefix", "--hmark-spi", "--hmark-spi-mask",
-    "--hmark-sport", "--hmark-dport", "--hmark-sport-mask", "--hmark-dport-mask",
-    "--hmark-proto-mask", "--hmark-rnd", "--hmark-mod", "--hmark-offset", "--hmark-tuple",
-)  # fmt: skip
-
-
-def build(options: Options) -> Hmark:
-    """Read the options; a number is kept as it is written, as it has no other meaning here."""
-    given = ((name, options.value(name, _parse(name))) for name in NAMES)
-    options.required("--hmark-mod", parse_integer)
-    return Hmark(tuple((name, value) for name, value in given if value is not None))
-
-
-def _parse(name: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if name == "--hmark-tuple":
-            if text != "ct":
-                raise ValueError(f"“{text}” is not what iptables-save prints here: ct")
-        else:
-            parse_integer(text, 0xFFFFFFFF)
-        return text
-
-    return parse
-
-
-def save(node: Hmark) -> Iterator[str]:
-    """Write the options."""
-    for name, value in node.options:
-        yield from (name, value)
 
 
 def meaning(node: Hmark, view: View) -> Effect:
@@ -96,9 +64,53 @@ def _hmark(modulus: int, prefix: int, random: int) -> Hmark:
     )
 
 
+def _parse_number(text: str) -> str:
+    """A number is kept as it is written, as it has no other meaning here."""
+    parse_integer(text, 0xFFFFFFFF)
+    return text
+
+
+def _parse_tuple(text: str) -> str:
+    if text != "ct":
+        raise ValueError(f"“{text}” is not what iptables-save prints here: ct")
+    return text
+
+
+_NUMBER = Form("NUMBER", _parse_number)
+_OPTIONS = OptionTable.of(
+    *(
+        Option(f"--hmark-{name}", _NUMBER, name, required=name == "mod")
+        for name in (
+            "src-prefix", "dst-prefix", "spi", "spi-mask", "sport", "dport", "sport-mask",
+            "dport-mask", "proto-mask", "rnd", "mod", "offset",
+        )
+    ),
+    Option("--hmark-tuple", Form("ct", _parse_tuple), "tuple"),
+)  # fmt: skip
+
+
+def build(options: GivenOptions) -> Hmark:
+    """Read the options, and keep them in the order in which they are printed."""
+    given = _OPTIONS.read(options)
+    return Hmark(
+        tuple(
+            (option.name, given[option.fields[0]])
+            for option in _OPTIONS.options
+            if option.fields[0] in given
+        )
+    )
+
+
+def save(node: Hmark) -> Iterator[str]:
+    """Write the options."""
+    for pair in node.options:
+        yield from pair
+
+
 EXTENSION = Extension(
     name="HMARK",
     node=Hmark,
+    options=_OPTIONS,
     build=build,
     save=save,
     meaning=meaning,

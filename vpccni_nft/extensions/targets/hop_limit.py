@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
-from ...core.values import Family, parse_integer
+from ...core.values import Family
 from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import number
+from ..option_table import Option, OptionTable, exactly_one
 from ..placement import Placement
 
 if TYPE_CHECKING:
     from ...model.effects import View
     from ..context import Context
-    from ..options import Options
 
 LARGEST = 0xFF
 
@@ -34,18 +35,6 @@ class HopChange:
 
     kind: str  #: ``set``, ``inc`` or ``dec``
     amount: int
-
-    @classmethod
-    def build(cls, name: str, options: Options) -> HopChange:
-        """Read the option; ``name`` is what it begins with."""
-        kinds = {f"--{name}-{kind}": kind for kind in ("set", "inc", "dec")}
-        option = options.exclusive(*kinds)
-        amount = options.required(option, lambda text: parse_integer(text, LARGEST))
-        return cls(kinds[option], amount)
-
-    def save(self, name: str) -> tuple[str, ...]:
-        """Write the option."""
-        return (f"--{name}-{self.kind}", str(self.amount))
 
 
 @attrs.frozen
@@ -99,12 +88,29 @@ def _set(field: x.Payload, change: HopChange, context: Context) -> tuple[s.State
 _CHANGES = k.Build(HopChange, k.Among(("set", "set", "set", "inc", "dec")), k.BYTE)
 
 
+def _options(name: str) -> OptionTable:
+    kinds = ("set", "inc", "dec")
+    return OptionTable.of(
+        *(_change(name, kind) for kind in kinds),
+        exactly_one(*(f"--{name}-{kind}" for kind in kinds)),
+    )
+
+
+def _change(name: str, kind: str) -> Option:
+    return Option(
+        f"--{name}-{kind}",
+        number(LARGEST),
+        "change",
+        keep=lambda amount: HopChange(kind, amount),
+        show=lambda node: node.change.amount if node.change.kind == kind else None,
+    )
+
+
 TTL = Extension(
     name="TTL",
     what="the time to live of an IPv4 packet.",
     node=SetTtl,
-    build=lambda options: SetTtl(HopChange.build("ttl", options)),
-    save=lambda node: node.change.save("ttl"),
+    options=_options("ttl"),
     meaning=meaning,
     lower=_lower_ttl,
     placement=Placement(family=Family.IP, tables=("mangle",)),
@@ -117,8 +123,7 @@ HL = Extension(
     name="HL",
     what="the hop limit of an IPv6 packet.",
     node=SetHl,
-    build=lambda options: SetHl(HopChange.build("hl", options)),
-    save=lambda node: node.change.save("hl"),
+    options=_options("hl"),
     meaning=meaning,
     lower=_lower_hl,
     placement=Placement(family=Family.IP6, tables=("mangle",)),

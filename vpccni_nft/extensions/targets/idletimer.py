@@ -10,21 +10,19 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import NO_NFT_FORM
-from ...core.values import parse_integer
 from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...model.packet import Event
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import NUMBER, text_of
+from ..option_table import Option, OptionTable
 from ..placement import ANYWHERE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.effects import View
     from ...nft import statements as s
     from ..context import Context
-    from ..options import Options
 
 #: Bytes of a label (struct idletimer_tg_info).
 LABEL_LENGTH = 27
@@ -37,28 +35,6 @@ class IdleTimer(Target):
     timeout: int
     label: str
     alarm: bool = False  #: whether the timer wakes the system
-
-
-def build(options: Options) -> IdleTimer:
-    """Read the options."""
-    return IdleTimer(
-        options.required("--timeout", lambda text: parse_integer(text, 0xFFFFFFFF)),
-        options.required("--label", _parse_label),
-        options.flag("--alarm"),
-    )
-
-
-def _parse_label(text: str) -> str:
-    if len(text.encode("utf-8", "surrogateescape")) > LABEL_LENGTH:
-        raise ValueError(f"a label has at most {LABEL_LENGTH} bytes")
-    return text
-
-
-def save(node: IdleTimer) -> Iterator[str]:
-    """Write the options."""
-    yield from ("--timeout", str(node.timeout), "--label", node.label)
-    if node.alarm:
-        yield "--alarm"
 
 
 def meaning(node: IdleTimer, _view: View) -> Effect:
@@ -74,8 +50,11 @@ def lower(_node: IdleTimer, context: Context) -> tuple[s.Statement, ...]:
 EXTENSION = Extension(
     name="IDLETIMER",
     node=IdleTimer,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--timeout", NUMBER, "timeout", required=True),
+        Option("--label", text_of("a label", LABEL_LENGTH, text=str), "label", required=True),
+        Option("--alarm", field="alarm"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

@@ -16,16 +16,14 @@ from ...model.effects import Effect
 from ...model.packet import Event
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import TEXT
+from ..option_table import Form, Option, OptionTable
 from ..placement import ANYWHERE
-from ..shared.words import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.effects import View
     from ...nft import statements as s
     from ..context import Context
-    from ..options import Options
 
 
 @attrs.frozen
@@ -35,29 +33,6 @@ class Led(Target):
     trigger: str
     delay: int | None = 0  #: milliseconds that it stays on; None: for good
     always_blink: bool = False
-
-
-def build(options: Options) -> Led:
-    """Read the options."""
-    delay = options.value("--led-delay", _parse_delay)
-    return Led(
-        options.required("--led-trigger-id", str),
-        (delay if delay >= 0 else None) if delay is not None else 0,
-        options.flag("--led-always-blink"),
-    )
-
-
-def _parse_delay(text: str) -> int:
-    return -1 if text == "inf" else parse_integer(text, 0x7FFFFFFF)
-
-
-def save(node: Led) -> Iterator[str]:
-    """Write the options; no delay is not printed."""
-    yield from ("--led-trigger-id", quote(node.trigger))
-    if node.delay != 0:
-        yield from ("--led-delay", "inf" if node.delay is None else str(node.delay))
-    if node.always_blink:
-        yield "--led-always-blink"
 
 
 def meaning(node: Led, _view: View) -> Effect:
@@ -70,11 +45,22 @@ def lower(_node: Led, context: Context) -> tuple[s.Statement, ...]:
     raise context.refuse("nft cannot switch lights")
 
 
+def _parse_delay(text: str) -> int | None:
+    return None if text == "inf" else parse_integer(text, 0x7FFFFFFF)
+
+
+def _delay_text(delay: int | None) -> str:
+    return "inf" if delay is None else str(delay)
+
+
 EXTENSION = Extension(
     name="LED",
     node=Led,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--led-trigger-id", TEXT, "trigger", required=True),
+        Option("--led-delay", Form("MILLISECONDS|inf", _parse_delay, _delay_text), "delay"),
+        Option("--led-always-blink", field="always_blink"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

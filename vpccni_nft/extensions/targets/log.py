@@ -11,23 +11,21 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import LOG_PREFIX
-from ...core.values import parse_integer
 from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...model.packet import Event
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import number, text_of
+from ..option_table import Option, OptionTable
 from ..placement import ANYWHERE
-from ..shared.prefixes import lower_prefix, parse_prefix
-from ..shared.words import flags, quote
+from ..shared.prefixes import lower_prefix
+from ..shared.words import flags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.effects import View
     from ..context import Context
-    from ..options import Options
 
 #: Bytes of a prefix (struct xt_log_info).
 PREFIX_LENGTH = 29
@@ -51,39 +49,6 @@ class Log(Target):
     ip_options: bool = False
     uid: bool = False
     macdecode: bool = False
-
-
-def build(options: Options) -> Log:
-    """Read the options."""
-    level = options.value("--log-level", lambda text: parse_integer(text, len(LEVELS) - 1))
-    return Log(
-        prefix=options.value("--log-prefix", _parse_prefix) or "",
-        level=WARNING if level is None else level,
-        tcp_sequence=options.flag("--log-tcp-sequence"),
-        tcp_options=options.flag("--log-tcp-options"),
-        ip_options=options.flag("--log-ip-options"),
-        uid=options.flag("--log-uid"),
-        macdecode=options.flag("--log-macdecode"),
-    )
-
-
-def _parse_prefix(text: str) -> str:
-    return parse_prefix(text, PREFIX_LENGTH)
-
-
-def save(node: Log) -> Iterator[str]:
-    """Write the options in libxt_LOG's order; the usual level is not printed."""
-    if node.prefix:
-        yield from ("--log-prefix", quote(node.prefix))
-    if node.level != WARNING:
-        yield from ("--log-level", str(node.level))
-    yield from flags(
-        ("--log-tcp-sequence", node.tcp_sequence),
-        ("--log-tcp-options", node.tcp_options),
-        ("--log-ip-options", node.ip_options),
-        ("--log-uid", node.uid),
-        ("--log-macdecode", node.macdecode),
-    )
 
 
 def meaning(node: Log, _view: View) -> Effect:
@@ -115,8 +80,15 @@ def lower(node: Log, context: Context) -> tuple[s.Statement, ...]:
 EXTENSION = Extension(
     name="LOG",
     node=Log,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--log-prefix", text_of("a log prefix", PREFIX_LENGTH), "prefix"),
+        Option("--log-level", number(len(LEVELS) - 1), "level"),
+        Option("--log-tcp-sequence", field="tcp_sequence"),
+        Option("--log-tcp-options", field="tcp_options"),
+        Option("--log-ip-options", field="ip_options"),
+        Option("--log-uid", field="uid"),
+        Option("--log-macdecode", field="macdecode"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

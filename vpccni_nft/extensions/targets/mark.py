@@ -10,22 +10,21 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.values import MaskedMark
 from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...nft import expressions as x
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import NEW_MARK
+from ..option_table import Option, OptionTable
 from ..placement import ANYWHERE
 from ..shared.marks import set_bits, xor_masked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from ...core.values import MaskedMark
     from ...model.effects import View
     from ...nft import statements as s
     from ..context import Context
-    from ..options import Options
 
 
 @attrs.frozen
@@ -33,16 +32,6 @@ class SetMark(Target):
     """``-j MARK --set-xmark VALUE[/MASK]``."""
 
     mark: MaskedMark
-
-
-def build(options: Options) -> SetMark:
-    """Read the options."""
-    return SetMark(options.required("--set-xmark", MaskedMark.parse))
-
-
-def save(node: SetMark) -> Iterator[str]:
-    """Write the options; unlike that of a match, a full mask is printed."""
-    yield from ("--set-xmark", f"{node.mark.value:#x}/{node.mark.mask:#x}")
 
 
 def meaning(node: SetMark, view: View) -> Effect:
@@ -61,8 +50,7 @@ def lower(node: SetMark, _context: Context) -> tuple[s.Statement, ...]:
 EXTENSION = Extension(
     name="MARK",
     node=SetMark,
-    build=build,
-    save=save,
+    options=OptionTable.of(Option("--set-xmark", NEW_MARK, "mark", required=True)),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

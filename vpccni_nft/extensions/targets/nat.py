@@ -28,15 +28,13 @@ from ...model.packet import Binding
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
+from ..option_table import Form, Option, OptionTable
 from ..placement import ANYWHERE, Placement
 from ..shared.compare import address_literal, port_literal
 from ..shared.words import flags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ..context import Context
-    from ..options import Options
 
 #: Protocols with something to map: ports, or the identifier of ICMP. iptables takes these but for
 #: UDP-Lite, and no other, not even ICMPv6 (libxt_NAT.c).
@@ -46,6 +44,13 @@ PORT_PROTOCOLS = tuple(
 
 # [ADDRESSES]:PORTS, ADDRESSES:PORTS and all that lack a part, but not a bare IPv6 address.
 _FORM = re.compile(r"(?:\[(?P<bracketed>[^]]+)\]|(?P<plain>[^:[]*))(?::(?P<ports>[^:]*))?")
+
+
+def parse_ports(text: str) -> PortRange:
+    """Read PORT or PORT-PORT; iptables takes no open end here."""
+    first, dash, last = text.partition("-")
+    low = parse_integer(first, 0xFFFF)
+    return PortRange(low, parse_integer(last, 0xFFFF) if dash else low)
 
 
 @attrs.frozen
@@ -103,23 +108,6 @@ class NatFlags:
     fully_random: bool = False
     persistent: bool = False
 
-    @classmethod
-    def build(cls, options: Options) -> NatFlags:
-        """Read the options; not every target has all of them."""
-        return cls(
-            random=options.flag("--random"),
-            fully_random=options.flag("--random-fully"),
-            persistent=options.flag("--persistent"),
-        )
-
-    def save(self) -> Iterator[str]:
-        """Write the options in the order of libxt_NAT.c."""
-        return flags(
-            ("--random", self.random),
-            ("--random-fully", self.fully_random),
-            ("--persistent", self.persistent),
-        )
-
     def lower(self) -> tuple[str, ...]:
         """nft's words for them."""
         return tuple(
@@ -131,15 +119,12 @@ class NatFlags:
         )
 
 
-NO_FLAGS = NatFlags()
-
-
 @attrs.frozen
 class Snat(Target):
     """``-j SNAT --to-source RANGE`` with its flags."""
 
     to: NatRange
-    flags: NatFlags = NO_FLAGS
+    flags: NatFlags = NatFlags()
 
 
 @attrs.frozen
@@ -147,7 +132,7 @@ class Dnat(Target):
     """``-j DNAT --to-destination RANGE`` with its flags."""
 
     to: NatRange
-    flags: NatFlags = NO_FLAGS
+    flags: NatFlags = NatFlags()
 
 
 @attrs.frozen
@@ -155,7 +140,7 @@ class Masquerade(Target):
     """``-j MASQUERADE [--to-ports PORTS]`` with its flags."""
 
     ports: PortRange | None = None
-    flags: NatFlags = NO_FLAGS
+    flags: NatFlags = NatFlags()
 
     @property
     def to(self) -> NatRange:
@@ -168,7 +153,7 @@ class Redirect(Target):
     """``-j REDIRECT [--to-ports PORTS]`` with its flags."""
 
     ports: PortRange | None = None
-    flags: NatFlags = NO_FLAGS
+    flags: NatFlags = NatFlags()
 
     @property
     def to(self) -> NatRange:
@@ -177,24 +162,6 @@ class Redirect(Target):
 
 
 Nat = Snat | Dnat | Masquerade | Redirect
-
-
-def parse_ports(text: str) -> PortRange:
-    """Read PORT or PORT-PORT; iptables takes no open end here."""
-    first, dash, last = text.partition("-")
-    low = parse_integer(first, 0xFFFF)
-    return PortRange(low, parse_integer(last, 0xFFFF) if dash else low)
-
-
-def _save_range(option: str, node: Snat | Dnat) -> Iterator[str]:
-    yield from (option, str(node.to))
-    yield from node.flags.save()
-
-
-def _save_ports(node: Masquerade | Redirect) -> Iterator[str]:
-    if node.ports:
-        yield from ("--to-ports", node.ports.format("-"))
-    yield from node.flags.save()
 
 
 def _bind(kind: str, node: Nat) -> Effect:
@@ -257,14 +224,21 @@ def _flags(**others: k.ValueKind) -> k.ValueKind:
 _DESTINATION, _SOURCE = ("PREROUTING", "OUTPUT"), ("INPUT", "POSTROUTING")
 
 
+_RANGE = Form("[ADDRESS[-ADDRESS]][:PORT[-PORT]]", NatRange.parse)
+TO_PORTS = Option(
+    "--to-ports", Form("PORT[-PORT]", parse_ports, lambda ports: ports.format("-")), "ports"
+)
+RANDOM = Option("--random", field="flags.random")
+FULLY_RANDOM = Option("--random-fully", field="flags.fully_random")
+PERSISTENT = Option("--persistent", field="flags.persistent")
+
 SNAT = Extension(
     name="SNAT",
     what="the source of a connection becomes another address or port.",
     node=Snat,
-    build=lambda options: Snat(
-        options.required("--to-source", NatRange.parse), NatFlags.build(options)
+    options=OptionTable.of(
+        Option("--to-source", _RANGE, "to", required=True), RANDOM, FULLY_RANDOM, PERSISTENT
     ),
-    save=lambda node: _save_range("--to-source", node),
     meaning=lambda node, _view: _bind("snat", node),
     lower=lambda node, context: _lower("snat", node, context),
     placement=Placement(tables=("nat",), hooks=_SOURCE),
@@ -279,10 +253,9 @@ DNAT = Extension(
     name="DNAT",
     what="the destination of a connection becomes another address or port.",
     node=Dnat,
-    build=lambda options: Dnat(
-        options.required("--to-destination", NatRange.parse), NatFlags.build(options)
+    options=OptionTable.of(
+        Option("--to-destination", _RANGE, "to", required=True), RANDOM, PERSISTENT
     ),
-    save=lambda node: _save_range("--to-destination", node),
     meaning=lambda node, _view: _bind("dnat", node),
     lower=lambda node, context: _lower("dnat", node, context),
     placement=Placement(tables=("nat",), hooks=_DESTINATION),
@@ -297,10 +270,7 @@ MASQUERADE = Extension(
     name="MASQUERADE",
     what="SNAT to an address of the interface that the packet leaves by.",
     node=Masquerade,
-    build=lambda options: Masquerade(
-        options.value("--to-ports", parse_ports), NatFlags.build(options)
-    ),
-    save=_save_ports,
+    options=OptionTable.of(TO_PORTS, RANDOM, FULLY_RANDOM),
     meaning=lambda node, _view: _bind("masquerade", node),
     lower=lambda node, context: _lower("masquerade", node, context),
     placement=Placement(tables=("nat",), hooks=("POSTROUTING",)),
@@ -315,10 +285,7 @@ REDIRECT = Extension(
     name="REDIRECT",
     what="DNAT to this host: the address of the interface that the packet came in by.",
     node=Redirect,
-    build=lambda options: Redirect(
-        options.value("--to-ports", parse_ports), NatFlags.build(options)
-    ),
-    save=_save_ports,
+    options=OptionTable.of(TO_PORTS, RANDOM),
     meaning=lambda node, _view: _bind("redirect", node),
     lower=lambda node, context: _lower("redirect", node, context),
     placement=Placement(tables=("nat",), hooks=_DESTINATION),

@@ -20,12 +20,13 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import PREFIX
+from ..option_table import Option, OptionTable
 from ..placement import Placement
 
 if TYPE_CHECKING:
     from ...model.effects import View
     from ..context import Context
-    from ..options import Options
 
 #: What the packets of each built-in chain of the nat table are bound by.
 KINDS = {"PREROUTING": "dnat", "OUTPUT": "dnat", "INPUT": "snat", "POSTROUTING": "snat"}
@@ -36,24 +37,6 @@ class Netmap(Target):
     """``-j NETMAP --to NETWORK``."""
 
     to: Network
-
-
-def build(options: Options) -> Netmap:
-    """Read the option."""
-    return Netmap(options.required("--to", _parse_network))
-
-
-def _parse_network(text: str) -> Network:
-    network = Network.parse(text)
-    if network.length is None:
-        raise ValueError("NETMAP takes a mask without gaps")
-    return network
-
-
-def save(node: Netmap) -> tuple[str, ...]:
-    """Write the option; the length is always printed."""
-    network = node.to
-    return ("--to", f"{Address(network.family, network.address)}/{network.length}")
 
 
 def meaning(node: Netmap, view: View) -> Effect:
@@ -82,8 +65,7 @@ def lower(node: Netmap, context: Context) -> tuple[s.Statement, ...]:
 EXTENSION = Extension(
     name="NETMAP",
     node=Netmap,
-    build=build,
-    save=save,
+    options=OptionTable.of(Option("--to", PREFIX, "to", required=True)),
     meaning=meaning,
     lower=lower,
     placement=Placement(tables=("nat",)),

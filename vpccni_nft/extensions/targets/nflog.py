@@ -10,24 +10,21 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_OPTION, LOG_PREFIX, Problem
-from ...core.values import parse_integer
+from ...core.diagnostics import LOG_PREFIX
 from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...model.packet import Event
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import NUMBER, number, text_of
+from ..option_table import Option, OptionTable, at_most_one
 from ..placement import ANYWHERE
-from ..shared.prefixes import lower_prefix, parse_prefix
-from ..shared.words import quote
+from ..shared.prefixes import lower_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.effects import View
     from ..context import Context
-    from ..options import Options
 
 #: Bytes of a prefix (struct xt_nflog_info).
 PREFIX_LENGTH = 63
@@ -42,40 +39,6 @@ class Nflog(Target):
     size: int | None = None  #: the most bytes of a packet that are given
     range: int = 0
     threshold: int = 0  #: packets that are given at once; 0: as the program says
-
-
-def build(options: Options) -> Nflog:
-    """Read the options."""
-    size = options.value("--nflog-size", lambda text: parse_integer(text, 0xFFFFFFFF))
-    length = options.value("--nflog-range", lambda text: parse_integer(text, 0xFFFFFFFF)) or 0
-    if size is not None and length:
-        message = "NFLOG takes --nflog-size or --nflog-range"
-        raise Problem(BAD_OPTION, message, span=options.span)
-    return Nflog(
-        group=options.value("--nflog-group", lambda text: parse_integer(text, 0xFFFF)) or 0,
-        prefix=options.value("--nflog-prefix", _parse_prefix) or "",
-        size=size,
-        range=length,
-        threshold=options.value("--nflog-threshold", lambda text: parse_integer(text, 0xFFFF)) or 0,
-    )
-
-
-def _parse_prefix(text: str) -> str:
-    return parse_prefix(text, PREFIX_LENGTH)
-
-
-def save(node: Nflog) -> Iterator[str]:
-    """Write the options in libxt_NFLOG's order."""
-    if node.prefix:
-        yield from ("--nflog-prefix", quote(node.prefix))
-    if node.group:
-        yield from ("--nflog-group", str(node.group))
-    if node.size is not None:
-        yield from ("--nflog-size", str(node.size))
-    elif node.range:
-        yield from ("--nflog-range", str(node.range))
-    if node.threshold:
-        yield from ("--nflog-threshold", str(node.threshold))
 
 
 def meaning(node: Nflog, _view: View) -> Effect:
@@ -100,8 +63,14 @@ _FIELDS = {
 EXTENSION = Extension(
     name="NFLOG",
     node=Nflog,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--nflog-prefix", text_of("a log prefix", PREFIX_LENGTH), "prefix"),
+        Option("--nflog-group", number(0xFFFF), "group"),
+        Option("--nflog-size", NUMBER, "size"),
+        Option("--nflog-range", NUMBER, "range"),
+        Option("--nflog-threshold", number(0xFFFF), "threshold"),
+        at_most_one("--nflog-size", "--nflog-range"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

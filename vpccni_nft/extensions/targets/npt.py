@@ -12,19 +12,20 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
-from ...core.values import Address, Family, Network
+from ...core.values import Family, Network
 from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...model.oracle import Oracle, OracleKind
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import PREFIX
+from ..option_table import Option, OptionTable
 from ..placement import Placement
 
 if TYPE_CHECKING:
     from ...model.effects import View
     from ...nft import statements as s
     from ..context import Context
-    from ..options import Options
 
 
 @attrs.frozen
@@ -33,29 +34,6 @@ class NptPrefixes:
 
     old: Network
     new: Network
-
-    @classmethod
-    def build(cls, options: Options) -> NptPrefixes:
-        """Read the options."""
-        return cls(
-            options.required("--src-pfx", _parse_prefix),
-            options.required("--dst-pfx", _parse_prefix),
-        )
-
-    def save(self) -> tuple[str, ...]:
-        """Write the options; the length is always printed."""
-        return ("--src-pfx", _written(self.old), "--dst-pfx", _written(self.new))
-
-
-def _parse_prefix(text: str) -> Network:
-    network = Network.parse(text)
-    if network.length is None:
-        raise ValueError("a prefix has a mask without gaps")
-    return network
-
-
-def _written(network: Network) -> str:
-    return f"{Address(network.family, network.address)}/{network.length}"
 
 
 @attrs.frozen
@@ -75,7 +53,7 @@ class Dnpt(Target):
 def _map(field: str, prefixes: NptPrefixes, view: View) -> Effect:
     """ip6t_npt_map_pfx: the world knows which address comes out of it."""
     address = view.state.fields[field]
-    written = (_written(prefixes.old), _written(prefixes.new))
+    written = tuple(PREFIX.text(one) for one in (prefixes.old, prefixes.new))
     mapped = view.ask(
         Oracle(OracleKind.MAPPED_PREFIX, parameters=written),
         address,
@@ -92,12 +70,16 @@ _PREFIX = k.PREFIX.of(Family.IP6)
 _PREFIXES = k.Build(NptPrefixes, _PREFIX, _PREFIX)
 
 
+_OPTIONS = OptionTable.of(
+    Option("--src-pfx", PREFIX, "prefixes.old", required=True),
+    Option("--dst-pfx", PREFIX, "prefixes.new", required=True),
+)
+
 SNPT = Extension(
     name="SNPT",
     what="another prefix for the source of an IPv6 packet, without state (RFC 6296).",
     node=Snpt,
-    build=lambda options: Snpt(NptPrefixes.build(options)),
-    save=lambda node: node.prefixes.save(),
+    options=_OPTIONS,
     meaning=lambda node, view: _map("saddr", node.prefixes, view),
     lower=_lower,
     placement=Placement(family=Family.IP6, tables=("mangle",), hooks=("INPUT", "POSTROUTING")),
@@ -110,8 +92,7 @@ DNPT = Extension(
     name="DNPT",
     what="another prefix for the destination of an IPv6 packet, without state (RFC 6296).",
     node=Dnpt,
-    build=lambda options: Dnpt(NptPrefixes.build(options)),
-    save=lambda node: node.prefixes.save(),
+    options=_OPTIONS,
     meaning=lambda node, view: _map("daddr", node.prefixes, view),
     lower=_lower,
     placement=Placement(family=Family.IP6, tables=("mangle",), hooks=("PREROUTING", "OUTPUT")),

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_OPTION, Problem
 from ...core.values import parse_integer
 from ...iptables.ast import Target
 from ...model.effects import Effect
@@ -22,15 +21,14 @@ from ...model.packet import ACCEPT, DROP, Event
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import number
+from ..option_table import Form, Option, OptionTable, at_most_one
 from ..placement import ANYWHERE
 from ..shared.words import flags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.effects import View
     from ..context import Context
-    from ..options import Options
 
 
 @attrs.frozen(kw_only=True)
@@ -48,37 +46,12 @@ class Queue(Target):
     """``-j QUEUE``."""
 
 
-def build(options: Options) -> Nfqueue:
-    """Read the options."""
-    number = options.value("--queue-num", lambda text: parse_integer(text, 0xFFFF))
-    several = options.value("--queue-balance", _parse_balance)
-    if number is not None and several:
-        message = "NFQUEUE takes --queue-num or --queue-balance"
-        raise Problem(BAD_OPTION, message, span=options.span)
-    first, last = several or (number or 0, number or 0)
-    return Nfqueue(
-        first=first,
-        last=last,
-        bypass=options.flag("--queue-bypass"),
-        fanout=options.flag("--queue-cpu-fanout"),
-    )
-
-
 def _parse_balance(text: str) -> tuple[int, int]:
     first, colon, last = text.partition(":")
     queues = (parse_integer(first, 0xFFFF), parse_integer(last, 0xFFFF)) if colon else (0, 0)
     if queues[0] >= queues[1]:
         raise ValueError(f"“{text}” is not a range of queues such as 0:3")
     return queues
-
-
-def save(node: Nfqueue) -> Iterator[str]:
-    """Write the options; a queue is always printed."""
-    if node.last > node.first:
-        yield from ("--queue-balance", f"{node.first}:{node.last}")
-    else:
-        yield from ("--queue-num", str(node.first))
-    yield from flags(("--queue-bypass", node.bypass), ("--queue-cpu-fanout", node.fanout))
 
 
 def meaning(node: Nfqueue, view: View) -> Effect:
@@ -108,8 +81,24 @@ NFQUEUE = Extension(
     name="NFQUEUE",
     what="let a program decide about the packet.",
     node=Nfqueue,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option(
+            "--queue-balance",
+            Form("FIRST:LAST", _parse_balance, lambda queues: f"{queues[0]}:{queues[1]}"),
+            ("first", "last"),
+            show=lambda node: (node.first, node.last) if node.last > node.first else None,
+        ),
+        Option(
+            "--queue-num",
+            number(0xFFFF),
+            ("first", "last"),
+            keep=lambda queue: (queue, queue),
+            show=lambda node: None if node.last > node.first else node.first,
+        ),
+        Option("--queue-bypass", field="bypass"),
+        Option("--queue-cpu-fanout", field="fanout"),
+        at_most_one("--queue-num", "--queue-balance"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,
@@ -129,8 +118,6 @@ QUEUE = Extension(
     name="QUEUE",
     what="let the program that listens to queue 0 decide about the packet.",
     node=Queue,
-    build=lambda _options: Queue(),
-    save=lambda _node: (),
     meaning=lambda _node, view: _queued(0, 0, (), view),
     lower=lambda _node, _context: (s.Queue(),),
     placement=ANYWHERE,

@@ -16,13 +16,14 @@ from ...model.effects import Effect
 from ...model.packet import Event
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import WORD
+from ..option_table import Form, Option, OptionTable
 from ..placement import ANYWHERE
 
 if TYPE_CHECKING:
     from ...model.effects import View
     from ...nft import statements as s
     from ..context import Context
-    from ..options import Options
 
 
 @attrs.frozen
@@ -34,27 +35,10 @@ class Estimate(Target):
     average: str  #: ``--rateest-ewmalog``
 
 
-def build(options: Options) -> Estimate:
-    """Read the options."""
-    return Estimate(
-        options.required("--rateest-name", str),
-        options.required("--rateest-interval", _parse_time),
-        options.required("--rateest-ewmalog", _parse_time),
-    )
-
-
 def _parse_time(text: str) -> str:
     if not re.fullmatch(r"[0-9.]{1,20}(s|ms|us)?", text):
         raise ValueError(f"“{text}” is not a time such as 250.0ms")
     return text
-
-
-def save(node: Estimate) -> tuple[str, ...]:
-    """Write the options; the name stands as it is."""
-    return (
-        "--rateest-name", node.name, "--rateest-interval", node.interval,
-        "--rateest-ewmalog", node.average,
-    )  # fmt: skip
 
 
 def meaning(node: Estimate, _view: View) -> Effect:
@@ -73,8 +57,11 @@ _TIME = k.Among(("250.0ms", "1.0s", "500us"))
 EXTENSION = Extension(
     name="RATEEST",
     node=Estimate,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--rateest-name", WORD, "name", required=True),
+        Option("--rateest-interval", Form("TIME", _parse_time), "interval", required=True),
+        Option("--rateest-ewmalog", Form("TIME", _parse_time), "average", required=True),
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

@@ -20,14 +20,12 @@ from ...model.packet import Verdict
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
+from ..option_table import Form, Option, OptionTable
 from ..placement import ANYWHERE, Placement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.effects import View
     from ..context import Context
-    from ..options import Options
 
 
 @attrs.frozen
@@ -90,21 +88,10 @@ class Reject(Target):
     kind: Kind | None = None  #: None: port unreachable, of the table's family
 
 
-def build(options: Options) -> Reject:
-    """Read the options; like an address, a kind of one family must be of the table's family."""
-    return Reject(options.value("--reject-with", _parse_kind))
-
-
 def _parse_kind(text: str) -> Kind:
     if text not in KINDS:
         raise ValueError(f"“{text}” is not one of {', '.join(KINDS)}")
     return KINDS[text]
-
-
-def save(node: Reject) -> Iterator[str]:
-    """Write the options; the kernel's dump always has the kind."""
-    if node.kind:
-        yield from ("--reject-with", node.kind.name)
 
 
 def meaning(node: Reject, view: View) -> Effect:
@@ -137,8 +124,9 @@ def _draw(family: Family) -> k.ValueKind:
 EXTENSION = Extension(
     name="REJECT",
     node=Reject,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--reject-with", Form("KIND", _parse_kind, lambda kind: kind.name), "kind")
+    ),
     meaning=meaning,
     lower=lower,
     placement=Placement(tables=("filter",)),

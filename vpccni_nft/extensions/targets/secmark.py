@@ -17,13 +17,14 @@ from ...model.effects import Effect
 from ...model.packet import Event
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import text_of
+from ..option_table import Option, OptionTable
 from ..placement import Placement
 
 if TYPE_CHECKING:
     from ...model.effects import View
     from ...nft import statements as s
     from ..context import Context
-    from ..options import Options
 
 #: Bytes of a context (SECMARK_SECCTX_MAX).
 CONTEXT_LENGTH = 255
@@ -34,22 +35,6 @@ class SecMark(Target):
     """``-j SECMARK --selctx CONTEXT``."""
 
     context: str
-
-
-def build(options: Options) -> SecMark:
-    """Read the option."""
-    return SecMark(options.required("--selctx", _parse_context))
-
-
-def _parse_context(text: str) -> str:
-    if len(text.encode("utf-8", "surrogateescape")) > CONTEXT_LENGTH:
-        raise ValueError(f"a security context has at most {CONTEXT_LENGTH} bytes")
-    return text
-
-
-def save(node: SecMark) -> tuple[str, ...]:
-    """Write the option; the context stands as it is."""
-    return ("--selctx", node.context)
 
 
 def meaning(node: SecMark, _view: View) -> Effect:
@@ -67,8 +52,14 @@ def lower(_node: SecMark, context: Context) -> tuple[s.Statement, ...]:
 EXTENSION = Extension(
     name="SECMARK",
     node=SecMark,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option(
+            "--selctx",
+            text_of("a security context", CONTEXT_LENGTH, text=str),
+            "context",
+            required=True,
+        )
+    ),
     meaning=meaning,
     lower=lower,
     placement=Placement(tables=("mangle", "security")),

@@ -12,16 +12,13 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import (
-    BAD_OPTION,
     BAD_PLACE,
     IPSET_COPIED,
     MISSING_SET,
     NAME_CHANGED,
     NO_NFT_FORM,
-    Problem,
 )
-from ...core.values import Address, parse_integer
-from ...ipset.ast import IpSet
+from ...core.values import Address
 from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...model.packet import Event, NoMeaning
@@ -30,23 +27,23 @@ from ...nft import names
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import NUMBER
+from ..option_table import Option, OptionTable, at_least_one, needs
 from ..placement import ANYWHERE, LEAVES_BY, Placement
 from ..shared.ipset_lowering import changes, find_set, lookups_of, networks_overlap
 from ..shared.ipset_meaning import PacketKey
 from ..shared.marks import set_bits, xor_masked
-from ..shared.set_names import FIELDS, HINT, Members
-from ..shared.words import flags
+from ..shared.set_names import FIELDS, HINT, MEMBERS, Members
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...core.values import Family, MaskedMark
-    from ...ipset.ast import Entry
+    from ...ipset.ast import Entry, IpSet
     from ...model.algebra import Bool, Word
     from ...model.effects import View
     from ..context import Context
     from ..extension import Statements
-    from ..options import Options
     from ..shared.ipset_lowering import Lookup
 
 #: Hooks in which a class or a queue can be mapped.
@@ -64,54 +61,6 @@ class SetTarget(Target):
     map_mark: bool = False
     map_priority: bool = False
     map_queue: bool = False
-
-
-def build(options: Options) -> SetTarget:
-    """Read the options."""
-    add, delete, map_ = (
-        found.value if (found := options.pair(name, Members.parse)) else None
-        for name in ("--add-set", "--del-set", "--map-set")
-    )
-    node = SetTarget(
-        add=add,
-        exist=options.flag("--exist"),
-        timeout=options.value("--timeout", parse_integer),
-        delete=delete,
-        map=map_,
-        map_mark=options.flag("--map-mark"),
-        map_priority=options.flag("--map-prio"),
-        map_queue=options.flag("--map-queue"),
-    )
-    if not (add or delete or map_):
-        message = "SET needs one of --add-set, --del-set, --map-set"
-        raise Problem(BAD_OPTION, message, span=options.span)
-    if not add and (node.exist or node.timeout is not None):
-        raise Problem(BAD_OPTION, "--exist and --timeout need --add-set", span=options.span)
-    mapped = node.map_mark or node.map_priority or node.map_queue
-    if bool(map_) is not mapped:
-        message = "--map-set and one of --map-mark, --map-prio, --map-queue go together"
-        raise Problem(BAD_OPTION, message, span=options.span)
-    return node
-
-
-def save(node: SetTarget) -> Iterator[str]:
-    """Write the options in libxt_SET's order."""
-    yield from _save_members("--add-set", node.add)
-    yield from flags(("--exist", node.exist))
-    if node.timeout is not None:
-        yield from ("--timeout", str(node.timeout))
-    yield from _save_members("--del-set", node.delete)
-    yield from _save_members("--map-set", node.map)
-    yield from flags(
-        ("--map-mark", node.map_mark),
-        ("--map-prio", node.map_priority),
-        ("--map-queue", node.map_queue),
-    )
-
-
-def _save_members(option: str, members: Members | None) -> Iterator[str]:
-    if members:
-        yield from (option, members.name, ",".join(members.directions))
 
 
 # --- meaning ------------------------------------------------------------------------------------
@@ -202,7 +151,7 @@ def lower(node: SetTarget, context: Context) -> tuple[s.Statement, ...]:
     if len(rules) < 2:
         return rules[0] if rules else ()
     protocol = "" if context.protocol is None else f"-{context.protocol}"
-    words = "-".join(word.lstrip("-").replace(",", ".") for word in save(node))
+    words = "-".join(word.lstrip("-").replace(",", ".") for word in EXTENSION.save(node))
     return (s.Jump(context.helper(names.mangle(f"{words}{protocol}"), *rules)),)
 
 
@@ -300,8 +249,23 @@ _DRAW = k.OneOf(
 EXTENSION = Extension(
     name="SET",
     node=SetTarget,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--add-set", MEMBERS, "add"),
+        Option("--exist", field="exist"),
+        Option("--timeout", NUMBER, "timeout"),
+        Option("--del-set", MEMBERS, "delete"),
+        Option("--map-set", MEMBERS, "map"),
+        Option("--map-mark", field="map_mark"),
+        Option("--map-prio", field="map_priority"),
+        Option("--map-queue", field="map_queue"),
+        at_least_one("--add-set", "--del-set", "--map-set"),
+        needs("--exist", "--add-set"),
+        needs("--timeout", "--add-set"),
+        needs("--map-set", "--map-mark", "--map-prio", "--map-queue"),
+        needs("--map-mark", "--map-set"),
+        needs("--map-prio", "--map-set"),
+        needs("--map-queue", "--map-set"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

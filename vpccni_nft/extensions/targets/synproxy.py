@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
-from ...core.values import Family, parse_integer
+from ...core.values import Family
 from ...iptables.ast import Target
 from ...iptables.protocols import TCP
 from ...model.effects import Effect
@@ -22,16 +22,15 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import number
+from ..option_table import Option, OptionTable
 from ..placement import Placement
 from ..shared.words import flags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
-    from ..options import Options
 
 
 @attrs.frozen(kw_only=True)
@@ -43,27 +42,6 @@ class Synproxy(Target):
     wscale: int | None = None
     mss: int | None = None
     ecn: bool = False
-
-
-def build(options: Options) -> Synproxy:
-    """Read the options."""
-    return Synproxy(
-        sack=options.flag("--sack-perm"),
-        timestamp=options.flag("--timestamp"),
-        wscale=options.value("--wscale", lambda text: parse_integer(text, 14)),
-        mss=options.value("--mss", lambda text: parse_integer(text, 0xFFFF)),
-        ecn=options.flag("--ecn"),
-    )
-
-
-def save(node: Synproxy) -> Iterator[str]:
-    """Write the options in libxt_SYNPROXY's order."""
-    yield from flags(("--sack-perm", node.sack), ("--timestamp", node.timestamp))
-    if node.wscale is not None:
-        yield from ("--wscale", str(node.wscale))
-    if node.mss is not None:
-        yield from ("--mss", str(node.mss))
-    yield from flags(("--ecn", node.ecn))
 
 
 def meaning(node: Synproxy, view: View) -> Effect:
@@ -108,8 +86,13 @@ def aim(_node: Synproxy, draft: Draft) -> None:
 EXTENSION = Extension(
     name="SYNPROXY",
     node=Synproxy,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--sack-perm", field="sack"),
+        Option("--timestamp", field="timestamp"),
+        Option("--wscale", number(14), "wscale"),
+        Option("--mss", number(0xFFFF), "mss"),
+        Option("--ecn", field="ecn"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=Placement(hooks=("INPUT", "FORWARD"), protocols=(TCP,)),

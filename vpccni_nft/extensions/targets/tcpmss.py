@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import BAD_PLACE, MSS_OPTION
-from ...core.values import parse_integer
 from ...iptables.ast import Target
 from ...iptables.protocols import TCP
 from ...model.effects import Effect
@@ -24,6 +23,8 @@ from ...nft import statements as s
 from .. import kinds as k
 from ..aiming import around
 from ..extension import Extension
+from ..forms import number
+from ..option_table import Option, OptionTable, exactly_one
 from ..placement import ANYWHERE, LEAVES_BY, Placement
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
-    from ..options import Options
 
 #: The largest size that iptables takes: a packet less its headers.
 LARGEST = 65515
@@ -42,19 +42,6 @@ class SetMss(Target):
     """``-j TCPMSS --set-mss SIZE`` or ``--clamp-mss-to-pmtu``."""
 
     size: int | None = None  #: None: what the path takes
-
-
-def build(options: Options) -> SetMss:
-    """Read the options."""
-    options.exclusive("--set-mss", "--clamp-mss-to-pmtu")
-    if options.flag("--clamp-mss-to-pmtu"):
-        return SetMss()
-    return SetMss(options.required("--set-mss", lambda text: parse_integer(text, LARGEST)))
-
-
-def save(node: SetMss) -> tuple[str, ...]:
-    """Write the option."""
-    return ("--clamp-mss-to-pmtu",) if node.size is None else ("--set-mss", str(node.size))
 
 
 def meaning(node: SetMss, view: View) -> Effect:
@@ -99,8 +86,16 @@ def aim(_node: SetMss, draft: Draft) -> None:
 EXTENSION = Extension(
     name="TCPMSS",
     node=SetMss,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--set-mss", number(LARGEST), "size"),
+        Option(
+            "--clamp-mss-to-pmtu",
+            field="size",
+            keep=lambda _: None,
+            show=lambda node: True if node.size is None else None,
+        ),
+        exactly_one("--set-mss", "--clamp-mss-to-pmtu"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=Placement(protocols=(TCP,)),

@@ -18,15 +18,13 @@ from ...model.effects import Effect
 from ...model.packet import Event
 from .. import kinds as k
 from ..extension import Extension
+from ..option_table import Form, Option, OptionTable
 from ..placement import Placement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.effects import View
     from ...nft import statements as s
     from ..context import Context
-    from ..options import Options
 
 #: The first option that is not padding, and that of the largest segment.
 FIRST = MSS = 2
@@ -39,22 +37,11 @@ class TcpOptStrip(Target):
     numbers: tuple[int, ...] = ()
 
 
-def build(options: Options) -> TcpOptStrip:
-    """Read the option, which is not printed where it is empty."""
-    return TcpOptStrip(options.value("--strip-options", _parse_numbers) or ())
-
-
 def _parse_numbers(text: str) -> tuple[int, ...]:
     numbers = tuple(parse_integer(part, 255) for part in text.split(","))
     if min(numbers) < FIRST:
         raise ValueError("the options 0 and 1 end and pad the others and cannot be stripped")
     return numbers
-
-
-def save(node: TcpOptStrip) -> Iterator[str]:
-    """Write the option."""
-    if node.numbers:
-        yield from ("--strip-options", ",".join(map(str, node.numbers)))
 
 
 def meaning(node: TcpOptStrip, view: View) -> Effect:
@@ -74,8 +61,13 @@ def lower(_node: TcpOptStrip, context: Context) -> tuple[s.Statement, ...]:
 EXTENSION = Extension(
     name="TCPOPTSTRIP",
     node=TcpOptStrip,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option(
+            "--strip-options",
+            Form("NUMBER[,NUMBER...]", _parse_numbers, lambda numbers: ",".join(map(str, numbers))),
+            "numbers",
+        )
+    ),
     meaning=meaning,
     lower=lower,
     placement=Placement(tables=("mangle",), protocols=(TCP,)),

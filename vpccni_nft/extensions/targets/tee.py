@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import LASTING_DEVICE, NO_NFT_FORM
-from ...core.values import Address
 from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...model.packet import Event
@@ -19,14 +18,14 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import ADDRESS, text_of
+from ..option_table import Option, OptionTable
 from ..placement import ANYWHERE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from ...core.values import Address
     from ...model.effects import View
     from ..context import Context
-    from ..options import Options
 
 #: Bytes of an interface's name.
 NAME_LENGTH = 15
@@ -38,26 +37,6 @@ class Tee(Target):
 
     gateway: Address
     device: str = ""
-
-
-def build(options: Options) -> Tee:
-    """Read the options."""
-    return Tee(
-        options.required("--gateway", Address.parse), options.value("--oif", _parse_name) or ""
-    )
-
-
-def _parse_name(text: str) -> str:
-    if len(text.encode("utf-8", "surrogateescape")) > NAME_LENGTH:
-        raise ValueError(f"the name of an interface has at most {NAME_LENGTH} bytes")
-    return text
-
-
-def save(node: Tee) -> Iterator[str]:
-    """Write the options; the name stands as it is."""
-    yield from ("--gateway", str(node.gateway))
-    if node.device:
-        yield from ("--oif", node.device)
 
 
 def meaning(node: Tee, _view: View) -> Effect:
@@ -79,8 +58,10 @@ def lower(node: Tee, context: Context) -> tuple[s.Statement, ...]:
 EXTENSION = Extension(
     name="TEE",
     node=Tee,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--gateway", ADDRESS, "gateway", required=True),
+        Option("--oif", text_of("the name of an interface", NAME_LENGTH, text=str), "device"),
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

@@ -20,6 +20,7 @@ from ...nft import expressions as x
 from ...nft.expressions import NETWORK_HEADER
 from .. import kinds as k
 from ..extension import Extension
+from ..option_table import Form, Option, OptionTable
 from ..placement import Placement
 from ..shared.old_values import Change, in_helper
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from ...model.effects import View
     from ...nft import statements as s
     from ..context import Context
-    from ..options import Options
 
 FULL = 0xFF
 
@@ -40,19 +40,9 @@ class SetTos(Target):
     mask: int = FULL
 
 
-def build(options: Options) -> SetTos:
-    """Read the option; iptables-save writes all of them as this one."""
-    return SetTos(*options.required("--set-tos", _parse_tos))
-
-
 def _parse_tos(text: str) -> tuple[int, int]:
     value, slash, mask = text.partition("/")
     return parse_integer(value, FULL), parse_integer(mask, FULL) if slash else FULL
-
-
-def save(node: SetTos) -> tuple[str, ...]:
-    """Write the option."""
-    return ("--set-tos", f"{node.value:#04x}/{node.mask:#04x}")
 
 
 def meaning(node: SetTos, view: View) -> Effect:
@@ -75,8 +65,14 @@ def lower(node: SetTos, context: Context) -> tuple[s.Statement, ...]:
 EXTENSION = Extension(
     name="TOS",
     node=SetTos,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option(
+            "--set-tos",
+            Form("VALUE[/MASK]", _parse_tos, lambda tos: f"{tos[0]:#04x}/{tos[1]:#04x}"),
+            ("value", "mask"),
+            required=True,
+        )
+    ),
     meaning=meaning,
     lower=lower,
     placement=Placement(tables=("mangle",)),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import BAD_PLACE
-from ...core.values import Address, MaskedMark, parse_integer
+from ...core.values import Address, MaskedMark
 from ...iptables.ast import Target
 from ...iptables.protocols import TCP, UDP
 from ...model.effects import Effect
@@ -23,15 +23,14 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
+from ..forms import ADDRESS, NEW_MARK, number
+from ..option_table import Option, OptionTable
 from ..placement import Placement
 from ..shared.marks import set_bits, xor_masked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...model.effects import View
     from ..context import Context
-    from ..options import Options
 
 #: A mark is left as it is.
 NO_CHANGE = MaskedMark(0, 0)
@@ -44,23 +43,6 @@ class Tproxy(Target):
     port: int
     address: Address | None = None  #: no bits, or None: the first one of the interface
     mark: MaskedMark = NO_CHANGE
-
-
-def build(options: Options) -> Tproxy:
-    """Read the options."""
-    return Tproxy(
-        port=options.required("--on-port", lambda text: parse_integer(text, 0xFFFF)),
-        address=options.value("--on-ip", Address.parse),
-        mark=options.value("--tproxy-mark", MaskedMark.parse) or NO_CHANGE,
-    )
-
-
-def save(node: Tproxy) -> Iterator[str]:
-    """Write the options; the kernel's dump has all of them."""
-    yield from ("--on-port", str(node.port))
-    if node.address:
-        yield from ("--on-ip", str(node.address))
-    yield from ("--tproxy-mark", f"{node.mark.value:#x}/{node.mark.mask:#x}")
 
 
 def meaning(node: Tproxy, view: View) -> Effect:
@@ -108,8 +90,11 @@ _NOWHERE = k.OfFamily(lambda family: k.Among((Address(family, 0),)))
 EXTENSION = Extension(
     name="TPROXY",
     node=Tproxy,
-    build=build,
-    save=save,
+    options=OptionTable.of(
+        Option("--on-port", number(0xFFFF), "port", required=True),
+        Option("--on-ip", ADDRESS, "address"),
+        Option("--tproxy-mark", NEW_MARK, "mark", always=True),
+    ),
     meaning=meaning,
     lower=lower,
     placement=Placement(tables=("mangle",), hooks=("PREROUTING",), protocols=(TCP, UDP)),

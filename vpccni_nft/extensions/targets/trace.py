@@ -23,22 +23,11 @@ from ..placement import Placement
 if TYPE_CHECKING:
     from ...model.effects import View
     from ..context import Context
-    from ..options import Options
 
 
 @attrs.frozen
 class Trace(Target):
     """``-j TRACE``."""
-
-
-def build(_options: Options) -> Trace:
-    """There are no options."""
-    return Trace()
-
-
-def save(_node: Trace) -> tuple[str, ...]:
-    """There are no options."""
-    return ()
 
 
 def meaning(_node: Trace, _view: View) -> Effect:
@@ -54,8 +43,6 @@ def lower(_node: Trace, _context: Context) -> tuple[s.Statement, ...]:
 EXTENSION = Extension(
     name="TRACE",
     node=Trace,
-    build=build,
-    save=save,
     meaning=meaning,
     lower=lower,
     placement=Placement(tables=("raw",)),

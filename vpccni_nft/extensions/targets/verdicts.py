@@ -7,8 +7,6 @@ only the first packet of a connection.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import attrs
 
 from ...core.diagnostics import BAD_PLACE
@@ -20,9 +18,6 @@ from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
 from ..placement import ANYWHERE, Placement
-
-if TYPE_CHECKING:
-    pass
 
 
 @attrs.frozen
@@ -44,8 +39,6 @@ ACCEPT = Extension(
     name="ACCEPT",
     what="done with the packet here; base chains of later priority still see it.",
     node=Accept,
-    build=lambda _options: Accept(),
-    save=lambda _node: (),
     meaning=lambda _node, _view: Effect(verdict=ACCEPTED),
     lower=lambda _node, _context: (s.Accept(),),
     placement=ANYWHERE,
@@ -57,8 +50,6 @@ DROP = Extension(
     name="DROP",
     what="the end of the packet.",
     node=Drop,
-    build=lambda _options: Drop(),
-    save=lambda _node: (),
     meaning=lambda _node, _view: Effect(verdict=DROPPED),
     lower=lambda _node, _context: (s.Drop(),),
     placement=Placement(tables=("filter", "mangle", "raw", "security")),
@@ -72,8 +63,6 @@ RETURN = Extension(
     name="RETURN",
     what="back to the chain that called this one; in a built-in chain, to its policy.",
     node=Return,
-    build=lambda _options: Return(),
-    save=lambda _node: (),
     meaning=lambda _node, _view: Effect(returns=True),
     lower=lambda _node, _context: (s.Return(),),
     placement=ANYWHERE,
