@@ -177,7 +177,7 @@ def maybe_negated(kind: object) -> ValueKind:
 
 def pair(kind: ValueKind) -> ValueKind:
     """Two values in order."""
-    return Several(kind, 2, 2).map(sorted)
+    return Several(kind, 2, 2).map(lambda two: tuple(sorted(two)))
 
 
 FLAG = Among((False, True))
