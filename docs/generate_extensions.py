@@ -6,7 +6,6 @@ With ``--check`` nothing is written, and the exit code is 1 where the page is ou
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from vpccni_nft.cli.render.extensions import Row
 
 DOCS = Path(__file__).resolve().parent
-GRAMMARS = DOCS.parent / "grammars"
 PAGE = DOCS / "extensions.md"
 
 HEAD = """\
@@ -30,6 +28,8 @@ A row without a code is exact. A [code](codes/README.md) is what a translation m
 depending on the options and the place of the rule: T0 is refused, T1 is an approximation that
 `--allow` takes, T2 is a note. Where nft has no form at all, its column says `none` and why: such a
 rule is always refused.
+
+A `[!]` stands before an option that may be negated.
 
 These are the matches and targets of iptables 1.8.11. `udplite` is no match there: after
 `-p udplite`, `-m multiport` compares the ports. No form needs more than nft 1.0.1 and Linux 5.13.
@@ -54,21 +54,21 @@ def _totals(rows: Sequence[Row]) -> str:
 
 
 def _table(rows: Iterable[Row]) -> Iterator[str]:
-    options = {kind: _options(kind) for kind in ("match", "target")}
     yield _row(("kind", "name", "what it does", "options", "nft", "exact, or codes"))
     yield _row(["---"] * 6)
     for row in rows:
         codes = ", ".join(f"[{code}](codes/{code}.md)" for code in row["codes"])
-        known = " ".join(f"`{option}`" for option in options[row["kind"]][row["name"]])
-        cells = (row["kind"], f"`{row['name']}`", row["what"], known or "none", row["nft"])
+        options = _options(row["kind"], row["name"])
+        cells = (row["kind"], f"`{row['name']}`", row["what"], options, row["nft"])
         yield _row((*map(_escaped, cells), codes or "exact"))
 
 
-def _options(kind: str) -> dict[str, list[str]]:
-    """The options that the grammar knows, by the name of what has them."""
-    grammar = (GRAMMARS / {"match": "matches.lark", "target": "targets.lark"}[kind]).read_text()
-    rules = re.findall(r'^!\w+: "(\w+)"(.*?)(?=^[!?/]|\Z)', grammar, re.MULTILINE | re.DOTALL)
-    return {name: re.findall(r'"(--[^"]+)"', body) for name, body in rules}
+def _options(kind: str, name: str) -> str:
+    """The options of a match or a target, as they are written."""
+    from vpccni_nft.extensions import MATCHES, TARGETS
+
+    registry = MATCHES if kind == "match" else TARGETS
+    return "<br>".join(f"`{option.usage}`" for option in registry[name].options.options) or "none"
 
 
 def _row(cells: Iterable[str]) -> str:

@@ -296,6 +296,8 @@ def build(options: GivenOptions) -> Policy:
     parts: list[list[GivenOption]] = [[]]
     for option in options.given:
         if options.name(option) == "--next":
+            if option.negated:
+                raise options.problem(option, "--next cannot be negated")
             parts.append([])
         else:
             parts[-1].append(option)
@@ -324,7 +326,9 @@ def save(node: Policy) -> Iterator[str]:
 EXTENSION = Extension(
     name="policy",
     node=Policy,
-    options=OptionTable.of(*_HEAD.options, *_ELEMENT_OPTIONS.options, Option("--next")),
+    options=OptionTable.of(
+        *_HEAD.options, *_ELEMENT_OPTIONS.options, Option("--next", repeated=True)
+    ),
     build=build,
     save=save,
     meaning=meaning,
