@@ -22,6 +22,8 @@ from vpccni_nft.core.span import Source
 from vpccni_nft.core.values import Address, Family
 from vpccni_nft.nft import expressions as x
 from vpccni_nft.nft import statements as s
+from vpccni_nft.nft.datatypes import INET_SERVICE, IPV4_ADDR
+from vpccni_nft.nft.words import HOOKS_OF_TYPE
 from vpccni_nft.text.nft_reader import load
 from vpccni_nft.text.nft_script import rule_text, statement_text
 
@@ -383,10 +385,10 @@ def tables(draw: st.DrawFn, family: Family, name: str) -> nft.Table:
     def unique() -> list[str]:
         return draw(st.lists(NAMES, unique=True, max_size=2))
 
+    types = [(type_, hook) for type_, hooks in HOOKS_OF_TYPE.items() for hook in hooks]
     hooks = st.builds(
-        nft.Hook,
-        st.sampled_from(["filter", "nat", "route"]),
-        st.sampled_from(["prerouting", "input", "forward", "output", "postrouting"]),
+        lambda place, *rest: nft.Hook(*place, *rest),
+        st.sampled_from(sorted(types)),
         st.integers(-400, 400),
         st.sampled_from(["accept", "drop"]),
     )
@@ -602,7 +604,7 @@ def test_a_set_of_expressions_has_their_types() -> None:
         "table ip t {\n set a {\n typeof ip saddr . tcp dport\n elements = { 1.1.1.1 . 5 }\n }\n}"
     )
     (found,) = nft.parse(text).tables[0].sets
-    assert found.type == "ipv4_addr . inet_service"
+    assert found.type == (IPV4_ADDR, INET_SERVICE)
 
 
 def test_a_rule_keeps_its_place() -> None:
@@ -645,7 +647,7 @@ def test_statements_of_the_reader_have_texts(statement: s.Statement) -> None:
 def test_to_draw_a_number_twice_is_not_to_draw_it_once() -> None:
     draw = x.Numgen(2, "random")
     assert s.has_side_effect(s.VerdictMap(draw, x.SetReference("m")))
-    assert s.has_side_effect(s.Match(x.Concat((draw,)), "==", x.SetReference("m")))
+    assert s.has_side_effect(s.Match(x.Concat((draw, x.Meta("mark"))), "==", x.SetReference("m")))
     assert not s.has_side_effect(s.VerdictMap(x.Meta("mark"), x.SetReference("m")))
 
 

@@ -226,18 +226,17 @@ class Context:
                 f"the table {name} is used with different options",
                 "the kernel takes those of whichever rule it loaded first: name them apart",
             )
-        return self.declare(set_, f"table of limits {name}")
+        return self.declare(f"{set_.name}-{name}", set_, f"table of limits {name}")
 
     def numbered_set(self, kind: str, set_: Set) -> str:
         """A set for this rule alone, with a number for its name."""
-        number = (
-            sum(owner.startswith(f"{kind} ") for owner in self.shared.objects.owners.values()) + 1
-        )
-        return self.declare(attrs.evolve(set_, name=f"{kind}-{number}"), f"{kind} {number}")
+        owners = self.shared.objects.owners.values()
+        number = sum(owner.startswith(f"{kind} ") for owner in owners) + 1
+        return self.declare(f"{kind}-{number}", set_, f"{kind} {number}")
 
-    def declare(self, set_: Set, owner: str) -> str:
+    def declare(self, name: str, set_: Set, owner: str) -> str:
         """Put a set into the table, under the name that nft has for it."""
-        spelt = self._own_set(set_.name, owner)
+        spelt = self._own_set(name, owner)
         self.shared.objects.sets[spelt] = attrs.evolve(set_, name=spelt)
         return spelt
 

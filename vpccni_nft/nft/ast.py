@@ -1,4 +1,8 @@
-"""nft's ruleset: tables with their chains, rules, sets and counters."""
+"""nft's ruleset: tables with their chains, rules, sets and counters.
+
+What nft cannot hold or write is a ValueError at construction: a word that a closed set lacks, a
+name, a comment, an element that is no value of its set's type.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,16 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..core.values import Family
+from . import datatypes
+from .datatypes import KeyType, key_type
+from .expressions import Expression, Pair, require_data
+from .names import checked, checked_string
+from .words import HOOKS_OF_TYPE, ChainType, HookName, Policy, SetFlag
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..core.span import Span
-    from .expressions import Expression
     from .statements import Statement
 
 
@@ -24,6 +34,10 @@ class Rule:
     origin: Span | None = attrs.field(default=None, eq=False, repr=False)
     #: Further iptables rules that it does the work of.
     also: tuple[Span, ...] = attrs.field(default=(), eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self.comment:
+            checked_string(self.comment)
 
     @property
     def origins(self) -> tuple[Span, ...]:
@@ -41,10 +55,17 @@ PRIORITIES = {
 class Hook:
     """Where the kernel calls a base chain."""
 
-    type: str  #: ``filter``, ``nat`` or ``route``
-    name: str  #: ``prerouting``, ``input``, ``forward``, ``output`` or ``postrouting``
+    type: ChainType = attrs.field(converter=ChainType)
+    name: HookName = attrs.field(converter=HookName)
     priority: int  #: lower runs earlier
-    policy: str = "accept"  #: what becomes of a packet that no rule decided
+    #: What becomes of a packet that no rule decided.
+    policy: Policy = attrs.field(default=Policy.ACCEPT, converter=Policy)
+
+    def __attrs_post_init__(self) -> None:
+        if self.name not in HOOKS_OF_TYPE[self.type]:
+            raise ValueError(f"a chain of type {self.type} has no hook {self.name}")
+        if not -(1 << 31) <= self.priority < 1 << 31:
+            raise ValueError(f"a priority is a signed number of 32 bits, not {self.priority}")
 
 
 @attrs.frozen
@@ -56,14 +77,23 @@ class Chain:
     hook: Hook | None = None
     comment: str = ""
 
+    def __attrs_post_init__(self) -> None:
+        checked(self.name)
+        checked_string(self.comment)
+
+
+def _flags(flags: Iterable[str]) -> tuple[SetFlag, ...]:
+    return tuple(map(SetFlag, flags))
+
 
 @attrs.frozen
 class Set:
     """A named set of keys."""
 
     name: str
-    type: str  #: the key's data type: ``ipv4_addr``, ``ipv4_addr . inet_service``, ...
-    flags: tuple[str, ...] = ()  #: ``dynamic``, ``timeout``, ``interval``
+    #: The key's data types, also as they are written: ``ipv4_addr . inet_service``.
+    type: KeyType = attrs.field(converter=key_type)
+    flags: tuple[SetFlag, ...] = attrs.field(default=(), converter=_flags)
     timeout: int | None = None  #: seconds an element stays
     size: int | None = None  #: the most elements
     elements: tuple[Expression, ...] = ()
@@ -73,12 +103,32 @@ class Set:
     #: For each element the iptables rules that it stands for, where that is known.
     origins: tuple[tuple[Span, ...], ...] = attrs.field(default=(), eq=False, repr=False)
 
+    def __attrs_post_init__(self) -> None:
+        checked(self.name)
+        checked_string(self.comment)
+        for number in (self.timeout, self.size):
+            if number is not None and not 0 <= number < 1 << 32:
+                raise ValueError(f"a set has no timeout and no size of {number}")
+        for element in self.elements:
+            element.require_fit(self.type)
+            self._require_value(element)
+
+    def _require_value(self, element: Expression) -> None:
+        """Only elements of maps have one."""
+        match element:
+            case Pair():
+                raise ValueError("an element of a set has no value")
+
 
 @attrs.frozen
 class Map(Set):
     """A named set whose elements are pairs of a key and a value."""
 
-    data: str = "verdict"  #: the value's data type
+    #: The value's data types; as it is written, or ``verdict``.
+    data: KeyType = attrs.field(default=(datatypes.VERDICT,), converter=key_type)
+
+    def _require_value(self, element: Expression) -> None:
+        require_data(element, self.data)
 
 
 @attrs.frozen
@@ -89,6 +139,13 @@ class Counter:
     packets: int = 0
     bytes: int = 0
     comment: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        checked(self.name)
+        checked_string(self.comment)
+        for number in (self.packets, self.bytes):
+            if not 0 <= number < 1 << 64:
+                raise ValueError(f"a counter is a number of 64 bits, not {number}")
 
 
 @attrs.frozen
@@ -101,6 +158,10 @@ class Table:
     sets: tuple[Set, ...] = ()  #: and maps; the kernel keeps them in one list
     counters: tuple[Counter, ...] = ()
     comment: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        checked(self.name)
+        checked_string(self.comment)
 
 
 @attrs.frozen

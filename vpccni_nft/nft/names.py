@@ -7,6 +7,7 @@ name with every other byte as a dot and two hexadecimal digits. No two names are
 
 from __future__ import annotations
 
+import functools
 import re
 
 #: Words that nft's scanner keeps for itself, in any version up to 1.1.6.
@@ -50,21 +51,34 @@ NAME_LENGTH = 255
 #: Bytes of a rule's comment.
 COMMENT_LENGTH = 128
 
+#: Bytes of the prefix of a line in the log.
+PREFIX_LENGTH = 127
+
 # A leading underscore marks a respelt name, a leading dot a chain of our own.
 _PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*", re.ASCII)
 _ANY_NAME = re.compile(r"[A-Za-z_.][A-Za-z0-9_./:-]*(?<!:)", re.ASCII)
 _PLAIN_BYTE = re.compile(r"[A-Za-z0-9_-]", re.ASCII)
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def checked(name: str) -> str:
     """A name that is nft syntax for nothing else, or ValueError.
 
-    Whatever made the name: this is the last gate before the script. Keywords pass: where a name
-    stands nft refuses them aloud, and no nft has all of them (tables are called nat and filter).
+    Every node that has a name asks for this. Keywords pass: where a name stands nft refuses them
+    aloud, and no nft has all of them (tables are called nat and filter).
     """
     if not _ANY_NAME.fullmatch(name) or len(name) > NAME_LENGTH:
         raise ValueError(f"nft cannot mangle the name {name!r}")
     return name
+
+
+def checked_string(text: str, limit: int = COMMENT_LENGTH) -> str:
+    """A text that nft can quote, of so many bytes at most, or ValueError: it has no escapes."""
+    if '"' in text or not text.isprintable():
+        raise ValueError(f"nft cannot write {text!r} as a string")
+    if len(text) > limit or (not text.isascii() and len(text.encode()) > limit):
+        raise ValueError(f"nft takes {limit} bytes at most, and this has more: {text!r}")
+    return text
 
 
 def mangle(name: str) -> str:

@@ -1,6 +1,7 @@
 """nft statements: what a rule does, one after another, until one of them ends it.
 
 A match is a statement too: where it is false, or where its expression has no value, the rule ends.
+What nft has no such word or value for is a ValueError at construction.
 """
 
 from __future__ import annotations
@@ -9,22 +10,48 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from . import datatypes as t
 from .expressions import (
     AnonymousSet,
     Binary,
     Concat,
     Expression,
+    Flags,
+    Hex,
     Host,
+    Lookup,
     Meta,
+    Number,
     Numgen,
     Pair,
+    Prefix,
+    Range,
     SetReference,
+)
+from .names import PREFIX_LENGTH, checked, checked_string
+from .words import (
+    LimitUnit,
+    LogFlag,
+    LogLevel,
+    NatFlag,
+    NatKind,
+    Operator,
+    Period,
+    QueueFlag,
+    RejectProtocol,
+    SetOperation,
+    SynproxyFlag,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from . import ast
+
+
+def _require_bits(number: int | None, bits: int, what: str) -> None:
+    if number is not None and not 0 <= number < 1 << bits:
+        raise ValueError(f"{what} is a number of {bits} bits, not {number}")
 
 
 class Statement:
@@ -33,14 +60,25 @@ class Statement:
     __slots__ = ()
 
 
+_EQUALITIES = (Operator.EQ, Operator.NE)
+
+
 @attrs.frozen
 class Match(Statement):
     """Go on only where the comparison holds."""
 
     left: Expression
     #: ``==``, ``!=``, ``<``, ``>``, ``<=``, ``>=``; ``in`` and ``!``: some or none of these bits
-    operator: str
+    operator: Operator = attrs.field(converter=Operator)
     right: Expression
+
+    def __attrs_post_init__(self) -> None:
+        if self.operator not in _EQUALITIES:
+            known = (Number, Hex, Host) if self.operator.is_order else (Number, Hex, Flags)
+            if not isinstance(self.right, known):
+                raise ValueError(f"nothing is “{self.operator}” {self.right!r}")
+        if (type_ := self.left.type) is not None:
+            self.right.require_fit(type_)
 
 
 @attrs.frozen
@@ -50,12 +88,19 @@ class Counter(Statement):
     packets: int = 0
     bytes: int = 0
 
+    def __attrs_post_init__(self) -> None:
+        _require_bits(self.packets, 64, "a counter")
+        _require_bits(self.bytes, 64, "a counter")
+
 
 @attrs.frozen
 class NamedCounter(Statement):
     """Count in an object of the table."""
 
     name: str
+
+    def __attrs_post_init__(self) -> None:
+        checked(self.name)
 
 
 class Verdict(Statement):
@@ -90,12 +135,18 @@ class Jump(Verdict):
 
     chain: str
 
+    def __attrs_post_init__(self) -> None:
+        checked(self.chain)
+
 
 @attrs.frozen
 class Goto(Verdict):
     """Into a chain, and back to the caller of this one at its end."""
 
     chain: str
+
+    def __attrs_post_init__(self) -> None:
+        checked(self.chain)
 
 
 @attrs.frozen
@@ -108,16 +159,26 @@ class VerdictMap(Statement):
     key: Expression
     map: AnonymousSet | SetReference
 
+    def __attrs_post_init__(self) -> None:
+        if (type_ := self.key.type) is not None:
+            self.map.require_fit(type_)
+        if isinstance(self.map, AnonymousSet):
+            self.map.require_data((t.VERDICT,))
+
 
 @attrs.frozen
 class Limit(Statement):
     """Go on only while packets are no more than a rate, or only beyond it: ``limit rate over``."""
 
     rate: int
-    per: str  #: ``second``, ``minute``, ``hour``, ``day`` or ``week``
+    per: Period = attrs.field(converter=Period)
     burst: int = 5  #: packets that may come at once; bytes beyond those of one period
     over: bool = False
-    unit: str = "packets"  #: or ``bytes``
+    unit: LimitUnit = attrs.field(default=LimitUnit.PACKETS, converter=LimitUnit)
+
+    def __attrs_post_init__(self) -> None:
+        _require_bits(self.rate, 64, "a rate")
+        _require_bits(self.burst, 32, "a burst")
 
 
 @attrs.frozen
@@ -126,6 +187,9 @@ class CtCount(Statement):
 
     count: int
     over: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        _require_bits(self.count, 32, "a count of connections")
 
 
 @attrs.frozen
@@ -136,6 +200,10 @@ class Quota(Statement):
     over: bool = False
     used: int = 0  #: bytes that have come
 
+    def __attrs_post_init__(self) -> None:
+        _require_bits(self.bytes, 64, "a quota")
+        _require_bits(self.used, 64, "a quota")
+
 
 @attrs.frozen
 class Set(Statement):
@@ -144,25 +212,67 @@ class Set(Statement):
     key: Expression
     value: Expression
 
+    def __attrs_post_init__(self) -> None:
+        if (type_ := self.key.type) is not None:
+            self.value.require_fit(type_)
+
+
+def _nat_flags(flags: Iterable[str]) -> tuple[NatFlag, ...]:
+    return tuple(map(NatFlag, flags))
+
 
 @attrs.frozen
 class Nat(Statement):
     """Bind the connection to new addresses or ports; ends the base chain as accept does."""
 
-    kind: str  #: ``snat``, ``dnat``, ``masquerade`` or ``redirect``
+    kind: NatKind = attrs.field(converter=NatKind)
     address: Expression | None = None  #: a Host or a Range of them, or a Lookup
     port: Expression | None = None  #: a Number or a Range of them
-    flags: tuple[str, ...] = ()  #: ``random``, ``fully-random``, ``persistent``
+    flags: tuple[NatFlag, ...] = attrs.field(default=(), converter=_nat_flags)
     #: Whether ``address`` is a Prefix for the first bits only; the others stay as they are.
     prefix: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        address, port = self.address, self.port
+        if address is not None and self.kind in _WITHOUT_ADDRESS:
+            raise ValueError(f"{self.kind} takes ports only")
+        if not isinstance(address, Lookup | None):
+            self._require_kind(address, Prefix if self.prefix else Host)
+        elif self.prefix and address is None:
+            raise ValueError("there is no prefix to bind to")
+        if port is not None:
+            self._require_kind(port, Number)
+            port.require_fit((t.INET_SERVICE,))
+
+    def _require_kind(self, bound: Expression, kind: type[Expression]) -> None:
+        ends = (bound.low, bound.high) if isinstance(bound, Range) else (bound,)
+        if not all(isinstance(end, kind) for end in ends):
+            raise ValueError(f"{self.kind} binds nothing to {bound!r}")
+
+
+_WITHOUT_ADDRESS = (NatKind.MASQUERADE, NatKind.REDIRECT)
+
+
+#: By protocol of a ``reject``: the reasons, by name, and their codes.
+REASONS: Mapping[str, Mapping[str, int]] = {
+    "icmp": t.ICMP_CODE.words, "icmpv6": t.ICMPV6_CODE.words, "tcp": {"reset": 0},
+}  # fmt: skip
 
 
 @attrs.frozen
 class Reject(Verdict):
     """Drop the packet and tell its sender."""
 
-    protocol: str  #: ``icmp``, ``icmpv6`` or ``tcp``
-    reason: str  #: an ICMP type's name, or ``reset``
+    protocol: RejectProtocol = attrs.field(converter=RejectProtocol)
+    reason: str  #: an ICMP code's name, or ``reset``
+
+    def __attrs_post_init__(self) -> None:
+        if self.reason not in REASONS[self.protocol]:
+            raise ValueError(f"{self.protocol} has no reason “{self.reason}”")
+
+
+def _log_flags(flags: Iterable[str]) -> tuple[LogFlag, ...]:
+    return tuple(map(LogFlag, flags))
 
 
 @attrs.frozen
@@ -170,11 +280,28 @@ class Log(Statement):
     """Write a line to the kernel's log, or with ``group`` give the packet to a program."""
 
     prefix: str = ""
-    level: str = ""  #: empty: warn; ``audit`` goes without all else
-    flags: tuple[str, ...] = ()  #: ``tcp sequence``, ``ip options``, ``skuid``, ...
+    #: empty: warn; ``audit`` goes without all else
+    level: LogLevel = attrs.field(default=LogLevel.WARN, converter=LogLevel)
+    flags: tuple[LogFlag, ...] = attrs.field(default=(), converter=_log_flags)
     group: int | None = None  #: of nfnetlink_log; goes without a level and flags
     snaplen: int | None = None  #: the most bytes of a packet that a group is given
     threshold: int | None = None  #: packets of a group that are given at once
+
+    def __attrs_post_init__(self) -> None:
+        checked_string(self.prefix, PREFIX_LENGTH)
+        _require_bits(self.group, 16, "a group")
+        _require_bits(self.snaplen, 32, "a length")
+        _require_bits(self.threshold, 16, "a number of packets")
+        line = bool(self.level or self.flags)
+        group = (self.group, self.snaplen, self.threshold) != (None, None, None)
+        if group and (line or self.group is None):
+            raise ValueError("a group of nfnetlink_log goes without a level and flags")
+        if self.level == "audit" and (self.prefix or self.flags):
+            raise ValueError("a record of the audit system goes without all else")
+
+
+def _queue_flags(flags: Iterable[str]) -> tuple[QueueFlag, ...]:
+    return tuple(map(QueueFlag, flags))
 
 
 @attrs.frozen
@@ -183,7 +310,14 @@ class Queue(Statement):
 
     first: int = 0
     last: int = 0
-    flags: tuple[str, ...] = ()  #: ``bypass``: accept where no program listens; ``fanout``: by CPU
+    #: ``bypass``: accept where no program listens; ``fanout``: by CPU
+    flags: tuple[QueueFlag, ...] = attrs.field(default=(), converter=_queue_flags)
+
+    def __attrs_post_init__(self) -> None:
+        _require_bits(self.first, 16, "a queue")
+        _require_bits(self.last, 16, "a queue")
+        if self.last < self.first:
+            raise ValueError("the queues end before they start")
 
 
 @attrs.frozen
@@ -193,6 +327,9 @@ class Dup(Statement):
     address: Host
     device: str = ""
 
+    def __attrs_post_init__(self) -> None:
+        checked_string(self.device, t.NAME_BITS // 8 - 1)
+
 
 @attrs.frozen
 class Tproxy(Statement):
@@ -201,6 +338,13 @@ class Tproxy(Statement):
     address: Host | None = None  #: None: the first address of the incoming interface
     port: int | None = None  #: None or 0: the packet's own
 
+    def __attrs_post_init__(self) -> None:
+        _require_bits(self.port, 16, "a port")
+
+
+def _synproxy_flags(flags: Iterable[str]) -> tuple[SynproxyFlag, ...]:
+    return tuple(map(SynproxyFlag, flags))
+
 
 @attrs.frozen
 class Synproxy(Statement):
@@ -208,7 +352,11 @@ class Synproxy(Statement):
 
     mss: int | None = None
     wscale: int | None = None
-    flags: tuple[str, ...] = ()  #: ``timestamp``, ``sack-perm``
+    flags: tuple[SynproxyFlag, ...] = attrs.field(default=(), converter=_synproxy_flags)
+
+    def __attrs_post_init__(self) -> None:
+        _require_bits(self.mss, 16, "a segment size")
+        _require_bits(self.wscale, 8, "a window scale")
 
 
 @attrs.frozen
@@ -220,12 +368,16 @@ class Notrack(Statement):
 class UpdateSet(Statement):
     """Change a named set: ``update @name { ip saddr }``."""
 
-    operation: str  #: ``add``, ``update`` (refreshes the timeout) or ``delete``
+    operation: SetOperation = attrs.field(converter=SetOperation)
     set: str
     key: Expression
     timeout: int | None = None  #: seconds that the element stays; None: the set's own
     #: What each element keeps a state of its own for; where it says no, the rule ends.
     limit: Limit | CtCount | None = None
+
+    def __attrs_post_init__(self) -> None:
+        checked(self.set)
+        _require_bits(self.timeout, 32, "a timeout")
 
 
 def targets(statement: Statement, sets: Mapping[str, ast.Set]) -> Iterator[str]:

@@ -8,6 +8,8 @@ import attrs
 
 from ..nft import expressions as x
 from ..nft import statements as s
+from ..nft.headers import EXTENSION_HEADERS
+from ..nft.words import IpsecDirection, NumgenMode
 from . import nft_types as types
 from .nft_words import branches, tokens, word_of
 
@@ -17,10 +19,10 @@ if TYPE_CHECKING:
     from lark import Token
 
     from ..core.values import Family
-    from .nft_types import DataType
+    from .nft_types import Reading
     from .nft_words import Branch, Words
 
-    Types = tuple[DataType, ...]
+    Readings = tuple[Reading, ...]
 
 #: Longer chains of operators, and longer keys, than any rule has or nft takes.
 LONGEST = 16
@@ -33,9 +35,7 @@ VERDICTS: Mapping[str, Callable[..., s.Verdict]] = {
 
 _OPERATORS = {"and": "&", "xor": "^", "or": "|"}
 _BINDING = {"&": 3, "^": 2, "|": 1}
-_MODES = {"inc": "inc", "random": "random"}
-_TTLS = {"loose": "loose", "skip": "skip"}
-_WAYS = {"in": "in", "out": "out"}
+_FRAGMENT = x.Payload("ip", "frag-off")
 
 #: What an element can have besides its key and value.
 _OPTIONS = frozenset({"comment", "timeout", "expires", "element_counter"})
@@ -50,7 +50,7 @@ class ExpressionReader:
 
     # --- what is read ---------------------------------------------------------------------------
 
-    def expression(self, tree: Branch) -> tuple[x.Expression, Types]:
+    def expression(self, tree: Branch) -> tuple[x.Expression, Readings]:
         """An expression, and the types of what it is compared with."""
         parts = [self._term(term) for term in branches(tree)]
         if len(parts) > LONGEST:
@@ -59,7 +59,7 @@ class ExpressionReader:
             return parts[0][0], (parts[0][1],)
         return x.Concat(tuple(part for part, _ in parts)), tuple(type_ for _, type_ in parts)
 
-    def _term(self, tree: Branch) -> tuple[x.Expression, DataType]:
+    def _term(self, tree: Branch) -> tuple[x.Expression, Reading]:
         field, *rest = branches(tree)
         result, type_ = self._field(field)
         if len(rest) > 2 * LONGEST:
@@ -72,113 +72,85 @@ class ExpressionReader:
                 message = f"“{word}” binds closer than the operator before it"
                 raise self.words.problem(word, message)
             binding = _BINDING[operator]
-            result = x.Binary(operator, result, self._operand(operand, type_))
+            result = x.Binary(operator, result, self._operand(operand, result, type_))
         return result, type_
 
-    def _operand(self, tree: Branch, type_: DataType) -> x.Expression:
+    def _operand(self, tree: Branch, left: x.Expression, type_: Reading) -> x.Expression:
         literal = self.flags(tokens(tree), type_)
         # nft lists this mask in decimal.
-        if type_ is types.FRAGMENT_OFFSET and isinstance(literal, x.Number):
+        if left == _FRAGMENT and isinstance(literal, x.Number):
             return x.Hex(literal.value)
         if not isinstance(literal, x.Number | x.Hex | x.Host | x.Flags):
             raise self.words.problem(word_of(tree), "this is not a mask")
         return literal
 
-    def _field(self, tree: Branch) -> tuple[x.Expression, DataType]:
+    def _field(self, tree: Branch) -> tuple[x.Expression, Reading]:
         words = list(tree.scan_values(lambda _: True))
-        if tree.data == "payload":
-            return self._payload(*words)
-        if tree.data == "route":
-            return x.Rt("mtu"), types.number(16)
-        if tree.data == "raw_payload":
-            return self._raw_payload(*words)
-        if tree.data == "tcp_option":
-            return self._tcp_option(*words)
-        if tree.data == "meta":
-            (key,) = words
-            type_ = self.words.look_up(key, types.META, "key of meta")
-            return x.Meta("ipsec" if str(key) == "secpath" else str(key)), type_
-        if tree.data == "ct":
-            return self._ct(words)
-        if tree.data == "fib":
-            return self._fib(words)
-        if tree.data == "numgen":
-            mode, modulus, *offset = words
-            start = self.words.integer(offset[0]) if offset else 0
-            kind = self.words.look_up(mode, _MODES, "kind of numgen")
-            return x.Numgen(self.words.integer(modulus), kind, start), types.number(32)
-        if tree.data != "exthdr":
-            return self._of_the_host(tree, words)
-        (header,) = words
-        if str(header) not in types.EXTENSION_HEADERS:
-            raise self.words.problem(header, f"“{header}” is not a known extension header")
-        return x.ExtensionHeader(str(header)), types.PRESENCE
+        # What has no word of its own is known to the grammar as a whole: rt mtu, osf name.
+        place = words[-1] if words else None
+        build: Callable[..., x.Expression] = getattr(self, f"_{tree.data}")
+        arguments = (tree,) if tree.data == "jhash" else words
+        found = self.words.build(place, lambda: build(*arguments))
+        assert found.type is not None
+        return found, types.reading(found.type[0])
 
-    def _of_the_host(self, tree: Branch, words: list[Token]) -> tuple[x.Expression, DataType]:
-        """What the host knows of a packet's socket, sender and transformations, or a hash."""
-        if tree.data == "socket":
-            (key,) = words
-            return x.Socket(str(key)), self.words.look_up(key, types.SOCKET, "key of socket")
-        if tree.data == "osf":
-            ttl = self.words.look_up(words[0], _TTLS, "way to compare a TTL") if words else ""
-            return x.Osf(ttl), types.STRING
-        return self._ipsec(words) if tree.data == "ipsec" else self._hash(tree)
+    def _payload(self, protocol: Token, field: Token) -> x.Expression:
+        if str(protocol) == "rt" and str(field) in {"classid", "ipsec"}:
+            return x.Rt(str(field))
+        if str(protocol) in EXTENSION_HEADERS:
+            return x.ExtensionHeader(str(protocol), str(field))
+        return x.Payload(str(protocol), str(field))
 
-    def _ipsec(self, words: list[Token]) -> tuple[x.Expression, DataType]:
-        direction, *number, key = words
-        type_ = self.words.look_up(key, types.IPSEC, "key of ipsec")
-        way = self.words.look_up(direction, _WAYS, "direction")
-        return x.Ipsec(way, str(key), self.words.integer(number[0], 8) if number else 0), type_
-
-    def _hash(self, tree: Branch) -> tuple[x.Expression, DataType]:
-        key, _ = self._field(branches(tree)[0])
-        modulus, seed = tokens(tree)
-        return x.Hash(key, self.words.integer(modulus), self.words.integer(seed)), types.number(32)
-
-    def _payload(self, protocol: Token, field: Token) -> tuple[x.Expression, DataType]:
-        if str(protocol) == "rt" and str(field) in types.ROUTE_KEYS:
-            return x.Rt(str(field)), types.ROUTE_KEYS[str(field)]
-        if str(protocol) in types.EXTENSION_FIELDS:
-            fields = types.EXTENSION_FIELDS[str(protocol)]
-            type_ = self.words.look_up(field, fields, f"field of {protocol}")
-            return x.ExtensionHeader(str(protocol), str(field)), type_
-        type_ = self.words.look_up(field, types.FIELDS[str(protocol)], f"field of {protocol}")
-        return x.Payload(str(protocol), str(field)), type_
-
-    def _raw_payload(self, word: Token) -> tuple[x.Expression, DataType]:
+    def _raw_payload(self, word: Token) -> x.RawPayload:
         base, offset, length = str(word)[1:].split(",")
-        if not 1 <= int(length) <= 128:
-            raise self.words.problem(word, "this has too few or too many bits")
-        return x.RawPayload(base, int(offset), int(length)), types.number(int(length))
+        return x.RawPayload(base, int(offset), int(length))
 
-    def _tcp_option(self, name: Token, *fields: Token) -> tuple[x.Expression, DataType]:
-        if not fields:
-            return x.TcpOption(str(name)), types.PRESENCE
-        known = types.TCP_OPTION_FIELDS.get(str(name), types.TCP_OPTION_FIELDS[""])
-        type_ = self.words.look_up(fields[0], known, f"field of the option {name}")
-        return x.TcpOption(str(name), str(fields[0])), type_
+    def _tcp_option(self, name: Token, *fields: Token) -> x.TcpOption:
+        return self.words.build(name, lambda: x.TcpOption(str(name), *map(str, fields)))
 
-    def _ct(self, words: list[Token]) -> tuple[x.Expression, DataType]:
-        *before, last = words
-        key = last
-        if len(before) == 2:
-            key = last.update(value=f"{before[1]} {last}")
-        type_ = self.words.look_up(key, types.CT, "key of ct")
-        return x.Ct(str(key), str(before[0]) if before else ""), type_
+    def _meta(self, key: Token) -> x.Meta:
+        return x.Meta("ipsec" if str(key) == "secpath" else str(key))
 
-    def _fib(self, words: list[Token]) -> tuple[x.Expression, DataType]:
+    def _ct(self, *words: Token) -> x.Ct:
+        *before, key = map(str, words)
+        return x.Ct(" ".join((*before[1:], key)), before[0] if before else "")
+
+    def _fib(self, *words: Token) -> x.Fib:
         *flags, result = words
         if len(flags) > LONGEST:
             raise self.words.problem(flags[0], "the key has too many parts")
-        for flag in flags:
-            if str(flag) not in types.FIB_FLAGS:
-                raise self.words.problem(flag, f"“{flag}” is not a known key of fib")
-        type_ = self.words.look_up(result, types.FIB, "result of fib")
-        return x.Fib(tuple(map(str, flags)), str(result)), type_
+        return x.Fib(tuple(map(str, flags)), str(result))
+
+    def _exthdr(self, header: Token) -> x.ExtensionHeader:
+        return x.ExtensionHeader(str(header))
+
+    def _numgen(self, mode: Token, modulus: Token, *offset: Token) -> x.Numgen:
+        kind = self.words.convert(mode, NumgenMode)
+        start = self.words.integer(offset[0]) if offset else 0
+        return x.Numgen(self.words.integer(modulus), kind, start)
+
+    def _route(self) -> x.Rt:
+        return x.Rt("mtu")
+
+    def _socket(self, key: Token) -> x.Socket:
+        return x.Socket(str(key))
+
+    def _osf(self, *ttl: Token) -> x.Osf:
+        return x.Osf(*map(str, ttl))
+
+    def _ipsec(self, direction: Token, *words: Token) -> x.Ipsec:
+        *number, key = words
+        way = self.words.convert(direction, IpsecDirection)
+        return x.Ipsec(way, str(key), self.words.integer(number[0], 8) if number else 0)
+
+    def _jhash(self, tree: Branch) -> x.Hash:
+        key, _ = self._field(branches(tree)[0])
+        modulus, seed = tokens(tree)
+        return x.Hash(key, self.words.integer(modulus), self.words.integer(seed))
 
     # --- literals -------------------------------------------------------------------------------
 
-    def flags(self, words: Sequence[Token], type_: DataType) -> x.Expression:
+    def flags(self, words: Sequence[Token], type_: Reading) -> x.Expression:
         """Some flags, or the one value of any other type."""
         if len(words) == 1:
             return self.words.value(words[0], type_)
@@ -194,19 +166,19 @@ class ExpressionReader:
         """A named set or map."""
         return x.SetReference(str(word_of(tree))[1:])
 
-    def members(self, tree: Branch, types_: Types) -> x.AnonymousSet | x.SetReference:
+    def members(self, tree: Branch, types_: Readings) -> x.AnonymousSet | x.SetReference:
         """The elements of an anonymous set, or a reference to a named one."""
         if tree.data == "reference":
             return self.reference(tree)
         return x.AnonymousSet(self.elements(tree, types_))
 
-    def verdicts(self, tree: Branch, types_: Types) -> x.AnonymousSet | x.SetReference:
+    def verdicts(self, tree: Branch, types_: Readings) -> x.AnonymousSet | x.SetReference:
         """The same of a verdict map."""
         if tree.data == "reference":
             return self.reference(tree)
         return x.AnonymousSet(self.pairs(tree, types_, None))
 
-    def lookup(self, tree: Branch, type_: DataType) -> x.Lookup:
+    def lookup(self, tree: Branch, type_: Reading) -> x.Lookup:
         """What a map holds for a key."""
         key_tree, map_tree = branches(tree)
         key, types_ = self.expression(key_tree)
@@ -216,21 +188,21 @@ class ExpressionReader:
 
     # --- elements -------------------------------------------------------------------------------
 
-    def elements(self, tree: Branch, types_: Types) -> tuple[x.Expression, ...]:
+    def elements(self, tree: Branch, types_: Readings) -> tuple[x.Expression, ...]:
         """The elements of a set."""
         return tuple(self._element(element, types_) for element in branches(tree))
 
-    def _element(self, tree: Branch, types_: Types) -> x.Expression:
+    def _element(self, tree: Branch, types_: Readings) -> x.Expression:
         *_, last = children = branches(tree)
         if len(children) > 1 and last.data not in _OPTIONS:
             raise self.words.problem(word_of(tree), "an element of a set has no value")
         return self._decorated(children, types_)
 
-    def pairs(self, tree: Branch, types_: Types, data: Types | None) -> tuple[x.Pair, ...]:
+    def pairs(self, tree: Branch, types_: Readings, data: Readings | None) -> tuple[x.Pair, ...]:
         """The elements of a map; without types of its data, of a verdict map."""
         return tuple(self._pair(element, types_, data) for element in branches(tree))
 
-    def _pair(self, tree: Branch, types_: Types, data: Types | None) -> x.Pair:
+    def _pair(self, tree: Branch, types_: Readings, data: Readings | None) -> x.Pair:
         *before, last = branches(tree)
         if not before or last.data in _OPTIONS:
             raise self.words.problem(word_of(tree), "an element of a map has a value")
@@ -241,7 +213,7 @@ class ExpressionReader:
             raise self.words.problem(word_of(tree), f"an element of this map has {what}")
         return x.Pair(key, self.verdict(last) if data is None else self._key(last, data))
 
-    def _decorated(self, children: list[Branch], types_: Types) -> x.Expression:
+    def _decorated(self, children: list[Branch], types_: Readings) -> x.Expression:
         """A key with its comment, timeout and counter."""
         key_tree, *options = children
         key = self._key(key_tree, types_)
@@ -259,10 +231,10 @@ class ExpressionReader:
             counter=self.counted(counter) if counter else None,
             timeout=self.words.seconds(word_of(timeout)) if timeout else None,
             expires=self.words.milliseconds(word_of(expires)) if expires else None,
-            comment=self.words.string(word_of(comment)) if comment else "",
+            comment=self.words.comment(word_of(comment)) if comment else "",
         )
 
-    def _key(self, tree: Branch, types_: Types) -> x.Expression:
+    def _key(self, tree: Branch, types_: Readings) -> x.Expression:
         parts = branches(tree)
         if len(parts) == 1 and str(word_of(tree)) == "*":
             return x.CatchAll()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..nft.ast import Chain, Counter, Rule, Ruleset, Set, Table
+    from ..nft.datatypes import KeyType
 
 Json = dict[str, Any]
 
@@ -61,9 +62,9 @@ def _counter(counter: Counter) -> Json:
     return fields
 
 
-def _type(name: str) -> str | list[str]:
-    parts = name.split(" . ")
-    return parts if len(parts) > 1 else name
+def _type(key: KeyType) -> str | list[str]:
+    names = [type_.name for type_ in key]
+    return names if len(names) > 1 else names[0]
 
 
 def _set(set_: Set) -> Json:

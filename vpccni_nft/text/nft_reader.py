@@ -16,6 +16,7 @@ from ..core.span import Source, Span
 from ..core.values import Family
 from ..nft.ast import PRIORITIES, Chain, Counter, Hook, Map, Ruleset, Set, Table
 from ..nft.expressions import Pair
+from ..nft.words import ChainType, HookName, Policy, SetFlag
 from . import nft_types as types
 from .grammar import ruleset_parser
 from .nft_expressions import ExpressionReader
@@ -26,13 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..nft.ast import Rule
-    from .nft_expressions import Types
+    from ..nft.datatypes import KeyType
+    from .nft_expressions import Readings
     from .nft_words import Branch
-
-_TYPES = frozenset({"filter", "nat", "route"})
-_HOOKS = frozenset({"prerouting", "input", "forward", "output", "postrouting"})
-_POLICIES = frozenset({"accept", "drop"})
-_FLAGS = frozenset({"constant", "dynamic", "interval", "timeout"})
 
 
 #: A table by its family and name.
@@ -94,8 +91,8 @@ class _SetDraft:
     """A set while its lines are read."""
 
     fields: dict[str, object] = attrs.Factory(dict)
-    key: Types | None = None
-    data: Types | None = None  #: of a map; None: verdicts
+    key: Readings | None = None
+    data: Readings | None = None  #: of a map; None: verdicts
     elements: Branch | None = None
 
 
@@ -227,7 +224,7 @@ class _Reader:
         (word,) = tokens(tree)
         if before:
             raise self.words.problem(word, "there is a comment already")
-        return self.words.string(word)
+        return self.words.comment(word)
 
     # --- chains ---------------------------------------------------------------------------------
 
@@ -251,7 +248,7 @@ class _Reader:
                 else:
                     if policy is not None:
                         raise self.words.problem(tokens(item)[0], "the chain has a policy already")
-                    policy = self._one_of(tokens(item)[0], _POLICIES, "policy")
+                    policy = self._one_of(tokens(item)[0], Policy, "policy")
             except Problem as problem:
                 self._report(problem)
         if policy is not None:
@@ -262,11 +259,10 @@ class _Reader:
 
     def _hook(self, tree: Branch) -> Hook:
         kind, name = tokens(tree)
-        return Hook(
-            str(self._one_of(kind, _TYPES, "type of chains")),
-            str(self._one_of(name, _HOOKS, "hook of ip and ip6")),
-            self._priority(branches(tree)[0]),
-        )
+        self._one_of(kind, ChainType, "type of chains")
+        self._one_of(name, HookName, "hook of ip and ip6")
+        priority = self._priority(branches(tree)[0])
+        return self.words.build(name, lambda: Hook(str(kind), str(name), priority))
 
     def _priority(self, tree: Branch) -> int:
         first, *rest = tokens(tree)
@@ -331,7 +327,8 @@ class _Reader:
             draft.fields["elements"] = reader.elements(draft.elements, draft.key)
         elif draft.elements is not None:
             draft.fields["elements"] = reader.pairs(draft.elements, draft.key, draft.data)
-        return (Map if is_map else Set)(name, **draft.fields)  # type: ignore[arg-type]
+        make = Map if is_map else Set
+        return self.words.build(place, lambda: make(name, **draft.fields))  # type: ignore[arg-type]
 
     def _set_item(self, draft: _SetDraft, item: Branch, reader: ExpressionReader) -> None:
         fields, kind = draft.fields, str(item.data)
@@ -343,7 +340,7 @@ class _Reader:
             fields["size"] = self.words.integer(tokens(item)[0])
         elif kind == "set_flags":
             flags = tokens(item)
-            fields["flags"] = tuple(str(self._one_of(flag, _FLAGS, "flag")) for flag in flags)
+            fields["flags"] = tuple(str(self._one_of(flag, SetFlag, "flag")) for flag in flags)
         elif kind == "auto_merge":
             fields["auto_merge"] = True
         elif kind == "counts":
@@ -353,23 +350,23 @@ class _Reader:
         else:
             self._set_types(draft, branches(item), reader)
             if kind in {"map_type", "map_typeof"}:
-                fields["data"] = "verdict" if draft.data is None else _joined(draft.data)
+                fields["data"] = "verdict" if draft.data is None else _key(draft.data)
 
     def _set_types(self, draft: _SetDraft, trees: list[Branch], reader: ExpressionReader) -> None:
         key_tree, *data_trees = trees
         draft.key = self._types(key_tree, reader)
-        draft.fields["type"] = _joined(draft.key)
+        draft.fields["type"] = _key(draft.key)
         for data_tree in data_trees:
             if [str(word) for word in tokens(data_tree)] != ["verdict"]:
                 draft.data = self._types(data_tree, reader)
 
-    def _types(self, tree: Branch, reader: ExpressionReader) -> Types:
+    def _types(self, tree: Branch, reader: ExpressionReader) -> Readings:
         if tree.data == "type":
             return tuple(
-                self.words.look_up(word, types.TYPES, "type of sets") for word in tokens(tree)
+                self.words.look_up(word, types.DECLARED, "type of sets") for word in tokens(tree)
             )
         _, found = reader.expression(tree)
-        if not all(type_.name for type_ in found):
+        if not all(found_.type.name in types.DECLARED for found_ in found):
             raise self.words.problem(word_of(tree), "a set of these has a type without a name")
         return found
 
@@ -378,8 +375,8 @@ def _place(hook: Hook) -> tuple[object, ...]:
     return hook.type, hook.name, hook.priority
 
 
-def _joined(found: Types) -> str:
-    return " . ".join(type_.name for type_ in found)
+def _key(found: Readings) -> KeyType:
+    return tuple(reading.type for reading in found)
 
 
 def _explain(error: UnexpectedInput, source: Source) -> Diagnostic:

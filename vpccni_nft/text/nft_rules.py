@@ -11,6 +11,7 @@ from ..core.values import Address, Family
 from ..nft import expressions as x
 from ..nft import statements as s
 from ..nft.ast import Rule
+from ..nft.words import LogLevel, Period
 from . import nft_types as types
 from .nft_expressions import VERDICTS, ExpressionReader
 from .nft_words import branches, first_token, printed, tokens, word_of
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 
 _SIGNS = {"eq": "==", "ne": "!=", "lt": "<", "gt": ">", "le": "<=", "ge": ">="}
 _EQUALITIES = frozenset({"", "==", "!="})
-_PERIODS = frozenset({"second", "minute", "hour", "day", "week"})
+_PERIODS = frozenset(Period)
 _BYTES = {"bytes": 1, "kbytes": 1 << 10, "mbytes": 1 << 20}
-_LEVELS = frozenset({"emerg", "alert", "crit", "err", "warn", "notice", "info", "debug", "audit"})
+_LEVELS = frozenset({"warn", *LogLevel} - {""})
 _LOG_FLAGS = {
     "tcp": {"sequence": "tcp sequence", "options": "tcp options"},
     "ip": {"options": "ip options"},
@@ -66,19 +67,17 @@ class RuleReader:
         children = branches(tree)
         comment = ""
         if children[-1].data == "comment":
-            comment = self.words.string(word_of(children.pop()))
+            comment = self.words.comment(word_of(children.pop()))
         start = first_token(tree)
-        return Rule(
-            tuple(self._statement(child) for child in children),
-            comment,
-            self.words.span(start) if start is not None else None,
-        )
+        statements = tuple(self._statement(child) for child in children)
+        span = self.words.span(start) if start is not None else None
+        return Rule(statements, comment, span)
 
     def _statement(self, tree: Branch) -> s.Statement:
         if tree.data in VERDICTS:
             return self.expressions.verdict(tree)
         read: Callable[[Branch], s.Statement] = getattr(self, f"_{tree.data}")
-        return read(tree)
+        return self.words.build(first_token(tree), lambda: read(tree))
 
     # --- comparisons ----------------------------------------------------------------------------
 
@@ -95,7 +94,7 @@ class RuleReader:
         if len(types_) > 1:
             raise self.words.problem(place, "such a key is looked up in a set or a map")
         (type_,) = types_
-        if type_.is_mask:
+        if type_.type.is_mask:
             return self._match_flags(left, sign, right_tree, type_)
         if right_tree.data != "value" or sign == "!":
             raise self.words.problem(place, "only flags are compared so")
@@ -105,7 +104,7 @@ class RuleReader:
         return s.Match(left, sign or "==", right)
 
     def _match_flags(
-        self, left: x.Expression, sign: str, tree: Branch, type_: types.DataType
+        self, left: x.Expression, sign: str, tree: Branch, type_: types.Reading
     ) -> s.Match:
         place = word_of(tree)
         if tree.data == "masked":
@@ -202,10 +201,8 @@ class RuleReader:
         protocol = str(word_of(branches(tree)[0]))
         (reason,) = tokens(tree)
         if protocol == "tcp":
-            if str(reason) != "reset":
-                raise self.words.problem(reason, f"“{printed(reason)}” is not a known reason")
-            return s.Reject(protocol, "reset")
-        names = types.REASONS[protocol]
+            return s.Reject(protocol, str(reason))
+        names = s.REASONS[protocol]
         if str(reason) in names:
             return s.Reject(protocol, str(reason))
         number = self.words.integer(reason, 8)
@@ -382,7 +379,7 @@ class RuleReader:
         if not match["ports"]:
             return address, None
         ports = match["ports"][1:]
-        return address, self.words.convert(word, lambda _: types.number(16).read(ports))
+        return address, self.words.convert(word, lambda _: types.PORT.read(ports))
 
 
 def _as_range(address: x.Expression) -> x.Expression:

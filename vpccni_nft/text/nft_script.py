@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from ..nft import expressions as x
 from ..nft import statements as s
 from ..nft.ast import Map
+from ..nft.datatypes import declaration
 from ..nft.names import checked
 
 if TYPE_CHECKING:
@@ -121,10 +122,10 @@ def _set_lines(set_: Set) -> Iterator[str]:
     name = checked(set_.name)
     if isinstance(set_, Map):
         yield f"\tmap {name} {{"
-        yield f"\t\ttype {set_.type} : {set_.data}"
+        yield f"\t\ttype {declaration(set_.type)} : {declaration(set_.data)}"
     else:
         yield f"\tset {name} {{"
-        yield f"\t\ttype {set_.type}"
+        yield f"\t\ttype {declaration(set_.type)}"
     if set_.size is not None:
         yield f"\t\tsize {set_.size}"
     if set_.flags:
@@ -477,7 +478,7 @@ def _(nat: s.Nat) -> str:
     place = _nat_address(nat.address) if nat.address else ""
     if nat.port:
         place += f":{expression_text(nat.port)}"
-    words = [nat.kind, "prefix"] if nat.prefix else [nat.kind]
+    words: list[str] = [nat.kind, "prefix"] if nat.prefix else [nat.kind]
     if place:
         words += ["to", place]
     if nat.flags:

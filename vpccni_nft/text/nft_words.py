@@ -11,12 +11,13 @@ from lark import Token, Tree
 from ..core.diagnostics import NFT_SYNTAX, Problem
 from ..core.span import Source, Span
 from ..core.values import parse_integer
+from ..nft.names import checked_string
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ..nft import expressions as x
-    from .nft_types import DataType
+    from .nft_types import Reading
 
     Branch = Tree[Token]
 
@@ -48,22 +49,25 @@ class Words:
 
     def convert(self, token: Token, read: Callable[[str], T]) -> T:
         """What a reader makes of a token."""
-        try:
-            return read(str(token))
-        except ValueError as error:
-            message = str(error)
-            if len(message) > 200:
-                message = f"“{printed(token)}” is not expected here"
-            raise self.problem(token, message) from None
+        return self.build(token, lambda: read(str(token)))
 
-    def value(self, token: Token, type_: DataType) -> x.Expression:
+    def build(self, token: Token | None, make: Callable[[], T]) -> T:
+        """An object; what does not fit it is a Problem at the place of a token."""
+        try:
+            return make()
+        except ValueError as error:
+            if token is None:
+                raise
+            raise self.problem(token, shortened(str(error), token)) from None
+
+    def value(self, token: Token, reading: Reading) -> x.Expression:
         """A literal of a data type."""
         if token.type not in {"STRING", "QUOTED_RANGE"}:
-            return self.convert(token, type_.read)
-        if not type_.quoted:
+            return self.convert(token, reading.read)
+        if not reading.quoted:
             raise self.problem(token, "this does not stand in quotes here")
         text = self.string(token).replace('"-"', "..")
-        return self.convert(token, lambda _: type_.read(text))
+        return self.convert(token, lambda _: reading.read(text))
 
     def look_up(self, token: Token, known: Mapping[str, T], what: str) -> T:
         """What is known under a word."""
@@ -107,6 +111,15 @@ class Words:
         if not text.isprintable():
             raise self.problem(token, "the string has characters that cannot be printed")
         return text
+
+    def comment(self, token: Token) -> str:
+        """A comment between quotes."""
+        return self.build(token, lambda: checked_string(self.string(token)))
+
+
+def shortened(message: str, token: Token) -> str:
+    """A message that does not repeat a long word whole."""
+    return message if len(message) <= 200 else f"“{printed(token)}” is not expected here"
 
 
 def printed(token: Token) -> str:

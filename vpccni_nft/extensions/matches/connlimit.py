@@ -75,7 +75,7 @@ def lower(node: Connlimit, context: Context) -> tuple[s.UpdateSet, ...]:
         f"connections are counted for {DYNAMIC_SET_SIZE} addresses at a time, and beyond them"
         " the rule does not match",
     )
-    counted = Set("", ADDRESS_TYPE[family], ("dynamic",), size=DYNAMIC_SET_SIZE)
+    counted = Set("connlimit", ADDRESS_TYPE[family], ("dynamic",), size=DYNAMIC_SET_SIZE)
     name = context.numbered_set("connlimit", counted)
     return (s.UpdateSet("add", name, key, limit=s.CtCount(node.limit, over=node.above)),)
 

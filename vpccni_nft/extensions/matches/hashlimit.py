@@ -210,7 +210,7 @@ def lower(node: Hashlimit, context: Context) -> tuple[s.UpdateSet, ...]:
         " not match, where xt_hashlimit drops the packet",
     )
     types = " . ".join(type_ for _, type_ in parts)
-    set_ = Set(f"hashlimit-{node.name}", types, ("dynamic", "timeout"), size=size)
+    set_ = Set("hashlimit", types, ("dynamic", "timeout"), size=size)
     name = context.limit_set(node.name, attrs.evolve(node, name=""), set_)
     keys = tuple(key for key, _ in parts)
     key = keys[0] if len(keys) == 1 else x.Concat(keys)

@@ -375,7 +375,7 @@ class _Sets:
             if ipset.entries and not elements and not self._is_changed:
                 known = ""
             else:
-                known = context.declare(self._set(name, class_, elements), f"ipset {ipset.name}")
+                known = context.declare(name, self._set(class_, elements), f"ipset {ipset.name}")
                 context.note(
                     IPSET_COPIED,
                     f"the set {name} of nft has the elements that the ipset {ipset.name} had",
@@ -383,7 +383,7 @@ class _Sets:
             context.shared.objects.ipsets[name] = known
         return known
 
-    def _set(self, name: str, class_: _Class, elements: tuple[x.Expression, ...]) -> Set:
+    def _set(self, class_: _Class, elements: tuple[x.Expression, ...]) -> Set:
         ipset, changed = self.ipset, self._is_changed
         flags = {
             "dynamic": changed,
@@ -391,7 +391,7 @@ class _Sets:
             "timeout": ipset.timeout is not None,
         }
         return Set(
-            name,
+            "ipset",
             " . ".join(self._types(class_)),
             tuple(flag for flag, is_set in flags.items() if is_set),
             size=ipset.most if changed else None,

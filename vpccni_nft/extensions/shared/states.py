@@ -75,18 +75,19 @@ def alternatives_of_states(
 ) -> tuple[tuple[s.Match, ...], ...]:
     """The state fits, and so does the rest of the entry where there is one."""
     states = tuple(name for name in test.value if name in STATES)
-    nat = _flags(name for name in test.value if name in NAT_BITS)
+    nat = tuple(name for name in test.value if name in NAT_BITS)
     without = tuple(name for name in WITHOUT_ENTRY if (name in states) is not test.negated)
     found: list[tuple[s.Match, ...]] = [(_state("in", without),)] if without else []
     named = tuple(dict.fromkeys((*states, *WITHOUT_ENTRY)))
     if test.negated:
-        no_nat = (s.Match(x.Ct("status"), "!", nat),) if nat.names else ()
+        no_nat = (s.Match(x.Ct("status"), "!", _flags(nat)),) if nat else ()
         return (*found, (_state("!", named), *no_nat, *rest))
     with_entry = tuple(name for name in states if name not in WITHOUT_ENTRY)
     if with_entry:
         found.append((_state("in", with_entry), *rest))
-    if nat.names:
-        found.append((_state("!", named), s.Match(x.Ct("status"), "in", nat), *rest))
+    if nat:
+        has_nat = s.Match(x.Ct("status"), "in", _flags(nat))
+        found.append((_state("!", named), has_nat, *rest))
     return tuple(found)
 
 

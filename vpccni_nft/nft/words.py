@@ -1,0 +1,335 @@
+"""The words of nft's closed sets: hooks, keys, flags, units.
+
+Each set is an enum whose members are strings, so that a word compares, hashes and prints as it is
+written; a field of a node takes either, and a word that its set lacks is a ValueError.
+"""
+
+from __future__ import annotations
+
+from enum import EnumType, StrEnum
+from typing import Any
+
+
+class _WordType(EnumType):
+    """Looks a word up without the detours that EnumType makes: nodes are made by the thousand."""
+
+    def __call__(cls, value: Any, *_: Any, **__: Any) -> Any:
+        found = cls._value2member_map_.get(value)
+        if found is None:
+            known = ", ".join(str(word) or "nothing" for word in cls._value2member_map_)
+            raise ValueError(f"“{value}” is none of {known}")
+        return found
+
+    def __contains__(cls, value: object) -> bool:
+        """Whether it is one of the words, as from Python 3.12 on."""
+        return value in cls._value2member_map_
+
+
+class Word(StrEnum, metaclass=_WordType):
+    """A word of a closed set."""
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+
+# --- chains -------------------------------------------------------------------------------------
+
+
+class HookName(Word):
+    """The hooks of the families ip and ip6."""
+
+    PREROUTING = "prerouting"
+    INPUT = "input"
+    FORWARD = "forward"
+    OUTPUT = "output"
+    POSTROUTING = "postrouting"
+
+
+class ChainType(Word):
+    """What a base chain does besides filtering."""
+
+    FILTER = "filter"
+    NAT = "nat"  #: sees the first packet of a connection and binds it
+    ROUTE = "route"  #: looks the route up again where the packet changed
+
+
+#: The hooks that each type of chains can have (nf_tables_api.c, nft_chain_parse_hook).
+HOOKS_OF_TYPE = {
+    ChainType.FILTER: frozenset(HookName),
+    ChainType.NAT: frozenset(HookName) - {HookName.FORWARD},
+    ChainType.ROUTE: frozenset({HookName.OUTPUT}),
+}
+
+
+class Policy(Word):
+    """What becomes of a packet that no rule of a base chain decided."""
+
+    ACCEPT = "accept"
+    DROP = "drop"
+
+
+# --- sets ---------------------------------------------------------------------------------------
+
+
+class SetFlag(Word):
+    """What a set can do."""
+
+    CONSTANT = "constant"
+    DYNAMIC = "dynamic"  #: rules change it
+    INTERVAL = "interval"  #: its elements may be ranges
+    TIMEOUT = "timeout"  #: its elements may leave after a time
+
+
+class SetOperation(Word):
+    """What a rule does to an element of a set."""
+
+    ADD = "add"
+    UPDATE = "update"  #: adds it, or begins its timeout anew
+    DELETE = "delete"
+
+
+# --- expressions --------------------------------------------------------------------------------
+
+
+class MetaKey(Word):
+    """What the kernel knows about a packet."""
+
+    MARK = "mark"
+    IIF = "iif"
+    OIF = "oif"
+    IIFNAME = "iifname"
+    OIFNAME = "oifname"
+    IIFGROUP = "iifgroup"
+    OIFGROUP = "oifgroup"
+    L4PROTO = "l4proto"
+    PROTOCOL = "protocol"
+    NFPROTO = "nfproto"
+    PKTTYPE = "pkttype"
+    LENGTH = "length"
+    RANDOM = "random"
+    SKUID = "skuid"
+    SKGID = "skgid"
+    CPU = "cpu"
+    CGROUP = "cgroup"
+    NFTRACE = "nftrace"
+    RTCLASSID = "rtclassid"
+    IPSEC = "ipsec"  #: ``secpath`` is an older word for it
+    HOUR = "hour"
+    DAY = "day"
+    TIME = "time"
+    PRIORITY = "priority"
+
+
+class CtKey(Word):
+    """What the kernel knows about a connection."""
+
+    STATE = "state"
+    STATUS = "status"
+    MARK = "mark"
+    DIRECTION = "direction"
+    ZONE = "zone"
+    ID = "id"
+    BYTES = "bytes"
+    PACKETS = "packets"
+    AVGPKT = "avgpkt"
+    PROTOCOL = "protocol"
+    L3PROTO = "l3proto"
+    PROTO_SRC = "proto-src"
+    PROTO_DST = "proto-dst"
+    IP_SADDR = "ip saddr"
+    IP_DADDR = "ip daddr"
+    IP6_SADDR = "ip6 saddr"
+    IP6_DADDR = "ip6 daddr"
+    LABEL = "label"
+    HELPER = "helper"
+    EXPIRATION = "expiration"
+
+
+class Direction(Word):
+    """The side of a connection that sends a packet."""
+
+    EITHER = ""
+    ORIGINAL = "original"
+    REPLY = "reply"
+
+
+class PayloadBase(Word):
+    """Where the bits of a packet are counted from."""
+
+    LINK = "ll"
+    NETWORK = "nh"
+    TRANSPORT = "th"
+
+
+class FibFlag(Word):
+    """What the routing table is asked with."""
+
+    SADDR = "saddr"
+    DADDR = "daddr"
+    MARK = "mark"
+    IIF = "iif"
+    OIF = "oif"
+
+
+class FibResult(Word):
+    """What the routing table is asked for."""
+
+    TYPE = "type"
+    OIF = "oif"
+    OIFNAME = "oifname"
+
+
+class RtKey(Word):
+    """What a packet's route says."""
+
+    CLASSID = "classid"
+    MTU = "mtu"  #: the largest TCP segment that fits the path
+    IPSEC = "ipsec"
+
+
+class SocketKey(Word):
+    """What a packet's socket says."""
+
+    TRANSPARENT = "transparent"
+    WILDCARD = "wildcard"
+    MARK = "mark"
+
+
+class IpsecDirection(Word):
+    """Whether a transformation is behind the packet or before it."""
+
+    IN = "in"
+    OUT = "out"
+
+
+class IpsecKey(Word):
+    """What identifies a transformation."""
+
+    REQID = "reqid"
+    SPI = "spi"
+
+
+class OsfTtl(Word):
+    """How a TTL is compared with that of a system."""
+
+    EXACT = ""
+    LOOSE = "loose"
+    SKIP = "skip"
+
+
+class NumgenMode(Word):
+    """How the next number is found."""
+
+    INC = "inc"
+    RANDOM = "random"
+
+
+class BitOperator(Word):
+    """How two values become one, bit by bit."""
+
+    AND = "&"
+    OR = "|"
+    XOR = "^"
+
+
+class Operator(Word):
+    """How a value is compared."""
+
+    EQ = "=="
+    NE = "!="
+    LT = "<"
+    GT = ">"
+    LE = "<="
+    GE = ">="
+    SOME = "in"  #: some of these bits are set
+    NONE = "!"  #: none of these bits is set
+
+    @property
+    def is_order(self) -> bool:
+        """Whether it compares which value is larger."""
+        return self in _ORDERS
+
+
+_ORDERS = frozenset({Operator.LT, Operator.GT, Operator.LE, Operator.GE})
+
+# --- statements ---------------------------------------------------------------------------------
+
+
+class Period(Word):
+    """The time that a rate is counted over."""
+
+    SECOND = "second"
+    MINUTE = "minute"
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+
+
+class LimitUnit(Word):
+    """What a rate counts."""
+
+    PACKETS = "packets"
+    BYTES = "bytes"
+
+
+class NatKind(Word):
+    """What of a connection is bound, and to what."""
+
+    SNAT = "snat"
+    DNAT = "dnat"
+    MASQUERADE = "masquerade"
+    REDIRECT = "redirect"
+
+
+class NatFlag(Word):
+    """How an address or a port is chosen."""
+
+    RANDOM = "random"
+    FULLY_RANDOM = "fully-random"
+    PERSISTENT = "persistent"
+
+
+class RejectProtocol(Word):
+    """What the sender of a rejected packet is told in."""
+
+    ICMP = "icmp"
+    ICMPV6 = "icmpv6"
+    TCP = "tcp"
+
+
+class LogLevel(Word):
+    """The level of a line in the kernel's log."""
+
+    WARN = ""  #: the kernel's own choice, which nft does not list
+    EMERG = "emerg"
+    ALERT = "alert"
+    CRIT = "crit"
+    ERR = "err"
+    NOTICE = "notice"
+    INFO = "info"
+    DEBUG = "debug"
+    AUDIT = "audit"  #: no line, but a record of the audit system
+
+
+class LogFlag(Word):
+    """What else a line in the log says."""
+
+    TCP_SEQUENCE = "tcp sequence"
+    TCP_OPTIONS = "tcp options"
+    IP_OPTIONS = "ip options"
+    SKUID = "skuid"
+    ETHER = "ether"
+
+
+class QueueFlag(Word):
+    """What becomes of packets that no program takes, and which queue they go to."""
+
+    BYPASS = "bypass"
+    FANOUT = "fanout"
+
+
+class SynproxyFlag(Word):
+    """TCP options that the proxy offers."""
+
+    TIMESTAMP = "timestamp"
+    SACK_PERM = "sack-perm"
