@@ -500,9 +500,12 @@ class Host(Expression):
         _require_family(self.address, key)
 
 
+_ADDRESS = {Family.IP: t.IPV4_ADDR, Family.IP6: t.IPV6_ADDR}
+
+
 def _require_family(address: Address, key: KeyType) -> None:
-    if (key[0] if len(key) == 1 else _only(key)).bits != address.family.bits:
-        raise ValueError(f"{key[0].name} is no {address.family.title} address: {address}")
+    if (key[0] if len(key) == 1 else _only(key)) is not _ADDRESS[address.family]:
+        raise ValueError(f"{key[0].name} is not compared with the address {address}")
 
 
 @attrs.frozen
