@@ -13,8 +13,16 @@ from typing import Any
 import attrs
 import pytest
 
-from vpccni_nft import nft
-from vpccni_nft.core.values import Address, Family
+from vpccni_nft import iptables, nft
+from vpccni_nft.core.values import (
+    Address,
+    AddressRange,
+    Family,
+    MaskedMark,
+    Negatable,
+    Network,
+    PortRange,
+)
 from vpccni_nft.model.concrete import Concrete
 from vpccni_nft.model.hook import run_hook
 from vpccni_nft.model.packet import FIELDS, NoMeaning
@@ -356,6 +364,30 @@ WRONG: dict[str, Callable[[], object]] = {
 def test_what_nft_cannot_hold_is_no_node(what: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         WRONG[what]()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: MaskedMark(1 << 32),
+        lambda: MaskedMark(-1),
+        lambda: MaskedMark(0, 1 << 32),
+        lambda: PortRange(2, 1),
+        lambda: PortRange(0, 65536),
+        lambda: Network(Family.IP, 1, 0),
+        lambda: AddressRange(Address(Family.IP, 2), Address(Family.IP, 1)),
+        lambda: iptables.Counters(-1, 0),
+        lambda: iptables.Interface("e" * 16),
+        lambda: iptables.Rule(protocol=Negatable(256)),
+        lambda: iptables.Rule(
+            source=Negatable(Network.parse("10.0.0.1")),
+            destination=Negatable(Network.parse("fd00::1")),
+        ),
+    ],
+)
+def test_what_iptables_cannot_hold_is_no_value(make: Callable[[], object]) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        make()
 
 
 def test_a_field_stands_where_the_header_has_it() -> None:

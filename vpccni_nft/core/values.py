@@ -229,6 +229,10 @@ class MaskedMark:
     value: int
     mask: int = 0xFFFFFFFF
 
+    def __attrs_post_init__(self) -> None:
+        if not 0 <= self.value <= 0xFFFFFFFF or not 0 <= self.mask <= 0xFFFFFFFF:
+            raise ValueError("a mark and its mask are numbers of 32 bits")
+
     @classmethod
     def parse(cls, text: str) -> MaskedMark:
         """Read VALUE or VALUE/MASK.

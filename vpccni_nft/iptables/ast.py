@@ -50,6 +50,14 @@ class Counters:
     packets: int
     bytes: int
 
+    def __attrs_post_init__(self) -> None:
+        if not 0 <= self.packets < 1 << 64 or not 0 <= self.bytes < 1 << 64:
+            raise ValueError("counters are numbers of 64 bits")
+
+
+#: The longest name of an interface (IFNAMSIZ, with its zero at the end).
+NAME_BYTES = 15
+
 
 @attrs.frozen
 class Interface:
@@ -57,6 +65,10 @@ class Interface:
 
     name: str
     wildcard: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        if len(self.name.encode("utf-8", "surrogateescape")) > NAME_BYTES:
+            raise ValueError(f"an interface's name has at most {NAME_BYTES} bytes")
 
     @property
     def is_any(self) -> bool:
@@ -117,6 +129,13 @@ class Rule:
     places: Places | None = attrs.field(default=None, eq=False, repr=False)
     #: The spelling of the protocol, which depends on the dumping host's /etc/protocols.
     protocol_name: str = attrs.field(default="", eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        source, destination, protocol = self.source, self.destination, self.protocol
+        if protocol is not None and not 0 <= protocol.value <= 255:
+            raise ValueError(f"a protocol is a number from 0 to 255, not {protocol.value}")
+        if source and destination and source.value.family is not destination.value.family:
+            raise ValueError("the source and the destination are of one family")
 
     @property
     def match_spans(self) -> tuple[Span, ...]:
