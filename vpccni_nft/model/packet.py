@@ -151,8 +151,21 @@ class Binding:
     kind: str  #: ``snat``, ``dnat``, ``masquerade`` or ``redirect``
     addresses: tuple[int, int] | None = None  #: first and last
     ports: tuple[int, int] | None = None
-    #: nft's words, and ``netmap``: only the bits that all the addresses share are new.
+    #: nft's words, and ``netmap``: only the bits that all the addresses share are new; with
+    #: ``translated`` the connection counts as translated even where its address stays as it was.
     flags: frozenset[str] = frozenset()
+
+    @property
+    def choice(self) -> Binding:
+        """What is left to the kernel: where NETMAP leads the packet's new address tells."""
+        if "netmap" not in self.flags:
+            return self
+        first, last = self.addresses or (0, 0)
+        return attrs.evolve(
+            self,
+            addresses=(first, last) if first == last else None,
+            flags=self.flags - {"netmap", "translated"},
+        )
 
     @property
     def changes_source(self) -> bool:
@@ -276,7 +289,7 @@ class State:
         algebra = self.algebra
         if algebra.impossible(when):
             return
-        self.bindings.append((when, binding))
+        self.bindings.append((when, binding.choice))
         end = "s" if binding.changes_source else "d"
         before = (self.fields[f"{end}addr"], self.fields[f"{end}port"])
         address = self._chosen_address(binding, end)
@@ -294,7 +307,8 @@ class State:
         )
         bit = self.word("ct_status", STATUS_BITS[f"{end}nat"])
         status = algebra.bvor(self.fields["ct_status"], bit)
-        self.assign(algebra.all(when, changed), "ct_status", status)
+        counts = algebra.true if "translated" in binding.flags else changed
+        self.assign(algebra.all(when, counts), "ct_status", status)
         self.assign(when, f"{end}nat_done", self.word(f"{end}nat_done", 1))
 
     def _chosen_address(self, binding: Binding, end: str) -> Word:

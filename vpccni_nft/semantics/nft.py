@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ..core.values import Family
 from ..model.effects import View
 from ..model.hook import BaseChain, call
 from ..model.oracle import Bound, Oracle, OracleKind, Position
@@ -151,7 +152,7 @@ class NftProgram:
                 case s.Synproxy() if index + 1 < len(rule.statements):
                     raise NoMeaning("no meaning for what stands behind synproxy")
                 case s.Verdict() | s.Nat() | s.Queue() | s.Synproxy():
-                    ended.append((algebra.all(fits, _is_taken(step, state)), step))
+                    ended.append((algebra.all(fits, self._is_taken(step, state)), step))
                     # The rule has fitted where synproxy lets a packet go on.
                     fits = fits if isinstance(step, s.Synproxy) else algebra.false
                 case s.VerdictMap():
@@ -203,10 +204,37 @@ class NftProgram:
             case _:
                 raise NoMeaning(f"no meaning for {verdict!r}")
 
+    def _is_taken(self, ending: s.Statement, state: State) -> Bool:
+        """Where a statement that ends the rule acts; other packets go on behind the rule.
+
+        nft puts a test of the protocol before a TCP reset where the rule has none. A lookup that
+        finds nothing ends the rule (nft_lookup_eval).
+        """
+        match ending:
+            case s.Synproxy():
+                return _has_syn_or_ack(state)
+            case s.Reject("tcp"):
+                return state.is_("protocol", 6)
+            case s.Nat(address=x.Lookup()):
+                found = (here for here, _ in self._bindings(ending, View(state, None)))
+                return state.algebra.any(*found)
+            case _:
+                return state.algebra.true
+
     def _bindings(self, nat: s.Nat, view: View) -> Iterator[tuple[Bool, Binding]]:
         """What a NAT statement may ask for: one thing, or what a map holds for the packet."""
         ports = _bounds(nat.port)
-        flags = frozenset((*nat.flags, "netmap") if nat.prefix else nat.flags)
+        flags: frozenset[str] = frozenset(nat.flags)
+        if nat.prefix:
+            # For IPv4 the kernel takes even the same address for another (measured on Linux 6.18).
+            of_ipv4 = view.state.family is Family.IP
+            flags |= {"netmap", "translated"} if of_ipv4 else {"netmap"}
+        if isinstance(nat.address, x.Payload):
+            own = "saddr" if nat.kind == "snat" else "daddr"
+            if nat.address != x.Payload(view.state.family.value, own):
+                raise NoMeaning(f"no meaning for {nat!r}")
+            yield view.state.algebra.true, Binding(nat.kind, None, ports, flags)
+            return
         if not isinstance(nat.address, x.Lookup):
             yield view.state.algebra.true, Binding(nat.kind, _bounds(nat.address), ports, flags)
             return
@@ -307,20 +335,6 @@ def _tproxy(step: s.Tproxy, view: View, when: Bool) -> Bool:
     )
     state.emit(algebra.all(when, found), Event("tproxy", (address, port)))
     return found
-
-
-def _is_taken(ending: s.Statement, state: State) -> Bool:
-    """Where a statement that ends the rule acts; other packets go on behind the rule.
-
-    nft puts a test of the protocol before a TCP reset where the rule has none.
-    """
-    match ending:
-        case s.Synproxy():
-            return _has_syn_or_ack(state)
-        case s.Reject("tcp"):
-            return state.is_("protocol", 6)
-        case _:
-            return state.algebra.true
 
 
 def _has_syn_or_ack(state: State) -> Bool:

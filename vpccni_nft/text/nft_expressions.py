@@ -59,6 +59,10 @@ class ExpressionReader:
             return parts[0][0], (parts[0][1],)
         return x.Concat(tuple(part for part, _ in parts)), tuple(type_ for _, type_ in parts)
 
+    def field(self, tree: Branch) -> x.Expression:
+        """A header's field that stands for a value."""
+        return self._field(tree)[0]
+
     def _term(self, tree: Branch) -> tuple[x.Expression, Reading]:
         field, *rest = branches(tree)
         result, type_ = self._field(field)

@@ -326,6 +326,8 @@ class RuleReader:
         for branch in rest:
             if branch.data == "lookup":
                 address = self.expressions.lookup(branch, types.ADDRESS[self.family])
+            elif branch.data == "payload":
+                address = self.expressions.field(branch)
             elif branch.data == "nat_flags":
                 flags = _nat_flags(branch)
             elif branch.data == "prefix":

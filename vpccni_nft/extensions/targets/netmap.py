@@ -2,7 +2,9 @@
 
 Kernel: net/netfilter/xt_NETMAP.c, in the nat table: DNAT where PREROUTING or OUTPUT leads here,
 SNAT where INPUT or POSTROUTING does. It binds the connection to one address and leaves the ports
-to nf_nat_setup_info. nft_nat.c does the same for ``prefix`` (nft_nat_setup_netmap).
+to nf_nat_setup_info. nft_nat.c does the same for ``prefix`` (nft_nat_setup_netmap), but for IPv4 it
+marks a connection as translated whose address is in the network already (measured on Linux 6.18):
+such an address is bound to itself.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
-from ...core.values import Address, Network
+from ...core.values import Address, Family, Network
 from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...model.packet import Binding
@@ -56,10 +58,21 @@ def lower(node: Netmap, context: Context) -> tuple[s.Statement, ...]:
             "nft binds the source or the destination, and this chain has packets of both kinds",
             "split the chain into one for PREROUTING and OUTPUT and one for the other two",
         )
-    network = node.to
+    network, kind = node.to, kinds.pop()
+    address = Address(network.family, network.address)
     assert network.length is not None
-    prefix = x.Prefix(Address(network.family, network.address), network.length)
-    return (s.Nat(kinds.pop(), prefix, prefix=True),)
+    if network.length == network.family.bits:
+        return (s.Nat(kind, x.Host(address)),)
+    own = x.Payload("ip", "daddr" if kind == "dnat" else "saddr")
+    if network.family is Family.IP and not network.length:
+        return (s.Nat(kind, own),)
+    prefix = x.Prefix(address, network.length)
+    mapped = (s.Nat(kind, prefix, prefix=True),)
+    if network.family is Family.IP6:
+        return mapped
+    stays = (s.Match(own, "==", prefix), s.Nat(kind, own))
+    name = f"netmap-{kind}-{address}-{network.length}"
+    return (s.Jump(context.helper(name, stays, mapped)),)
 
 
 EXTENSION = Extension(
@@ -70,7 +83,7 @@ EXTENSION = Extension(
     lower=lower,
     placement=Placement(tables=("nat",)),
     draw=k.Build(Netmap, k.PREFIX),
-    nft="dnat|snat prefix to NETWORK",
+    nft="dnat|snat prefix to NETWORK; dnat|snat to ADDRESS",
     codes=(
         BAD_PLACE,
         NO_NFT_FORM,
