@@ -51,7 +51,7 @@ TABLE = [
     Row("a ruleset", NFT, Language.NFT, "nft", "nft", "nft.txt"),
     Row("an indented ruleset", f"\n\n  {NFT}", Language.NFT, "nft", "nft", "nft.txt"),
     Row("a script", f"add table ip one\n{NFT}", Language.NFT, "nft", "nft", "nft.txt"),
-    Row("a flush", f"flush ruleset\n{NFT}", Language.NFT, "P016", "nft", "nft.txt"),
+    Row("a flush", f"flush ruleset\n{NFT}", Language.NFT, "nft", "nft", "nft.txt"),
     Row("rules for nft", "add rule ip a b drop\n", Language.NFT, "P016", "nft", "nft.txt"),
     Row("a variable", f"define a = 1\n{NFT}", Language.NFT, "P016", "nft", "nft.txt"),
     Row("JSON", '{"nftables": []}\n', Language.NFT_JSON, "P016", "nft", ""),

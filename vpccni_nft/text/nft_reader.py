@@ -20,7 +20,7 @@ from ..nft.words import ChainType, HookName, Policy, SetFlag
 from . import nft_types as types
 from .grammar import ruleset_parser
 from .nft_expressions import ExpressionReader
-from .nft_rules import RuleReader
+from .nft_rules import NftRuleReader
 from .nft_words import Words, branches, first_token, tokens, word_of
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ class _Reader:
 
     def _chain(self, tree: Branch, name: str, family: Family) -> tuple[Chain, str]:
         """A chain, and its policy where one is said."""
-        reader = RuleReader(self.words, family)
+        reader = NftRuleReader(self.words, family)
         rules: list[Rule] = []
         hook: Hook | None = None
         policy: Token | None = None

@@ -51,7 +51,7 @@ _PLACE = re.compile(
 
 
 @attrs.frozen
-class RuleReader:
+class NftRuleReader:
     """Reads the rules of a table of one family."""
 
     words: Words
