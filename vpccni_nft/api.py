@@ -99,6 +99,7 @@ def verify(
     allow: Collection[str] = (),
     counters: bool = False,
     seconds: float = 60,
+    timeout: float | None = None,
 ) -> Answer:
     r"""Prove that two sides treat every packet alike, or find one that they do not.
 
@@ -106,7 +107,8 @@ def verify(
     together on a node. ``family`` is what tables are taken for whose family a dump does not tell.
     ``ipset_save`` is the output of ``ipset save``, for rules that name sets. ``allow`` names codes
     of approximations that are taken for exact. With ``counters`` it must be the same rules of both
-    sides that count a packet. ``seconds`` is the time for each question to the solver.
+    sides that count a packet. ``seconds`` is the time for each question to the solver,
+    ``timeout`` that for the whole proof, if it is bounded.
 
     The answer is ``Equivalent`` with what it assumes, ``Different`` with packets, or ``Unknown``
     with reasons. Raises Refused where a text cannot be read, ValueError where ``allow`` is
@@ -128,7 +130,9 @@ def verify(
 
     options = TranslateOptions.of(allow=allow, family=family, ipset_save=ipset_save)
     one, other = (Side.of(_sources(side), options) for side in (before, after))
-    settings = ProofSettings(seconds=seconds, counters=counters, allow=options.allow)
+    settings = ProofSettings(
+        seconds=seconds, timeout=timeout, counters=counters, allow=options.allow
+    )
     return prove(one, other, settings)
 
 

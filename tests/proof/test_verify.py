@@ -431,7 +431,7 @@ def test_a_drawn_ruleset_means_what_its_translation_means(ruleset: iptables.Rule
 
 # --- the command --------------------------------------------------------------------------------
 
-KEYS = ["answer", "hooks", "assumptions", "packets", "reasons"]
+KEYS = ["answer", "hooks", "assumptions", "packets", "reasons", "status"]
 PACKET_KEYS = ["family", "hook", "packet", "fields", "answers", "differences", "before", "after"]
 
 #: A rule that nft has no exact form of.

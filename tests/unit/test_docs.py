@@ -13,13 +13,17 @@ import vpccni_nft
 from vpccni_nft import nft
 from vpccni_nft.core.diagnostics import (
     CATALOGUE,
+    CONTRADICTED,
     ELEMENT_COUNTERS,
     MOVE_DIFFERS,
     MOVE_UNPROVED,
     NATIVE_TABLE_TAKEN,
     NFT_SYNTAX,
+    NO_ROOM,
     NO_TIME,
     ORDER_TAKEN,
+    SEARCH_INCOMPLETE,
+    TIMED_OUT,
     Code,
     Diagnostic,
     Kind,
@@ -33,10 +37,12 @@ from vpccni_nft.node.detection import detect_sources
 from vpccni_nft.node.extraction import move
 from vpccni_nft.node.ownership import inventory
 from vpccni_nft.node.partition import take
-from vpccni_nft.proof.answers import Unknown
+from vpccni_nft.proof import budget
+from vpccni_nft.proof import verify as proof
+from vpccni_nft.proof.answers import Different, Unknown
 from vpccni_nft.proof.side import Side
 from vpccni_nft.proof.symbolic import Solver, Undecided
-from vpccni_nft.proof.verify import ProofSettings, verify
+from vpccni_nft.proof.verify import ProofSettings
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -158,11 +164,21 @@ def not_proved(code: Code, text: str) -> tuple[Diagnostic, ...]:
         Side.of([Source.of(text, name) for name, text in files.items() if name.startswith(side)])
         for side in ("before", "after")
     )
+    settings = ProofSettings(
+        timeout=20 if code is TIMED_OUT else None,
+        most_terms=100 if code is NO_ROOM else budget.MOST_TERMS,
+    )
     with pytest.MonkeyPatch.context() as patch:
         if code is NO_TIME:
             patch.setattr(Solver, "find", no_answer)
-        answer = verify(before, after, ProofSettings())
-    assert isinstance(answer, Unknown)
+        if code is TIMED_OUT:
+            patch.setattr(budget.Budget, "seconds_left", 0)
+        if code is NO_ROOM:
+            patch.setattr(budget, "_OFTEN", 1)
+        if code is CONTRADICTED:
+            patch.setattr(proof, "counterexample", lambda *_: None)
+        answer = proof.verify(before, after, settings)
+    assert isinstance(answer, Different if code is SEARCH_INCOMPLETE else Unknown)
     return answer.reasons
 
 

@@ -84,6 +84,13 @@ SECONDS = click.option(
     help="The time for each question to the solver.",
 )
 COUNTERS = click.option("--counters", is_flag=True, help="Compare which rules count a packet, too.")
+TIMEOUT = click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="S",
+    help="The time for the whole proof, building of terms included; then the answer has what was"
+    " decided until then.  [default: any time]",
+)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Write the answer as JSON.")
 
 

@@ -83,8 +83,9 @@ class Proof:
 
         new, answer = attempt({}) if self.whole else search(old, taken, attempt)
         self.tables += new.tables
-        self.hooks += [f"{family.title} {hook}" for family, hook in getattr(answer, "hooks", ())]
-        self.assumptions += getattr(answer, "assumptions", ())
+        if isinstance(answer, Equivalent):
+            self.hooks += [f"{family.title} {hook}" for family, hook in answer.hooks]
+            self.assumptions += answer.assumptions
         what = "the node would not mean the same"
         hint = _ORDER if beside.rulesets and not self.turn else _WAY
         if found := list(_against(answer, name, NOT_PROVED, what, hint)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import TYPE_CHECKING
 
 import attrs
@@ -10,6 +11,25 @@ if TYPE_CHECKING:
     from ..core.diagnostics import Diagnostic
     from ..core.values import Family
     from .counterexample import Counterexample
+
+
+class HookStatus(enum.Enum):
+    """What is known of a hook."""
+
+    EQUAL = "equal"  #: every packet is treated alike
+    DIFFERENT = "different"  #: a packet is shown that is not
+    UNDECIDED = "undecided"  #: neither is known
+
+
+@attrs.frozen
+class HookAnswer:
+    """What is known of one hook."""
+
+    family: Family
+    hook: str
+    status: HookStatus
+    #: Why it is not decided; of one that differs, why there may be differences that are not shown.
+    reasons: tuple[Diagnostic, ...] = ()
 
 
 @attrs.frozen
@@ -24,8 +44,11 @@ class Equivalent:
 class Different:
     """Some packets are not treated alike."""
 
-    #: For each hook those that fit different rules.
+    #: For each hook those that fit different rules, or to which different things happen.
     counterexamples: tuple[Counterexample, ...]
+    hooks: tuple[HookAnswer, ...] = ()  #: all of them, in their order
+    #: Everything that is not known besides.
+    reasons: tuple[Diagnostic, ...] = ()
 
 
 @attrs.frozen
@@ -33,6 +56,7 @@ class Unknown:
     """Nobody knows: no difference is found, and no proof either."""
 
     reasons: tuple[Diagnostic, ...]
+    hooks: tuple[HookAnswer, ...] = ()  #: those that were looked at, in their order
 
 
 Answer = Equivalent | Different | Unknown

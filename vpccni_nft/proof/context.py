@@ -98,15 +98,18 @@ class ProofContext:
             (when, *_named(one)) for when, one in happened if self.counters or not is_count(one)
         )
 
-    def compare(self, one: Mapping[str, Term], other: Mapping[str, Term]) -> Term:
-        """Where two outcomes differ."""
-        terms = self.terms
-        found = []
+    def differences(self, one: Mapping[str, Term], other: Mapping[str, Term]) -> dict[str, Term]:
+        """Where two outcomes differ, by what differs."""
+        found = {}
         for name in sorted(one.keys() | other.keys()):
             mine, theirs = (outcome.get(name) or self.fields[name] for outcome in (one, other))
             if mine is not theirs:
-                found.append(terms.not_(terms.alike(mine, theirs)))
-        return terms.any(*found)
+                found[name] = self.terms.not_(self.terms.alike(mine, theirs))
+        return found
+
+    def compare(self, one: Mapping[str, Term], other: Mapping[str, Term]) -> Term:
+        """Where two outcomes differ."""
+        return self.terms.any(*self.differences(one, other).values())
 
     def run(
         self, program: Program, chain: str, numbers: Iterable[int], calls: Any

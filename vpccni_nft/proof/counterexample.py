@@ -16,10 +16,11 @@ from ..simulate.sample import Packet, run
 from ..simulate.simplify import Plain, simplify
 from ..simulate.trace import parts, trace
 from ..simulate.world import Answers
+from .hooks import Shown
 from .terms import postorder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from ..core.values import Family
     from ..model.concrete import Question
@@ -41,6 +42,14 @@ class Counterexample:
     told: bool
     #: What differs: both values, by what they are of.
     differences: Mapping[str, tuple[object, object]]
+    #: The rules that it fits on either side, by their identities.
+    fits: frozenset[int] = attrs.field(eq=False, repr=False)
+
+    @property
+    def shown(self) -> Shown:
+        """What it is about, for the search."""
+        rules = frozenset(map(id, self.culprits))
+        return Shown(rules, self.fits, names_in_proof(self.differences))
 
     @property
     def culprits(self) -> Iterator[object]:
@@ -73,23 +82,31 @@ class Counterexample:
 def counterexample(
     model: Model, comparison: Comparison, before: Side, after: Side
 ) -> Counterexample | None:
-    """What a model says, as a packet; None where the interpreters see no difference."""
-    setting = comparison.hook.setting
+    """What a model says, as a packet; None where the interpreters see no difference.
+
+    Raises GaveUp where the time of the whole proof is over.
+    """
+    setting, budget = comparison.hook.setting, comparison.hook.solver.budget
     family, hook = setting.family, setting.hook
     fields = {field: model.value(term) for field, term in setting.fields.items()}
     answers = dict(_answers(model, comparison.differing))
     chains = [tuple(side.chains(family)) for side in (before, after)]
 
-    def differ(packet: Packet) -> bool:
+    def examine(packet: Packet) -> tuple[set[int], dict[str, tuple[object, object]]]:
+        """The rules that a packet fits, and what differs."""
         fits: set[int] = set()
 
         def watch(rule: object, _live: bool, here: bool) -> None:
+            budget.check()
             if here:
                 fits.add(id(rule))
 
         outcomes = [run(one, packet, watch) for one in chains]
-        known = any(rules <= fits for rules in comparison.left_out)
-        return not known and bool(parts(*outcomes, counts=setting.counters))
+        return fits, parts(*outcomes, counts=setting.counters)
+
+    def differ(packet: Packet) -> bool:
+        fits, found = examine(packet)
+        return not comparison.is_explained(fits, names_in_proof(found))
 
     usual = default_world(family, hook, fields)
     packet = Packet(family, hook, fields, Answers(answers, usual))
@@ -98,8 +115,19 @@ def counterexample(
     plain = simplify(packet, differ)
     one, other = (trace(side.rulesets, plain.packet) for side in (before, after))
     found = parts(one.outcome, other.outcome, counts=setting.counters)
+    if not found:
+        return None
     told = differ(parse_packet(plain.text, family).packet)
-    return Counterexample(plain, one, other, told, found)
+    fits, _ = examine(plain.packet)
+    return Counterexample(plain, one, other, told, found, frozenset(fits))
+
+
+def names_in_proof(differences: Collection[str]) -> frozenset[str]:
+    """What differs between outcomes, by the names that it has in a proof."""
+    names = set(differences)
+    if "verdict" in names:
+        names = names - {"verdict"} | {"undecided", "verdicts"}
+    return frozenset(names)
 
 
 def _answers(model: Model, condition: Term) -> Iterator[tuple[Question, int]]:

@@ -11,9 +11,10 @@ from ..model.packet import CONNTRACK_PRIORITY
 from .chance import choose_otherwise
 from .context import packets_at
 from .pairs import ChainPart
+from .symbolic import Undecided
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from ..model.hook import BaseChain
     from .chains import ChainComparison
@@ -35,6 +36,11 @@ class HookComparison:
     after: Sequence[BaseChain]
     pairs: ChainComparison
 
+    @property
+    def place(self) -> str:
+        """The family and the hook, for a reader."""
+        return f"{self.setting.family.title} {self.setting.hook}"
+
     def is_alike(self) -> bool:
         """Whether the base chains mean the same one by one."""
         before, after = (_in_order(side) for side in (self.before, self.after))
@@ -54,7 +60,7 @@ class HookComparison:
         fits: dict[int, Term] = {}
         one, other = (self._run(side, fits, inside=inside) for side in (self.before, self.after))
         same_draws = not choose_otherwise(one, other)
-        return Comparison(self, self.setting.compare(one, other), fits, same_draws)
+        return Comparison(self, self.setting.differences(one, other), fits, same_draws)
 
     def _run(
         self, side: Sequence[BaseChain], fits: dict[int, Term], *, inside: bool
@@ -78,30 +84,75 @@ class HookComparison:
         return {name: term for name, term in found.items() if name not in _OWN_FIELDS}
 
 
+@attrs.frozen
+class Shown:
+    """A packet that is shown: what it is about, so that others are looked for."""
+
+    rules: frozenset[int]  #: the rules that do something to it, by their identities
+    fits: frozenset[int]  #: all rules that it fits
+    differs: frozenset[str]  #: what differs, by the names of ``ProofContext.differences``
+
+
 @attrs.define
 class Comparison:
     """Any packet at a hook: where something else happens to it, and which rules it fits."""
 
     hook: HookComparison
-    differing: Term
+    differences: Mapping[str, Term]  #: where something differs, by what
     fits: Mapping[int, Term]  #: by the identity of the rule
     same_draws: bool  #: whether both sides draw and count numbers in the same places
-    #: Rules that no packet that is looked for fits all of, by their identities.
-    left_out: list[frozenset[int]] = attrs.Factory(list)
+    shown: list[Shown] = attrs.Factory(list)
+
+    @property
+    def differing(self) -> Term:
+        """Where anything differs."""
+        return self.hook.setting.terms.any(*self.differences.values())
 
     def find(self) -> Model | None:
-        """A packet to which something else happens. Raises Undecided."""
-        if self.differing is self.hook.setting.terms.false:
-            return None
-        return self.hook.solver.find(self.differing, packets_at(self.hook.setting))
+        """A packet of which something differs that the shown ones do not explain.
 
-    def leave_out(self, rules: Iterable[object]) -> None:
-        """Look no more for packets that fit all of these rules, of those that are known here."""
+        One of them explains what differs of it for every packet that fits its rules. Raises
+        Undecided.
+        """
         terms = self.hook.setting.terms
-        known = frozenset(map(id, rules)) & self.fits.keys()
-        self.left_out.append(known)
-        fits = (self.fits[rule] for rule in known)
-        self.differing = terms.all(self.differing, terms.not_(terms.all(*fits)))
+        unexplained = []
+        for name, differs in self.differences.items():
+            shown = (one for one in self.shown if name in one.differs)
+            explained = (self._fits_all(one.rules & self.fits.keys()) for one in shown)
+            unexplained.append(terms.all(differs, *map(terms.not_, explained)))
+        return self._find(terms.any(*unexplained))
+
+    def is_explained(self, rules: Collection[int], differs: Collection[str]) -> bool:
+        """The same of a packet that fits rules, and of which something differs."""
+        shown = (one.differs for one in self.shown if one.rules & self.fits.keys() <= set(rules))
+        return set(differs) <= frozenset().union(*shown)
+
+    def has_more(self) -> bool:
+        """Whether a packet may differ that fits other rules than each of those that are shown.
+
+        It fits all rules of one of them, and more.
+        """
+        terms = self.hook.setting.terms
+        others = (terms.not_(self._fits_alike(one)) for one in self.shown)
+        try:
+            return self._find(self.differing, *others) is not None
+        except Undecided:
+            return True
+
+    def _find(self, *conditions: Term) -> Model | None:
+        wanted = self.hook.setting.terms.all(*conditions)
+        if wanted is self.hook.setting.terms.false:
+            return None
+        return self.hook.solver.find(wanted, packets_at(self.hook.setting))
+
+    def _fits_all(self, rules: Iterable[int]) -> Term:
+        return self.hook.setting.terms.all(*(self.fits[rule] for rule in rules))
+
+    def _fits_alike(self, shown: Shown) -> Term:
+        terms = self.hook.setting.terms
+        return terms.all(
+            *(fits if rule in shown.fits else terms.not_(fits) for rule, fits in self.fits.items())
+        )
 
 
 def at_hook(chains: Sequence[BaseChain], hook: str) -> list[BaseChain]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from .budget import Budget
 from .terms import CONDITION, LOG, postorder
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ except ImportError as missing:
     raise ImportError(
         "a proof needs z3-solver: pip install 'vpccni-nft[verify]'", name="z3"
     ) from missing
+
+
+#: How much memory the solver may take for a question.
+_MOST_MEGABYTES = 4096
 
 
 class Undecided(Exception):  # noqa: N818 - an answer, not a mistake
@@ -46,6 +51,7 @@ class Solver:
     """Asks Z3, with so much time for each question."""
 
     seconds: float
+    budget: Budget = attrs.Factory(Budget)
     _context: Any = attrs.Factory(z3.Context)
     _logs: Any = attrs.Factory(lambda self: z3.DeclareSort("Log", self._context), takes_self=True)
     _translated: dict[Term, Any] = attrs.Factory(dict)
@@ -53,13 +59,18 @@ class Solver:
     def find(self, condition: Term, given: Iterable[Term] = ()) -> Model | None:
         """Values for which a condition holds while all that is given holds; None if there are none.
 
-        Raises Undecided where the time does not do.
+        Raises Undecided where the time for a question does not do, and GaveUp where that of the
+        whole proof is over.
         """
         solver = z3.Solver(ctx=self._context)
-        solver.set("timeout", max(1, int(self.seconds * 1000)))
         solver.add(*map(self.translate, (condition, *given)))
+        self.budget.check()
+        seconds = min(self.seconds, self.budget.seconds_left)
+        solver.set("timeout", max(1, int(seconds * 1000)))
+        solver.set("max_memory", _MOST_MEGABYTES)
         answer = solver.check()
         if answer == z3.unknown:
+            self.budget.check()
             raise Undecided(solver.reason_unknown())
         return Model(self, solver.model()) if answer == z3.sat else None
 

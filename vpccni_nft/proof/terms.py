@@ -13,6 +13,8 @@ from __future__ import annotations
 from operator import attrgetter, is_
 from typing import TYPE_CHECKING, Any
 
+from .budget import Budget
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
@@ -56,7 +58,9 @@ class Term:
 class Terms:
     """Booleans and words are terms. What the world answers is a function of its question."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget | None = None) -> None:
+        #: Told of every term that is made.
+        self._budget = Budget() if budget is None else budget
         self._known: dict[tuple[object, ...], Term] = {}
         self.true = self._make("true", (), CONDITION)
         self.false = self._make("false", (), CONDITION)
@@ -71,6 +75,7 @@ class Terms:
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = Term(kind, parts, width, len(self._known))
+            self._budget.check_terms(found.number)
         return found
 
     def raw(self, kind: str, parts: tuple[object, ...], width: int) -> Term:

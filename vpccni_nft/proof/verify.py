@@ -9,14 +9,17 @@ import attrs
 
 from ..core.diagnostics import (
     APPROXIMATED,
+    CONTRADICTED,
     NO_MEANING,
     NO_TIME,
     ONE_SIDE_TRACKS,
     OTHER_DRAWS,
+    SEARCH_INCOMPLETE,
     Diagnostic,
 )
 from ..model.packet import HOOKS, NoMeaning
-from .answers import Different, Equivalent, Unknown
+from .answers import Different, Equivalent, HookAnswer, HookStatus, Unknown
+from .budget import MOST_TERMS, Budget, GaveUp
 from .chains import ChainComparison
 from .chance import TOLERANCE
 from .context import ProofContext
@@ -35,8 +38,12 @@ if TYPE_CHECKING:
     from .answers import Answer
     from .chains import ChainSummary, Pair
     from .counterexample import Counterexample
+    from .hooks import Shown
     from .side import Side
 
+
+#: How many packets of a hook are looked at, those included that hang on chance.
+_MOST_TRIED = 100
 
 #: The time for each question about a part of a chain: the whole hook can still tell.
 _MOST_SECONDS = 5
@@ -47,6 +54,8 @@ class ProofSettings:
     """How a proof is made."""
 
     seconds: float = 60  #: for each question to the solver
+    timeout: float | None = None  #: seconds for the whole proof; None: any time
+    most_terms: int = MOST_TERMS  #: the proof's room, for the hooks of one family
     most: int = 10  #: how many packets are looked for
     counters: bool = False  #: whether it counts which rules counted a packet
     allow: frozenset[Code] = frozenset()  #: approximations that are taken for exact
@@ -66,14 +75,15 @@ def verify(
         return Unknown(unknown)
     proof = _Proof(before, after, settings, progress)
     for family in sorted(before.families | after.families, key=str):
-        if len(proof.found) < settings.most:
-            proof.of_family(family)
+        proof.of_family(family)
     proof.note_approximations()
+    reasons = tuple(dict.fromkeys(proof.reasons))
     if proof.found:
-        return Different(tuple(proof.found))
-    if proof.reasons:
-        return Unknown(tuple(proof.reasons))
-    return Equivalent(tuple(proof.hooks), tuple(proof.assumptions()))
+        return Different(tuple(proof.found), tuple(proof.hooks), reasons)
+    if reasons:
+        return Unknown(reasons, tuple(proof.hooks))
+    hooks = tuple((one.family, one.hook) for one in proof.hooks)
+    return Equivalent(hooks, tuple(proof.assumptions()))
 
 
 @attrs.define
@@ -84,8 +94,12 @@ class _Proof:
     progress: Callable[[str], None]
     found: list[Counterexample] = attrs.Factory(list)
     reasons: list[Diagnostic] = attrs.Factory(list)
-    hooks: list[tuple[Family, str]] = attrs.Factory(list)
+    hooks: list[HookAnswer] = attrs.Factory(list)
+    budget: Budget = attrs.field(init=False)
     _assumed: dict[str, None] = attrs.Factory(dict)
+
+    def __attrs_post_init__(self) -> None:
+        self.budget = Budget(self.settings.timeout, self.settings.most_terms)
 
     def of_family(self, family: Family) -> None:
         """Look at all hooks of a family."""
@@ -97,56 +111,72 @@ class _Proof:
         if not fragments:
             self._assume(f"{family.title}: no fragments, for conntrack puts packets together")
         chains = [side.chains(family) for side in sides]
-        solver = Solver(self.settings.seconds)
-        quick = Solver(min(self.settings.seconds, _MOST_SECONDS))
-        terms = Terms()
+        solver = Solver(self.settings.seconds, self.budget)
+        quick = Solver(min(self.settings.seconds, _MOST_SECONDS), self.budget)
+        terms = Terms(self.budget)
         known, other = (Chains(dict.fromkeys(one.program for one in side)) for side in chains)
         anywhere: dict[Pair, ChainSummary | None] = {}
         for name in HOOKS:
             before, after = (at_hook(side, name) for side in chains)
             if before or after:
-                self.hooks.append((family, name))
                 self.progress(f"{family.title} {name}")
                 setting = ProofContext(terms, family, name, fragments, self.settings.counters)
                 pairs = ChainComparison(setting, quick, known, other, anywhere)
                 self._of_hook(HookComparison(setting, solver, before, after, pairs))
-                if len(self.found) >= self.settings.most:
-                    return
         if asked := sorted({oracle.topic for oracle in terms.oracles()}):
             self._assume(f"{family.title}: the node answers both sides alike: {', '.join(asked)}")
 
     def _of_hook(self, hook: HookComparison) -> None:
+        """Decide a hook, or note every reason why it is not decided."""
         for side in (hook.before, hook.after):
             self._note_order(side)
+        known, reasons = len(self.found), list[Diagnostic]()
         try:
             if not hook.is_alike():
-                self._look_for_packets(hook)
+                reasons += self._look_for_packets(hook)
             if hook.pairs.by_chance:
                 self._assume(f"outcomes of chance are as likely on both sides, within {TOLERANCE}")
         except NoMeaning as reason:
-            for place in hook.pairs.meaningless or [str(reason)]:
-                self.reasons.append(Diagnostic(NO_MEANING, place))
+            places = hook.pairs.meaningless or [str(reason)]
+            reasons += (Diagnostic(NO_MEANING, place) for place in places)
         except Undecided:
-            self.reasons.append(_no_time(hook, self.settings.seconds))
+            reasons.append(_no_time(hook, self.settings.seconds))
+        except GaveUp as given_up:
+            reasons.append(given_up.reason)
+        status = HookStatus.UNDECIDED if reasons else HookStatus.EQUAL
+        if len(self.found) > known:
+            status = HookStatus.DIFFERENT
+        family, name = hook.setting.family, hook.setting.hook
+        self.hooks.append(HookAnswer(family, name, status, tuple(reasons)))
+        self.reasons += reasons
 
-    def _look_for_packets(self, hook: HookComparison) -> None:
-        """First without what is proved; where what it does matters, with all of it."""
+    def _look_for_packets(self, hook: HookComparison) -> list[Diagnostic]:
+        """First without what is proved; where what it does matters, with all of it.
+
+        The answer is why there may be more packets than those that are found.
+        """
+        shown: list[Shown] = []
+        reasons: list[Diagnostic] = []
+        found = None
         for inside in (False, True):
             comparison = hook.compare(inside=inside)
+            comparison.shown = shown
             while model := comparison.find():
+                if len(self.found) >= self.settings.most or len(shown) >= _MOST_TRIED:
+                    return [*reasons, _more(hook, "no more packets were looked for")]
                 found = counterexample(model, comparison, self.before, self.after)
                 if not found:
                     break
+                shown.append(found.shown)
                 if not comparison.same_draws and found.hangs_on_chance:
-                    self.reasons.append(_other_draws(hook))
-                    return
-                self.found.append(found)
-                if len(self.found) >= self.settings.most:
-                    return
-                comparison.leave_out(found.culprits)
+                    reasons = [_other_draws(hook)]
+                else:
+                    self.found.append(found)
             else:
-                return
-        raise Undecided
+                if shown and comparison.has_more():
+                    reasons.append(_more(hook, "packets that fit these rules and others may, too"))
+                return reasons
+        return [*reasons, _contradicted(hook)]
 
     def _note_order(self, chains: Sequence[BaseChain]) -> None:
         """The kernel promises no order of chains of one priority; ours is an assumption."""
@@ -198,10 +228,27 @@ def _one_side_tracks(family: Family) -> Diagnostic:
     )
 
 
+def _more(hook: HookComparison, why: str) -> Diagnostic:
+    return Diagnostic(
+        SEARCH_INCOMPLETE,
+        f"{hook.place}: not every packet that differs is shown: {why}",
+        hint="look for more of them with --most, and mend what is shown first",
+    )
+
+
+def _contradicted(hook: HookComparison) -> Diagnostic:
+    return Diagnostic(
+        CONTRADICTED,
+        f"{hook.place}: the proof finds a packet to which the interpreter does the same on both"
+        " sides, so that it is no difference, and there is no proof either",
+        hint="look for a packet with vpccni-nft replay",
+    )
+
+
 def _other_draws(hook: HookComparison) -> Diagnostic:
     return Diagnostic(
         OTHER_DRAWS,
-        f"{hook.setting.family.title} {hook.setting.hook}: the two sides draw other random numbers,"
+        f"{hook.place}: the two sides draw other random numbers,"
         " and that all outcomes are as likely is not shown",
         hint="look for a packet with vpccni-nft replay, which repeats what is random",
     )
@@ -215,7 +262,7 @@ def _no_time(hook: HookComparison, seconds: float) -> Diagnostic:
     at = f", with {places}" if places else ""
     return Diagnostic(
         NO_TIME,
-        f"{hook.setting.family.title} {hook.setting.hook}{at}: no answer within {seconds:g} s",
+        f"{hook.place}{at}: no answer within {seconds:g} s",
         hint="give it more time with --seconds, or look for a packet with vpccni-nft replay",
     )
 

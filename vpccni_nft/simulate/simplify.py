@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..model.packet import FIELDS
+from ..model.packet import FIELDS, interface_word
 from .packet_text import KEY_OF, complete, default_world, packet_words
-from .world import Answers, world_words
+from .world import Answers, interface_name, world_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -78,6 +78,13 @@ def simplify(packet: Packet, interesting: Callable[[Packet], bool]) -> Plain:
             trial = complete(family, hook, fewer)
             if interesting(with_fields(trial)):
                 given, fields = fewer, trial
+    for field in _INTERFACES:
+        for name in _shorter(given.get(field, 0)):
+            other = {**given, field: name}
+            trial = complete(family, hook, other)
+            if interesting(with_fields(trial)):
+                given, fields = other, trial
+                break
     return Plain(_with_fewer_answers(with_fields(fields), interesting), given)
 
 
@@ -86,6 +93,17 @@ _BITS = ("mark", "ct_mark", "ct_status", "tcp_flags")
 
 #: What answers are about, but for none.
 _ASKED = ("saddr", "daddr", "iif", "oif")
+
+
+#: Fields that hold the name of an interface.
+_INTERFACES = ("iif", "oif")
+
+
+def _shorter(word: int) -> Iterator[int]:
+    """Names that begin as an interface's does and end with a number, the shortest one first."""
+    name = interface_name(word)
+    for length in range(1, len(name) - 1):
+        yield interface_word(f"{name[:length]}1")
 
 
 def _bits_of(number: int) -> Iterator[int]:

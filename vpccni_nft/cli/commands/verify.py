@@ -21,6 +21,7 @@ from ..options import (
     IPSET_SAVE,
     SECONDS,
     SIDES,
+    TIMEOUT,
     read_sides,
     require_solver,
 )
@@ -66,6 +67,7 @@ from ..render.diagnostics import show
 @ALLOW
 @COUNTERS
 @SECONDS
+@TIMEOUT
 @click.option(
     "--most",
     type=click.IntRange(min=1),
@@ -87,6 +89,7 @@ def verify(  # noqa: PLR0913 - one for each option
     moved: bool,
     counters: bool,
     seconds: float,
+    timeout: float | None,
     most: int,
     as_json: bool,
 ) -> ExitCode:
@@ -112,7 +115,7 @@ def verify(  # noqa: PLR0913 - one for each option
     from ..render.verify import code_of_answer, dict_of, lines_of_answer
 
     settings = ProofSettings(
-        seconds=seconds, most=most, counters=counters, allow=codes_named(allow)
+        seconds=seconds, timeout=timeout, most=most, counters=counters, allow=codes_named(allow)
     )
     names = ", ".join(before), ", ".join(after)
     try:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...core.exit_codes import ExitCode
 from ...core.render import as_dict, printable, render
-from ...proof.answers import Different, Equivalent, Unknown
+from ...proof.answers import Different, Equivalent, HookAnswer, HookStatus, Unknown
 from ...proof.report import dict_of_packet
 from ...simulate.packet_text import KEY_OF, field_text
 from ...simulate.report import lines_of, value_text
@@ -17,6 +17,7 @@ from .steps import dict_of_outcome, dict_of_step
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...core.diagnostics import Diagnostic
     from ...proof.answers import Answer
     from ...proof.counterexample import Counterexample
     from ...simulate.trace import Trace
@@ -46,16 +47,32 @@ def lines_of_answer(answer: Answer, before: str, after: str) -> Iterator[str]:
             places = ", ".join(f"{family.title} {hook}" for family, hook in hooks) or "no hook"
             yield f"{paint('equivalent:', 'alike')} every packet, at {places}"
             yield from (f"  assumed: {assumption}" for assumption in assumptions)
-        case Different(found):
+        case Different(found, hooks, reasons):
             count = f"{len(found)} packets, each for other rules" if len(found) > 1 else "1 packet"
             yield f"{paint('different:', 'different')} {count}"
             for one in found:
                 yield from _lines_of_packet(one, before, after)
-        case Unknown(reasons):
+            yield ""
+            yield from map(_line_of_hook, hooks)
+            yield from _lines_of_reasons(reasons)
+        case Unknown(reasons, hooks):
             yield f"{paint('unknown:', 'unknown')} no difference is found, and no proof either"
-            yield from (render(reason, paint) for reason in reasons[:SHOWN])
-            if len(reasons) > SHOWN:
-                yield f"... and {len(reasons) - SHOWN} more reasons"
+            yield from _lines_of_reasons(reasons)
+            if any(hook.status is not HookStatus.UNDECIDED for hook in hooks):
+                yield from map(_line_of_hook, hooks)
+
+
+def _line_of_hook(hook: HookAnswer) -> str:
+    colors = {HookStatus.EQUAL: "alike", HookStatus.UNDECIDED: "unknown"}
+    status = paint(hook.status.value, colors.get(hook.status, "different"))
+    codes = ", ".join(sorted({one.code.name for one in hook.reasons}))
+    return f"{hook.family.title} {hook.hook}: {status}{f' ({codes})' if codes else ''}"
+
+
+def _lines_of_reasons(reasons: tuple[Diagnostic, ...]) -> Iterator[str]:
+    yield from (render(reason, paint) for reason in reasons[:SHOWN])
+    if len(reasons) > SHOWN:
+        yield f"... and {len(reasons) - SHOWN} more reasons"
 
 
 def _lines_of_packet(found: Counterexample, before: str, after: str) -> Iterator[str]:
@@ -86,16 +103,30 @@ def dict_of(answer: Answer) -> dict[str, Any]:
         "assumptions": [],
         "packets": [],
         "reasons": [],
+        "status": [],
     }
     match answer:
         case Equivalent(hooks, assumptions):
             found["hooks"] = [f"{family.value} {hook}" for family, hook in hooks]
             found["assumptions"] = list(assumptions)
-        case Different(counterexamples):
+            equal = (HookAnswer(*place, HookStatus.EQUAL) for place in hooks)
+            found["status"] = list(map(_dict_of_hook, equal))
+        case Different(counterexamples, answers, reasons):
             found["packets"] = list(map(_dict_of_packet, counterexamples))
-        case Unknown(reasons):
             found["reasons"] = list(map(as_dict, reasons))
+            found["status"] = list(map(_dict_of_hook, answers))
+        case Unknown(reasons, answers):
+            found["reasons"] = list(map(as_dict, reasons))
+            found["status"] = list(map(_dict_of_hook, answers))
     return found
+
+
+def _dict_of_hook(hook: HookAnswer) -> dict[str, Any]:
+    return {
+        "hook": f"{hook.family.value} {hook.hook}",
+        "status": hook.status.value,
+        "reasons": list(map(as_dict, hook.reasons)),
+    }
 
 
 def _dict_of_packet(found: Counterexample) -> dict[str, Any]:
