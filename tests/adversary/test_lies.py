@@ -28,6 +28,7 @@ def test_a_pair_that_differs_is_never_proved(lie: Path, monkeypatch: pytest.Monk
     program, *arguments = shlex.split((lie / "cmd").read_text())
     assert program == "vpccni-nft"
     done = click.testing.CliRunner().invoke(cli, [*arguments, "--json"])
+    assert done.exception is None or isinstance(done.exception, SystemExit)
     assert done.exit_code in {ExitCode.REFUSED, ExitCode.UNKNOWN}, done.output
     answer = json.loads(done.stdout)["answer"]
     expected = {ExitCode.REFUSED: "different", ExitCode.UNKNOWN: "unknown"}

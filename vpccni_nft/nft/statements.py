@@ -24,6 +24,7 @@ from .expressions import (
     Number,
     Numgen,
     Pair,
+    Payload,
     Prefix,
     Range,
     SetReference,
@@ -226,7 +227,8 @@ class Nat(Statement):
     """Bind the connection to new addresses or ports; ends the base chain as accept does."""
 
     kind: NatKind = attrs.field(converter=NatKind)
-    address: Expression | None = None  #: a Host or a Range of them, or a Lookup
+    #: A Host or a Range of them, a Lookup, or the Payload that has the address.
+    address: Expression | None = None
     port: Expression | None = None  #: a Number or a Range of them
     flags: tuple[NatFlag, ...] = attrs.field(default=(), converter=_nat_flags)
     #: Whether ``address`` is a Prefix for the first bits only; the others stay as they are.
@@ -236,7 +238,8 @@ class Nat(Statement):
         address, port = self.address, self.port
         if address is not None and self.kind in _WITHOUT_ADDRESS:
             raise ValueError(f"{self.kind} takes ports only")
-        if not isinstance(address, Lookup | None):
+        by_packet = Lookup if self.prefix else Lookup | Payload
+        if address is not None and not isinstance(address, by_packet):
             self._require_kind(address, Prefix if self.prefix else Host)
         elif self.prefix and address is None:
             raise ValueError("there is no prefix to bind to")
