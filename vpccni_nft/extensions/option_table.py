@@ -18,7 +18,7 @@ from .options import convert_word
 from .shared.words import unquote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from .options import GivenOption, GivenOptions
 
@@ -102,18 +102,14 @@ class Option:
             span = line.span(places[0], places[-1])
             raise Problem(BAD_VALUE, str(error), span=span) from None
 
-    def save(self, value: Any) -> Iterator[str]:
+    def save(self, value: Any) -> tuple[str, ...]:
         """The words of the option with a value."""
+        negated = False
         if isinstance(value, Negatable):
-            if value.negated:
-                yield "!"
-            value = value.value
-        yield self.name
+            value, negated = value.value, value.negated
         text = self.form.text(value)
-        if isinstance(text, str):
-            yield text
-        else:
-            yield from text
+        words = (self.name, text) if isinstance(text, str) else (self.name, *text)
+        return ("!", *words) if negated else words
 
 
 @attrs.frozen
@@ -244,8 +240,9 @@ class OptionTable:
         except ValueError as error:
             raise Problem(BAD_OPTION, str(error), span=given.span) from None
 
-    def save(self, node: Any) -> Iterator[str]:
+    def save(self, node: Any) -> list[str]:
         """The words that iptables-save prints."""
+        words: list[str] = []
         printed = self._printed.get(type(node))
         if printed is None:
             printed = tuple(_print(option, type(node)) for option in self.options)
@@ -253,7 +250,8 @@ class OptionTable:
         for option, get, default in printed:
             value = get(node)
             if value != default:
-                yield from option.save(value)
+                words += option.save(value)
+        return words
 
 
 NO_OPTIONS = OptionTable()
