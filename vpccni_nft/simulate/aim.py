@@ -77,7 +77,7 @@ class PathStep:
     def _values(self, test: object) -> tuple[int, ...]:
         """The values that are given, or those of the constants in a test."""
         if isinstance(test, tuple) and all(isinstance(one, int) for one in test):
-            return test
+            return tuple(value for value in test if value >= 0)
         return tuple(constants_in((test,), self.family).every())
 
 

@@ -27,6 +27,7 @@ from ..option_table import Form, Option, OptionTable
 from ..placement import ANYWHERE
 from ..shared.compare import always_or_never, compare_network, compare_ports, equality
 from ..shared.marks import HAS_ENTRY
+from ..shared.number_ranges import NumberRange
 from ..shared.ports import port_fits
 from ..shared.states import (
     NAT_BITS,
@@ -294,7 +295,7 @@ def aim(node: Conntrack, draft: Draft) -> None:
     if node.expire:
         first, last = node.expire.value
         draft.answer_fit(
-            OracleKind.SECONDS_LEFT, Negatable(PortRange(first, last), node.expire.negated), 32
+            OracleKind.SECONDS_LEFT, Negatable(NumberRange(first, last), node.expire.negated), 32
         )
     if node.direction:
         draft.fields["ct_reply"] = DIRECTIONS.index(node.direction)
