@@ -96,6 +96,9 @@ WHOLE_PACKETS = _code("T113", Kind.APPROXIMATION, "no fragment is taken to come"
 TCP_OPTIONS = _code("T114", Kind.APPROXIMATION, "TCP options are taken to be well-formed")
 LASTING_DEVICE = _code("T115", Kind.APPROXIMATION, "an interface is looked up once")
 MSS_OPTION = _code("T116", Kind.APPROXIMATION, "every TCP SYN is taken to have an MSS option")
+ERRORS_OF_UNTRACKED = _code(
+    "T117", Kind.APPROXIMATION, "the node sends no ICMP error about an untracked packet"
+)
 
 COMMENT_CHANGED = _code("T201", Kind.NOTE, "a comment is shortened or respelt")
 NAME_CHANGED = _code("T202", Kind.NOTE, "a name is respelt")
