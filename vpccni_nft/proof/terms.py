@@ -88,7 +88,9 @@ class Terms:
 
     def const(self, value: int, width: int) -> Term:
         """A constant."""
-        return self._make("const", (value & (1 << width) - 1,), width)
+        if value >> width:
+            raise ValueError(f"{value} is no word of {width} bits")
+        return self._make("const", (value,), width)
 
     def ask(self, oracle: Oracle, arguments: tuple[Term, ...], width: int) -> Term:
         """A function's value."""
@@ -427,7 +429,7 @@ class Terms:
     def extract(self, word: Term, low: int, width: int) -> Term:
         """Some bits of a word."""
         if word.kind == "const":
-            return self.const(_value(word) >> low, width)
+            return self.const(_value(word) >> low & (1 << width) - 1, width)
         if not low and width == word.width:
             return word
         if word.kind == "concat":
@@ -453,7 +455,7 @@ class Terms:
     def bvadd(self, left: Term, right: Term, width: int) -> Term:
         """Modular addition."""
         if left.kind == right.kind == "const":
-            return self.const(_value(left) + _value(right), width)
+            return self.const(_value(left) + _value(right) & (1 << width) - 1, width)
         return self._symmetric("bvadd", left, right)
 
     # --- logs: what happened, in its order --------------------------------------------------------
