@@ -249,10 +249,12 @@ class Nat(Statement):
 
     def _require_kind(self, bound: Expression, kind: type[Expression]) -> None:
         ends = (bound.low, bound.high) if isinstance(bound, Range) else (bound,)
-        if not all(isinstance(end, kind) for end in ends):
+        if not all(isinstance(end, kind) for end in ends) and bound.type not in _ADDRESSES:
             raise ValueError(f"{self.kind} binds nothing to {bound!r}")
 
 
+#: The types of what a connection can be bound to as it is read from the packet.
+_ADDRESSES = ((t.IPV4_ADDR,), (t.IPV6_ADDR,))
 _WITHOUT_ADDRESS = (NatKind.MASQUERADE, NatKind.REDIRECT)
 
 
