@@ -13,7 +13,7 @@ import attrs
 from ..model.concrete import Concrete
 from ..model.effects import View
 from ..model.oracle import Oracle, OracleKind
-from ..model.packet import STATE_BITS, State, width
+from ..model.packet import CONNECTION, STATE_BITS, State, width
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -49,6 +49,11 @@ class Draft:
         return meaning(View(state, self.place, self.sets)), world.asked
 
     # What the packet has.
+
+    @property
+    def connection(self) -> tuple[int, ...]:
+        """What its connection or its socket is looked up by."""
+        return tuple(self.fields[name] for name in CONNECTION)
 
     def fit(self, field: str, test: Negatable[Any] | None) -> None:
         """Give a field a number that a test takes: one number, or one of some ranges."""

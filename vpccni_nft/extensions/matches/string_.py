@@ -13,6 +13,7 @@ import attrs
 from ...core.diagnostics import NO_NFT_FORM
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.headers import changing
 from ...model.oracle import Oracle, OracleKind
 from .. import kinds as k
 from ..extension import Extension
@@ -86,7 +87,7 @@ def meaning(node: String, view: View) -> Test:
     """The text is somewhere in that part of the packet."""
     case = " in any case" if node.ignores_case else ""
     sought = (node.pattern.value, case, node.start, node.end, node.algorithm)
-    found = view.says(Oracle(OracleKind.HAS_TEXT, parameters=sought))
+    found = view.says(Oracle(OracleKind.HAS_TEXT, parameters=sought), *changing(view.state))
     return Test(view.negate(found, negated=node.pattern.negated))
 
 
