@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
 
+from .support import profiles  # noqa: F401 - loads the profile before any test asks for settings
 from .support.namespaces import Namespace, cannot_run, why_not
-
-settings.register_profile("quick", max_examples=60, deadline=None)
-settings.register_profile("ci", max_examples=200, deadline=None)
-settings.register_profile("nightly", max_examples=5000, deadline=None)
-settings.load_profile(
-    os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "quick")
-)
 
 _why_not = functools.cache(why_not)
 
