@@ -27,11 +27,11 @@ from ..support.packets import (
 from ..support.profiles import SCALE
 
 #: Packets through each node, on either side; and conversations that the models are held against.
-PACKETS = 2400 * SCALE
-MODELLED = 200 * SCALE
+PACKETS = 1000 * SCALE
+MODELLED = 100 * SCALE
 
 #: Packets in other modes, which a few nodes are enough for.
-FEW = 900 * SCALE
+FEW = 400 * SCALE
 
 #: Dumps of other tools that have a translation.
 OTHERS = [path for path in TRANSLATED if path in GENERAL]

@@ -21,14 +21,13 @@ from ..support.profiles import NIGHTLY, SCALE
 from ..support.vectors import TRANSLATED, Vector
 
 #: Packets for each ruleset, on either side, and conversations that the models are held against.
-PACKETS = 100
-MODELLED = 20
+PACKETS, MODELLED = (100, 20) if SCALE > 1 else (50, 10)
 
 DRAWN = settings(
     derandomize=not NIGHTLY,
     database=None,
     deadline=None,
-    max_examples=60 * SCALE,
+    max_examples=25 * SCALE,
     suppress_health_check=list(HealthCheck),
     # A conversation is made small; to make the ruleset small too would take minutes.
     phases=(Phase.explicit, Phase.generate),
@@ -61,7 +60,6 @@ VECTORS = [
     if not TOLD_APART.intersection(vector.allow)
     and not vector.rule.endswith((*NOT_TAKEN, *IN_LIMITS, ENDLESS))
 ]
-# Those of one table together: a table of iptables-legacy cannot be taken away again.
 VECTORS.sort(key=lambda vector: (vector.family.value, vector.table))
 
 pytestmark = pytest.mark.kernel
@@ -87,7 +85,17 @@ def check(arena: Testbed, sides: Sides, ipset_save: str | None = None) -> Tally:
     return tally
 
 
-@pytest.mark.parametrize("vector", VECTORS, ids=str)
+#: Those of one table one after another in one worker, which each have one testbed: a table of
+#: iptables-legacy cannot be taken away again, so that another one needs new namespaces.
+BY_TABLE = [
+    pytest.param(
+        vector, id=str(vector), marks=pytest.mark.xdist_group(f"{vector.family} {vector.table}")
+    )
+    for vector in VECTORS
+]
+
+
+@pytest.mark.parametrize("vector", BY_TABLE)
 def test_a_vector_does_the_same(
     vector: Vector, arena: Testbed, add: Callable[[Tally], None]
 ) -> None:

@@ -803,7 +803,7 @@ def sampled(shares: range) -> list[Mutant]:
 
 #: Every mutant goes through the model, and through the proof or the kernel; nightly through both.
 PROVED = MUTANTS if NIGHTLY else sampled(range(1, 4))
-REPLAYED = MUTANTS if NIGHTLY or SCALE > 1 else sampled(range(1))
+REPLAYED = MUTANTS if SCALE > 1 else sampled(range(1))
 
 
 def applicable(ruleset: nft.Ruleset) -> Iterator[tuple[Mutant, nft.Ruleset]]:

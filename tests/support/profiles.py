@@ -18,7 +18,7 @@ NIGHTLY = PROFILE == "nightly"
 settings.load_profile(PROFILE)
 
 #: How many times as many packets go through the kernel as usually.
-SCALE = int(os.environ.get("VPCCNI_NFT_PACKETS_TIMES", "1"))
+SCALE = int(os.environ.get("VPCCNI_NFT_PACKETS_TIMES", "2" if NIGHTLY else "1"))
 
 #: What is drawn is the same in each run, but for the nightly one, which is to find new things.
 ALL = settings(

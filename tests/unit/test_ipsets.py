@@ -220,7 +220,7 @@ def test_the_kernel_takes_what_ipsets_become(namespace: Namespace) -> None:
 
 
 @pytest.mark.kernel
-def test_the_reader_takes_what_ipset_prints(namespace: Namespace) -> None:
+def test_the_reader_takes_what_ipset_prints(fresh_namespace: Namespace) -> None:
     if not shutil.which("ipset"):
         cannot_run("the program ipset is missing")
     seen = 0
@@ -232,12 +232,12 @@ def test_the_reader_takes_what_ipset_prints(namespace: Namespace) -> None:
         # A list of sets lets go of them some time after it is gone.
         text = "".join(f"{line}\n" for line in drawn[1].splitlines() if " all" not in line)
         try:
-            namespace.run("ipset", "restore", script=text)
+            fresh_namespace.run("ipset", "restore", script=text)
         except LoadError:
             hypothesis.assume(False)  # the kernel has not all types
         finally:
-            listed = namespace.run("ipset", "save")
-            namespace.run("ipset", "destroy")
+            listed = fresh_namespace.run("ipset", "save")
+            fresh_namespace.run("ipset", "destroy")
         seen += 1
         before, after = read(*text.splitlines()), read(*listed.splitlines())
         for one in before:
