@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
+from ..core.values import Family
 from ..model.concrete import Concrete
 from ..model.effects import View
 from ..model.oracle import Oracle, OracleKind
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
     from random import Random
 
-    from ..core.values import Family, MaskedMark, Negatable, Network
+    from ..core.values import MaskedMark, Negatable, Network
     from ..ipset.ast import IpSets
     from ..model.concrete import Question
     from ..model.oracle import Position
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _WITHOUT_ENTRY = STATE_BITS["invalid"] | STATE_BITS["untracked"]
+
+#: A packet has at least a header: the bytes of the shortest one.
+SHORTEST = {Family.IP: 20, Family.IP6: 40}
 
 
 @attrs.define
