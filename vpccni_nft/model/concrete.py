@@ -29,9 +29,7 @@ class Concrete:
 
     def const(self, value: int, width: int) -> int:
         """The number itself."""
-        if value >> width:
-            raise ValueError(f"{value} is no word of {width} bits")
-        return value
+        return value & ((1 << width) - 1)
 
     def all(self, *conditions: bool) -> bool:
         """Conjunction."""

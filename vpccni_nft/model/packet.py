@@ -94,9 +94,6 @@ ADDRESSES = (
     "saddr", "daddr", "ct_original_saddr", "ct_original_daddr", "ct_reply_saddr", "ct_reply_daddr",
 )  # fmt: skip
 
-#: What a connection or a socket is looked up by.
-CONNECTION = ("protocol", "saddr", "daddr", "sport", "dport")
-
 #: All fields.
 FIELDS = (*WIDTHS, *ADDRESSES)
 
@@ -334,7 +331,7 @@ class State:
                 return self._ask(
                     Oracle(OracleKind.CHOSEN_ADDRESS, parameters=(first, last)),
                     field,
-                    *self.connection,
+                    *self._tuple(),
                 )
         raise AssertionError(binding)
 
@@ -347,16 +344,13 @@ class State:
                 return self.word(field, first)
             case (first, last):
                 return self._ask(
-                    Oracle(OracleKind.CHOSEN_PORT, parameters=(first, last)),
-                    field,
-                    *self.connection,
+                    Oracle(OracleKind.CHOSEN_PORT, parameters=(first, last)), field, *self._tuple()
                 )
         raise AssertionError(binding)
 
-    @property
-    def connection(self) -> tuple[Word, ...]:
-        """What a connection or a socket is looked up by."""
-        return tuple(self.fields[name] for name in CONNECTION)
+    def _tuple(self) -> tuple[Word, ...]:
+        names = ("protocol", "saddr", "daddr", "sport", "dport")
+        return tuple(self.fields[name] for name in names)
 
     def _ask(self, oracle: Oracle, field: str, *arguments: Word) -> Word:
         return self.algebra.ask(oracle, arguments, width(field, self.family))

@@ -38,14 +38,13 @@ class Bpf(Match):
 
 
 def meaning(node: Bpf, view: View) -> Test:
-    """The program says that the packet fits; it may read all of it."""
-    packet = view.state.fields.values()
-    return Test(view.says(Oracle(OracleKind.BPF, parameters=(node.option, node.value)), *packet))
+    """The program says that the packet fits."""
+    return Test(view.says(Oracle(OracleKind.BPF, parameters=(node.option, node.value))))
 
 
 def lower(_node: Bpf, context: Context) -> tuple[s.Match, ...]:
     """There is no form for it."""
-    raise context.refuse("nft runs no programs of the Berkeley packet filter")
+    raise context.refuse("nft runs no BPF programs")
 
 
 def _kept(name: str, text: Callable[[str], str]) -> Option:
