@@ -2,28 +2,33 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint kernel nightly bench clean
+PYTEST := $(BIN)/pytest -q -n auto --dist loadgroup --durations=10
+
+.PHONY: demo test pytest lint kernel nightly bench clean
 
 # Translate a shipped EKS node, rule beside rule, and load it where nft is there.
 demo: $(VENV)/installed
 	$(BIN)/python docs/demo/demo.py
 
 # Everything: style, types, tests; kernel tests where this machine can run them.
-test: $(VENV)/installed-dev lint
-	$(BIN)/pytest -q -n auto
+test: $(VENV)/installed-dev
+	$(MAKE) --no-print-directory --jobs=2 lint pytest
+
+pytest: $(VENV)/installed-dev
+	$(PYTEST)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The tests that send packets through the kernel, with five times as many of them: a million.
+# The tests that send packets through the kernel, with many times as many of them: a million.
 kernel: $(VENV)/installed-dev
-	VPCCNI_NFT_PACKETS_TIMES=5 $(BIN)/pytest -q -n auto tests/kernel
+	VPCCNI_NFT_PACKETS_TIMES=12 $(PYTEST) tests/kernel
 
-# The property tests with many more examples.
+# All tests, with many more examples, with every mutant in every layer, and with the longest inputs.
 nightly: $(VENV)/installed-dev
-	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest -q -n auto
+	HYPOTHESIS_PROFILE=nightly $(PYTEST)
 
 # All benchmarks, written to docs/benchmarks.md; needs root, nft and iptables.
 bench: $(VENV)/installed-bench

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
 
+from .support import profiles  # noqa: F401 - loads the profile before any test asks for settings
 from .support.namespaces import Namespace, cannot_run, why_not
-
-settings.register_profile("quick", max_examples=60, deadline=None)
-settings.register_profile("ci", max_examples=200, deadline=None)
-settings.register_profile("nightly", max_examples=5000, deadline=None)
-settings.load_profile(
-    os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "quick")
-)
 
 _why_not = functools.cache(why_not)
 
 
+@pytest.fixture(scope="session")
+def shared_namespace() -> Iterator[Namespace]:
+    """A namespace for all tests of a worker; where there can be none they say why they skip."""
+    if reason := _why_not():
+        cannot_run(reason)
+    with Namespace() as shared:
+        yield shared
+
+
 @pytest.fixture
-def namespace() -> Iterator[Namespace]:
-    """A fresh namespace; where there can be none the test says why, and in CI it fails."""
+def namespace(shared_namespace: Namespace) -> Namespace:
+    """A namespace without rules of nft, for a test that does nothing but load some and list them.
+
+    Where it cannot be made the test is skipped, and in CI it fails.
+    """
+    shared_namespace.load("flush ruleset\n")
+    return shared_namespace
+
+
+@pytest.fixture
+def fresh_namespace() -> Iterator[Namespace]:
+    """A namespace of the test's own, for one that leaves more than rules of nft behind."""
     if reason := _why_not():
         cannot_run(reason)
     with Namespace() as fresh:

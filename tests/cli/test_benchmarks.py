@@ -58,13 +58,13 @@ def test_the_rules_of_the_cni_are_those_of_the_corpus(cni: str) -> None:
 @pytest.mark.parametrize("backend", ["legacy", "nft"])
 @pytest.mark.kernel
 def test_the_kernel_takes_a_node_and_saves_the_same_rules(
-    backend: str, namespace: Namespace, tmp_path: Path
+    backend: str, fresh_namespace: Namespace, tmp_path: Path
 ) -> None:
     dump = eks_node(100)
     file = tmp_path / "node.save"
     file.write_text(dump)
-    namespace.run(f"iptables-{backend}-restore", str(file))
-    saved = namespace.run(f"iptables-{backend}-save")
+    fresh_namespace.run(f"iptables-{backend}-restore", str(file))
+    saved = fresh_namespace.run(f"iptables-{backend}-save")
     assert sorted(rules(saved)) == sorted(rules(dump))
 
 

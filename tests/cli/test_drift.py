@@ -172,15 +172,15 @@ def test_options_that_do_not_go_together_are_wrong_usage(arguments: tuple[str, .
 
 
 @pytest.mark.kernel
-def test_without_files_this_node_is_asked(tmp_path: Path, namespace: Namespace) -> None:
+def test_without_files_this_node_is_asked(tmp_path: Path, fresh_namespace: Namespace) -> None:
     plan = plan_of(tmp_path)
 
     def now() -> int:
-        prefix = ("ip", "netns", "exec", namespace.name)
+        prefix = ("ip", "netns", "exec", fresh_namespace.name)
         return run_process("verify", "--plan", str(plan), "--moved", prefix=prefix).code
 
     assert now() == 1
-    namespace.load((plan / "apply.nft").read_text())
+    fresh_namespace.load((plan / "apply.nft").read_text())
     assert now() == 0
-    namespace.run("nft", "flush", "chain", "ip", "vpccni-nat", "POSTROUTING")
+    fresh_namespace.run("nft", "flush", "chain", "ip", "vpccni-nat", "POSTROUTING")
     assert now() == 1

@@ -11,7 +11,7 @@ import pytest
 import vpccni_nft
 from vpccni_nft import iptables
 
-from ..support.corpus import GENERAL, NODES, WITH_SETS, allowances, ipsets_of, name_of
+from ..support.corpus import GENERAL, NODES, REFUSED, WITH_SETS, allowances, ipsets_of, name_of
 from ..support.kernel_objects import expected_objects, listed_objects
 from ..support.namespaces import Namespace
 
@@ -71,6 +71,8 @@ def test_the_kernel_takes_a_node_twice_and_as_json(path: Path, namespace: Namesp
 def test_a_general_dump_is_translated_or_refused_with_a_reason(path: Path) -> None:
     dump = path.read_text()
     translation = vpccni_nft.translate(dump, name=path.name, allow=allowances(dump))
+    refusing = {found.code.name for found in translation.diagnostics if found.refuses}
+    assert refusing == REFUSED.get(path.stem, set())
     if translation.refused:
         assert all(found.message and found.span for found in translation.diagnostics)
         with pytest.raises(vpccni_nft.Refused):

@@ -14,17 +14,18 @@ from vpccni_nft.node.owners import VPC_CNI
 from vpccni_nft.proof.answers import Different, Equivalent, Unknown
 
 from ..support.command import run
-from ..support.corpus import FOLDER, NODES, allowances, ipsets_of, name_of
+from ..support.corpus import (
+    FOLDER,
+    NODES_WITH_CNI,
+    NODES_WITHOUT_CNI,
+    allowances,
+    ipsets_of,
+    name_of,
+)
 
-CNI = sorted(FOLDER.glob("vpccni/*.save"))
-WHOLE_NODES = [path for path in NODES if path.parent.name == "node"]
+CNI = [path for path in NODES_WITH_CNI if path.parent.name == "vpccni"]
+WHOLE_NODES = [path for path in NODES_WITH_CNI if path.parent.name == "node"]
 PROXY = (FOLDER / "native" / "kube-proxy-nftables.nft").read_text()
-
-#: Dumps without a rule of the CNI.
-WITHOUT_CNI = {
-    *("ecs-agent-host", "eks-1.28-ipv6-cluster-ip6tables", "eks-mixed-legacy-half"),
-    *("portmap-binary-1.1.1-legacy", "portmap-binary-1.1.1-nft", "v1.1-externalsnat"),
-}
 
 #: Nodes where the CNI's rules in PREROUTING stand between those of kube-proxy and of portmap.
 BETWEEN_OTHERS = {
@@ -63,17 +64,15 @@ def codes(found: Move) -> set[str]:
 # --- every dump with rules of the CNI -----------------------------------------------------------
 
 
-def test_the_corpus_has_so_many_dumps_of_each_kind() -> None:
-    assert len(CNI + WHOLE_NODES) == 65
-    assert (len(WITHOUT_CNI), len(BETWEEN_OTHERS)) == (6, 7)
+@pytest.mark.parametrize("path", NODES_WITHOUT_CNI, ids=name_of)
+@pytest.mark.parametrize("layout", ["mirror", "native"])
+def test_where_the_cni_has_no_rule_there_is_none_to_move(path: Path, layout: Layout) -> None:
+    assert codes(moved(path, layout)) == {"M103"}
 
 
 @pytest.mark.parametrize("path", CNI, ids=name_of)
 def test_what_a_release_writes_means_the_same_in_both_layouts(path: Path) -> None:
     mirror, native = moved(path), moved(path, "native")
-    if path.stem in WITHOUT_CNI:
-        assert codes(mirror) == codes(native) == {"M103"}
-        return
     assert isinstance(mirror.answer, Equivalent)
     assert isinstance(native.answer, Equivalent)
     rest = iptables.save(mirror.rest)
@@ -83,16 +82,13 @@ def test_what_a_release_writes_means_the_same_in_both_layouts(path: Path) -> Non
 
 @pytest.mark.parametrize("path", CNI, ids=name_of)
 def test_it_means_the_same_beside_kube_proxy_in_nftables_mode(path: Path) -> None:
-    if path.stem not in WITHOUT_CNI:
-        assert isinstance(moved(path, "native", PROXY).answer, Equivalent)
+    assert isinstance(moved(path, "native", PROXY).answer, Equivalent)
 
 
 @pytest.mark.parametrize("path", WHOLE_NODES, ids=name_of)
 def test_on_a_node_it_means_the_same_unless_portmap_stands_behind(path: Path) -> None:
     found = moved(path)
-    if path.stem in WITHOUT_CNI:
-        assert codes(found) == {"M103"}
-    elif path.stem in BETWEEN_OTHERS:
+    if path.stem in BETWEEN_OTHERS:
         assert isinstance(found.answer, Different)
         assert codes(found) == {"M104"}
         with pytest.raises(vpccni_nft.Refused, match="hook=prerouting"):

@@ -191,7 +191,7 @@ PRINTED = own.Taste(
 
 
 @pytest.mark.kernel
-def test_iptables_prints_the_same_text(namespace: Namespace) -> None:
+def test_iptables_prints_the_same_text(fresh_namespace: Namespace) -> None:
     if missing := [name for names in LEGACY.values() for name in names if not shutil.which(name)]:
         cannot_run(f"these programs are missing: {', '.join(missing)}")
     seen: Counter[str] = Counter()
@@ -205,13 +205,13 @@ def test_iptables_prints_the_same_text(namespace: Namespace) -> None:
         text = iptables.save(as_ruleset(table))
         restore, save = LEGACY[family]
         try:
-            namespace.run(restore, script=text)
+            fresh_namespace.run(restore, script=text)
         except LoadError as error:
             seen["refused"] += 1
             hypothesis.note(str(error))
             return
         seen["accepted"] += 1
-        assert _rules(namespace.run(save, "-t", name)) == _rules(text)
+        assert _rules(fresh_namespace.run(save, "-t", name)) == _rules(text)
 
     check()
     assert seen["accepted"] >= seen["refused"]

@@ -13,6 +13,30 @@ NODES = sorted([*FOLDER.glob("vpccni/*.save"), *FOLDER.glob("node/*.save")])
 #: Dumps of other tools and odd forms: each has one, or is refused for a true reason.
 GENERAL = sorted(FOLDER.glob("general/*.save"))
 
+#: General dumps that have no translation, and the codes that refuse them.
+REFUSED = {
+    "nft-extra-base-chain": {"P009"},
+    "nft-native-ct-rule": {"P009"},
+    "odd-forms-legacy": {"T001", "T105", "T109", "T110", "T114", "T116"},
+    "tool-ferm-legacy": {"T116"},
+    "tool-shorewall-legacy": {"T001", "T109", "T116"},
+    "tool-ufw-legacy": {"T001"},
+}
+
+#: Every dump that says all that the node holds, and so can be read.
+READABLE = [path for path in (*NODES, *GENERAL) if "P009" not in REFUSED.get(path.stem, ())]
+
+#: Every dump that has a translation, once its approximations are allowed.
+TRANSLATED = [path for path in READABLE if path.stem not in REFUSED]
+
+#: Nodes without a rule of the CNI.
+WITHOUT_CNI = {
+    *("ecs-agent-host", "eks-1.28-ipv6-cluster-ip6tables", "eks-mixed-legacy-half"),
+    *("portmap-binary-1.1.1-legacy", "portmap-binary-1.1.1-nft", "v1.1-externalsnat"),
+}
+NODES_WITHOUT_CNI = [path for path in NODES if path.stem in WITHOUT_CNI]
+NODES_WITH_CNI = [path for path in NODES if path.stem not in WITHOUT_CNI]
+
 #: Nodes whose sets are known.
 WITH_SETS = [path for path in NODES if path.with_suffix(".ipset").exists()]
 

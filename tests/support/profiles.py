@@ -1,4 +1,8 @@
-"""How much is drawn, by the hypothesis profile that ``tests/conftest.py`` has loaded."""
+"""How much the tests try: ``ci``, which is the usual profile, or ``nightly``.
+
+``HYPOTHESIS_PROFILE`` names the profile. It is about more than what hypothesis draws: how long the
+long inputs are, and whether a mutant goes through every layer.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,19 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+settings.register_profile("ci", max_examples=60, deadline=None)
+settings.register_profile("nightly", max_examples=5000, deadline=None)
+
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "ci")
+NIGHTLY = PROFILE == "nightly"
+settings.load_profile(PROFILE)
+
+#: How many times as many packets go through the kernel as usually.
+SCALE = int(os.environ.get("VPCCNI_NFT_PACKETS_TIMES", "2" if NIGHTLY else "1"))
+
 #: What is drawn is the same in each run, but for the nightly one, which is to find new things.
 ALL = settings(
-    derandomize=os.environ.get("HYPOTHESIS_PROFILE") != "nightly",
+    derandomize=not NIGHTLY,
     database=None,
     suppress_health_check=list(HealthCheck),
 )
@@ -16,10 +30,4 @@ ALL = settings(
 FEW = settings(ALL, max_examples=max(4, ALL.max_examples // 6))
 
 #: Drawn nodes are large, so a few for each release will do.
-NODES_FEW = settings(
-    max_examples=12,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+NODES_FEW = settings(ALL, derandomize=True, max_examples=12)

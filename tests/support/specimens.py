@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
 from itertools import islice
 
 import attrs
@@ -18,8 +17,7 @@ from vpccni_nft.strategies import stream
 from .agreement import ALIKE
 from .corpus import FOLDER as CORPUS
 from .dumps import ODD
-from .vectors import FOLDER as VECTORS
-from .vectors import read_vectors
+from .vectors import TRANSLATED
 
 #: Packets that are sent through one ruleset with one mistake.
 PACKETS = 400
@@ -36,47 +34,51 @@ NODES = (
 
 @attrs.define(eq=False)
 class Specimen:
-    """A ruleset, its right translation, and packets with what becomes of them."""
+    """A dump, its right translation, and packets with what becomes of them; made when needed."""
 
-    before: iptables.Ruleset
-    after: nft.Ruleset
-    known: dict[Family, list[tuple[Packet, Outcome]]] = attrs.Factory(dict)
+    name: str
+    dump: str
+    ipset_save: str | None = None
+    _known: dict[Family, list[tuple[Packet, Outcome]]] = attrs.Factory(dict)
 
-    def packets(self, family: Family) -> list[tuple[Packet, Outcome]]:
-        if family not in self.known:
+    def __str__(self) -> str:
+        return self.name
+
+    @functools.cached_property
+    def before(self) -> iptables.Ruleset:
+        return vpccni_nft.parse(self.dump, ipset_save=self.ipset_save)
+
+    @functools.cached_property
+    def after(self) -> nft.Ruleset:
+        sets = self.ipset_save
+        return nft.parse(vpccni_nft.translate(self.dump, allow=ALIKE, ipset_save=sets).script())
+
+    def packets(self, family: Family, count: int) -> list[tuple[Packet, Outcome]]:
+        known = self._known.setdefault(family, [])
+        if len(known) < count:
             chains = chains_of(self.before, family)
-            self.known[family] = [
-                (packet, run(chains, packet))
-                for packet in islice(stream(self.before, family), PACKETS)
-            ]
-        return self.known[family]
+            for packet in islice(stream(self.before, family), len(known), count):
+                known.append((packet, run(chains, packet)))
+        return known[:count]
 
-    def tells_apart(self, mutated: nft.Ruleset) -> bool:
+    def tells_apart(self, mutated: nft.Ruleset, packets: int = PACKETS) -> bool:
         for family in {table.family for table in self.before.tables}:
             chains = chains_of(mutated, family)
-            for packet, outcome in self.packets(family):
+            for packet, outcome in self.packets(family, packets):
                 if differences(outcome, run(chains, packet)):
                     return True
         return False
 
 
-@functools.cache
-def specimens() -> tuple[Specimen, ...]:
-    dumps = [
-        *((CORPUS / f"{name}.save").read_text() for name in NODES),
-        ODD,
-        *(
-            vector.dump
-            for folder in ("matches", "targets")
-            for vector in read_vectors(VECTORS / folder)
-            if not vector.expected[0].startswith("refused")
-        ),
-    ]
-    return tuple(_specimens(dumps))
+#: What an ipset says of itself whose elements count: nft's do, and those of the model of ipset not.
+_COUNTERS = " counters"
 
-
-def _specimens(dumps: list[str]) -> Iterator[Specimen]:
-    for dump in dumps:
-        translation = vpccni_nft.translate(dump, allow=ALIKE)
-        if not translation.refused:
-            yield Specimen(vpccni_nft.parse(dump), nft.parse(translation.script()))
+SPECIMENS = [
+    *(Specimen(name, (CORPUS / f"{name}.save").read_text()) for name in NODES),
+    Specimen("odd", ODD),
+    *(
+        Specimen(str(one), one.dump, one.ipset_save)
+        for one in TRANSLATED
+        if set(one.allow) <= set(ALIKE) and _COUNTERS not in (one.ipset_save or "")
+    ),
+]

@@ -57,9 +57,15 @@ class Vector:
             ]
         )
 
+    @property
+    def ipset_save(self) -> str | None:
+        """What ``ipset save`` prints, where the vector says it."""
+        return "".join(f"{line}\n" for line in self.ipsets) or None
+
     def translate(self) -> vpccni_nft.Translation:
-        sets = "\n".join(self.ipsets) if self.ipsets else None
-        return vpccni_nft.translate(self.dump, name=str(self), allow=self.allow, ipset_save=sets)
+        return vpccni_nft.translate(
+            self.dump, name=str(self), allow=self.allow, ipset_save=self.ipset_save
+        )
 
     def found(self) -> tuple[str, ...]:
         """What the translation gives, in the form of the expectation."""
@@ -120,3 +126,6 @@ def _read_file(path: Path) -> Iterator[Vector]:
 
 #: Every vector of a match or a target.
 VECTORS = [*read_vectors(FOLDER / "matches"), *read_vectors(FOLDER / "targets")]
+
+#: Those that have a translation.
+TRANSLATED = [vector for vector in VECTORS if not vector.expected[0].startswith("refused ")]

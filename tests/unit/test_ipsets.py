@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
 import hypothesis
 import pytest
 from click.testing import CliRunner
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vpccni_nft
@@ -24,6 +23,7 @@ from vpccni_nft.text.ipset_save import MESSAGES, TYPES, parse_ipsets
 
 from ..support.agreement import Sides
 from ..support.namespaces import LoadError, Namespace, cannot_run
+from ..support.profiles import ALL
 
 DUMP = """\
 *filter
@@ -183,18 +183,12 @@ def test_the_pieces_hold_the_points_that_are_wanted_once(boxes: list[Box]) -> No
 
 # --- both sides ---------------------------------------------------------------------------------
 
-SOME = settings(
-    derandomize=os.environ.get("HYPOTHESIS_PROFILE") != "nightly",
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
-
 
 def test_a_packet_is_in_nfts_sets_as_it_is_in_ipsets() -> None:
     translated = refused = 0
 
     @given(rulesets_with_ipsets(), st.integers(0, 2**16))
-    @SOME
+    @ALL
     def check(drawn: tuple[iptables.Ruleset, str], seed: int) -> None:
         nonlocal translated, refused
         ruleset, sets = drawn
@@ -213,7 +207,7 @@ def test_a_packet_is_in_nfts_sets_as_it_is_in_ipsets() -> None:
 @pytest.mark.kernel
 def test_the_kernel_takes_what_ipsets_become(namespace: Namespace) -> None:
     @given(rulesets_with_ipsets())
-    @settings(SOME, max_examples=max(10, SOME.max_examples // 5))
+    @settings(ALL, max_examples=max(10, ALL.max_examples // 5))
     def check(drawn: tuple[iptables.Ruleset, str]) -> None:
         ruleset, sets = drawn
         sides = Sides.of(iptables.save(ruleset), sets)
@@ -226,24 +220,24 @@ def test_the_kernel_takes_what_ipsets_become(namespace: Namespace) -> None:
 
 
 @pytest.mark.kernel
-def test_the_reader_takes_what_ipset_prints(namespace: Namespace) -> None:
+def test_the_reader_takes_what_ipset_prints(fresh_namespace: Namespace) -> None:
     if not shutil.which("ipset"):
         cannot_run("the program ipset is missing")
     seen = 0
 
     @given(rulesets_with_ipsets())
-    @settings(SOME, max_examples=max(10, SOME.max_examples // 5))
+    @settings(ALL, max_examples=max(10, ALL.max_examples // 5))
     def check(drawn: tuple[iptables.Ruleset, str]) -> None:
         nonlocal seen
         # A list of sets lets go of them some time after it is gone.
         text = "".join(f"{line}\n" for line in drawn[1].splitlines() if " all" not in line)
         try:
-            namespace.run("ipset", "restore", script=text)
+            fresh_namespace.run("ipset", "restore", script=text)
         except LoadError:
             hypothesis.assume(False)  # the kernel has not all types
         finally:
-            listed = namespace.run("ipset", "save")
-            namespace.run("ipset", "destroy")
+            listed = fresh_namespace.run("ipset", "save")
+            fresh_namespace.run("ipset", "destroy")
         seen += 1
         before, after = read(*text.splitlines()), read(*listed.splitlines())
         for one in before:

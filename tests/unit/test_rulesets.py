@@ -38,12 +38,12 @@ def test_a_dump_becomes_the_script_beside_it(path: Path) -> None:
 
 @pytest.mark.kernel
 @pytest.mark.parametrize("path", DUMPS, ids=lambda path: path.stem)
-def test_the_kernel_takes_the_script_beside_a_dump(path: Path, namespace: Namespace) -> None:
+def test_the_kernel_takes_the_script_beside_a_dump(path: Path, fresh_namespace: Namespace) -> None:
     script = path.with_suffix(".nft").read_text()
-    namespace.load(script)
-    once = namespace.list_ruleset()
-    namespace.load(script)
-    assert namespace.list_ruleset() == once
+    fresh_namespace.load(script)
+    once = fresh_namespace.list_ruleset()
+    fresh_namespace.load(script)
+    assert fresh_namespace.list_ruleset() == once
 
 
 if __name__ == "__main__":

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
+from ..core.values import Family
 from ..model.concrete import Concrete
 from ..model.effects import View
 from ..model.oracle import Oracle, OracleKind
-from ..model.packet import STATE_BITS, State, width
+from ..model.packet import CONNECTION, STATE_BITS, State, width
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
     from random import Random
 
-    from ..core.values import Family, MaskedMark, Negatable, Network
+    from ..core.values import MaskedMark, Negatable, Network
     from ..ipset.ast import IpSets
     from ..model.concrete import Question
     from ..model.oracle import Position
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _WITHOUT_ENTRY = STATE_BITS["invalid"] | STATE_BITS["untracked"]
+
+#: A packet has at least a header: the bytes of the shortest one.
+SHORTEST = {Family.IP: 20, Family.IP6: 40}
 
 
 @attrs.define
@@ -49,6 +53,11 @@ class Draft:
         return meaning(View(state, self.place, self.sets)), world.asked
 
     # What the packet has.
+
+    @property
+    def connection(self) -> tuple[int, ...]:
+        """What its connection or its socket is looked up by."""
+        return tuple(self.fields[name] for name in CONNECTION)
 
     def fit(self, field: str, test: Negatable[Any] | None) -> None:
         """Give a field a number that a test takes: one number, or one of some ranges."""

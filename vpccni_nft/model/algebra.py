@@ -25,7 +25,7 @@ class Algebra(Protocol):
     false: Bool
 
     def const(self, value: int, width: int) -> Word:
-        """A constant of so many bits."""
+        """A constant of so many bits; ValueError where it does not fit: nothing is cut silently."""
 
     def all(self, *conditions: Bool) -> Bool:
         """Whether every condition holds."""

@@ -29,7 +29,9 @@ class Concrete:
 
     def const(self, value: int, width: int) -> int:
         """The number itself."""
-        return value & ((1 << width) - 1)
+        if value >> width:
+            raise ValueError(f"{value} is no word of {width} bits")
+        return value
 
     def all(self, *conditions: bool) -> bool:
         """Conjunction."""

@@ -48,7 +48,7 @@ WITH_PORTS = (6, 17, 33, 132, 136)
 
 #: Fields that a rule may change and on which bytes hang that the model does not have: checksums,
 #: options of TCP, the identifier of an echo request that NAT rewrites.
-_CHANGING = ("tos", "ttl", "saddr", "daddr", "sport", "dport", "tcp_flags", "has_mss", "mss")
+CHANGING = ("tos", "ttl", "saddr", "daddr", "sport", "dport", "tcp_flags", "has_mss", "mss")
 
 
 @attrs.frozen
@@ -178,7 +178,7 @@ def transport_field(state: State, protocol: int, field: str, length: int) -> Wor
 
 def changing(state: State) -> tuple[Word, ...]:
     """The fields on which bytes hang that the model does not have, as arguments of a question."""
-    return tuple(state.fields[name] for name in _CHANGING)
+    return tuple(state.fields[name] for name in CHANGING)
 
 
 def _name(oracle: Oracle) -> str:
@@ -263,7 +263,7 @@ def set_bits(
     for start, stop, part in sorted(_cut(parts, first, end), key=lambda cut: cut[2] is None):
         bits = value >> end - stop & (1 << stop - start) - 1
         if part is None:
-            _set_bytes(answers, kind, tuple(fields[name] for name in _CHANGING), start, stop, bits)
+            _set_bytes(answers, kind, tuple(fields[name] for name in CHANGING), start, stop, bits)
         elif isinstance(part.source, Oracle):
             old = answers.get((part.source, ()), 0)
             answers[part.source, ()] = _placed(old, bits, part.end - stop, stop - start)

@@ -94,6 +94,9 @@ ADDRESSES = (
     "saddr", "daddr", "ct_original_saddr", "ct_original_daddr", "ct_reply_saddr", "ct_reply_daddr",
 )  # fmt: skip
 
+#: What a connection or a socket is looked up by.
+CONNECTION = ("protocol", "saddr", "daddr", "sport", "dport")
+
 #: All fields.
 FIELDS = (*WIDTHS, *ADDRESSES)
 
@@ -331,7 +334,7 @@ class State:
                 return self._ask(
                     Oracle(OracleKind.CHOSEN_ADDRESS, parameters=(first, last)),
                     field,
-                    *self._tuple(),
+                    *self.connection,
                 )
         raise AssertionError(binding)
 
@@ -344,13 +347,16 @@ class State:
                 return self.word(field, first)
             case (first, last):
                 return self._ask(
-                    Oracle(OracleKind.CHOSEN_PORT, parameters=(first, last)), field, *self._tuple()
+                    Oracle(OracleKind.CHOSEN_PORT, parameters=(first, last)),
+                    field,
+                    *self.connection,
                 )
         raise AssertionError(binding)
 
-    def _tuple(self) -> tuple[Word, ...]:
-        names = ("protocol", "saddr", "daddr", "sport", "dport")
-        return tuple(self.fields[name] for name in names)
+    @property
+    def connection(self) -> tuple[Word, ...]:
+        """What a connection or a socket is looked up by."""
+        return tuple(self.fields[name] for name in CONNECTION)
 
     def _ask(self, oracle: Oracle, field: str, *arguments: Word) -> Word:
         return self.algebra.ask(oracle, arguments, width(field, self.family))

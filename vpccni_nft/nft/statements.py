@@ -249,10 +249,12 @@ class Nat(Statement):
 
     def _require_kind(self, bound: Expression, kind: type[Expression]) -> None:
         ends = (bound.low, bound.high) if isinstance(bound, Range) else (bound,)
-        if not all(isinstance(end, kind) for end in ends):
+        if not all(isinstance(end, kind) for end in ends) and bound.type not in _ADDRESSES:
             raise ValueError(f"{self.kind} binds nothing to {bound!r}")
 
 
+#: The types of what a connection can be bound to as it is read from the packet.
+_ADDRESSES = ((t.IPV4_ADDR,), (t.IPV6_ADDR,))
 _WITHOUT_ADDRESS = (NatKind.MASQUERADE, NatKind.REDIRECT)
 
 
@@ -264,7 +266,7 @@ REASONS: Mapping[str, Mapping[str, int]] = {
 
 @attrs.frozen
 class Reject(Verdict):
-    """Drop the packet and notify its sender."""
+    """Drop the packet and tell its sender."""
 
     protocol: RejectProtocol = attrs.field(converter=RejectProtocol)
     reason: str  #: an ICMP code's name, or ``reset``

@@ -39,13 +39,14 @@ _age = attrgetter("number")
 class Term:
     """A node of a term: what it is, what it is made of, its bits. Equal terms are one object."""
 
-    __slots__ = ("kind", "number", "parts", "terms", "width")
+    __slots__ = ("kind", "negation", "number", "parts", "terms", "width")
 
     def __init__(self, kind: str, parts: tuple[Any, ...], width: int, number: int) -> None:
         self.kind = kind
         self.parts = parts
         self.width = width
         self.number = number  #: by which terms are ordered: when it was first made
+        self.negation: Term | None = None  #: of a condition, once it has been made
         terms = tuple([part for part in parts if isinstance(part, Term)])
         #: The terms among its parts; one object where all of them are.
         self.terms: tuple[Term, ...] = parts if len(terms) == len(parts) else terms
@@ -64,6 +65,7 @@ class Terms:
         self._known: dict[tuple[object, ...], Term] = {}
         self.true = self._make("true", (), CONDITION)
         self.false = self._make("false", (), CONDITION)
+        self.true.negation, self.false.negation = self.false, self.true
         self._reads: dict[Term, frozenset[str]] = {}
         #: How many parts of the condition at hand may still be looked into.
         self._left = 0
@@ -88,7 +90,9 @@ class Terms:
 
     def const(self, value: int, width: int) -> Term:
         """A constant."""
-        return self._make("const", (value & (1 << width) - 1,), width)
+        if value >> width:
+            raise ValueError(f"{value} is no word of {width} bits")
+        return self._make("const", (value,), width)
 
     def ask(self, oracle: Oracle, arguments: tuple[Term, ...], width: int) -> Term:
         """A function's value."""
@@ -106,14 +110,11 @@ class Terms:
 
     def not_(self, condition: Term) -> Term:
         """Negation."""
-        if condition is self.true:
-            return self.false
-        if condition is self.false:
-            return self.true
-        if condition.kind == "not":
-            (inner,) = condition.terms
-            return inner
-        return self._make("not", (condition,), CONDITION)
+        negation = condition.negation
+        if negation is None:
+            negation = self._make("not", (condition,), CONDITION)
+            condition.negation, negation.negation = negation, condition
+        return negation
 
     def all(self, *conditions: Term) -> Term:
         """Conjunction."""
@@ -240,7 +241,7 @@ class Terms:
         """A condition, where others hold: without what they say already."""
         if term in others:
             return self.true
-        if self.not_(term) in others:
+        if (term.negation or self.not_(term)) in others:
             return self.false
         settled = self._settled(term, joined)
         if settled is not None or not depth or self._left <= 1:
@@ -427,7 +428,7 @@ class Terms:
     def extract(self, word: Term, low: int, width: int) -> Term:
         """Some bits of a word."""
         if word.kind == "const":
-            return self.const(_value(word) >> low, width)
+            return self.const(_value(word) >> low & (1 << width) - 1, width)
         if not low and width == word.width:
             return word
         if word.kind == "concat":
@@ -453,7 +454,7 @@ class Terms:
     def bvadd(self, left: Term, right: Term, width: int) -> Term:
         """Modular addition."""
         if left.kind == right.kind == "const":
-            return self.const(_value(left) + _value(right), width)
+            return self.const(_value(left) + _value(right) & (1 << width) - 1, width)
         return self._symmetric("bvadd", left, right)
 
     # --- logs: what happened, in its order --------------------------------------------------------

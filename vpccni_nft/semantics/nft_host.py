@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..model.headers import transport_field
+from ..model.headers import changing, transport_field
 from ..model.oracle import LABELS, Oracle, OracleKind, system_of_syn
 from ..model.packet import NAME_BYTES, TCP_FLAGS, Event, NoMeaning, width
 from ..nft import expressions as x
@@ -61,8 +61,8 @@ def host_value(
             found = view.ask(Oracle(OracleKind.TRANSFORMATION, direction, (key, number)), width=32)
             return Value(found, 32, there)
         case x.Osf(ttl):
-            return Value(view.ask(system_of_syn(ttl), width=NAME_BITS), NAME_BITS,
-                         _is_syn(view))  # fmt: skip
+            system = view.ask(system_of_syn(ttl), *changing(view.state), width=NAME_BITS)
+            return Value(system, NAME_BITS, _is_syn(view))
         case x.Hash(key, modulus, seed):
             return _hash(evaluate(key, view), modulus, seed, view)
         case _:
@@ -137,15 +137,23 @@ def _has_own_socket(view: View) -> Bool:
 def _socket(key: str, view: View) -> Value:
     """The packet's own socket, or the one that is looked up (nft_socket_eval)."""
     algebra, state = view.state.algebra, view.state
-    found = algebra.any(_has_own_socket(view), view.says(Oracle(OracleKind.SOCKET_IS_FOUND)))
+    looked_up = state.connection
+    found = algebra.any(
+        _has_own_socket(view), view.says(Oracle(OracleKind.SOCKET_IS_FOUND), *looked_up)
+    )
     if key == "transparent":
-        return Value(view.ask(Oracle(OracleKind.SOCKET_IS_TRANSPARENT), width=1), 1, found)
+        return Value(
+            view.ask(Oracle(OracleKind.SOCKET_IS_TRANSPARENT), *looked_up, width=1), 1, found
+        )
     full = algebra.all(
-        found, algebra.any(state.is_("has_socket", 1), view.says(Oracle(OracleKind.SOCKET_IS_FULL)))
+        found,
+        algebra.any(
+            state.is_("has_socket", 1), view.says(Oracle(OracleKind.SOCKET_IS_FULL), *looked_up)
+        ),
     )
     if key == "wildcard":
-        return Value(view.ask(Oracle(OracleKind.SOCKET_IS_WILDCARD), width=1), 1, full)
-    return Value(view.ask(Oracle(OracleKind.SOCKET_MARK), width=32), 32, full)
+        return Value(view.ask(Oracle(OracleKind.SOCKET_IS_WILDCARD), *looked_up, width=1), 1, full)
+    return Value(view.ask(Oracle(OracleKind.SOCKET_MARK), *looked_up, width=32), 32, full)
 
 
 def _routed(view: View) -> Bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
+
 from ..core.values import mask_of_length
 from ..model.headers import network_bits, transport_bits, transport_field
 from ..model.oracle import Oracle, OracleKind, extension_header, header_field
@@ -27,7 +29,7 @@ from .nft_value import Value
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ..model.algebra import Bool, Word
+    from ..model.algebra import Algebra, Bool
     from ..model.effects import View
     from ..model.packet import State
     from ..nft.ast import Set
@@ -107,8 +109,6 @@ def evaluate(expression: x.Expression, view: View) -> Value:
     """An expression's value."""
     state = view.state
     match expression:
-        case x.Number(value) | x.Hex(value):
-            return Value(state.algebra.const(value, 32), 32, state.algebra.true)
         case x.Binary("&", x.Meta("random"), x.Number(2147483647)):
             draw = view.ask_here(OracleKind.RANDOM, width=RANDOM_BITS)
             return Value(draw, RANDOM_BITS, state.algebra.true)
@@ -241,11 +241,25 @@ def _numgen(numgen: x.Numgen, view: View) -> Value:
 
 
 def _binary(binary: x.Binary, view: View) -> Value:
+    """Bit by bit; a mask's bits beyond the value's meet zeros, and others make it longer."""
     algebra = view.state.algebra
-    left = evaluate(binary.left, view)
-    right = algebra.const(_constant(binary.right, binary.left), left.width)
+    left, mask = evaluate(binary.left, view), _constant(binary.right, binary.left)
+    if binary.operator == "&":
+        mask &= (1 << left.width) - 1
+    else:
+        left = extended(left, max(left.width, mask.bit_length()), algebra)
     operation = {"&": algebra.bvand, "|": algebra.bvor, "^": algebra.bvxor}[binary.operator]
-    return Value(operation(left.word, right), left.width, left.there)
+    return attrs.evolve(left, word=operation(left.word, algebra.const(mask, left.width)))
+
+
+def extended(value: Value, bits: int, algebra: Algebra) -> Value:
+    """The same number in more bits; NoMeaning where it may not fit in so few."""
+    if value.width == bits:
+        return value
+    if value.width > bits:
+        raise NoMeaning(f"a value of {value.width} bits is cut to {bits}")
+    zeros = algebra.const(0, bits - value.width)
+    return attrs.evolve(value, word=algebra.concat(zeros, value.word, value.width), width=bits)
 
 
 def _fib(fib: x.Fib, view: View) -> Value:
@@ -268,13 +282,16 @@ def _fib(fib: x.Fib, view: View) -> Value:
 
 
 def evaluate_for(key: x.Expression, expression: x.Expression, view: View, bits: int) -> Value:
-    """What a key is set to: a literal is as wide as the key."""
+    """What a key is set to: a literal is as wide as the key, and a narrower value gets zeros."""
+    algebra = view.state.algebra
     match expression:
         case x.Number() | x.Hex() | x.Flags() | x.Symbol():
-            algebra = view.state.algebra
-            return Value(algebra.const(_constant(expression, key), bits), bits, algebra.true)
+            constant = _constant(expression, key)
+            if constant >> bits:
+                raise NoMeaning(f"no meaning for {constant} as {key!r}")
+            return Value(algebra.const(constant, bits), bits, algebra.true)
         case _:
-            return evaluate(expression, view)
+            return extended(evaluate(expression, view), bits, algebra)
 
 
 def evaluate_key(key: x.Expression, view: View) -> tuple[Value, ...]:
@@ -304,16 +321,30 @@ def compare(match: s.Match, view: View, sets: Mapping[str, Set]) -> Bool:
         case "!":
             holds = _has_none(value, match, view)
         case "<":
-            holds = algebra.not_(algebra.ule(_word(match, value, view), value.word))
+            holds = algebra.not_(_is_from(value, _constant(match.right, match.left), algebra))
         case ">=":
-            holds = algebra.ule(_word(match, value, view), value.word)
+            holds = _is_from(value, _constant(match.right, match.left), algebra)
         case ">":
-            holds = algebra.not_(algebra.ule(value.word, _word(match, value, view)))
+            holds = algebra.not_(_is_up_to(value, _constant(match.right, match.left), algebra))
         case "<=":
-            holds = algebra.ule(value.word, _word(match, value, view))
+            holds = _is_up_to(value, _constant(match.right, match.left), algebra)
         case _:
             raise NoMeaning(f"no meaning for {match!r}")
     return algebra.all(value.there, holds)
+
+
+def _is_from(value: Value, low: int, algebra: Algebra) -> Bool:
+    """Whether a value is not below a number, which may be larger than any value."""
+    if low >> value.width:
+        return algebra.false
+    return algebra.ule(algebra.const(low, value.width), value.word)
+
+
+def _is_up_to(value: Value, high: int, algebra: Algebra) -> Bool:
+    """Whether a value is not beyond a number, which may be larger than any value."""
+    if high >> value.width:
+        return algebra.true
+    return algebra.ule(value.word, algebra.const(high, value.width))
 
 
 def contains(
@@ -326,6 +357,7 @@ def contains(
 
     What the text does not list is for the world to know: sets that rules or programs fill.
     """
+    _require_type(key, elements, sets)
     algebra = view.state.algebra
     values = evaluate_key(key, view)
     there = algebra.all(*(value.there for value in values))
@@ -343,6 +375,7 @@ def pairs(
     sets: Mapping[str, Set],
 ) -> Iterator[tuple[Bool, x.Expression | s.Verdict]]:
     """What a map holds for a key: each value, and where it is the one."""
+    _require_type(key, elements, sets)
     algebra = view.state.algebra
     values = evaluate_key(key, view)
     free = algebra.all(*(value.there for value in values))
@@ -360,6 +393,14 @@ def _elements(
     if isinstance(elements, x.AnonymousSet):
         return elements.elements
     return sets[elements.name].elements
+
+
+def _require_type(key: x.Expression, elements: x.Expression, sets: Mapping[str, Set]) -> None:
+    """A key of another type than a named set's: nft refuses the rule."""
+    if isinstance(elements, x.SetReference) and key.type is not None:
+        wanted = sets[elements.name].type
+        if [type_.bits for type_ in key.type] != [type_.bits for type_ in wanted]:
+            raise NoMeaning(f"{elements.name} has keys of another type than {key!r}")
 
 
 def _is_open(reference: x.SetReference, sets: Mapping[str, Set]) -> bool:
@@ -392,13 +433,10 @@ def is_element(
     )
 
 
-def _word(match: s.Match, value: Value, view: View) -> Word:
-    return view.state.algebra.const(_constant(match.right, match.left), value.width)
-
-
 def _has_none(value: Value, match: s.Match, view: View) -> Bool:
     algebra = view.state.algebra
-    found = algebra.bvand(value.word, _word(match, value, view))
+    bits = _constant(match.right, match.left) & (1 << value.width) - 1
+    found = algebra.bvand(value.word, algebra.const(bits, value.width))
     return algebra.equal(found, algebra.const(0, value.width))
 
 
@@ -407,16 +445,24 @@ def _equals(value: Value, left: x.Expression, right: x.Expression, view: View) -
     algebra = view.state.algebra
     match right:
         case x.Range(low, high):
-            first = algebra.const(_constant(low, left), value.width)
-            last = algebra.const(_constant(high, left), value.width)
-            return algebra.all(algebra.ule(first, value.word), algebra.ule(value.word, last))
+            return algebra.all(
+                _is_from(value, _constant(low, left), algebra),
+                _is_up_to(value, _constant(high, left), algebra),
+            )
         case x.Prefix(address, length):
             mask = mask_of_length(address.family, length)
             return _equals_masked(value, address.value, mask, view)
         case x.Interface(name, True):
             return _equals_masked(value, interface_word(name), prefix_mask(name), view)
         case _:
-            return algebra.equal(value.word, algebra.const(_constant(right, left), value.width))
+            return _is(value, _constant(right, left), algebra)
+
+
+def _is(value: Value, wanted: int, algebra: Algebra) -> Bool:
+    """Whether a value is a number; none is one that is wider."""
+    if wanted >> value.width:
+        return algebra.false
+    return algebra.equal(value.word, algebra.const(wanted, value.width))
 
 
 def _equals_masked(value: Value, wanted: int, mask: int, view: View) -> Bool:
@@ -427,6 +473,8 @@ def _equals_masked(value: Value, wanted: int, mask: int, view: View) -> Bool:
 
 def _constant(literal: x.Expression, left: x.Expression) -> int:
     """A literal's number, by what it is compared with."""
+    if isinstance(left, x.Fib) and left.result != "type" and not isinstance(literal, x.Symbol):
+        raise NoMeaning(f"which interface a route leads to is not modelled: {literal!r}")
     match literal:
         case x.Number(value) | x.Hex(value):
             return value

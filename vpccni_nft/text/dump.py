@@ -96,6 +96,7 @@ class _TableDraft:
     committed: bool = False
     completed: str = ""
     group: int = 0  #: tables of one group came from one dump
+    mixed: set[int] = attrs.Factory(set)  #: the lines that name addresses of the other family
 
     @property
     def is_listing(self) -> bool:
@@ -348,7 +349,7 @@ class _Reader:
             else:
                 self._add(
                     FAMILY_UNKNOWN,
-                    f"the table {draft.name} has no address, and no remark shows its family",
+                    f"the table {draft.name} has no address, and no remark tells its family",
                     draft.span,
                     "name it: --family ip or --family ip6",
                 )
@@ -362,15 +363,14 @@ class _Reader:
         if name == "filter":
             self._add(
                 TAKEN_FOR_FILTER,
-                "iptables -S prints the same chains for filter and security; it lists filter by"
-                " default",
+                "iptables -S does not tell filter from security; it lists filter unless told to",
                 draft.span,
                 "",
             )
         if not name:
             self._add(
                 BAD_STRUCTURE,
-                "no line shows which table these rules belong to",
+                "no line tells which table these rules are of",
                 draft.span,
                 "iptables -S begins with -P lines: give all of it, or the output of iptables-save",
             )
@@ -385,8 +385,10 @@ class _Reader:
         return told
 
     def _check_family(self, draft: _TableDraft, family: Family) -> None:
+        """Refuse what is of the other family; no node after this has to expect it."""
         for found, span in draft.builder.evidence.families:
             if found is not family:
+                draft.mixed.add(span.line)
                 self._add(
                     FAMILY_MIXED,
                     f"this is of {found.title}, and the table of {family.title}",
@@ -395,12 +397,18 @@ class _Reader:
                 )
 
 
+def _rules(chain: _ChainDraft, mixed: set[int]) -> tuple[ast.Rule, ...]:
+    if not mixed:
+        return tuple(chain.rules)
+    return tuple(rule for rule in chain.rules if rule.span and rule.span.line not in mixed)
+
+
 def _table(draft: _TableDraft, family: Family) -> ast.Table:
     return ast.Table(
         family=family,
         name=draft.name,
         chains=tuple(
-            ast.Chain(name, chain.policy, tuple(chain.rules), chain.counters, chain.span)
+            ast.Chain(name, chain.policy, _rules(chain, draft.mixed), chain.counters, chain.span)
             for name, chain in draft.chains.items()
         ),
         span=draft.span,

@@ -26,7 +26,7 @@ from ..option_table import Option, OptionTable, unless
 from ..placement import ANYWHERE, Placement
 from ..shared.compare import always_or_never, equality
 from ..shared.fragments import with_transport_header
-from ..shared.number_ranges import NumberRange, compare_range, in_range, range_option
+from ..shared.number_ranges import NumberRange, compare_range, in_range, range_option, refuse_bare
 
 if TYPE_CHECKING:
     from ...model.effects import View
@@ -72,13 +72,15 @@ def meaning(node: Ah, view: View) -> Test:
 
 def lower(node: Ah, context: Context) -> tuple[Piece, ...]:
     """The same comparisons, where there is a header."""
+    if node == Ah():
+        raise refuse_bare(context, "ah", "--ahspi")
     if context.family is Family.IP:
         is_ah: tuple[s.Match, ...] = ()
     elif context.protocol not in (None, PROTOCOL):
         raise context.refuse(
-            "ip6tables takes the protocol from behind the authentication header; to nft the"
-            " protocol is the header itself",
-            "without -p the rule can be translated",
+            "ip6tables takes what is behind the authentication header for the protocol, nft the"
+            " header itself",
+            "without -p the rule has a translation",
         )
     else:
         is_ah = (s.Match(x.Meta("l4proto"), "==", x.Protocol(PROTOCOL)),)

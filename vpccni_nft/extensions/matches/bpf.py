@@ -38,13 +38,14 @@ class Bpf(Match):
 
 
 def meaning(node: Bpf, view: View) -> Test:
-    """The program says that the packet fits."""
-    return Test(view.says(Oracle(OracleKind.BPF, parameters=(node.option, node.value))))
+    """The program says that the packet fits; it may read all of it."""
+    packet = view.state.fields.values()
+    return Test(view.says(Oracle(OracleKind.BPF, parameters=(node.option, node.value)), *packet))
 
 
 def lower(_node: Bpf, context: Context) -> tuple[s.Match, ...]:
     """There is no form for it."""
-    raise context.refuse("nft runs no BPF programs")
+    raise context.refuse("nft runs no programs of the Berkeley packet filter")
 
 
 def _kept(name: str, text: Callable[[str], str]) -> Option:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_PLACE
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...iptables.ast import Match
 from ...iptables.protocols import ESP
 from ...model.effects import Test
@@ -20,7 +20,7 @@ from ..extension import Extension
 from ..option_table import OptionTable
 from ..placement import Placement
 from ..shared.fragments import with_transport_header
-from ..shared.number_ranges import NumberRange, compare_range, in_range, range_option
+from ..shared.number_ranges import NumberRange, compare_range, in_range, range_option, refuse_bare
 
 if TYPE_CHECKING:
     from ...core.values import Negatable
@@ -46,6 +46,8 @@ def meaning(node: Esp, view: View) -> Test:
 
 def lower(node: Esp, context: Context) -> tuple[Piece, ...]:
     """The same comparison, where there is a header."""
+    if not node.spi:
+        raise refuse_bare(context, "esp", "--espspi")
     spi = compare_range(x.Payload("esp", "spi"), node.spi, 32)
     return (*with_transport_header(context), *spi)
 
@@ -60,5 +62,5 @@ EXTENSION = Extension(
     draw=k.Build(Esp, k.number_tests()),
     aim=lambda node, draft: draft.answer_fit(header_field("esp", "spi"), node.spi, 32),
     nft="esp spi",
-    codes=(BAD_PLACE,),
+    codes=(BAD_PLACE, NO_NFT_FORM),
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_PLACE
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...core.values import Family, Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
@@ -22,7 +22,7 @@ from ..extension import Extension
 from ..forms import NUMBER
 from ..option_table import Option, OptionTable, at_most_one, unless
 from ..placement import Placement
-from ..shared.number_ranges import NumberRange, compare_range, in_range, range_option
+from ..shared.number_ranges import NumberRange, compare_range, in_range, range_option, refuse_bare
 
 if TYPE_CHECKING:
     from ...model.effects import View
@@ -64,8 +64,10 @@ def meaning(node: Frag, view: View) -> Test:
     return Test(algebra.all(*fits))
 
 
-def lower(node: Frag, _context: Context) -> tuple[s.Match, ...]:
+def lower(node: Frag, context: Context) -> tuple[s.Match, ...]:
     """The same comparisons, or else whether the header is there."""
+    if node == Frag():
+        raise refuse_bare(context, "frag", "--fragid")
     fields = [*compare_range(x.ExtensionHeader("frag", "id"), node.id, 32)]
     if node.reserved:
         fields += [_is("reserved", 0), _is("reserved2", 0)]
@@ -120,5 +122,5 @@ EXTENSION = Extension(
     ),
     aim=aim,
     nft="exthdr frag exists, frag id, frag more-fragments",
-    codes=(BAD_PLACE,),
+    codes=(BAD_PLACE, NO_NFT_FORM),
 )

@@ -16,7 +16,7 @@ from ...iptables.ast import Match
 from ...model.effects import Test
 from ...nft import expressions as x
 from .. import kinds as k
-from ..aiming import around
+from ..aiming import SHORTEST, around
 from ..extension import Extension
 from ..option_table import Option, OptionTable
 from ..placement import ANYWHERE
@@ -50,14 +50,10 @@ def lower(node: Length, _context: Context) -> tuple[s.Match, ...]:
     return compare_range(x.Meta("length"), node.length, 32)
 
 
-#: A packet has at least a header.
-_SHORTEST = {Family.IP: 20, Family.IP6: 40}
-
-
 def aim(node: Length, draft: Draft) -> None:
     """Such a length, of a packet that has a header."""
     draft.fit("length", node.length)
-    draft.fields["length"] = max(draft.fields["length"], _SHORTEST[draft.family])
+    draft.fields["length"] = max(draft.fields["length"], SHORTEST[draft.family])
 
 
 EXTENSION = Extension(
@@ -82,7 +78,7 @@ EXTENSION = Extension(
     aim=aim,
     edges=lambda node: {
         "length": tuple(
-            max(_SHORTEST[Family.IP], number)
+            max(SHORTEST[Family.IP], number)
             for number in around(node.length.value.first, node.length.value.last)
         )
     },

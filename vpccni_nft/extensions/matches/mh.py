@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_PLACE
+from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...core.values import Family
 from ...iptables.ast import Match
 from ...iptables.protocols import MOBILITY
@@ -23,7 +23,7 @@ from .. import kinds as k
 from ..extension import Extension
 from ..option_table import OptionTable
 from ..placement import Placement
-from ..shared.number_ranges import NumberRange, compare_range, in_range, range_option
+from ..shared.number_ranges import NumberRange, compare_range, in_range, range_option, refuse_bare
 
 if TYPE_CHECKING:
     from ...core.values import Negatable
@@ -55,8 +55,10 @@ def meaning(node: Mh, view: View) -> Test:
     )
 
 
-def lower(node: Mh, _context: Context) -> tuple[s.Match, ...]:
+def lower(node: Mh, context: Context) -> tuple[s.Match, ...]:
     """The same comparison; exthdr finds no header in a further fragment."""
+    if node.type is None:
+        raise refuse_bare(context, "mh", "--mh-type", LARGEST)
     follows = x.ExtensionHeader("mh", "nexthdr")
     return (
         s.Match(follows, "==", x.Protocol(NO_NEXT_HEADER)),
@@ -80,5 +82,5 @@ EXTENSION = Extension(
     draw=k.Build(Mh, k.number_tests(LARGEST)),
     aim=aim,
     nft="mh type",
-    codes=(BAD_PLACE,),
+    codes=(BAD_PLACE, NO_NFT_FORM),
 )

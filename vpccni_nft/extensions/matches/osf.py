@@ -17,7 +17,7 @@ from ...core.values import Family, Negatable
 from ...iptables.ast import Match
 from ...iptables.protocols import TCP
 from ...model.effects import Test
-from ...model.headers import transport_field
+from ...model.headers import CHANGING, changing, transport_field
 from ...model.oracle import Oracle, OracleKind, system_of_syn
 from ...model.packet import NAME_BYTES, TCP_FLAGS, interface_word
 from ...nft import expressions as x
@@ -71,10 +71,14 @@ def meaning(node: Osf, view: View) -> Test:
     if node.log is not None or len(name.encode("utf-8", "surrogateescape")) > NFT_NAME_LENGTH:
         return Test(
             algebra.all(
-                is_syn, view.says(Oracle(OracleKind.LOOKS_LIKE_SYSTEM, parameters=(name, ttl)))
+                is_syn,
+                view.says(
+                    Oracle(OracleKind.LOOKS_LIKE_SYSTEM, parameters=(name, ttl)),
+                    *changing(state),
+                ),
             )
         )
-    system = view.ask(system_of_syn(ttl), width=bits)
+    system = view.ask(system_of_syn(ttl), *changing(state), width=bits)
     wanted = algebra.const(interface_word(name), bits)
     return Test(algebra.all(is_syn, algebra.equal(system, wanted)))
 
@@ -90,8 +94,8 @@ def lower(node: Osf, context: Context) -> tuple[s.Match, ...]:
         raise context.refuse("nft cannot write this name")
     context.approximate(
         FINGERPRINT,
-        "where the fingerprints of several systems match a packet, osf takes all of them, and nft"
-        " the first; nft loads its own fingerprint file",
+        "where fingerprints of several systems fit a packet, osf takes them all, and nft the first;"
+        " nft loads its own file of fingerprints",
     )
     return (s.Match(x.Osf(TTLS[node.ttl or 0]), "==", x.String(name)),)
 
@@ -100,8 +104,9 @@ def aim(node: Osf, draft: Draft) -> None:
     """A SYN of such a system."""
     ttl, name = TTLS[node.ttl or 0], node.genre.value
     draft.fields["tcp_flags"] |= TCP_FLAGS["syn"]
-    draft.answer(Oracle(OracleKind.LOOKS_LIKE_SYSTEM, parameters=(name, ttl)), 1)
-    draft.answer(system_of_syn(ttl), interface_word(name[:NFT_NAME_LENGTH]))
+    seen = tuple(draft.fields[name] for name in CHANGING)
+    draft.answer(Oracle(OracleKind.LOOKS_LIKE_SYSTEM, parameters=(name, ttl)), 1, *seen)
+    draft.answer(system_of_syn(ttl), interface_word(name[:NFT_NAME_LENGTH]), *seen)
 
 
 EXTENSION = Extension(

@@ -24,7 +24,7 @@ from ..option_table import Form, Option, OptionTable, needs
 from ..placement import Placement
 from ..shared.compare import equality
 from ..shared.header_lengths import compare_length
-from ..shared.number_ranges import NumberRange, compare_range, in_range, range_option
+from ..shared.number_ranges import NumberRange, compare_range, in_range, range_option, refuse_bare
 
 if TYPE_CHECKING:
     from ...model.effects import View
@@ -113,8 +113,10 @@ def meaning(node: Rt, view: View) -> Test:
 
 def lower(node: Rt, context: Context) -> tuple[s.Match, ...]:
     """The same comparisons, or else whether the header is there."""
+    if node == Rt():
+        raise refuse_bare(context, "rt", "--rt-segsleft")
     if node.anywhere:
-        raise context.refuse("nft reads an address of a routing header at a fixed position only")
+        raise context.refuse("nft reads an address of a routing header at a fixed place only")
     if len(node.addresses) > MOST_READ:
         raise context.refuse(f"nft reads the first {MOST_READ} addresses of a routing header only")
     there = s.Match(x.ExtensionHeader("rt"), "==", x.Symbol("exists"))

@@ -48,19 +48,24 @@ class Socket(Match):
 def meaning(node: Socket, view: View) -> Test:
     """A socket is found, not for any address unless that counts, and transparent if it must be."""
     state, algebra = view.state, view.state.algebra
+    looked_up = state.connection
     own = algebra.any(
         state.is_("has_socket", 1), view.says(Oracle(OracleKind.SOCKET_OF_NO_PROGRAM))
     )
-    holds = algebra.any(own, view.says(Oracle(OracleKind.SOCKET_IS_FOUND)))
-    full = algebra.any(state.is_("has_socket", 1), view.says(Oracle(OracleKind.SOCKET_IS_FULL)))
+    holds = algebra.any(own, view.says(Oracle(OracleKind.SOCKET_IS_FOUND), *looked_up))
+    full = algebra.any(
+        state.is_("has_socket", 1), view.says(Oracle(OracleKind.SOCKET_IS_FULL), *looked_up)
+    )
     if not node.no_wildcard:
-        any_address = algebra.all(full, view.says(Oracle(OracleKind.SOCKET_IS_WILDCARD)))
+        any_address = algebra.all(
+            full, view.says(Oracle(OracleKind.SOCKET_IS_WILDCARD), *looked_up)
+        )
         holds = algebra.all(holds, algebra.not_(any_address))
     if node.transparent:
-        holds = algebra.all(holds, view.says(Oracle(OracleKind.SOCKET_IS_TRANSPARENT)))
+        holds = algebra.all(holds, view.says(Oracle(OracleKind.SOCKET_IS_TRANSPARENT), *looked_up))
     if not node.restore_mark:
         return Test(holds)
-    mark = view.ask(Oracle(OracleKind.SOCKET_MARK), width=32)
+    mark = view.ask(Oracle(OracleKind.SOCKET_MARK), *looked_up, width=32)
     return Test(holds, assignments=((algebra.all(holds, full), "mark", mark),))
 
 
@@ -71,7 +76,7 @@ def lower(node: Socket, context: Context) -> tuple[Piece, ...]:
     if not context.tracked:
         context.approximate(
             WHOLE_PACKETS,
-            "-m socket makes the kernel reassemble fragments; nothing in the translation does",
+            "-m socket makes the kernel put fragments together, nothing in the translation does",
         )
     found = TRANSPARENT if node.transparent else HAS_SOCKET
     return (found,) if node.no_wildcard else (found, NoneOf(((WILDCARD,),)))
@@ -79,9 +84,9 @@ def lower(node: Socket, context: Context) -> tuple[Piece, ...]:
 
 def aim(_node: Socket, draft: Draft) -> None:
     """A packet of a socket for its address alone, which is transparent."""
-    draft.answer(OracleKind.SOCKET_IS_FOUND, 1)
-    draft.answer(OracleKind.SOCKET_IS_TRANSPARENT, 1)
-    draft.answer(OracleKind.SOCKET_IS_WILDCARD, 0)
+    draft.answer(OracleKind.SOCKET_IS_FOUND, 1, *draft.connection)
+    draft.answer(OracleKind.SOCKET_IS_TRANSPARENT, 1, *draft.connection)
+    draft.answer(OracleKind.SOCKET_IS_WILDCARD, 0, *draft.connection)
 
 
 EXTENSION = Extension(
@@ -102,7 +107,7 @@ EXTENSION = Extension(
         restore_mark=k.Among((False, False, False, True)),
     ),
     aim=aim,
-    edges=lambda _node: {Oracle(OracleKind.SOCKET_IS_WILDCARD): (0, 1)},
+    edges=lambda _node: {"has_socket": (0, 1)},
     nft="socket transparent, socket wildcard",
     codes=(WHOLE_PACKETS, BAD_PLACE, NO_NFT_FORM),
 )

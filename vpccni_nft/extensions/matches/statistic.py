@@ -86,8 +86,9 @@ def meaning(node: Statistic, view: View) -> Test:
     algebra = view.state.algebra
     if node.mode is Mode.RANDOM:
         draw = view.ask_here(OracleKind.RANDOM, width=31)
-        largest = algebra.const(node.probability - 1, 31)
-        chosen = algebra.ule(draw, largest) if node.probability else algebra.false
+        chosen = algebra.false
+        if node.probability:
+            chosen = algebra.ule(draw, algebra.const(node.probability - 1, 31))
     elif node.every == 1:
         chosen = algebra.true
     else:

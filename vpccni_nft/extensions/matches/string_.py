@@ -13,6 +13,7 @@ import attrs
 from ...core.diagnostics import NO_NFT_FORM
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.headers import changing
 from ...model.oracle import Oracle, OracleKind
 from .. import kinds as k
 from ..extension import Extension
@@ -86,17 +87,16 @@ def meaning(node: String, view: View) -> Test:
     """The text is somewhere in that part of the packet."""
     case = " in any case" if node.ignores_case else ""
     sought = (node.pattern.value, case, node.start, node.end, node.algorithm)
-    found = view.says(Oracle(OracleKind.HAS_TEXT, parameters=sought))
+    found = view.says(Oracle(OracleKind.HAS_TEXT, parameters=sought), *changing(view.state))
     return Test(view.negate(found, negated=node.pattern.negated))
 
 
 def lower(_node: String, context: Context) -> tuple[s.Match, ...]:
     """There is no form for it."""
     raise context.refuse(
-        "nft does not search packets for text; and the meaning of --to depends on the kernel:"
-        " since "
-        "Linux 6.6 the text must end before it, in older ones it only has to begin there",
-        "u32 compares bytes at a fixed offset, and can be translated",
+        "nft does not search packets for text; nor is --to one place for sure: since Linux 6.6 the "
+        "text ends before it, in older ones it begins there at the latest",
+        "u32 compares bytes at a fixed place, and has a translation",
     )
 
 

@@ -28,6 +28,7 @@ from ...model.oracle import Oracle, OracleKind
 from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
+from ..aiming import SHORTEST
 from ..extension import Extension, NoneOf
 from ..option_table import Form, Option, OptionTable
 from ..placement import ANYWHERE
@@ -246,7 +247,7 @@ def _locate(test: Comparison, context: Context, *, whole: bool) -> _Bits:
             )
         if not whole:
             raise context.refuse(
-                "in a later fragment nft may not read where the transport header would be",
+                "nft is not sure to read the transport header's place in a further fragment",
                 "test for fragments first, with 4&0x1fff=0",
             )
         bits = _Bits("th", step.number)
@@ -347,6 +348,7 @@ def _aim_comparison(test: Comparison, draft: Draft, *, fits: bool) -> None:
             draft.answers[question] = 1 if is_there else answer
         if bits is not None:
             _place(bits, test, jumps, draft)
+            draft.fields["length"] = max(draft.fields["length"], SHORTEST[draft.family])
         holds, asked = draft.evaluate(lambda view: _comparison_fits(view, test))
         draft.answers.update(asked)
         if holds is fits:

@@ -18,8 +18,10 @@ from ..option_table import Form, Option, unless
 from .compare import always_or_never, equality
 
 if TYPE_CHECKING:
+    from ...core.diagnostics import Problem
     from ...model.algebra import Bool, Word
     from ...model.effects import View
+    from ..context import Context
 
 LARGEST = 0xFFFFFFFF
 
@@ -49,6 +51,18 @@ class NumberRange:
 
     def __str__(self) -> str:
         return str(self.first) if self.first == self.last else f"{self.first}:{self.last}"
+
+
+def refuse_bare(context: Context, match: str, option: str, largest: int = LARGEST) -> Problem:
+    """The problem to raise where a match has no option at all.
+
+    Up to 1.8.10 the matches' save functions leave out a range of all numbers, negated or not.
+    """
+    return context.refuse(
+        f"iptables-save up to 1.8.10 prints -m {match} for a rule with ! {option} 0:{largest}, too,"
+        " which no packet matches: the dump does not say which of the two it is",
+        f"leave -m {match} out if the rule is for every packet of the protocol",
+    )
 
 
 def number_range(largest: int = LARGEST) -> Form[NumberRange]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
+from ...core.diagnostics import BAD_PLACE, ERRORS_OF_UNTRACKED, NO_NFT_FORM
 from ...core.values import parse_integer
 from ...iptables.ast import Target
 from ...model.effects import Effect
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from ...model.effects import View
     from ...model.packet import State
     from ..context import Context
+
+#: The protocols of ICMP errors.
+ICMP = (1, 58)
 
 #: The option for a zone, and the direction of the packets that it is for: nft's word.
 ZONE_OPTIONS = {"--zone": "", "--zone-orig": "original", "--zone-reply": "reply"}
@@ -126,6 +129,7 @@ def lower(node: Ct, context: Context) -> tuple[s.Statement, ...]:
         raise context.refuse("nft cannot choose events before a connection is tracked")
     if node.zone is None:
         raise context.refuse("nft cannot take a zone from the mark")
+    _approximate_errors(context)
     return (NOT_UNTRACKED, s.Set(x.Ct("zone", node.direction), x.Number(node.zone)))
 
 
@@ -146,8 +150,23 @@ def _zone_option(name: str, direction: str) -> Option:
     )
 
 
-def _lower_notrack(_node: Notrack, _context: Context) -> tuple[s.Statement, ...]:
+def _lower_notrack(_node: Ct | Notrack, context: Context) -> tuple[s.Statement, ...]:
+    _approximate_errors(context)
     return (s.Notrack(),)
+
+
+def _approximate_errors(context: Context) -> None:
+    """Of the packets that the node sends, ICMP errors may come with a state but no connection.
+
+    nf_conntrack_attach gives an error the state of the packet that it is about. Where that packet
+    is untracked, xt_ct_target leaves the error alone and it counts as invalid; nft_ct.c goes by the
+    connection, finds none, and tracks or untracks the error.
+    """
+    if "OUTPUT" in context.hooks and context.protocol in (None, *ICMP):
+        context.approximate(
+            ERRORS_OF_UNTRACKED,
+            "iptables leaves an ICMP error about an untracked packet alone; nft does not",
+        )
 
 
 def _draw(notrack: object, names: object, events: object) -> k.ValueKind:
@@ -184,7 +203,7 @@ CT = Extension(
         _draw(k.FLAG, "", ""),
     ),
     nft="notrack; ct zone set N; ct original|reply zone set N",
-    codes=(BAD_PLACE, NO_NFT_FORM),
+    codes=(BAD_PLACE, NO_NFT_FORM, ERRORS_OF_UNTRACKED),
 )
 
 NOTRACK = Extension(
@@ -196,5 +215,5 @@ NOTRACK = Extension(
     placement=Placement(tables=("raw",)),
     draw=k.Build(Notrack),
     nft="notrack",
-    codes=(BAD_PLACE,),
+    codes=(BAD_PLACE, ERRORS_OF_UNTRACKED),
 )

@@ -65,7 +65,7 @@ def meaning(node: SetTtl | SetHl, view: View) -> Effect:
             new = algebra.ite(fits, algebra.bvadd(old, amount, 8), full)
         case _:
             fits = state.between("ttl", number, LARGEST)
-            less = algebra.bvadd(old, state.word("ttl", -number), 8)
+            less = algebra.bvadd(old, state.word("ttl", -number & 0xFF), 8)
             new = algebra.ite(fits, less, state.word("ttl", 0))
     return Effect(assignments=((algebra.true, "ttl", new),))
 
