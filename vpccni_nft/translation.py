@@ -29,7 +29,7 @@ UNREAD = (UNKNOWN_MATCH, UNKNOWN_TARGET, UNKNOWN_OPTION)
 
 _NO_NUMBERS = Diagnostic(
     ELEMENT_COUNTERS,
-    "nft reads no numbers for the counters of elements from JSON, and starts them from zero",
+    "nft does not read counters of elements from JSON, and starts them from zero",
     hint="write a script for nft -f, or use --counters zero or -O0",
 )
 

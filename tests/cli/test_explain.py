@@ -297,7 +297,7 @@ def test_a_native_ruleset_of_the_cni_is_explained() -> None:
         ("route-back=maybe", "not one of yes, no"),
         ("in:set=perhaps", "not one of yes, no"),
         ("saddr", "saddr has no value"),
-        ("dport=1 dport=2", "stands here twice"),
+        ("dport=1 dport=2", "is given twice"),
     ],
 )
 def test_a_packet_that_cannot_be_read_is_wrong_usage_with_the_list(text: str, told: str) -> None:

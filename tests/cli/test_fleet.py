@@ -258,7 +258,7 @@ def test_a_node_whose_back_ends_are_mixed_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
-        ({"a.nft": LISTING}, "no dump of iptables is given"),
+        ({"a.nft": LISTING}, "no iptables dump was given"),
         ({"a.nft": LISTING}, "the nft ruleset has rules of iptables-nft-save"),
         (
             {"a.save": NODE + "# Warning: iptables-legacy tables present, use x to see them\n"},

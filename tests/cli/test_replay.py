@@ -168,7 +168,7 @@ def test_an_interrupted_replay_leaves_nothing(files: dict[str, str], seconds: fl
     ("arguments", "message"),
     [
         (("--before", "{node.save}"), "give both --before and --after"),
-        (("--before", "-", "--after", "-"), "standard input can be one of the files only"),
+        (("--before", "-", "--after", "-"), "only one of the files can be standard input"),
         (("--before", "{node.save}", "--after", "/nowhere"), "cannot read /nowhere"),
         (
             ("--before", "{node.save}", "--after", "{node.nft}", "--packet", "port=1"),
@@ -218,8 +218,8 @@ def result(
 @pytest.mark.parametrize(
     ("found", "alike", "last"),
     [
-        (result(), True, "both sides treat every packet alike"),
-        (result(missing=()), True, "both sides treat every packet alike"),
+        (result(), True, "both sides treat every packet the same"),
+        (result(missing=()), True, "both sides treat every packet the same"),
         (result(packets=0), None, "unknown: no packet could be sent"),
         (result(undecided=1), None, "unknown: no conversation could be decided"),
         (

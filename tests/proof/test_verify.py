@@ -500,7 +500,7 @@ def test_verify_reads_standard_input_once(files: Path) -> None:
     assert done.code == 0
     twice = command("verify", "--before", "-", "--after", "-", stdin=DUMP)
     assert twice.code == 2
-    assert "standard input can be one of the files only" in twice.err
+    assert "only one of the files can be standard input" in twice.err
 
 
 @pytest.mark.parametrize("file", ["missing.nft", "broken.nft"])

@@ -86,7 +86,7 @@ def test_an_option_stands_once_unless_its_table_says_otherwise(
     for option in extension.options.options:
         if option.form.words == 0:
             said = refusal(f"-A OUTPUT {flag} {extension.name} {option.name} {option.name}")
-            assert (f"{option.name} stands here twice" in said) is not option.repeated
+            assert (f"{option.name} is given twice" in said) is not option.repeated
 
 
 @pytest.mark.parametrize(

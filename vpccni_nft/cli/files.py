@@ -32,7 +32,7 @@ def read_sources(files: Sequence[str]) -> tuple[Source, ...]:
 def one_standard_input(*names: str | None) -> None:
     """Exit 2 where more than one of the names is ``-``."""
     if names.count("-") > 1:
-        raise click.UsageError("standard input can be one of the files only")
+        raise click.UsageError("only one of the files can be standard input")
 
 
 def read_source(name: str) -> Source:

@@ -27,14 +27,14 @@ COUNTER_MODE = click.option(
     type=click.Choice([mode.value for mode in CounterMode]),
     default=CounterMode.KEEP.value,
     show_default=True,
-    help="Count on from the dump (iptables-save -c), from zero, or not at all.",
+    help="Start counters from the dump (iptables-save -c), from zero, or write none.",
 )
 ALLOW = click.option(
     "--allow",
     multiple=True,
     metavar="CODE",
     type=click.Choice(sorted(APPROXIMATIONS)),
-    help="Take this approximation instead of refusing it. May be given several times.",
+    help="Allow this approximation instead of refusing it. May be given several times.",
 )
 OPTIMIZE = click.option(
     "-O/-O0",
@@ -45,7 +45,7 @@ OPTIMIZE = click.option(
 FAMILY = click.option(
     "--family",
     type=click.Choice([family.value for family in Family]),
-    help="The family of tables that have neither a remark nor an address to tell it.",
+    help="The family of tables that have neither a remark nor an address that shows it.",
 )
 IPSET_SAVE = click.option(
     "--ipset-save",
@@ -70,7 +70,7 @@ TARGET = click.option(
     type=_TargetType(),
     default="nft=1.0.1",
     show_default=True,
-    help="The oldest nft that must take the script.",
+    help="The oldest nft release that must accept the script.",
 )
 
 # --- of an answer --------------------------------------------------------------------------------
@@ -81,15 +81,15 @@ SECONDS = click.option(
     default=60,
     show_default=True,
     metavar="S",
-    help="The time for each question to the solver.",
+    help="The time limit for each query to the solver.",
 )
-COUNTERS = click.option("--counters", is_flag=True, help="Compare which rules count a packet, too.")
+COUNTERS = click.option("--counters", is_flag=True, help="Also compare which rules count a packet.")
 TIMEOUT = click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
     metavar="S",
-    help="The time for the whole proof, building of terms included; then the answer has what was"
-    " decided until then.  [default: any time]",
+    help="The time limit for the whole proof, building terms included; the answer then has"
+    " what was decided so far.  [default: any time]",
 )
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Write the answer as JSON.")
 
@@ -143,8 +143,8 @@ SIDES = together(
         "--before",
         multiple=True,
         metavar="FILE",
-        help="A dump of iptables-save or an nft ruleset; may be given several times, for what is on"
-        " one node together; - is standard input.",
+        help="An iptables-save dump or an nft ruleset; may be given several"
+        " times for one node; - is standard input.",
     ),
     click.option("--after", multiple=True, metavar="FILE", help="The same for the other side."),
 )

@@ -22,6 +22,6 @@ MEANINGS = {
     ExitCode.REFUSED: "refused: something has no exact translation; or different",
     ExitCode.USAGE: "wrong usage, or input that cannot be read",
     ExitCode.UNKNOWN: "unknown: neither a proof nor a difference",
-    ExitCode.INTERNAL: "a fault of this program: please report it",
+    ExitCode.INTERNAL: "an internal error: please report it",
     ExitCode.INTERRUPTED: "interrupted",
 }

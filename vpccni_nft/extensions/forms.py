@@ -128,7 +128,9 @@ def named_mark(subject: str, zero: str) -> Form[MaskedMark]:
         if text == zero:
             return MaskedMark(0)
         if not text[:1].isdigit():
-            raise ValueError(f"“{text}” is a name of the node's own: write the {subject}'s number")
+            raise ValueError(
+                f"“{text}” is a name that only the node knows: write the {subject}'s number"
+            )
         return MaskedMark.parse(text)
 
     def text(mark: MaskedMark) -> str:

@@ -219,9 +219,9 @@ class OptionTable:
             name = given.name(one)
             option = self.by_name.get(name)
             if option is None:
-                raise given.problem(one, f"{name} cannot stand here")
+                raise given.problem(one, f"{name} is not allowed here")
             if name in seen and not option.repeated:
-                raise given.problem(one, f"{name} stands here twice")
+                raise given.problem(one, f"{name} is given twice")
             seen.append(name)
             fields.update(option.read(one, given))
         for option in self.options:

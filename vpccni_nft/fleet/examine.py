@@ -177,7 +177,7 @@ def _missing(sources: Mapping[str, Source], found: Detection) -> Iterator[str]:
         SLOTS[slot].back_end for name in sources if name in DUMPS and (slot := DUMPS[name].slot)
     }
     if not any(name in DUMPS for name in sources):
-        yield "no dump of iptables is given"
+        yield "no iptables dump was given"
     legacy_is_told = any(one.code is LEGACY_TABLES for one in found.diagnostics)
     if legacy_is_told and BackEnd.LEGACY not in back_ends:
         yield "the node has rules in iptables-legacy, and no dump of them is given"

@@ -63,7 +63,7 @@ def _compare_interface(key: str, test: Negatable[Interface]) -> tuple[s.Match, .
     if not name.isprintable() or '"' in name or "\\" in name:
         raise Problem(NO_NFT_FORM, f"nft cannot write the interface name {name!r}")
     if name.startswith("@") or (name in JSON_WORDS and not test.value.wildcard):
-        raise Problem(NO_NFT_FORM, f"libnftables takes the interface name {name} for another word")
+        raise Problem(NO_NFT_FORM, f"libnftables reads the interface name {name} as a keyword")
     if name.endswith("*") and len(name.encode()) == LONGEST_NAME and not test.value.wildcard:
         raise Problem(NO_NFT_FORM, "nft has no room to escape the star at the end of this name")
     interface = x.Interface(name, test.value.wildcard)

@@ -56,7 +56,7 @@ def check_jumps(table: Table, calls: Calls) -> Iterator[Diagnostic]:
         for callee, rule in found:
             if callee in built_in:
                 yield Diagnostic(
-                    BAD_PLACE, f"{callee} is built in: the kernel alone calls it", rule.target_span
+                    BAD_PLACE, f"{callee} is built in: only the kernel calls it", rule.target_span
                 )
             elif callee not in calls:
                 yield Diagnostic(

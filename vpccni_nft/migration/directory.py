@@ -36,7 +36,7 @@ class NoPlan(CannotRead):
 def write(plan: Plan, directory: Path, version: str) -> None:
     """Write a plan to a new directory: whole, or not at all."""
     if directory.exists():
-        raise NoPlan(f"{directory} is there already: a plan gets a directory of its own")
+        raise NoPlan(f"{directory} already exists: a plan needs a directory of its own")
     draft = directory.with_name(f".{directory.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
     try:

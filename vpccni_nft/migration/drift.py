@@ -180,7 +180,7 @@ def _given(now: Sequence[Path]) -> tuple[dict[str, Source], Source | None]:
         if name in DUMPS:
             slot = DUMPS[name].slot
             if slot is None:
-                raise CannotRead(f"nothing tells which program {source.name} is of")
+                raise CannotRead(f"it is unclear which program wrote {source.name}")
             dumps[slot] = source
     return dumps, sources.get(NFT)
 

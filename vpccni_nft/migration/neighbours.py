@@ -97,7 +97,7 @@ def neighbours(
     # One owner's base chains go around those that are there, and must not get out of reach.
     if len(found) > MOST or max(at.values(), default=0) > REACH - STEP:
         names = ", ".join(name for _, name in found)
-        raise Refused([_unknown(moved, f"the tables {names}", "they are too many to try it out")])
+        raise Refused([_unknown(moved, f"the tables {names}", "there are too many orders to try")])
     return Neighbours(places, rulesets, turn)
 
 
@@ -118,7 +118,7 @@ def _close(
 def _read(listing: Source, moved: MovedTable, family: str, name: str) -> nft.Ruleset:
     table = f"the table {family} {name}"
     if family == "inet":
-        raise Refused([_unknown(moved, table, "tables of inet are not understood")])
+        raise Refused([_unknown(moved, table, "tables of the family inet are not read")])
     try:
         return nft.parse(_listed(listing, family, name), table.removeprefix("the "))
     except Refused as refused:
@@ -135,8 +135,8 @@ def _places_of(ruleset: nft.Ruleset) -> Iterator[_Place]:
 def _unknown(moved: MovedTable, beside: str, why: str) -> Diagnostic:
     return Diagnostic(
         NOT_PROVED,
-        f"{moved.name} beside {beside}: their order can change, and nobody knows whether it"
-        f" matters: {why}",
+        f"{moved.name} beside {beside}: their order can change, and it is unknown whether"
+        f" that matters: {why}",
         None,
         "replace the node instead, with the other mode from the start",
     )

@@ -246,7 +246,7 @@ def _two_back_ends(node: NodeOutput) -> Iterator[Diagnostic]:
                 f"rules of {BackEnd.LEGACY.value} and of {BackEnd.NFT.value} are there for"
                 f" {'IPv4' if family == 'ip' else 'IPv6'}",
                 None,
-                "no dump tells in which order they run: let their owners write to one of them",
+                "no dump shows in which order they run: make their owners write to one of them",
             )
 
 

@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from .neighbours import Turn
     from .tables import MovedTable
 
-_WAY = "vpccni-nft explain shows its way"
+_WAY = "vpccni-nft explain shows the packet's path"
 _ORDER = (
-    "if you know whether iptables' base chains run ahead of native ones of their priority on this"
-    " node, say it: --iptables-runs first, or last"
+    "if you know whether iptables' base chains run before native ones of their priority on"
+    " this node, say so: --iptables-runs first, or last"
 )
 
 
@@ -86,7 +86,7 @@ class Proof:
         if isinstance(answer, Equivalent):
             self.hooks += [f"{family.title} {hook}" for family, hook in answer.hooks]
             self.assumptions += answer.assumptions
-        what = "the node would not mean the same"
+        what = "the node would not behave the same"
         hint = _ORDER if beside.rulesets and not self.turn else _WAY
         if found := list(_against(answer, name, NOT_PROVED, what, hint)):
             self.problems += found
@@ -142,7 +142,7 @@ def _against(answer: Answer, name: str, code: Code, what: str, hint: str) -> Ite
             for reason in reasons:
                 yield Diagnostic(
                     code,
-                    f"{name}: nobody knows: {reason.message} ({reason.code})",
+                    f"{name}: not decided: {reason.message} ({reason.code})",
                     reason.span,
                     reason.hint,
                 )

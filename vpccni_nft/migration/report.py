@@ -77,9 +77,9 @@ def _writers(plan: Plan) -> Iterator[str]:
     yield "## Who would put rules back"
     yield ""
     if not plan.writers:
-        yield "Nobody that is known."
+        yield "No known owner."
     for owner in plan.writers:
-        yield f"- {owner}: {writes_again(owner)}. It was said that this is taken care of"
+        yield f"- {owner}: {writes_again(owner)}. You said that this is taken care of"
         yield f"  (`--force-owner {owner}`)."
     yield ""
 
@@ -88,11 +88,11 @@ def _overlap(plan: Plan) -> Iterator[str]:
     yield "## What is there twice, for how long"
     yield ""
     yield "From `apply` until `cleanup` is done with a table, its rules are there twice: in the new"
-    yield "table and in iptables. That is as long as `cleanup` runs: seconds. If something fails,"
-    yield "it is as long as `rollback` runs."
+    yield "table and in iptables. That lasts while `cleanup` runs: seconds. If something fails,"
+    yield "it lasts while `rollback` runs."
     yield ""
     if plan.overlaps:
-        yield "These act twice meanwhile. It was said that this is accepted:"
+        yield "These act twice meanwhile. You said that this is accepted:"
         yield ""
         yield from (f"- {one.message}" for one in plan.overlaps)
     else:
@@ -123,7 +123,7 @@ def _approximations(plan: Plan) -> Iterator[str]:
 def _proof(plan: Plan) -> Iterator[str]:
     yield "## The proof"
     yield ""
-    yield "Equivalent: every packet is treated alike before, meanwhile and after, at"
+    yield "Equivalent: every packet is treated the same before, during and after, at"
     yield f"{', '.join(plan.hooks) or 'no hook'}. It rests on:"
     yield ""
     yield from (f"- {assumption}" for assumption in plan.assumptions)
@@ -136,8 +136,8 @@ def _proof(plan: Plan) -> Iterator[str]:
 
 _ORDERS: dict[Turn | None, str] = {
     None: "in every order that those of one priority can have",
-    "first": "with those of iptables ahead of theirs at the same priority: so it was said",
-    "last": "with those of iptables behind theirs at the same priority: so it was said",
+    "first": "with those of iptables ahead of theirs at the same priority, as you said",
+    "last": "with those of iptables behind theirs at the same priority, as you said",
 }
 
 
@@ -145,7 +145,7 @@ def _steps() -> Iterator[str]:
     yield "## How it is done"
     yield ""
     yield "`vpccni-nft migrate run DIR` does all of it and goes back by itself where a step fails,"
-    yield "or where nobody confirms in time. By hand, in this order:"
+    yield "or where no confirmation comes in time. By hand, in this order:"
     yield ""
     yield "| script | what it does |"
     yield "|---|---|"
@@ -154,4 +154,4 @@ def _steps() -> Iterator[str]:
     yield "| `cleanup` | deletes the rules that are replaced, one transaction a table |"
     yield "| `verify` | reads everything back and proves it |"
     yield "| `rollback` | puts the saved rules back, and removes the new tables |"
-    yield "| `state` | tells what is in place |"
+    yield "| `state` | shows what is in place |"

@@ -2,8 +2,8 @@
 
 Two processes know what is to be done: the one that runs the steps, and a watchdog in a session of
 its own. Either can be killed at any moment. The watchdog rolls back where the steps stop before
-the rules are verified, or where nobody confirms in time. Where both are killed, the next ``run``
-goes on, and ``rollback`` goes back.
+the rules are verified, or where no confirmation comes in time. Where both are killed, the next
+``run`` goes on, and ``rollback`` goes back.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _START_SECONDS = 60
 #: Seconds that the runner has to go back before the watchdog does.
 _LAG = 2
 
-_LATE = "nobody has confirmed in time"
+_LATE = "no confirmation came in time"
 
 
 class Failed(Exception):  # noqa: N818 - it says what the matter is
@@ -65,7 +65,7 @@ class Runner:
             self.say("the node is moved already, and that is confirmed")
             return True
         if earlier.phase in {Phase.ROLLING_BACK, Phase.STUCK}:
-            self.say(f"an earlier run goes back: {earlier.reason}")
+            self.say(f"rolling back an earlier run: {earlier.reason}")
             self.rollback(earlier.reason)
             return False
         try:

@@ -1,7 +1,7 @@
 """The scripts of a plan: POSIX sh, to be read and to be run by hand.
 
 They hold no state. What is to be done is seen from the node: each table of iptables is as it was
-before, as it is to be after, or changed by somebody else. So each script can be killed and run
+before, as it is to be after, or changed by another program. So each script can be killed and run
 again. Each change is one transaction of the kernel: a table is never half done.
 
 ``rollback`` writes no file, so that it works on a full disk.
@@ -44,7 +44,7 @@ now() {{
     "${{1%.*}}-save" -t "${{1##*.}}" | normal
 }}
 
-# Whether the table $1 is as it was before, as it is to be after, or changed by somebody else.
+# Whether the table $1 is as it was before, as it is to be after, or changed by another program.
 state() {{
     if now "$1" | cmp -s - "tables/$1/before"; then
         echo before
@@ -87,13 +87,13 @@ for table in $TABLES; do
     after) ;; # an earlier run came so far
     *)
         now "$table" | diff "tables/$table/before" - >&2 || true
-        fail "M206: the table $table is not as the plan has it: plan again"
+        fail "M206: the table $table no longer matches the plan: plan again"
         ;;
     esac
 done
 
-# The kernel builds the tables and drops them again: it tells whether it has all that they need.
-nft -c -f apply.nft || fail "the kernel does not take apply.nft"
+# The kernel builds the tables and drops them again: this shows whether it has all that they need.
+nft -c -f apply.nft || fail "the kernel does not accept apply.nft"
 echo "preflight: $TABLES are as planned, and apply.nft loads"
 """
 
@@ -116,10 +116,11 @@ for table in $TABLES; do
     case $(state "$table") in
     after) continue ;; # done before
     before) ;;
-    *) fail "M206: the table $table is not as the plan has it" ;;
+    *) fail "M206: the table $table no longer matches the plan" ;;
     esac
     "${table%.*}-restore" --noflush --wait 30 <"tables/$table/delete"
-    [ "$(state "$table")" = after ] || fail "M206: somebody else changed the table $table meanwhile"
+    [ "$(state"
+    " "$table")" = after ] || fail "M206: another program changed the table $table"
     echo "cleanup: $table"
 done
 """
@@ -131,7 +132,7 @@ cd "$(dirname "$0")"
 . ./common.sh
 
 for table in $TABLES; do
-    [ "$(state "$table")" = after ] || fail "M206: the table $table is not as it is to be"
+    [ "$(state "$table")" = after ] || fail "M206: the table $table is not in its final state"
 done
 exec "${VPCCNI_NFT:-vpccni-nft}" migrate verify .
 """
@@ -140,7 +141,7 @@ _ROLLBACK = """\
 #!/bin/sh
 # Put the saved rules back, and remove the new tables. Writes no file.
 #
-# Rules that somebody else has added meanwhile stay, at the end of their chains, and are told.
+# Rules that other programs have added meanwhile stay, at the end of their chains, and are printed.
 cd "$(dirname "$0")"
 . ./common.sh
 
@@ -176,7 +177,7 @@ for table in $TABLES; do
     state=$(state "$table")
     [ "$state" = before ] && continue
     if [ "$state" = changed ]; then
-        echo "rollback: M206: kept, for somebody else has added it to $table:" >&2
+        echo "rollback: M206: kept, because another program has added it to $table:" >&2
         added "$table" | grep -e '^-A' -e '^:.* -$' >&2 || true
     fi
     # Read as a whole first: what is read must not change under the program that writes.
@@ -198,7 +199,7 @@ done
 
 _STATE = """\
 #!/bin/sh
-# Tell what is in place.
+# Show what is in place.
 cd "$(dirname "$0")"
 . ./common.sh
 

@@ -152,14 +152,14 @@ def normal(lines: Sequence[str]) -> tuple[str, ...]:
 
 
 def change_of(name: str, planned: Sequence[str], now: Sequence[str]) -> Diagnostic | None:
-    """What is not as the plan has it, without counters."""
+    """What no longer matches the plan, without counters."""
     one, other = Counter(normal(planned)), Counter(normal(now))
     new, gone = (other - one).total(), (one - other).total()
     if normal(planned) == normal(now):
         return None
     return Diagnostic(
         NODE_CHANGED,
-        f"the table {name} is not as the plan has it: {new} line{'s' * (new != 1)}"
+        f"the table {name} no longer matches the plan: {new} line{'s' * (new != 1)}"
         f" {'are' if new != 1 else 'is'} new, {gone} {'is' if gone == 1 else 'are'} gone",
         None,
         "plan again",

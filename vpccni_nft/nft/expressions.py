@@ -225,11 +225,11 @@ class Fib(Expression):
 
     def __attrs_post_init__(self) -> None:
         if len(set(self.flags)) != len(self.flags):
-            raise ValueError("the routing table is asked with each key once")
+            raise ValueError("fib takes each key once")
         if ("saddr" in self.flags) == ("daddr" in self.flags):
-            raise ValueError("the routing table is asked for a source or for a destination")
+            raise ValueError("fib looks up either a source or a destination")
         if "iif" in self.flags and "oif" in self.flags:
-            raise ValueError("the routing table is asked with one interface")
+            raise ValueError("fib takes one interface")
 
     @property
     def type(self) -> KeyType:

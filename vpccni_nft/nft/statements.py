@@ -266,7 +266,7 @@ REASONS: Mapping[str, Mapping[str, int]] = {
 
 @attrs.frozen
 class Reject(Verdict):
-    """Drop the packet and tell its sender."""
+    """Drop the packet and notify its sender."""
 
     protocol: RejectProtocol = attrs.field(converter=RejectProtocol)
     reason: str  #: an ICMP code's name, or ``reset``

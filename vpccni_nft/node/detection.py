@@ -288,7 +288,7 @@ def _wrong_program(slot: Slot, scan: Scan) -> Iterator[Diagnostic]:
             said = speaks.value.replace("iptables", f"ip{version}tables")
             yield Diagnostic(
                 OTHER_PROGRAM,
-                f"this is of {said}-save, and given as the output of {slot.program}",
+                f"this was written by {said}-save, but given as the output of {slot.program}",
                 program.span,
                 "iptables-save is one of the two, depending on the system: call the program by "
                 f"its full name, {slot.program}",

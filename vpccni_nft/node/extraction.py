@@ -183,7 +183,7 @@ class OwnerExtraction:
             case Different(found):
                 yield from (_differs(one, self.owner, taken) for one in found)
             case Unknown(reasons):
-                yield Diagnostic(MOVE_UNPROVED, "no difference is found, and no proof either")
+                yield Diagnostic(MOVE_UNPROVED, "no difference was found, and no proof either")
                 yield from reasons
 
     def _of_order(
@@ -200,8 +200,8 @@ class OwnerExtraction:
         if isinstance(other, Different):
             yield Diagnostic(
                 ORDER_TAKEN,
-                "before, base chains that stand at a priority of iptables' are taken to have run"
-                " ahead of it; otherwise it differs for the packet"
+                "before, base chains that stand at a priority of iptables' are assumed to have"
+                " run before it; otherwise it differs for the packet"
                 f" {other.counterexamples[0].plain.text}",
                 hint="it is the order that the CNI gives to its own table",
             )
@@ -252,7 +252,7 @@ def _differs(found: Counterexample, owner: str, taken: iptables.Ruleset) -> Diag
     )
     return Diagnostic(
         MOVE_DIFFERS,
-        f"the rules of {owner} do not do the same in base chains of their own:"
+        f"the rules of {owner} do not behave the same in base chains of their own:"
         f" for the packet {found.plain.text} {changes}",
         spans[0] if spans else None,
         "leave these rules to iptables, or move the others with them: translate without --owner",

@@ -63,7 +63,7 @@ OWNERS = (
     Owner("firewalld", "firewalld"),
     Owner("libvirt", "libvirt"),
     Owner("podman", "Podman's netavark"),
-    Owner(USER, "nobody that is known: you, or a program of yours"),
+    Owner(USER, "no known owner: you, or a program of yours"),
 )
 
 
@@ -96,7 +96,7 @@ CHAINS = (
     ),
     ChainSign("egress-cni", "CNI-E4-[0-9a-f]{21}", Releases.of("1.10.0"), "one for each pod"),
     ChainSign("egress-cni", "CNI-E6-[0-9a-f]{21}", Releases.of("1.13.0"), "one for each pod"),
-    ChainSign("kubelet", "KUBE-(IPTABLES-HINT|KUBELET-CANARY)", remark="tell its back end"),
+    ChainSign("kubelet", "KUBE-(IPTABLES-HINT|KUBELET-CANARY)", remark="mark its back end"),
     ChainSign(
         "kubelet", "KUBE-(FIREWALL|MARK-DROP)", remark="in some releases kube-proxy writes it, too"
     ),

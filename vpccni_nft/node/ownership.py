@@ -192,7 +192,7 @@ def _rule_answer(
     # Who wrote a chain of no known owner wrote its jumps, too.
     if chain.policy and target in answers and answers[target].owner != USER:
         return Answer(answers[target].owner, f"jumps to the chain {target}")
-    return Answer(USER, "nothing tells whose it is")
+    return Answer(USER, "nothing identifies its owner")
 
 
 _FORMS: Mapping[str, tuple[RuleSign, ...]] = {

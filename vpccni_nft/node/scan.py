@@ -250,7 +250,7 @@ class _DumpReader:
             self.diagnostics.append(
                 Diagnostic(
                     CUT_SHORT,
-                    "the table has no COMMIT: what stands behind this is missing",
+                    "the table has no COMMIT: what follows is missing",
                     whole_line(self.source, self.open),
                     "save the rules again",
                 )

@@ -53,7 +53,7 @@ class Different:
 
 @attrs.frozen
 class Unknown:
-    """Nobody knows: no difference is found, and no proof either."""
+    """Nobody knows: no difference was found, and no proof either."""
 
     reasons: tuple[Diagnostic, ...]
     hooks: tuple[HookAnswer, ...] = ()  #: those that were looked at, in their order

@@ -109,7 +109,7 @@ class _Proof:
             self.reasons.append(_one_side_tracks(family))
         fragments = tracked == {False}
         if not fragments:
-            self._assume(f"{family.title}: no fragments, for conntrack puts packets together")
+            self._assume(f"{family.title}: no fragments, because conntrack reassembles packets")
         chains = [side.chains(family) for side in sides]
         solver = Solver(self.settings.seconds, self.budget)
         quick = Solver(min(self.settings.seconds, _MOST_SECONDS), self.budget)
@@ -124,7 +124,9 @@ class _Proof:
                 pairs = ChainComparison(setting, quick, known, other, anywhere)
                 self._of_hook(HookComparison(setting, solver, before, after, pairs))
         if asked := sorted({oracle.topic for oracle in terms.oracles()}):
-            self._assume(f"{family.title}: the node answers both sides alike: {', '.join(asked)}")
+            self._assume(
+                f"{family.title}: the node answers both sides the same: {', '.join(asked)}"
+            )
 
     def _of_hook(self, hook: HookComparison) -> None:
         """Decide a hook, or note every reason why it is not decided."""
@@ -135,7 +137,9 @@ class _Proof:
             if not hook.is_alike():
                 reasons += self._look_for_packets(hook)
             if hook.pairs.by_chance:
-                self._assume(f"outcomes of chance are as likely on both sides, within {TOLERANCE}")
+                self._assume(
+                    f"random outcomes are equally likely on both sides, within {TOLERANCE}"
+                )
         except NoMeaning as reason:
             places = hook.pairs.meaningless or [str(reason)]
             reasons += (Diagnostic(NO_MEANING, place) for place in places)
@@ -222,8 +226,8 @@ class _Proof:
 def _one_side_tracks(family: Family) -> Diagnostic:
     return Diagnostic(
         ONE_SIDE_TRACKS,
-        f"{family.title}: one side turns connection tracking on, which puts fragments together and"
-        " lets NAT happen, and the other does not",
+        f"{family.title}: one side turns connection tracking on, which reassembles fragments"
+        " and enables NAT, and the other does not",
         hint="compare all rules of a node with all rules of a node",
     )
 
@@ -239,8 +243,8 @@ def _more(hook: HookComparison, why: str) -> Diagnostic:
 def _contradicted(hook: HookComparison) -> Diagnostic:
     return Diagnostic(
         CONTRADICTED,
-        f"{hook.place}: the proof finds a packet to which the interpreter does the same on both"
-        " sides, so that it is no difference, and there is no proof either",
+        f"{hook.place}: the proof finds a packet that the interpreter treats"
+        " the same on both sides: neither a difference nor a proof",
         hint="look for a packet with vpccni-nft replay",
     )
 
@@ -248,8 +252,8 @@ def _contradicted(hook: HookComparison) -> Diagnostic:
 def _other_draws(hook: HookComparison) -> Diagnostic:
     return Diagnostic(
         OTHER_DRAWS,
-        f"{hook.place}: the two sides draw other random numbers,"
-        " and that all outcomes are as likely is not shown",
+        f"{hook.place}: the two sides draw different random"
+        " numbers, and their outcomes are not shown to be equally likely",
         hint="look for a packet with vpccni-nft replay, which repeats what is random",
     )
 

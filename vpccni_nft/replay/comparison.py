@@ -93,7 +93,7 @@ def compare(  # noqa: PLR0913 - each is an option of the command
 
     Signals that end a program are held back while namespaces are made and removed. Raises Refused
     where a dump cannot be read, and ReplayError where the machine lacks something or the kernel
-    does not take a ruleset.
+    does not accept a ruleset.
     """
     settings = settings or ReplaySettings()
     one, other = (

@@ -67,9 +67,9 @@ def _plain(text: str, _role: str) -> str:
 def _brought(brought: Brought) -> Iterator[str]:
     yield f"conversation: {printable(brought.conversation)}"
     for line in brought.missing:
-        yield f"not brought about: {printable(line)}"
+        yield f"not as requested: {printable(line)}"
     if not brought.missing:
-        yield "the packet came to its hook as it was asked for"
+        yield "the packet reached its hook as requested"
 
 
 # --- mismatches ---------------------------------------------------------------------------------
@@ -98,7 +98,7 @@ def _difference(
     place = f"move {one.move + 1} of {len(one.moves)}, {one.moves[one.move]}"
     what = {
         "outcomes": f"the sides part at {place}",
-        "frequencies": f"the sides show outcomes unequally often at {place}",
+        "frequencies": f"the sides show outcomes with different frequency at {place}",
         "connections": "only the connection tables differ at the end",
     }
     yield f"  {what[one.kind]}"
@@ -207,7 +207,7 @@ def _summary(result: Result, paint: Callable[[str, str], str]) -> Iterator[str]:
         of = f", of {groups} kinds" if 1 < groups < len(result.differences) else ""
         yield paint(f"the sides differ: {found}{of}", "different")
     elif result.alike:
-        yield paint("both sides treat every packet alike", "alike")
+        yield paint("both sides treat every packet the same", "alike")
     elif not tally.packets:
         yield paint("unknown: no packet could be sent", "different")
     elif result.brought and result.brought.missing:

@@ -150,7 +150,7 @@ class NftProgram:
                 case s.Continue():
                     pass
                 case s.Synproxy() if index + 1 < len(rule.statements):
-                    raise NoMeaning("no meaning for what stands behind synproxy")
+                    raise NoMeaning("no meaning for what follows synproxy")
                 case s.Verdict() | s.Nat() | s.Queue() | s.Synproxy():
                     ended.append((algebra.all(fits, self._is_taken(step, state)), step))
                     # The rule has fitted where synproxy lets a packet go on.

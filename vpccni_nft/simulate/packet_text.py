@@ -156,7 +156,7 @@ class _Reader:
             elif not equals or not value:
                 self.problems.append(f"{key} has no value")
             elif key in self.values:
-                self.problems.append(f"{key} stands here twice")
+                self.problems.append(f"{key} is given twice")
             else:
                 self.values[key] = value
         families = set()

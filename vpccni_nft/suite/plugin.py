@@ -24,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--allow",
         action="append",
         metavar="CODE",
-        help="take this approximation, as translate does; may be given several times",
+        help="allow this approximation, as translate does; may be given several times",
     )
     group.addoption(
         "--packets",

@@ -349,7 +349,7 @@ class _Reader:
             else:
                 self._add(
                     FAMILY_UNKNOWN,
-                    f"the table {draft.name} has no address, and no remark tells its family",
+                    f"the table {draft.name} has no address, and no remark shows its family",
                     draft.span,
                     "name it: --family ip or --family ip6",
                 )
@@ -363,14 +363,15 @@ class _Reader:
         if name == "filter":
             self._add(
                 TAKEN_FOR_FILTER,
-                "iptables -S does not tell filter from security; it lists filter unless told to",
+                "iptables -S prints the same chains for filter and security; it lists filter by"
+                " default",
                 draft.span,
                 "",
             )
         if not name:
             self._add(
                 BAD_STRUCTURE,
-                "no line tells which table these rules are of",
+                "no line shows which table these rules belong to",
                 draft.span,
                 "iptables -S begins with -P lines: give all of it, or the output of iptables-save",
             )

@@ -161,7 +161,7 @@ class _Reader:
     def _create(self, words: _Words, span: Span) -> None:
         name = words.value("the set's name", _name)
         if name in self.sets:
-            raise words.bad(f"the set {name} stands here twice")
+            raise words.bad(f"the set {name} is given twice")
         type_ = words.take("the set's type")
         if type_ not in TYPES:
             raise words.bad(f"“{type_[:40]}” is not a known type of sets")

@@ -107,7 +107,7 @@ class NodeBuilder:
     def repeated(self, part: Part, line: Line) -> NoReturn:
         """An option of the base specification that the rule has already."""
         name = line.words[part.options[0].name]
-        raise Problem(BAD_OPTION, f"{name} stands here twice", span=_span(part, line))
+        raise Problem(BAD_OPTION, f"{name} is given twice", span=_span(part, line))
 
     def second_target(self, part: Part, line: Line) -> NoReturn:
         """What a rule does that does something already."""

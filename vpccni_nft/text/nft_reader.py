@@ -178,7 +178,7 @@ class _Reader:
                 kind = "set" if item.data == "map" else str(item.data)
                 name = self.words.name(word)
                 if (kind, name) in seen:
-                    raise self.words.problem(word, f"{name} stands here twice")
+                    raise self.words.problem(word, f"{name} is given twice")
                 seen.add((kind, name))
                 if item.data == "chain":
                     self._add_chain(table, item, name)

@@ -228,7 +228,7 @@ class NftRuleReader:
                     raise self.words.problem(word, f"“{printed(word)}” is not a level of the log")
                 level = str(word)
             else:
-                raise self.words.problem(word, "this stands here twice")
+                raise self.words.problem(word, "this is given twice")
         # The kernel's default, which nft does not list.
         usual = "" if level == "warn" else level
         return s.Log(prefix, usual, flags, *map(numbers.get, _LOG_NUMBERS))
@@ -286,7 +286,7 @@ class NftRuleReader:
         for option in branches(tree):
             word = word_of(option)
             if option.data in numbers or str(word) in flags:
-                raise self.words.problem(word, "this stands here twice")
+                raise self.words.problem(word, "this is given twice")
             if option.data == "synproxy_flag":
                 flags.append(str(word))
             else:

@@ -202,7 +202,7 @@ def _seconds(text: str) -> x.Number:
 
 def _string(text: str) -> x.String:
     if text.endswith("*") and not text.endswith("\\*"):
-        raise ValueError("names that begin alike are not read here")
+        raise ValueError("prefixes of names are not read here")
     return x.String(f"{text[:-2]}*" if text.endswith("\\*") else text)
 
 

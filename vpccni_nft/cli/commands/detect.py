@@ -19,7 +19,7 @@ from ..render.diagnostics import code_of, show
     exits={
         ExitCode.DONE: "detected, and nothing is wrong",
         ExitCode.REFUSED: "back ends are mixed, rules are stale, or a dump is wrong",
-        ExitCode.UNKNOWN: "nothing of kubelet, kube-proxy or the CNI is there",
+        ExitCode.UNKNOWN: "no rules of kubelet, kube-proxy or the CNI were found",
     },
     examples=(
         "sudo vpccni-nft detect",

@@ -19,7 +19,7 @@ _KEYS = (
     "\b\nKeys of a packet:\n"
     "  hook         prerouting, input, forward, output, postrouting\n"
     "  iif, oif     names of interfaces\n"
-    "  saddr, daddr addresses; they tell the family\n"
+    "  saddr, daddr addresses; they decide the family\n"
     "  proto        a name or a number\n"
     "  sport, dport numbers\n"
     "  flags        of TCP: syn,ack\n"
@@ -29,10 +29,10 @@ _KEYS = (
     "  ctstatus     snat,dnat,confirmed,... or none\n"
     "  ctdir        original, reply\n"
     "  fib-saddr, fib-daddr\n"
-    "               what the routing table takes the address for: local, unicast, ...\n"
+    "               the type that the routing table gives the address: local, unicast, ...\n"
     "  route-back   yes, no: for rpfilter\n"
-    "  random       what statistic draws, from 0 to less than 1\n"
-    "  primary      the address that masquerading takes\n"
+    "  random       the random number that statistic draws, from 0 to less than 1\n"
+    "  primary      the address that masquerading uses\n"
     "  in:SETNAME   yes, no: whether the packet's key is in the set"
 )
 
@@ -42,7 +42,7 @@ _KEYS = (
     exits={
         ExitCode.DONE: "explained; both sides agree",
         ExitCode.REFUSED: "the two sides differ, or something has no translation",
-        ExitCode.UNKNOWN: "the packet comes to a rule that the model knows nothing of",
+        ExitCode.UNKNOWN: "the packet reaches a rule that the model does not cover",
     },
     examples=(
         "vpccni-nft explain node.save --packet 'iif=eni1 saddr=10.0.3.4 daddr=8.8.8.8 dport=443'",
@@ -76,7 +76,7 @@ def explain(
     from ..render.explain import dict_of, lines_of_explanation
 
     if len(files) > 2:
-        raise click.UsageError("give one FILE, or two that are compared")
+        raise click.UsageError("give one FILE, or two to compare")
     one_standard_input(*files)
     try:
         found = simulate.explain(read_sources(files), text, Family(family) if family else None)

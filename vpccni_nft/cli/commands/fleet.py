@@ -31,7 +31,7 @@ SHOWN = 50
 @click.command(
     cls=Command,
     exits={
-        ExitCode.DONE: "all nodes are proved",
+        ExitCode.DONE: "all nodes are proved equivalent",
         ExitCode.REFUSED: "some are refused or different",
         ExitCode.USAGE: "wrong usage, no node can be read, or joblib or z3-solver is missing",
         ExitCode.UNKNOWN: "some are unknown, failed or unreadable; none is refused or different",
@@ -59,20 +59,20 @@ SHOWN = 50
     default=600,
     show_default=True,
     metavar="S",
-    help="The time for each node in all.",
+    help="The total time for each node.",
 )
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
     metavar="N",
-    help="How many nodes are examined at a time; one for each processor where it is not given.",
+    help="How many nodes to examine at a time; by default one for each processor.",
 )
 @click.option(
     "--backend",
     type=click.Choice(["threading", "loky", "multiprocessing", "dask", "ray"]),
     default="threading",
     show_default=True,
-    help="What joblib spreads the nodes with; dask and ray over a cluster.",
+    help="How joblib distributes the nodes; dask and ray run on a cluster.",
 )
 def fleet(
     folder: str,
@@ -122,7 +122,7 @@ def fleet(
                 others += is_other
                 advance(line_of(report) if is_other and others <= SHOWN else "")
     except KeyboardInterrupt:
-        click.echo("interrupted; the lines that are written are whole", err=True)
+        click.echo("interrupted; every line that was written is complete", err=True)
         return ExitCode.INTERRUPTED
     _show(summary, others, nodes.ignored, output)
     return summary.exit_code

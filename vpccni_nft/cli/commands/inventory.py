@@ -30,7 +30,9 @@ from ..render.diagnostics import code_of, show
 )
 @FILES
 @FAMILY
-@click.option("--rules", is_flag=True, help="Show every chain and rule, and what tells its owner.")
+@click.option(
+    "--rules", is_flag=True, help="Show every chain and rule, and what identifies its owner."
+)
 @AS_JSON
 def inventory(
     files: tuple[str, ...], family: str | None, *, rules: bool, as_json: bool

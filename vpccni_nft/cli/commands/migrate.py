@@ -69,7 +69,8 @@ DIRECTORY = click.argument("directory", metavar="DIR")
     multiple=True,
     metavar="NAME",
     callback=check_owner,
-    help="Move rules of this owner although it would write them again: that is taken care of. May"
+    help="Move rules of this owner although it would write them again: you have taken care of"
+    " that. May"
     " be given several times.",
 )
 @ALLOW
@@ -84,8 +85,9 @@ DIRECTORY = click.argument("directory", metavar="DIR")
     "--iptables-runs",
     "turn",
     type=click.Choice(["first", "last"]),
-    help="Whether base chains of iptables run ahead of native ones of the same priority, or behind"
-    " them: what was loaded last runs first. Without it the plan must fit both.",
+    help="Whether base chains of iptables run before native ones of the same priority, or after"
+    " them:"
+    " what was loaded last runs first. Without it the plan must hold for both orders.",
 )
 @SECONDS
 def plan(  # noqa: PLR0913 - one for each option
@@ -171,7 +173,7 @@ def _node(
     default=60,
     show_default=True,
     metavar="S",
-    help="The time to confirm in; after it the move is rolled back.",
+    help="How long to wait for confirmation; then the move is rolled back.",
 )
 @SECONDS
 def run(directory: str, confirm_timeout: float, seconds: float) -> ExitCode:
@@ -192,7 +194,7 @@ def run(directory: str, confirm_timeout: float, seconds: float) -> ExitCode:
         _say(str(reason))
         return ExitCode.REFUSED
     except Failed as reason:
-        _say(f"neither moved nor back: {reason}")
+        _say(f"neither moved nor rolled back: {reason}")
         return ExitCode.UNKNOWN
     except (OSError, ValueError) as error:
         raise click.UsageError(f"cannot use {printable(directory)}: {error}") from None
@@ -306,7 +308,9 @@ def verify_migration(directory: str, seconds: float) -> ExitCode:
 
 @migrate.command(hidden=True, cls=Command, exits={ExitCode.DONE: "the move is settled"})
 @DIRECTORY
-@click.option("--ready", type=int, required=True, help="The pipe to say on that it watches.")
+@click.option(
+    "--ready", type=int, required=True, help="The pipe on which to report that it is watching."
+)
 def watch(directory: str, ready: int) -> ExitCode:
     """Roll back where the run stops, or where the move is not confirmed in time."""
     from ...migration.run import watch as watch_move

@@ -31,12 +31,13 @@ if TYPE_CHECKING:
 @click.command(
     cls=Command,
     exits={
-        ExitCode.DONE: "both sides treat every packet in the same way",
+        ExitCode.DONE: "both sides treat every packet the same",
         ExitCode.REFUSED: "the two sides differ",
         ExitCode.USAGE: "wrong usage, unreadable input, or it cannot run here: no root, a program\n"
-        "is missing, the kernel does not take a ruleset",
-        ExitCode.UNKNOWN: "unknown: no packet could be sent, no conversation decided, or a\n"
-        "--packet did not come to its hook as it was asked for and nothing differs",
+        "is missing, the kernel does not accept a ruleset",
+        ExitCode.UNKNOWN: "unknown: no packet could be sent, no conversation could be decided,"
+        " or a\n"
+        "--packet did not reach its hook as requested and nothing differs",
     },
     examples=(
         "vpccni-nft replay --before node.save --after node.nft",
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
     default=20_000,
     show_default=True,
     metavar="N",
-    help="About how many packets are put in on either side.",
+    help="About how many packets to send on each side.",
 )
 @click.option(
     "--seed",
@@ -65,14 +66,14 @@ if TYPE_CHECKING:
     default=0,
     show_default=True,
     metavar="N",
-    help="Other packets for another number; the same ones for the same.",
+    help="The seed: the same number sends the same packets.",
 )
 @click.option(
     "--backend",
     type=click.Choice(["legacy", "nft"]),
     default="legacy",
     show_default=True,
-    help="Whether iptables-legacy or iptables-nft takes dumps.",
+    help="Whether iptables-legacy or iptables-nft loads the dumps.",
 )
 @IPSET_SAVE
 @click.option(
@@ -81,7 +82,7 @@ if TYPE_CHECKING:
     help="Compare what rules write to the kernel's log, too; sets"
     " net.netfilter.nf_log_all_netns meanwhile.",
 )
-@click.option("--packet", "text", metavar="KEY=VALUE...", help="Replay this packet alone.")
+@click.option("--packet", "text", metavar="KEY=VALUE...", help="Replay only this packet.")
 @FAMILY
 @AS_JSON
 def replay(  # noqa: PLR0913 - one for each option

@@ -94,28 +94,30 @@ def uncollected() -> Iterator[None]:
 @IPSET_SAVE
 @TARGET
 @click.option(
-    "--verify", "proved", is_flag=True, help="Write only what is proved to mean the same."
+    "--verify", "proved", is_flag=True, help="Write the script only if it is proved equivalent."
 )
 @SECONDS
 @click.option(
     "--owner",
     metavar="NAME",
     callback=check_owner,
-    help="Take the rules of this owner only, by the names that inventory prints, and prove that"
-    " they do the same beside the others'.",
+    help="Translate only the rules of this owner, by the names that inventory prints, and prove"
+    " that they do the same beside the others'.",
 )
 @click.option(
     "--layout",
     type=click.Choice(["mirror", "native"]),
     default="mirror",
     show_default=True,
-    help="Tables and chains as iptables calls them, or the CNI's own: with --owner vpc-cni.",
+    help="Name tables and chains as iptables does, or as the CNI's own nft code does (needs"
+    " --owner vpc-cni).",
 )
 @click.option(
     "--beside",
     multiple=True,
     metavar="FILE",
-    help="An nft ruleset that is on the node before and after, such as kube-proxy's: with --owner."
+    help="An nft ruleset that is on the node before and after, such as kube-proxy's (needs"
+    " --owner)."
     " May be given several times.",
 )
 @OPTIMIZE
@@ -149,7 +151,7 @@ def translate(  # noqa: PLR0913 - one for each option
     vpccni-nft verify. --owner always proves so: what is taken, with what stays, against the whole.
     """
     if owner is None and (beside or layout == "native"):
-        raise click.UsageError("--beside and --layout native go with --owner")
+        raise click.UsageError("--beside and --layout native need --owner")
     if map_file == output == "-":
         raise click.UsageError("standard output can be the script or the map, not both")
     if owner is not None or proved:

@@ -32,7 +32,7 @@ from ..render.diagnostics import show
 @click.command(
     cls=Command,
     exits={
-        ExitCode.DONE: "equivalent: both sides treat every packet in the same way",
+        ExitCode.DONE: "equivalent: both sides treat every packet the same",
         ExitCode.REFUSED: "different: a packet is shown",
         ExitCode.USAGE: "wrong usage, unreadable input, or z3-solver is missing",
         ExitCode.UNKNOWN: "unknown: there was not enough time, or the model approximates a rule",
@@ -50,17 +50,19 @@ from ..render.diagnostics import show
 @click.option(
     "--plan",
     metavar="DIR",
-    help="Compare what a plan of migrate plan leaves on a node with what is on this node now.",
+    help="Compare what a plan (of migrate plan) leaves on a node with what is on this node now.",
 )
 @click.option(
     "--now",
     multiple=True,
     metavar="FILE",
-    help="With --plan: what is on the node, instead of asking this one; may be given several times,"
-    " or be a folder.",
+    help="With --plan: files or folders with the node's rules, instead of reading this node; may"
+    " be given several times.",
 )
 @click.option(
-    "--moved", is_flag=True, help="With --plan: compare what it moved only, not the node's others."
+    "--moved",
+    is_flag=True,
+    help="With --plan: compare only what it moved, not the node's other tables.",
 )
 @IPSET_SAVE
 @FAMILY
@@ -74,7 +76,7 @@ from ..render.diagnostics import show
     default=10,
     show_default=True,
     metavar="N",
-    help="The most packets that are looked for.",
+    help="The largest number of packets to search for.",
 )
 @AS_JSON
 def verify(  # noqa: PLR0913 - one for each option
@@ -101,10 +103,11 @@ def verify(  # noqa: PLR0913 - one for each option
     """
     if plan and (before or after or ipset_save or family):
         raise click.UsageError(
-            "--plan goes with --now, and not with --before, --after, --ipset-save or --family"
+            "--plan can be combined with --now, but not with --before, --after, --ipset-save or"
+            " --family"
         )
     if not plan and (now or moved):
-        raise click.UsageError("--now and --moved go with --plan")
+        raise click.UsageError("--now and --moved need --plan")
     if not plan and not (before and after):
         raise click.UsageError("give both --before and --after, or --plan")
     require_solver()

@@ -48,7 +48,9 @@ def lines_of_answer(answer: Answer, before: str, after: str) -> Iterator[str]:
             yield f"{paint('equivalent:', 'alike')} every packet, at {places}"
             yield from (f"  assumed: {assumption}" for assumption in assumptions)
         case Different(found, hooks, reasons):
-            count = f"{len(found)} packets, each for other rules" if len(found) > 1 else "1 packet"
+            count = (
+                f"{len(found)} packets, each for different rules" if len(found) > 1 else "1 packet"
+            )
             yield f"{paint('different:', 'different')} {count}"
             for one in found:
                 yield from _lines_of_packet(one, before, after)
@@ -56,7 +58,7 @@ def lines_of_answer(answer: Answer, before: str, after: str) -> Iterator[str]:
             yield from map(_line_of_hook, hooks)
             yield from _lines_of_reasons(reasons)
         case Unknown(reasons, hooks):
-            yield f"{paint('unknown:', 'unknown')} no difference is found, and no proof either"
+            yield f"{paint('unknown:', 'unknown')} no difference was found, and no proof either"
             yield from _lines_of_reasons(reasons)
             if any(hook.status is not HookStatus.UNDECIDED for hook in hooks):
                 yield from map(_line_of_hook, hooks)

@@ -163,8 +163,9 @@ def _compare6(fib: x.Fib, test: Negatable[Names], context: Context) -> tuple[Pie
         if not limited:
             context.approximate(
                 IPV6_LOCAL,
-                "nft does not take for local a link-local address of another interface than the"
-                " packet's, nor the first address of a prefix that is all routed to the node",
+                "nft does not treat as local a link-local address of an interface other than"
+                " the packet's, or the first address of a prefix that is routed to the node as a"
+                " whole",
             )
         tests = (*tests, s.Match(fib, "==", x.Symbol("local")))
     if not test.negated:

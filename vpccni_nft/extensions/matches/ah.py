@@ -78,9 +78,9 @@ def lower(node: Ah, context: Context) -> tuple[Piece, ...]:
         is_ah: tuple[s.Match, ...] = ()
     elif context.protocol not in (None, PROTOCOL):
         raise context.refuse(
-            "ip6tables takes what is behind the authentication header for the protocol, nft the"
-            " header itself",
-            "without -p the rule has a translation",
+            "ip6tables takes the protocol from behind the authentication header; to nft the"
+            " protocol is the header itself",
+            "without -p the rule can be translated",
         )
     else:
         is_ah = (s.Match(x.Meta("l4proto"), "==", x.Protocol(PROTOCOL)),)

@@ -45,7 +45,7 @@ def meaning(node: Bpf, view: View) -> Test:
 
 def lower(_node: Bpf, context: Context) -> tuple[s.Match, ...]:
     """There is no form for it."""
-    raise context.refuse("nft runs no programs of the Berkeley packet filter")
+    raise context.refuse("nft runs no BPF programs")
 
 
 def _kept(name: str, text: Callable[[str], str]) -> Option:

@@ -69,12 +69,12 @@ def lower(node: Cgroup, context: Context) -> tuple[s.Match, ...]:
     """Compare the class of full sockets."""
     if node.path:
         raise context.refuse(
-            "nft knows a control group by its inode: a script loads only while the path is there"
+            "nft identifies a control group by its inode: a script loads only while the path exists"
         )
     assert node.class_id
     if "POSTROUTING" in context.hooks:
         raise context.refuse(
-            "in postrouting nft cannot tell a socket from one that a handshake is still opening"
+            "in postrouting nft cannot distinguish an open socket from one in a handshake"
         )
     sign = equality(negated=node.class_id.negated)
     return (FULL_SOCKET, s.Match(x.Meta("cgroup"), sign, x.Number(node.class_id.value)))

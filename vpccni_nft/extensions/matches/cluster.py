@@ -104,8 +104,8 @@ def lower(node: Cluster, context: Context) -> tuple[Piece, ...]:
     """Mend the packet's type where it can be wrong, and look the hash up among the nodes."""
     context.approximate(
         RELATED_SOURCE,
-        "nft hashes the source of the connection itself, where cluster takes that of the connection"
-        " whose helper foresaw it",
+        "nft hashes the source of the connection itself, while cluster hashes that of"
+        " the master connection",
     )
     return (*_mend_type(context), *_hash(node, context))
 
@@ -115,7 +115,9 @@ def _mend_type(context: Context) -> tuple[Piece, ...]:
     if not context.hooks & {"PREROUTING", "INPUT"}:
         return ()
     if context.hooks != {"PREROUTING"}:
-        raise context.refuse("cluster mends the type of packets, which nft does in prerouting only")
+        raise context.refuse(
+            "cluster corrects the packet type, which nft can do in prerouting only"
+        )
     address = x.Payload(NETWORK_HEADER[context.family], "daddr")
     misdirected = (
         s.Match(_TYPE, "==", x.Symbol("multicast")),
@@ -129,7 +131,9 @@ def _hash(node: Cluster, context: Context) -> tuple[s.Match, ...]:
     if len(numbers) in (0, node.total):
         return (HAS_ENTRY, *always_or_never(holds=bool(numbers) is not node.nodes.negated))
     if context.family is Family.IP6:
-        raise context.refuse("cluster hashes the start of an IPv6 address, and nft all of it")
+        raise context.refuse(
+            "cluster hashes the start of an IPv6 address, and nft hashes all of it"
+        )
     source = x.Ct("ip saddr", "original")
     literals = tuple(map(x.Number, numbers))
     right = literals[0] if len(literals) == 1 else x.AnonymousSet(literals)

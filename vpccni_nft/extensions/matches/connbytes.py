@@ -95,8 +95,8 @@ def lower(node: ConnBytes, context: Context) -> tuple[s.Match, ...]:
     count, negated = node.count.value, node.count.negated
     if count == NumberRange(0, LARGEST) and not negated:
         raise context.refuse(
-            "iptables-save writes --connbytes 0 for 0:0, too: nobody knows which of them this is",
-            "write 0:0, or leave the match out where any count will do",
+            "iptables-save prints --connbytes 0 for 0:0 as well: it is unclear which one this is",
+            "write 0:0, or remove the match if any count will do",
         )
     left = x.Ct(MODES[node.mode], DIRECTIONS[node.direction])
     zero_fits = (count.first == 0) is not negated

@@ -43,7 +43,7 @@ class ConnLabel(Match):
 
 def _parse_label(text: str) -> int:
     if not text[:1].isdigit():
-        raise ValueError(f"“{text}” is a name of the node's own: write the label's number")
+        raise ValueError(f"“{text}” is a name that only the node knows: write the label's number")
     return parse_integer(text, LARGEST)
 
 

@@ -140,7 +140,7 @@ def lower(node: Conntrack, context: Context) -> tuple[Piece, ...]:
     if rest and _may_lack_entry(node.states):
         if any(isinstance(piece, AnyOf) for piece in rest):
             raise context.refuse(
-                "a state that packets without a connection have stands beside other options",
+                "a state of packets without a connection is combined with other options",
                 "split the rule in two: one for INVALID and UNTRACKED, one for the rest",
             )
         tests = tuple(piece for piece in rest if isinstance(piece, s.Match))
@@ -180,7 +180,9 @@ def _of_the_entry(node: Conntrack, context: Context) -> Iterator[s.Match | AnyOf
     ):
         if ports:
             if context.protocol is None and wanted not in _WITH_HEADERS:
-                raise context.refuse("nft compares a connection's ports of a known protocol only")
+                raise context.refuse(
+                    "nft compares a connection's ports only where the protocol is known"
+                )
             left = x.Ct(f"proto-{end}", direction)
             yield from compare_ports(left, (ports.value,), negated=ports.negated)
     if node.status:

@@ -70,9 +70,7 @@ def lower(node: Ecn, context: Context) -> tuple[Piece, ...]:
     """The same comparisons."""
     flags = tuple((name, test) for name, test in (("ecn", node.ece), ("cwr", node.cwr)) if test)
     if flags and not context.tracked:
-        context.approximate(
-            WHOLE_PACKETS, "iptables takes bytes of a further fragment for TCP flags"
-        )
+        context.approximate(WHOLE_PACKETS, "iptables reads bytes of a later fragment as TCP flags")
     return (
         *_lower_ip(node.ip, context),
         *(with_transport_header(context) if flags else ()),

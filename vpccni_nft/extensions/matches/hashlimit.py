@@ -200,7 +200,7 @@ def _key_words(node: Hashlimit, view: View) -> Iterator[Word]:
 def lower(node: Hashlimit, context: Context) -> tuple[s.UpdateSet, ...]:
     """A dynamic set whose elements have a limit each."""
     if node.interval is not None:
-        raise context.refuse("nft keeps packets to a rate, but does not measure their rate")
+        raise context.refuse("nft limits the rate of packets, but does not measure it")
     parts = tuple(_key_parts(node, context))
     limit = _limit(node, context)
     size = max(node.most, node.size) if node.most else 8 * node.size or DYNAMIC_SET_SIZE

@@ -122,17 +122,17 @@ def lower(node: Ipv6Header, context: Context) -> tuple[Piece, ...]:
         return always_or_never(holds=negated)
     if not context.tracked:
         context.approximate(
-            WHOLE_PACKETS, "iptables takes bytes of a further fragment for extension headers"
+            WHOLE_PACKETS, "iptables reads bytes of a later fragment as extension headers"
         )
     if node.soft:
         if any(name in LAST for name in names):
             raise context.refuse(
-                "nft does not tell what stands behind an authentication header",
+                "nft does not see what follows an authentication header",
                 "without --soft the packet has no such header",
             )
         return tuple(_compare(name, there=not negated) for name in names)
     if "ah" in names:
-        raise context.refuse("nft does not tell what stands behind an authentication header")
+        raise context.refuse("nft does not see what follows an authentication header")
     (last,) = (name for name in names if name in LAST)
     whole = (*(_compare(name, there=name in names) for name in NFT_NAMES), _compare_last(last))
     return (NoneOf((whole,)),) if negated else whole

@@ -61,7 +61,7 @@ def meaning(node: Ipvs, view: View) -> Test:
 
 def lower(_node: Ipvs, context: Context) -> tuple[()]:
     """Refuse."""
-    raise context.refuse("nft knows nothing of the load balancer IPVS")
+    raise context.refuse("nft does not know the load balancer IPVS")
 
 
 EXTENSION = Extension(

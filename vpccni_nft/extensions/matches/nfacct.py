@@ -53,7 +53,7 @@ def lower(node: Nfacct, context: Context) -> tuple[s.Statement, ...]:
     counter = context.counter(node.object)
     if node.object not in WITHOUT_QUOTA:
         context.approximate(
-            NO_QUOTA, f"the dump does not tell whether the nfacct object {node.object} has a quota"
+            NO_QUOTA, f"the dump does not show whether the nfacct object {node.object} has a quota"
         )
     context.note(
         ACCOUNTING_MOVED,

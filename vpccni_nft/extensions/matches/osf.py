@@ -94,8 +94,8 @@ def lower(node: Osf, context: Context) -> tuple[s.Match, ...]:
         raise context.refuse("nft cannot write this name")
     context.approximate(
         FINGERPRINT,
-        "where fingerprints of several systems fit a packet, osf takes them all, and nft the first;"
-        " nft loads its own file of fingerprints",
+        "where the fingerprints of several systems match a packet, osf takes all of them, and nft"
+        " the first; nft loads its own fingerprint file",
     )
     return (s.Match(x.Osf(TTLS[node.ttl or 0]), "==", x.String(name)),)
 

@@ -107,7 +107,7 @@ def _groups_fit(node: Owner, view: View) -> Bool:
 def lower(node: Owner, context: Context) -> tuple[Piece, ...]:
     """Compare where the packet must be a program's; where it need not be, rule the others out."""
     if node.supplementary:
-        raise context.refuse("nft knows one group of a program, not its other groups")
+        raise context.refuse("nft knows a program's group, not its supplementary groups")
     ids = tuple(
         (x.Meta(key), test) for key, test in (("skuid", node.uid), ("skgid", node.gid)) if test
     )
@@ -119,7 +119,9 @@ def lower(node: Owner, context: Context) -> tuple[Piece, ...]:
         # The value is there, and with it a comparison that is negated.
         return (*wanted, *(attrs.evolve(match, operator="!=") for match in unwanted))
     if node.socket_exists:
-        raise context.refuse("nft cannot tell a packet without a socket from one of the kernel's")
+        raise context.refuse(
+            "nft cannot distinguish a packet without a socket from one of the kernel's own"
+        )
     return (NoneOf(tuple((match,) for match in unwanted)),)
 
 

@@ -59,7 +59,7 @@ def lower(node: Physdev, context: Context) -> tuple[s.Match, ...]:
         context.approximate(
             NOT_BRIDGED,
             f"nft's family {context.family.value} does not know bridge ports:"
-            " no packet is taken to cross a bridge",
+            " packets are assumed not to cross a bridge",
         )
     return always_or_never(holds=all(test.negated for test in node.tests))
 

@@ -161,7 +161,7 @@ def _refuse_what_nft_does_not_read(element: Element, context: Context) -> None:
 def _lower_strict(node: Policy, context: Context) -> tuple[Piece, ...]:
     if node.direction == "in" and len(node.elements) > 1:
         raise context.refuse(
-            "what --strict compares with what differs between kernels where there are several"
+            "kernels differ in what --strict compares if there are several transformations"
         )
     matches = (
         match

@@ -112,8 +112,9 @@ def lower(node: Recent, context: Context) -> tuple[s.Statement, ...]:
     _refuse_what_sets_do_not_keep(node, context)
     context.approximate(
         RECENT_LIST,
-        f"the list {node.name} becomes a set that starts empty: where xt_recent forgets the oldest"
-        f" of 100 addresses, it takes {DYNAMIC_SET_SIZE}, and then rules that add one do not match",
+        f"the list {node.name} becomes a set that starts empty: xt_recent forgets the oldest"
+        f" of 100 addresses, the set holds {DYNAMIC_SET_SIZE}, and once it is full, rules that"
+        f" add an address do not match",
     )
     changes = node.operation is not Operation.CHECK and (
         node.operation is not Operation.UPDATE or not node.negated
@@ -135,11 +136,11 @@ def lower(node: Recent, context: Context) -> tuple[s.Statement, ...]:
 
 def _refuse_what_sets_do_not_keep(node: Recent, context: Context) -> None:
     if node.hit_count is not None and node.hit_count > 1:
-        raise context.refuse("a set of nft does not keep how often an address was seen")
+        raise context.refuse("an nft set does not record how often an address was seen")
     if node.same_ttl:
-        raise context.refuse("a set of nft does not keep the TTL that an address was seen with")
+        raise context.refuse("an nft set does not record the TTL that an address was seen with")
     if node.negated and node.operation is Operation.REMOVE:
-        raise context.refuse("nft cannot take an address out of a set and not match")
+        raise context.refuse("nft cannot remove an address from a set without matching")
     if node.negated and node.operation is Operation.UPDATE and node.seconds:
         raise context.refuse("nft has forgotten the old address that this would renew")
 

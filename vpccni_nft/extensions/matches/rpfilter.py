@@ -74,7 +74,7 @@ def lower(node: RpFilter, context: Context) -> tuple[Piece, ...]:
     """Look for the route back, and for the source among the node's own addresses."""
     if node.accept_local and context.family is Family.IP6:
         raise context.refuse(
-            "for IPv6 nft does not take the same addresses for the node's own as rpfilter"
+            "for IPv6 nft and rpfilter differ in which addresses are the node's own"
         )
     context.approximate(REVERSE_PATH, _DIFFERENCES[context.family])
     interface = () if node.loose else ("iif",)

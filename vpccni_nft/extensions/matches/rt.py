@@ -116,7 +116,7 @@ def lower(node: Rt, context: Context) -> tuple[s.Match, ...]:
     if node == Rt():
         raise refuse_bare(context, "rt", "--rt-segsleft")
     if node.anywhere:
-        raise context.refuse("nft reads an address of a routing header at a fixed place only")
+        raise context.refuse("nft reads an address of a routing header at a fixed position only")
     if len(node.addresses) > MOST_READ:
         raise context.refuse(f"nft reads the first {MOST_READ} addresses of a routing header only")
     there = s.Match(x.ExtensionHeader("rt"), "==", x.Symbol("exists"))

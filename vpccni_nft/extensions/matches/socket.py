@@ -76,7 +76,7 @@ def lower(node: Socket, context: Context) -> tuple[Piece, ...]:
     if not context.tracked:
         context.approximate(
             WHOLE_PACKETS,
-            "-m socket makes the kernel put fragments together, nothing in the translation does",
+            "-m socket makes the kernel reassemble fragments; nothing in the translation does",
         )
     found = TRANSPARENT if node.transparent else HAS_SOCKET
     return (found,) if node.no_wildcard else (found, NoneOf(((WILDCARD,),)))

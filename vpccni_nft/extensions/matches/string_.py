@@ -94,9 +94,10 @@ def meaning(node: String, view: View) -> Test:
 def lower(_node: String, context: Context) -> tuple[s.Match, ...]:
     """There is no form for it."""
     raise context.refuse(
-        "nft does not search packets for text; nor is --to one place for sure: since Linux 6.6 the "
-        "text ends before it, in older ones it begins there at the latest",
-        "u32 compares bytes at a fixed place, and has a translation",
+        "nft does not search packets for text; and the meaning of --to depends on the kernel:"
+        " since "
+        "Linux 6.6 the text must end before it, in older ones it only has to begin there",
+        "u32 compares bytes at a fixed offset, and can be translated",
     )
 
 

@@ -105,8 +105,8 @@ def _lower_option(test: Negatable[int] | None, context: Context) -> tuple[s.Matc
     if not test:
         return ()
     if test.value == NO_OPERATION:
-        raise context.refuse("nft overlooks an option of one byte that is the last one")
-    context.approximate(TCP_OPTIONS, "nft overlooks an option whose length is wrong")
+        raise context.refuse("nft does not see a one-byte option that is the last one")
+    context.approximate(TCP_OPTIONS, "nft does not see an option with a wrong length")
     option = x.TcpOption(str(test.value))
     there = x.Symbol("missing" if test.negated else "exists")
     return (s.Match(option, "==", there),)

@@ -58,10 +58,10 @@ def meaning(node: TcpMss, view: View) -> Test:
 
 def lower(node: TcpMss, context: Context) -> tuple[Piece, ...]:
     """The same comparison; a packet without the option has no size to compare."""
-    context.approximate(TCP_OPTIONS, "iptables passes over a segment size of a wrong length")
+    context.approximate(TCP_OPTIONS, "iptables skips an MSS option with a wrong length")
     if not context.tracked:
         context.approximate(
-            WHOLE_PACKETS, "iptables takes bytes of a further fragment for TCP options"
+            WHOLE_PACKETS, "iptables reads bytes of a later fragment as TCP options"
         )
     size = x.TcpOption("maxseg", "size")
     inside = s.Match(size, "==", range_literal(node.size.value))

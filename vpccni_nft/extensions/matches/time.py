@@ -175,7 +175,7 @@ def lower(node: Time, context: Context) -> tuple[Piece, ...]:
         context.approximate(
             KERNEL_ZONE,
             "nft knows the day of the week in the kernel's time zone and all other times in UTC:"
-            " the kernel's zone is taken for UTC",
+            " the kernel's zone is assumed to be UTC",
         )
     dates = tuple(_compare_dates(node))
     if not node.contiguous or every_day:

@@ -247,7 +247,7 @@ def _locate(test: Comparison, context: Context, *, whole: bool) -> _Bits:
             )
         if not whole:
             raise context.refuse(
-                "nft is not sure to read the transport header's place in a further fragment",
+                "in a later fragment nft may not read where the transport header would be",
                 "test for fragments first, with 4&0x1fff=0",
             )
         bits = _Bits("th", step.number)

@@ -115,10 +115,10 @@ def changes(name: str, directions: Sequence[str], context: Context) -> tuple[Loo
     """The keys to add to a set or to delete, which have to be told apart as those to look up."""
     found = find_set(name, context)
     if found.storage == "list":
-        raise context.refuse("which set of a list a packet is put into depends on what they hold")
+        raise context.refuse("which set of a list a packet is added to depends on their contents")
     if "net" in found.kinds:
         raise context.refuse(
-            f"packets put networks into a {found.type} whose length depends on what it holds"
+            f"packets add networks to a {found.type} whose prefix length depends on its contents"
         )
     if found.type == "bitmap:ip,mac":
         raise context.refuse("a bitmap:ip,mac has one hardware address for each address")
@@ -219,7 +219,7 @@ class _Sets:
             if not context.hooks <= _WITH_MAC:
                 raise context.refuse("nft knows hardware addresses of incoming packets only")
         if ipset.mask is not None and "net" in ipset.kinds:
-            raise context.refuse(f"a {ipset.type} with a mask of its own has no counterpart")
+            raise context.refuse(f"a {ipset.type} with a mask of its own has no counterpart in nft")
         if any(len(entry.parts) < len(ipset.kinds) for entry in ipset.entries):
             raise context.refuse(
                 "an element without a hardware address takes that of the first packet"
@@ -281,7 +281,9 @@ class _Sets:
             by_interface.setdefault(part, []).append(entry)
         for one, other in itertools.permutations(by_interface, 2):
             if one.wildcard and other.name.startswith(one.name):
-                raise self.context.refuse("elements for a name and for all that begin so overlap")
+                raise self.context.refuse(
+                    "elements for a name and for all names that begin with it overlap"
+                )
         if _nested(self.ipset.entries):
             raise self.context.refuse(
                 "ipset ends its search at the longest network that holds an address, even where its"
@@ -440,8 +442,8 @@ class _Sets:
             return
         if any(entry.timeout for entry in group):
             raise self.context.refuse(
-                f"networks of the set {self.ipset.name} overlap and expire: what is left of the"
-                " others then cannot be said beforehand"
+                f"networks of the set {self.ipset.name} overlap and expire: what remains of"
+                " the others then cannot be known in advance"
             )
         for piece in wanted_pieces(boxes):
             intervals = iter(piece)

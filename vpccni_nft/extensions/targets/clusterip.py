@@ -59,8 +59,8 @@ def meaning(node: ClusterIp, view: View) -> Effect:
 def lower(_node: ClusterIp, context: Context) -> tuple[s.Statement, ...]:
     """There is no form."""
     raise context.refuse(
-        "nft does not answer for an address that several nodes have",
-        "Linux has no CLUSTERIP since 6.3, either; the match cluster took its place",
+        "nft does not answer for an address that several nodes share",
+        "Linux dropped CLUSTERIP in 6.3 as well; the match cluster replaced it",
     )
 
 

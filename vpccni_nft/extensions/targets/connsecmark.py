@@ -41,7 +41,7 @@ def meaning(node: ConnSecMark, _view: View) -> Effect:
 def lower(_node: ConnSecMark, context: Context) -> tuple[s.Statement, ...]:
     """There is no form."""
     raise context.refuse(
-        "nft cannot ask whether there is a security mark already, and would overwrite it"
+        "nft cannot check whether there is a security mark already, and would overwrite it"
     )
 
 

@@ -1,4 +1,4 @@
-"""IDLETIMER: start a timer anew, which tells user space when no packet came for a while.
+"""IDLETIMER: restart a timer that notifies user space when no packet came for a while.
 
 Kernel: net/netfilter/xt_IDLETIMER.c: a file in sysfs for each label. nft has no such timer.
 """
@@ -44,7 +44,7 @@ def meaning(node: IdleTimer, _view: View) -> Effect:
 
 def lower(_node: IdleTimer, context: Context) -> tuple[s.Statement, ...]:
     """There is no form."""
-    raise context.refuse("nft has no timers that tell user space when traffic stops")
+    raise context.refuse("nft has no timers that notify user space when traffic stops")
 
 
 EXTENSION = Extension(

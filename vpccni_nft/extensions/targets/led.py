@@ -42,7 +42,7 @@ def meaning(node: Led, _view: View) -> Effect:
 
 def lower(_node: Led, context: Context) -> tuple[s.Statement, ...]:
     """There is no form."""
-    raise context.refuse("nft cannot switch lights")
+    raise context.refuse("nft cannot switch LEDs")
 
 
 def _parse_delay(text: str) -> int | None:
@@ -65,6 +65,6 @@ EXTENSION = Extension(
     lower=lower,
     placement=ANYWHERE,
     draw=k.Build(Led, k.Quoted(20), k.maybe(k.Integers(0, 0x7FFFFFFF)), k.FLAG),
-    nft="none: nft knows no lights",
+    nft="none: nft knows no LEDs",
     codes=(NO_NFT_FORM,),
 )

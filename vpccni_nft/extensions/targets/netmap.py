@@ -55,7 +55,8 @@ def lower(node: Netmap, context: Context) -> tuple[s.Statement, ...]:
     kinds = {KINDS[hook] for hook in context.hooks} or {"dnat"}
     if len(kinds) > 1:
         raise context.refuse(
-            "nft binds the source or the destination, and this chain has packets of both kinds",
+            "nft rewrites either the source or the destination, and this chain sees packets of"
+            " both kinds",
             "split the chain into one for PREROUTING and OUTPUT and one for the other two",
         )
     network, kind = node.to, kinds.pop()

@@ -1,4 +1,4 @@
-"""REJECT: drop the packet and tell its sender.
+"""REJECT: drop the packet and notify its sender.
 
 Kernel: net/ipv4/netfilter/ipt_REJECT.c and net/ipv6/netfilter/ip6t_REJECT.c, in the filter table
 only; nf_reject_ipv4.c and nf_reject_ipv6.c build the answers, for nft too. A TCP reset needs

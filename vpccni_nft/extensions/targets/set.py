@@ -161,10 +161,10 @@ def _lower_add(node: SetTarget, members: Members, context: Context) -> Iterator[
     if ipset.timeout is not None:
         seconds = (ipset.timeout if node.timeout is None else node.timeout) or None
         if node.exist and seconds is None:
-            raise context.refuse("nft cannot take the timeout from an element that has one")
+            raise context.refuse("nft cannot remove the timeout of an element that has one")
         operation = "update" if node.exist else "add"
     if ipset.evicts:
-        raise context.refuse("a set of nft that is full makes no room for a new element")
+        raise context.refuse("an nft set that is full makes no room for a new element")
     for lookup in changes(members.name, members.directions, context):
         change = s.UpdateSet(operation, lookup.set, lookup.key, seconds)
         yield (*lookup.before, *_within(ipset, lookup), change)

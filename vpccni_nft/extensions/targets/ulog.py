@@ -1,6 +1,6 @@
 """ULOG: give a copy of the packet to a program that listens, and on with the next rule.
 
-Kernel: net/ipv4/netfilter/ipt_ULOG.c until Linux 3.16; NFLOG took its place.
+Kernel: net/ipv4/netfilter/ipt_ULOG.c until Linux 3.16; NFLOG replaced it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def meaning(node: Ulog, _view: View) -> Effect:
 
 def lower(_node: Ulog, context: Context) -> tuple[s.Statement, ...]:
     """There is no form, and no kernel that has nft's of today has this target."""
-    raise context.refuse("Linux has no ULOG since 3.17", "NFLOG took its place")
+    raise context.refuse("Linux dropped ULOG in 3.17", "NFLOG replaced it")
 
 
 EXTENSION = Extension(
