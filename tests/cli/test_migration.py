@@ -218,7 +218,7 @@ def test_the_rules_of_the_cni_run_on_the_side_of_kube_proxy_where_they_ran(
     assert json.loads((tmp_path / "plan/plan.json").read_text())["iptables_runs"] == turn
     page = (tmp_path / "plan/plan.md").read_text()
     assert "base chains of ip kube-proxy are close" in page
-    assert "so it was said" in page
+    assert "as you said" in page
 
 
 @pytest.mark.parametrize("turn", ["first", "last"])
