@@ -18,6 +18,8 @@ from vpccni_nft.core.diagnostics import (
     MOVE_DIFFERS,
     MOVE_UNPROVED,
     NATIVE_TABLE_TAKEN,
+    NFT_LOOP,
+    NFT_MISSING,
     NFT_SYNTAX,
     NO_ROOM,
     NO_TIME,
@@ -120,7 +122,7 @@ def diagnostics_of(code: Code, text: str, sets: str | None) -> tuple[Diagnostic,
         return refused.value.diagnostics
     if code.name.startswith("M2"):
         return planned(text)
-    if code is not NFT_SYNTAX:
+    if code not in {NFT_SYNTAX, NFT_MISSING, NFT_LOOP}:
         return vpccni_nft.translate(text, name="node.save", ipset_save=sets).diagnostics
     with pytest.raises(vpccni_nft.Refused) as refused:
         nft.parse(text, name="node.nft")

@@ -16,7 +16,7 @@ from hypothesis.strategies import SearchStrategy
 
 import vpccni_nft
 from vpccni_nft import nft
-from vpccni_nft.core.diagnostics import NFT_SYNTAX
+from vpccni_nft.core.diagnostics import NFT_LOOP, NFT_MISSING, NFT_SYNTAX
 from vpccni_nft.core.render import as_dict, render
 from vpccni_nft.core.span import Source
 from vpccni_nft.core.values import Address, Family
@@ -24,6 +24,7 @@ from vpccni_nft.nft import expressions as x
 from vpccni_nft.nft import statements as s
 from vpccni_nft.nft.datatypes import INET_SERVICE, IPV4_ADDR
 from vpccni_nft.nft.words import HOOKS_OF_TYPE
+from vpccni_nft.simulate.constants import values_in
 from vpccni_nft.text.nft_reader import load
 from vpccni_nft.text.nft_script import rule_text, statement_text
 
@@ -393,15 +394,39 @@ def tables(draw: st.DrawFn, family: Family, name: str) -> nft.Table:
         st.sampled_from(["accept", "drop"]),
     )
     listed = st.lists(rules(family), max_size=4).map(tuple)
-    return nft.Table(
+    table = nft.Table(
         family,
         name,
         tuple(
-            nft.Chain(one, draw(listed), draw(st.none() | hooks), draw(STRINGS)) for one in unique()
+            # Nothing that is drawn jumps to such a chain, so none leads back.
+            nft.Chain(f"from-{one}", draw(listed), draw(st.none() | hooks), draw(STRINGS))
+            for one in unique()
         ),
         tuple(draw(sets(one)) for one in unique()),
         tuple(nft.Counter(one, draw(SOME), draw(SOME), draw(STRINGS)) for one in unique()),
         draw(STRINGS),
+    )
+    return completed(table)
+
+
+def completed(table: nft.Table) -> nft.Table:
+    """With all that its rules and maps name."""
+    chains = {chain.name: chain for chain in table.chains}
+    sets_ = {set_.name: set_ for set_ in table.sets}
+    counters = {counter.name: counter for counter in table.counters}
+    for value in values_in(table):
+        match value:
+            case s.Jump(name) | s.Goto(name):
+                chains.setdefault(name, nft.Chain(name))
+            case x.SetReference(name) | s.UpdateSet(set=name):
+                sets_.setdefault(name, nft.Set(name, "mark"))
+            case s.NamedCounter(name):
+                counters.setdefault(name, nft.Counter(name))
+    return attrs.evolve(
+        table,
+        chains=tuple(chains.values()),
+        sets=tuple(sets_.values()),
+        counters=tuple(counters.values()),
     )
 
 
@@ -506,7 +531,8 @@ def _of_json(listing: str) -> str:
 
 
 def read_rule(text: str, family: str = "ip") -> nft.Rule:
-    (table,) = nft.parse(f"table {family} t {{\n\tchain c {{\n\t\t{text}\n\t}}\n}}\n").tables
+    sets = "set x { type mark; }\nmap m { type mark : verdict; }\n"
+    (table,) = nft.parse(f"table {family} t {{\n{sets}\tchain c {{\n\t\t{text}\n\t}}\n}}\n").tables
     ((rule,),) = (chain.rules for chain in table.chains)
     return rule
 
@@ -938,3 +964,74 @@ def test_objects_are_frozen() -> None:
     element = x.Element(x.Number(1))
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         element.comment = "x"  # type: ignore[misc]
+
+
+# --- what is named ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rule", "message", "word"),
+    [
+        ("jump nowhere", "no chain nowhere", "nowhere"),
+        ("goto nowhere", "no chain nowhere", "nowhere"),
+        ("mark vmap { 1 : accept, 2 : jump nowhere }", "no chain nowhere", "nowhere"),
+        ("mark @nothing", "no set nothing", "@nothing"),
+        ("mark vmap @nothing", "no set nothing", "@nothing"),
+        ("meta mark set mark map @nothing", "no set nothing", "@nothing"),
+        ("add @nothing { mark }", "no set nothing", "@nothing"),
+        ('counter name "nothing"', "no counter nothing", '"nothing"'),
+    ],
+)
+def test_what_a_rule_names_has_to_be_there(rule: str, message: str, word: str) -> None:
+    with pytest.raises(vpccni_nft.Refused) as refused:
+        read_rule(rule)
+    (found,) = refused.value.diagnostics
+    assert (found.code, found.message) == (NFT_MISSING, f"the table t has {message}")
+    assert found.span is not None
+    assert found.span.text == word
+
+
+MAPS = """table ip t {
+	map m {
+		type mark : verdict
+		elements = { 1 : goto b }
+	}
+	chain a {
+		type filter hook input priority 0;
+		mark vmap @m
+	}
+	chain b {
+		%s
+	}
+	chain c {
+		jump c
+	}
+}
+"""
+
+
+def test_an_element_may_name_a_chain_that_comes_later() -> None:
+    assert nft.parse(MAPS % "accept")
+    with pytest.raises(vpccni_nft.Refused) as refused:
+        nft.parse(MAPS.replace("goto b", "goto d") % "accept")
+    (found,) = refused.value.diagnostics
+    assert (found.code, str(found.span)) == (NFT_MISSING, "<string>:4:25")
+
+
+@pytest.mark.parametrize("rule", ["jump b", "goto a", "mark vmap @m", "mark vmap { 1 : jump a }"])
+def test_no_chain_leads_back_to_itself_from_a_hook(rule: str) -> None:
+    with pytest.raises(vpccni_nft.Refused) as refused:
+        nft.parse(MAPS % rule)
+    (found,) = refused.value.diagnostics
+    assert found.code is NFT_LOOP
+    assert found.span is not None
+    assert found.span.line == 11
+
+
+def test_many_chains_that_share_their_callees_are_walked_once() -> None:
+    chains = "".join(f"chain c{n} {{ jump c{n + 1}\n jump c{n + 1}\n }}\n" for n in range(2000))
+    base = "chain a { type filter hook input priority 0; jump c0; }"
+    text = f"table ip t {{ {base}\n{chains}chain c2000 {{ }}\n}}\n"
+    start = time.perf_counter()
+    nft.parse(text)
+    assert time.perf_counter() - start < 20

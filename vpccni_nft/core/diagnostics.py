@@ -69,6 +69,11 @@ LEGACY_TABLES = _code("P014", Kind.NOTE, "the node also has iptables-legacy tabl
 TAKEN_FOR_FILTER = _code("P015", Kind.NOTE, "a listing is read as the filter table")
 NFT_SYNTAX = _code("P016", Kind.ERROR, "the nft ruleset cannot be read")
 IPSET_SYNTAX = _code("P017", Kind.ERROR, "the output of ipset save cannot be read")
+NFT_MISSING = _code("P018", Kind.ERROR, "the nft ruleset names something that it does not have")
+NFT_LOOP = _code("P019", Kind.ERROR, "chains of the nft ruleset jump in a circle")
+
+#: Codes of a text that is no ruleset at all, or none that nft loads.
+UNREADABLE_CODES = frozenset({NOT_A_DUMP, NFT_SYNTAX, NFT_MISSING, NFT_LOOP})
 
 NO_NFT_FORM = _code("T001", Kind.ERROR, "nftables cannot express this")
 BAD_PLACE = _code("T002", Kind.ERROR, "the kernel does not accept this rule here")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ..core.diagnostics import IPSET_SYNTAX, LEGACY_TABLES, NFT_SYNTAX, NOT_A_DUMP
+from ..core.diagnostics import IPSET_SYNTAX, LEGACY_TABLES, UNREADABLE_CODES
 from ..core.span import Source
 from ..node.detection import SLOTS, BackEnd, detect_sources
 from ..node.owners import VPC_CNI
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 #: What is told of texts that are something else.
-_NO_INPUT = {NOT_A_DUMP, NFT_SYNTAX, IPSET_SYNTAX}
+_NO_INPUT = {*UNREADABLE_CODES, IPSET_SYNTAX}
 
 
 @attrs.frozen(kw_only=True)

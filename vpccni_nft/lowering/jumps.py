@@ -1,16 +1,18 @@
-"""Check a table's jumps before it is lowered: every target is there, and none leads back."""
+"""Check what rules name, chains and ipsets: all of it is there, and no jump leads back."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..core.diagnostics import BAD_PLACE, CHAIN_LOOP, MISSING_CHAIN, Diagnostic
+from ..core.diagnostics import BAD_PLACE, CHAIN_LOOP, MISSING_CHAIN, MISSING_SET, Diagnostic
+from ..extensions.matches.set import MatchSet
+from ..extensions.targets.set import SetTarget
 from ..iptables.ast import Goto, Jump
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..iptables.ast import Rule, Table
+    from ..iptables.ast import Rule, Ruleset, Table
 
 
 #: For each chain, the chains that it jumps or goes to, with the rules that do.
@@ -67,6 +69,30 @@ def check_jumps(table: Table, calls: Calls) -> Iterator[Diagnostic]:
                     "vpccni-nft extensions lists the targets that are known",
                 )
     yield from _loops(calls)
+
+
+def check_names(ruleset: Ruleset) -> Iterator[Diagnostic]:
+    """What of a ruleset iptables-restore would refuse, for it names what is not there."""
+    for table in ruleset.tables:
+        yield from check_jumps(table, calls_of(table))
+        if ruleset.ipsets is None:
+            continue
+        known = {one.name for one in ruleset.ipsets}
+        for chain in table.chains:
+            for rule in chain.rules:
+                for name in ipsets_of(rule):
+                    if name not in known:
+                        message = f"the output of ipset save has no set {name}"
+                        hint = "save the sets and the rules of one node at one time"
+                        yield Diagnostic(MISSING_SET, message, rule.span, hint)
+
+
+def ipsets_of(rule: Rule) -> list[str]:
+    """The ipsets that a rule names."""
+    used = [match.members.value.name for match in rule.matches if isinstance(match, MatchSet)]
+    if isinstance(target := rule.target, SetTarget):
+        used += [members.name for members in (target.add, target.delete, target.map) if members]
+    return used
 
 
 def _loops(calls: Calls) -> Iterator[Diagnostic]:

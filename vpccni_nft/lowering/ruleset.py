@@ -16,7 +16,6 @@ from ..core.diagnostics import (
 )
 from ..extensions import extension_of
 from ..extensions.context import Context, LimitTable, Objects, RecentList, Report, Shared
-from ..extensions.matches.set import MatchSet
 from ..extensions.targets.set import SetTarget
 from ..ipset.ast import IpSets
 from ..iptables import ast as iptables
@@ -25,7 +24,7 @@ from ..nft import names
 from ..nft import statements as s
 from . import layout
 from .depth import flatten
-from .jumps import built_in_above, calls_of, check_jumps
+from .jumps import built_in_above, calls_of, check_jumps, ipsets_of
 from .rule import RuleLowering
 
 if TYPE_CHECKING:
@@ -71,14 +70,10 @@ class _SetFacts:
         changed: set[str] = set()
         for table in ruleset.tables:
             for rule in _rules(table):
-                used = [match.members.value.name for match in rule.matches
-                        if isinstance(match, MatchSet)]  # fmt: skip
-                if isinstance(rule.target, SetTarget):
-                    target = rule.target
-                    ends = (target.add, target.delete, target.map)
-                    used += [members.name for members in ends if members]
-                    changed |= {members.name for members in ends[:2] if members}
-                for name in used:
+                if isinstance(target := rule.target, SetTarget):
+                    ends = (target.add, target.delete)
+                    changed |= {members.name for members in ends if members}
+                for name in ipsets_of(rule):
                     for one in (name, *(member.name for member in ipsets.members(name))):
                         users.setdefault(one, set()).add((table.family, table.name))
         return cls(

@@ -12,6 +12,7 @@ from ..core.values import Family
 from ..extensions import extension_of
 from ..extensions.targets.ct import Ct
 from ..lowering import TranslateOptions, lower
+from ..lowering.jumps import check_names
 from ..nft import expressions as x
 from ..nft import statements as s
 from ..simulate.constants import values_in
@@ -61,6 +62,7 @@ class Side:
         dump, loaded = iptables.Ruleset(()), None
         if dumps:
             dump, problems = parse_sources(dumps, options.family, options.ipset_save)
+            problems += check_names(dump)
             rulesets.append(dump)
         if scripts:
             try:

@@ -10,6 +10,7 @@ from .. import iptables, nft
 from ..core.diagnostics import Refused
 from ..core.values import Family
 from ..extensions.shared.set_names import Members
+from ..lowering.jumps import check_names
 from ..simulate.constants import values_in
 from ..text.language import Language, by_language, detect_language
 from ..text.sources import parse_sources
@@ -47,6 +48,7 @@ class Contents:
         # A blank text is a script: nft takes it, and loads nothing.
         dumps = [one for one in dumps if detect_language(one) is not Language.BLANK]
         ruleset, diagnostics = parse_sources(dumps, family, ipset_save)
+        diagnostics += check_names(ruleset)
         if any(found.refuses for found in diagnostics):
             raise Refused(diagnostics)
         texts = [*_texts_of_dumps(dumps, ruleset)]

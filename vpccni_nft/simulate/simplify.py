@@ -50,10 +50,15 @@ class Plain:
 
     @property
     def _world(self) -> dict[Question, str]:
+        """The words that the text has for what the world answers."""
         packet = self.packet
         if not isinstance(packet.answers, Answers):
             return {}
-        return world_words(packet.family, packet.fields, packet.answers)
+        found = world_words(packet.family, packet.fields, packet.answers)
+        words: dict[str, str] = {}  # a text has each key once: of two draws it tells the first
+        for word in found.values():
+            words.setdefault(word.partition("=")[0], word)
+        return {question: word for question, word in found.items() if word in words.values()}
 
 
 def simplify(packet: Packet, interesting: Callable[[Packet], bool]) -> Plain:

@@ -168,7 +168,8 @@ class ExpressionReader:
 
     def reference(self, tree: Branch) -> x.SetReference:
         """A named set or map."""
-        return x.SetReference(str(word_of(tree))[1:])
+        word = word_of(tree)
+        return x.SetReference(self.words.refer("set", word, str(word)[1:]))
 
     def members(self, tree: Branch, types_: Readings) -> x.AnonymousSet | x.SetReference:
         """The elements of an anonymous set, or a reference to a named one."""
@@ -260,5 +261,5 @@ class ExpressionReader:
 
     def verdict(self, tree: Branch) -> s.Verdict:
         """A verdict."""
-        names = tuple(self.words.name(word) for word in tokens(tree))
+        names = (self.words.refer("chain", word, self.words.name(word)) for word in tokens(tree))
         return VERDICTS[tree.data](*names)

@@ -20,6 +20,7 @@ from ..nft.words import ChainType, HookName, Policy, SetFlag
 from . import nft_types as types
 from .grammar import ruleset_parser
 from .nft_expressions import ExpressionReader
+from .nft_references import check_references
 from .nft_rules import NftRuleReader
 from .nft_words import Words, branches, first_token, tokens, word_of
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from ..nft.ast import Rule
     from ..nft.datatypes import KeyType
     from .nft_expressions import Readings
+    from .nft_references import References
     from .nft_words import Branch
 
 
@@ -60,9 +62,13 @@ def load(sources: Iterable[Source]) -> Loaded:
     reader = _Reader()
     for source in sources:
         reader.read(source)
+    drafts = reader.tables.values()
+    ruleset = Ruleset(tuple(draft.finish() for draft in drafts))
+    if not reader.diagnostics:  # what cannot be read may be what is missing
+        for table, draft in zip(ruleset.tables, drafts, strict=True):
+            reader.diagnostics += check_references(table, draft.references)
     if reader.diagnostics:
         raise Refused(reader.diagnostics)
-    ruleset = Ruleset(tuple(draft.finish() for draft in reader.tables.values()))
     return Loaded(ruleset, frozenset(reader.cleared), reader.cleared_all)
 
 
@@ -74,6 +80,7 @@ class _TableDraft:
     chains: dict[str, Chain] = attrs.Factory(dict)
     sets: dict[str, Set] = attrs.Factory(dict)
     counters: dict[str, Counter] = attrs.Factory(dict)
+    references: References = attrs.Factory(dict)
 
     def finish(self) -> Table:
         return Table(
@@ -166,6 +173,7 @@ class _Reader:
         for name, chain in draft.chains.items():
             if chain_word is None or name == chain_word:
                 draft.chains[name] = attrs.evolve(chain, rules=())
+                draft.references.pop(("chain", name), None)
 
     def _fill(self, table: _TableDraft, block: Branch) -> None:
         seen: set[tuple[str, str]] = set()
@@ -186,6 +194,8 @@ class _Reader:
                     table.counters.setdefault(name, self._counter(item, name, table.family))
                 else:
                     self._add_set(table, item, name)
+                named = table.references.setdefault((kind, name), [])
+                named += self.words.take_references()
             except Problem as problem:
                 self._report(problem)
 

@@ -152,10 +152,10 @@ class NftRuleReader:
         return s.Counter(*self.expressions.counted(tree))
 
     def _named_counter(self, tree: Branch) -> s.NamedCounter:
-        word = word_of(tree)
+        place = word = word_of(tree)
         if word.type == "STRING":
             word = word.update(value=self.words.string(word))
-        return s.NamedCounter(self.words.name(word))
+        return s.NamedCounter(self.words.refer("counter", place, self.words.name(word)))
 
     def _limit(self, tree: Branch) -> s.Limit:
         found = {branch.data: branch for branch in branches(tree)}
@@ -307,7 +307,7 @@ class NftRuleReader:
             limit = self._ct_count(found["ct_count"])
         return s.UpdateSet(
             str(word_of(operation)),
-            str(tokens(tree)[0])[1:],
+            self.words.refer("set", tokens(tree)[0], str(tokens(tree)[0])[1:]),
             key,
             self.words.seconds(word_of(timeout)) if timeout else None,
             limit,

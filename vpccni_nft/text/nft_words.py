@@ -12,6 +12,7 @@ from ..core.diagnostics import NFT_SYNTAX, Problem
 from ..core.span import Source, Span
 from ..core.values import parse_integer
 from ..nft.names import checked_string
+from .nft_references import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,6 +37,19 @@ class Words:
     """Reads tokens; what does not fit is a Problem at the token's place."""
 
     source: Source
+    #: What was named since it was last taken.
+    _named: list[Reference] = attrs.Factory(list)
+
+    def refer(self, kind: str, token: Token, name: str) -> str:
+        """Note that an object of the table is named; the answer is the name."""
+        self._named.append(Reference((kind, name), self.span(token)))
+        return name
+
+    def take_references(self) -> list[Reference]:
+        """What was named since the last time."""
+        found = list(self._named)
+        self._named.clear()
+        return found
 
     def span(self, token: Token) -> Span:
         """Where a token stands."""

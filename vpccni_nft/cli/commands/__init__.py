@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+import sys
+import traceback
+from typing import Any, NoReturn
 
 import click
 
@@ -22,9 +25,22 @@ from .replay import replay
 from .translate import translate
 from .verify import verify
 
+#: The environment variable that shows where an internal error comes from.
+TRACEBACK = "VPCCNI_NFT_TRACEBACK"
+
 
 class Commands(click.Group):
-    """The group of all commands: what they raise, as messages and exit codes."""
+    """The group of all commands, and what becomes of the exceptions that none of them expects.
+
+    What cannot be read is wrong usage, exit 2; an internal error is exit 70, never 1.
+    """
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line."""
+        try:
+            return super().main(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it has a message and its own exit code
+            _ask_for_report(error)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -36,6 +52,20 @@ class Commands(click.Group):
             # Said here: click would exit with 1, which means refused or different.
             click.echo("interrupted", err=True)
             ctx.exit(ExitCode.INTERRUPTED)
+
+
+def _ask_for_report(error: Exception) -> NoReturn:
+    """End with a message for the reader of an internal error, and with its place on demand."""
+    if os.environ.get(TRACEBACK):
+        traceback.print_exception(error)
+    told = printable(f"{type(error).__name__}: {error}".removesuffix(": "))
+    click.echo(
+        f"internal error: {told}\n"
+        "This is a fault of vpccni-nft: nothing is known about the input. Please report it, with "
+        f"the command, its input, and what it prints with {TRACEBACK}=1.",
+        err=True,
+    )
+    sys.exit(ExitCode.INTERNAL)
 
 
 @click.group(

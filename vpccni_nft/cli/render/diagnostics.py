@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ...core.diagnostics import NFT_SYNTAX, NOT_A_DUMP, Kind
+from ...core.diagnostics import UNREADABLE_CODES, Kind
 from ...core.exit_codes import ExitCode
 from ...core.render import render
 
@@ -41,7 +41,7 @@ def show(diagnostics: Iterable[Diagnostic], *, notes: bool) -> None:
 def code_of(diagnostics: Iterable[Diagnostic]) -> ExitCode:
     """What a command ends with that found these problems."""
     found = tuple(diagnostics)
-    if any(one.code in {NOT_A_DUMP, NFT_SYNTAX} for one in found):
+    if any(one.code in UNREADABLE_CODES for one in found):
         return ExitCode.USAGE
     return ExitCode.REFUSED if any(one.refuses for one in found) else ExitCode.DONE
 
