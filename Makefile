@@ -24,7 +24,7 @@ lint: $(VENV)/installed-dev
 
 # The tests that send packets through the kernel, with many times as many of them: a million.
 kernel: $(VENV)/installed-dev
-	VPCCNI_NFT_PACKETS_TIMES=12 $(PYTEST) tests/kernel
+	VPCCNI_NFT_PACKETS_TIMES=7 $(PYTEST) tests/kernel
 
 # All tests, with many more examples, with every mutant in every layer, and with the longest inputs.
 nightly: $(VENV)/installed-dev

@@ -27,7 +27,7 @@ ALL = settings(
     suppress_health_check=list(HealthCheck),
 )
 #: For each of many rooms a part will do.
-FEW = settings(ALL, max_examples=max(4, ALL.max_examples // 6))
+FEW = settings(ALL, max_examples=max(4, ALL.max_examples // 10))
 
 #: Drawn nodes are large, so a few for each release will do.
 NODES_FEW = settings(ALL, derandomize=True, max_examples=12)
