@@ -285,6 +285,14 @@ def test_rules_that_meet_no_packet_make_no_difference() -> None:
     assert isinstance(vpccni_nft.verify(DUMP, unused), Equivalent)
 
 
+def test_bits_that_are_shifted_by_nothing_are_the_same() -> None:
+    plain, shifted = (
+        DUMP.replace("COMMIT", f'-A INPUT -m u32 --u32 "{test}" -j DROP\nCOMMIT')
+        for test in ("0x8&0xff=0x1", "0x8>>0x0&0xff<<0x0=0x1")
+    )
+    assert isinstance(vpccni_nft.verify(plain, shifted), Equivalent)
+
+
 def test_counting_rules_differ_only_where_counters_are_compared() -> None:
     counting = DUMP.replace("COMMIT", "-A INPUT -s 10.9.0.0/16\nCOMMIT")
     assert isinstance(vpccni_nft.verify(DUMP, counting), Equivalent)

@@ -141,6 +141,8 @@ def _comparison_fits(view: View, test: Comparison) -> Bool:
         match step.operator:
             case "&":
                 word = algebra.bvand(word, number)
+            case ">>" | "<<" if not step.number:
+                continue
             case ">>":
                 kept = 32 - step.number
                 word = algebra.concat(
