@@ -31,7 +31,7 @@ SHOWN = 50
 @click.command(
     cls=Command,
     exits={
-        ExitCode.DONE: "all nodes are proved equivalent equivalent",
+        ExitCode.DONE: "all nodes are proved equivalent",
         ExitCode.REFUSED: "some are refused or different",
         ExitCode.USAGE: "wrong usage, no node can be read, or joblib or z3-solver is missing",
         ExitCode.UNKNOWN: "some are unknown, failed or unreadable; none is refused or different",

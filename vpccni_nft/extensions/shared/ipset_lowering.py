@@ -219,9 +219,7 @@ class _Sets:
             if not context.hooks <= _WITH_MAC:
                 raise context.refuse("nft knows hardware addresses of incoming packets only")
         if ipset.mask is not None and "net" in ipset.kinds:
-            raise context.refuse(
-                f"a {ipset.type} with a mask of its own has no counterpart in nft in nft"
-            )
+            raise context.refuse(f"a {ipset.type} with a mask of its own has no counterpart in nft")
         if any(len(entry.parts) < len(ipset.kinds) for entry in ipset.entries):
             raise context.refuse(
                 "an element without a hardware address takes that of the first packet"
