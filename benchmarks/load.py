@@ -5,7 +5,7 @@ Every load goes into a fresh network namespace, from a file, with the ``ip netns
 
 What iptables-restore-translate writes does not load: nft wants a transport protocol in rules that
 change a port. These rules get one, and nothing else is mended: what else is wrong in the output
-stays wrong (``python -m benchmarks.incumbent`` tells what that is). Mending is not in the times.
+stays wrong (``python -m benchmarks.incumbent`` shows what that is). Mending is not in the times.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _translate(way: _Way) -> Cost | None:
 
 
 def _mend(dump: Path, output: Path, mended: Path) -> int:
-    """Make the incumbent's output load; how many rules were mended."""
+    """Make the output of iptables-restore-translate load; how many rules were mended."""
     protocols = dict(_PROTOCOL.findall(dump.read_text()))
     text, count = _DNAT.subn(
         lambda rule: f"{rule[1]} meta l4proto {protocols[rule[2]]} {rule[3]}", output.read_text()

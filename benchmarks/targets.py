@@ -95,7 +95,7 @@ def _load(run: Mapping[str, Sequence[Table]]) -> Iterator[Target]:
         _ratio(optimized, seconds("iptables-nft-restore", 10000)),
     )
     yield Target(
-        "translation and load from 11,000 rules up: -O to the incumbent",
+        "translation and load from 11,000 rules up: -O to iptables-restore-translate",
         1,
         _worst(
             _ratio(
@@ -116,7 +116,7 @@ def _translate(run: Mapping[str, Sequence[Table]]) -> Iterator[Target]:
 
     faithful = find(_FAITHFUL, 5000, "time (s)")
     yield Target(
-        "translation of 55,000 rules: -O0 to the incumbent",
+        "translation of 55,000 rules: -O0 to iptables-restore-translate",
         3,
         _ratio(faithful, find(INCUMBENT, 5000, "time (s)")),
     )

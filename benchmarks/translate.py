@@ -50,7 +50,7 @@ def _rows(folder: Path, services: int) -> Iterator[dict[str, Cell]]:
             "time (s)": seconds,
             "rules/s": rules / seconds,
             "peak (MB)": megabytes,
-            "times the incumbent": seconds / peer.seconds if peer else None,
+            "times iptables-restore-translate": seconds / peer.seconds if peer else None,
         }
 
 

@@ -81,7 +81,7 @@ def _escaped(cell: str) -> str:
 
 
 def main() -> None:
-    """Write the page, or tell whether it is up to date."""
+    """Write the page, or say whether it is up to date."""
     parser = argparse.ArgumentParser(description="Write docs/extensions.md.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if out of date")
     check: bool = parser.parse_args().check

@@ -1,4 +1,4 @@
-"""Write docs/ownership.md, the tables of owners and of what tells them.
+"""Write docs/ownership.md, the tables of owners and of the evidence for them.
 
 With ``--check`` nothing is written, and the exit code is 1 where the page is out of date.
 """
@@ -21,8 +21,8 @@ HEAD = """\
 
 This page is written by `docs/generate_ownership.py` from `vpccni_nft/node/owners.py`.
 
-Several programs write the rules of a node. `vpccni-nft inventory` tells whose each chain and each
-rule is, and what tells so:
+Several programs write the rules of a node. `vpccni-nft inventory` shows the owner of each chain and
+each rule, and the evidence:
 
 ```sh
 iptables-save | vpccni-nft inventory
@@ -39,12 +39,12 @@ input is no dump.
 
 ## How an owner is found
 
-A chain that is not built in has its owner by its name. Of a rule these are asked in turn, and the
+A chain that is not built in has its owner by its name. For a rule these are tried in turn, and the
 first answer decides:
 
-1. It stands in a chain of somebody whose chains are their own: it is theirs.
+1. It stands in a chain whose owner lets no other program write there: it is that owner's.
 2. It has a form that an owner writes.
-3. It stands in a built-in chain and jumps to a chain of somebody: it is theirs.
+3. It stands in a built-in chain and jumps to a chain with an owner: it is that owner's.
 4. Otherwise it is of `user`.
 
 The chains of the CNI and `DOCKER-USER` are not quite their owners' own: people write into them. A
@@ -81,7 +81,7 @@ RULES_HEAD = """\
 
 As `iptables-save` prints them. Signs in the forms:
 
-| sign | what stands for it |
+| sign | meaning |
 |---|---|
 | `<net>`, `<address>` | a network, an address |
 | `<if>` | the name of an interface |
@@ -147,7 +147,7 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def main() -> None:
-    """Write the page, or tell whether it is up to date."""
+    """Write the page, or say whether it is up to date."""
     parser = argparse.ArgumentParser(description="Write docs/ownership.md.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if out of date")
     check: bool = parser.parse_args().check

@@ -25,7 +25,7 @@ def parse(
 ) -> iptables.Ruleset:
     r"""Read the output of iptables-save, ip6tables-save or iptables -S, or several in one text.
 
-    ``family`` is used for tables whose family the text does not tell. ``ipset_save`` is the output
+    ``family`` is used for tables whose family the text does not show. ``ipset_save`` is the output
     of ``ipset save``, for rules that name sets. Matches and targets that are not known stay in the
     result as ``UnknownMatch`` and ``UnknownTarget``. Raises Refused where a line cannot be read or
     the text contradicts itself.
@@ -61,7 +61,7 @@ def translate(
     is the output of ``ipset save`` of the same node: without it rules that name ipsets are refused.
     ``optimize`` puts sets and maps in place of long rows of rules (``docs/optimizer.md``).
     ``target`` is the oldest nft that must take the script. ``family`` is what tables are taken for
-    whose family the text does not tell.
+    whose family the text does not show.
     Problems do not raise: they are in the result, whose ``ruleset`` and ``script()`` raise Refused.
     Raises ValueError where ``allow``, ``counters`` or ``target`` is something else.
 
@@ -101,10 +101,10 @@ def verify(
     seconds: float = 60,
     timeout: float | None = None,
 ) -> Answer:
-    r"""Prove that two sides treat every packet alike, or find one that they do not.
+    r"""Prove that two sides treat every packet the same, or find one that they do not.
 
     Each side is one text or several: output of iptables-save, nft rulesets, or both, which stand
-    together on a node. ``family`` is what tables are taken for whose family a dump does not tell.
+    together on a node. ``family`` is the family of tables for which a dump does not show it.
     ``ipset_save`` is the output of ``ipset save``, for rules that name sets. ``allow`` names codes
     of approximations that are taken for exact. With ``counters`` it must be the same rules of both
     sides that count a packet. ``seconds`` is the time for each question to the solver,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .core.span import Source
     from .lowering import TranslateOptions
 
-#: Parsing tells of these; lowering finds them again in the rules.
+#: Parsing reports these; lowering finds them again in the rules.
 UNREAD = (UNKNOWN_MATCH, UNKNOWN_TARGET, UNKNOWN_OPTION)
 
 _NO_NUMBERS = Diagnostic(
@@ -119,9 +119,9 @@ def translate_sources(sources: Sequence[Source], options: TranslateOptions) -> T
 
     dump, diagnostics = parse_sources(sources, options.family, options.ipset_save)
     ruleset, more = lower(dump, options)
-    told = (*diagnostics, *(found for found in more if found.code not in UNREAD))
+    reported = (*diagnostics, *(found for found in more if found.code not in UNREAD))
     every = (*sources, options.ipset_save) if options.ipset_save else sources
-    translation = Translation(tuple(in_order(told, every)), dump, ruleset)
+    translation = Translation(tuple(in_order(reported, every)), dump, ruleset)
     if options.optimize and not translation.refused:
         from .optimizer import optimize as optimized
 

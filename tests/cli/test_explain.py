@@ -387,7 +387,7 @@ def test_what_does_not_matter_is_left_out_of_a_packet() -> None:
         packet, lambda one: one.fields["iif"] == eni5 and one.fields["mark"] & 0x1 == 1
     )
     assert plain.text == "hook=prerouting iif=eni5 mark=0x1"
-    assert plain.untold == {}
+    assert plain.hidden == {}
     assert parse_packet(plain.text).packet.fields == plain.packet.fields
 
 

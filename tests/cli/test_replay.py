@@ -97,7 +97,7 @@ def test_a_dump_and_its_translation_are_alike(files: dict[str, str]) -> None:
     done = replay(*sides, "--packets", "600", "--json")
     assert (done.code, done.err) == (0, "")
     found: dict[str, Any] = json.loads(done.out)
-    assert found["alike"]
+    assert found["equal"]
     assert found["mismatches"] == []
     assert found["tally"]["packets"] > 300
     assert found["rules"] == {"reachable": 2, "hit": 2, "missed": []}
@@ -216,7 +216,7 @@ def result(
 
 
 @pytest.mark.parametrize(
-    ("found", "alike", "last"),
+    ("found", "equal", "last"),
     [
         (result(), True, "both sides treat every packet the same"),
         (result(missing=()), True, "both sides treat every packet the same"),
@@ -230,9 +230,9 @@ def result(
     ],
 )
 def test_what_was_tried_does_not_always_tell(found: Result, alike: bool | None, last: str) -> None:
-    assert found.alike is alike
+    assert found.equal is alike
     assert text_of(found).splitlines()[-1] == last
-    assert json.loads(json.dumps(dict_of(found)))["alike"] is alike
+    assert json.loads(json.dumps(dict_of(found)))["equal"] is alike
 
 
 def test_of_the_rules_that_no_packet_hit_twenty_are_written_out() -> None:

@@ -54,8 +54,8 @@ def test_the_suite_passes_on_a_node_and_names_its_chains(tmp_path: Path) -> None
     for name in (
         "test_the_dump_has_a_translation PASSED",
         "test_saving_the_dump_gives_it_back PASSED",
-        "test_packets_of_a_chain_end_alike[nat/KUBE-SERVICES] PASSED",
-        "test_packets_of_a_chain_end_alike[filter/KUBE-FIREWALL] PASSED",
+        "test_packets_of_a_chain_end_the_same[nat/KUBE-SERVICES] PASSED",
+        "test_packets_of_a_chain_end_the_same[filter/KUBE-FIREWALL] PASSED",
     ):
         assert name in done.out
 

@@ -140,7 +140,7 @@ def assert_replays(found: Counterexample, before: Side, after: Side) -> None:
     assert found.differences
     outcomes = [run(tuple(side.chains(packet.family)), packet) for side in (before, after)]
     assert outcomes == [found.before.outcome, found.after.outcome]
-    if found.told:
+    if found.in_text:
         told = parse_packet(found.plain.text, packet.family).packet
         told_outcomes = [run(tuple(side.chains(packet.family)), told) for side in (before, after)]
         assert told_outcomes[0] != told_outcomes[1]

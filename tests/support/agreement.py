@@ -122,14 +122,14 @@ class Sides:
             run(chains, packet, watch)
             return lines
 
-        untold = {
-            name: _readable(name, value, packet.family) for name, value in plain.untold.items()
+        hidden = {
+            name: _readable(name, value, packet.family) for name, value in plain.hidden.items()
         }
         found = [f"{name}: {one} / {other}" for name, (one, other) in differ(packet).items()]
         lines = [
             "a packet tells the two sides apart",
             *("", iptables.save(self.before), self.script),
-            f"explain --packet '{plain.text}' and {untold}",
+            f"explain --packet '{plain.text}' and {hidden}",
             f"the world answers {dict(packet.answers)}, and by the seed {packet.seed}",
             *("", "iptables / nft", *found),
             *("", "iptables, rules that fit:", *trace(before)),

@@ -164,7 +164,7 @@ def verdicts(name: str, old: type[s.Verdict], make: Callable[[Any], s.Verdict | 
         return make(step) if isinstance(step, old) else NotImplemented
 
 
-# --- what the incumbent does (FIELD 2) ----------------------------------------------------------
+# --- what iptables-restore-translate gets wrong ------------------------------------------------
 
 MARK, CT_MARK = x.Meta("mark"), x.Ct("mark")
 RESTORE = re.compile(r"\.restore-mark-(0x[0-9a-f]+)")

@@ -1,6 +1,6 @@
 """Problems that are found in the input, and the one catalogue of their codes.
 
-A code's first letter tells where it comes from: P parsing, T translating, O optimizing,
+A code's first letter says where it comes from: P parsing, T translating, O optimizing,
 V verifying, M moving a node.
 ``docs/codes`` has a page for each code; a test holds that catalogue and pages agree.
 """
@@ -128,7 +128,9 @@ KUBELET_IN_SEVERAL = _code("M004", Kind.ERROR, "kubelet's chains are in several 
 OTHER_PROGRAM = _code("M005", Kind.ERROR, "a dump was written by a different program than stated")
 MISPRINTED = _code("M006", Kind.ERROR, "iptables-nft-save printed rules wrongly")
 DUMPS_DISAGREE = _code("M007", Kind.ERROR, "the dump and the nft ruleset show different rules")
-TOLD_BY_COUNT = _code("M008", Kind.NOTE, "the back end is guessed from the number of rules alone")
+GUESSED_BY_COUNT = _code(
+    "M008", Kind.NOTE, "the back end is guessed from the number of rules alone"
+)
 OTHER_DEFAULT = _code("M009", Kind.NOTE, "the iptables program uses the other back end")
 CONNMARK_ELSEWHERE = _code("M010", Kind.NOTE, "the CNI's connmark rules are not in the dump")
 

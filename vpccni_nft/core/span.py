@@ -86,7 +86,7 @@ class Places:
 
 @attrs.frozen
 class WordPlaces(Places):
-    """The same, told by the first and the last word of each part.
+    """The same, given the first and the last word of each part.
 
     All lines of one shape share it. It is for lines whose words single blanks part.
     """

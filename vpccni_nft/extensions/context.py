@@ -143,7 +143,7 @@ class Context:
         self._say(code, message, f"allow it with --allow {code} where that holds on your nodes")
 
     def note(self, code: Code, message: str) -> None:
-        """Tell of a change that no packet can see."""
+        """Report a change that no packet can see."""
         self._say(code, message, "")
 
     @property

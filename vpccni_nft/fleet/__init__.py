@@ -38,7 +38,7 @@ def survey(fleet: Fleet, settings: FleetSettings | None = None) -> Iterator[Repo
 
     It runs under the ``joblib.parallel_config`` that is in force, and one node after the other
     where there is none. Each node is examined in a process of its own kind: one that dies, or takes
-    longer than its time, is told as such, and the others go on. Nodes with the same rules are
+    longer than its time, is reported as such, and the others go on. Nodes with the same rules are
     examined once. Raises ImportError without joblib or z3-solver
     (``pip install 'vpccni-nft[fleet]'``).
     """

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .report import Report
 
 
-#: What is told of texts that are something else.
+#: What is reported of texts that are something else.
 _NO_INPUT = {*UNREADABLE_CODES, IPSET_SYNTAX}
 
 
@@ -54,14 +54,14 @@ def examine(texts: Mapping[str, str], settings: FleetSettings) -> Report:
     sources = {name: Source.of(text, name) for name, text in texts.items()}
     dumps = {name: source for name, source in sources.items() if name in DUMPS}
     found = _detect(sources, texts.get(VERSION, ""))
-    told: list[Diagnostic] = []
+    reported: list[Diagnostic] = []
     report = new_report()
     for name, source in dumps.items():
         if _has_rules(source):
-            report["dumps"][name] = _examine_dump(name, source, sources, settings, told, report)
-    # What both tell of a dump is told once.
-    places = {_place(one) for one in told}
-    told = [*(one for one in found.diagnostics if _place(one) not in places), *told]
+            report["dumps"][name] = _examine_dump(name, source, sources, settings, reported, report)
+    # What both report of a dump is reported once.
+    places = {_place(one) for one in reported}
+    reported = [*(one for one in found.diagnostics if _place(one) not in places), *reported]
     answers = [dump["answer"] for dump in report["dumps"].values()]
     if problems := {one.code for one in found.diagnostics if one.refuses}:
         answers.append(UNREADABLE if problems <= _NO_INPUT else REFUSED)
@@ -70,8 +70,8 @@ def examine(texts: Mapping[str, str], settings: FleetSettings) -> Report:
         report["reasons"].append(reason)
     report["answer"] = worst(answers)
     report["detection"] = _dict_of_detection(found)
-    report["codes"] = codes_of(told)
-    report["diagnostics"] = diagnostics_of(told)
+    report["codes"] = codes_of(reported)
+    report["diagnostics"] = diagnostics_of(reported)
     return report
 
 
@@ -98,10 +98,10 @@ def _examine_dump(
     source: Source,
     sources: Mapping[str, Source],
     settings: FleetSettings,
-    told: list[Diagnostic],
+    reported: list[Diagnostic],
     report: Report,
 ) -> dict[str, Any]:
-    """What is found of a dump; ``told`` and ``report`` take what is found of the node."""
+    """What is found of a dump; ``reported`` and ``report`` take what is found of the node."""
     from ..lowering import TranslateOptions
     from ..node.ownership import inventory
     from ..translation import translate_sources
@@ -112,8 +112,8 @@ def _examine_dump(
     translation = translate_sources((source,), options)
     owned = inventory(translation.dump)
     _add_owners(owned, report)
-    told += translation.diagnostics
-    told += owned.diagnostics
+    reported += translation.diagnostics
+    reported += owned.diagnostics
     unreadable = any(one.code in _NO_INPUT for one in translation.diagnostics)
     result: dict[str, Any] = {
         "answer": UNREADABLE if unreadable else REFUSED,
@@ -123,7 +123,7 @@ def _examine_dump(
         "packets": [],
     }
     if not translation.refused:
-        _prove(translation, settings, told, result)
+        _prove(translation, settings, reported, result)
     return result
 
 
@@ -142,7 +142,7 @@ def _add_owners(owned: Inventory, report: Report) -> None:
 def _prove(
     translation: Translation,
     settings: FleetSettings,
-    told: list[Diagnostic],
+    reported: list[Diagnostic],
     result: dict[str, Any],
 ) -> None:
     from .. import nft
@@ -165,7 +165,7 @@ def _prove(
             result["packets"] = [dict_of_packet(packet) for packet in packets]
         case Unknown(reasons):
             result["answer"] = UNKNOWN
-            told += reasons
+            reported += reasons
 
 
 # --- the node -------------------------------------------------------------------------------------
@@ -178,8 +178,8 @@ def _missing(sources: Mapping[str, Source], found: Detection) -> Iterator[str]:
     }
     if not any(name in DUMPS for name in sources):
         yield "no iptables dump was given"
-    legacy_is_told = any(one.code is LEGACY_TABLES for one in found.diagnostics)
-    if legacy_is_told and BackEnd.LEGACY not in back_ends:
+    legacy_is_reported = any(one.code is LEGACY_TABLES for one in found.diagnostics)
+    if legacy_is_reported and BackEnd.LEGACY not in back_ends:
         yield "the node has rules in iptables-legacy, and no dump of them is given"
     if NFT in sources:
         families = {

@@ -1,6 +1,6 @@
 """Examine a node in a process that may die or take too long, and do no harm by it.
 
-A proof runs in a solver that is not Python, and a dump is whatever somebody saved. So each worker
+A proof runs in a solver that is not Python, and a dump is whatever was saved. So each worker
 of joblib has a process beside it, which takes one node after the other. Where it dies, another one
 is started for the next node.
 """

@@ -58,12 +58,12 @@ def worst(answers: Collection[str]) -> str:
     return max(answers, key=ANSWERS.index, default=EQUIVALENT)
 
 
-def codes_of(told: Iterable[Diagnostic]) -> dict[str, int]:
-    """How often each code was told."""
-    return dict(sorted(Counter(one.code.name for one in told).items()))
+def codes_of(reported: Iterable[Diagnostic]) -> dict[str, int]:
+    """How often each code was reported."""
+    return dict(sorted(Counter(one.code.name for one in reported).items()))
 
 
-def diagnostics_of(told: Iterable[Diagnostic]) -> list[dict[str, Any]]:
+def diagnostics_of(reported: Iterable[Diagnostic]) -> list[dict[str, Any]]:
     """The first ones; those that refuse something go first."""
-    chosen = sorted(told, key=lambda one: not one.refuses)[:SHOWN]
+    chosen = sorted(reported, key=lambda one: not one.refuses)[:SHOWN]
     return [as_dict(one) for one in chosen]

@@ -26,7 +26,7 @@ class Match:
 
     @property
     def draws(self) -> bool:
-        """Whether it answers anew each time it is asked: by chance, or by counting."""
+        """Whether it answers anew each time: by chance, or by counting."""
         return False
 
 

@@ -96,7 +96,7 @@ def ipsets_of(rule: Rule) -> list[str]:
 
 
 def _loops(calls: Calls) -> Iterator[Diagnostic]:
-    """Walk along the calls, and tell each one that leads to a chain still being walked."""
+    """Walk along the calls, and yield each one that leads to a chain still being walked."""
     unseen, on_path, left = 0, 1, 2
     state = dict.fromkeys(calls, unseen)
     for start, first in calls.items():

@@ -1,6 +1,6 @@
 """A plan as a directory: what is in it, writing it, and reading it again.
 
-``plan.json`` tells programs what the directory is; docs/migration.md has its keys.
+``plan.json`` lets programs know what the directory is; docs/migration.md has its keys.
 """
 
 from __future__ import annotations

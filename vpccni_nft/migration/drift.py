@@ -65,7 +65,7 @@ class Drift:
 def drift_of(directory: Path, now: Sequence[Path] = (), *, moved: bool = False) -> Drift:
     """Read a plan and what the node has now.
 
-    ``now`` are files or folders with what the node has; without one this node is asked. With
+    ``now`` are files or folders with what the node has; without one this node is read. With
     ``moved`` only what the plan moved is compared. Raises CannotRead where a file, the plan or the
     node does not give what is needed, and Refused where a text is no dump or ruleset.
     """

@@ -1,10 +1,10 @@
 """How far a migration is: ``state.json``, replaced at once, and a lock for who changes the node.
 
-The journal tells what to do next; what is in place is seen from the node itself (``state``). So a
+The journal says what to do next; what is in place is seen from the node itself (``state``). So a
 journal that could not be written does not keep a rollback from being complete.
 
 The lock is one on an open file, which the scripts inherit. Where their starter is killed, it stays
-locked until the script has ended: nobody rolls back beside a step that is still at work.
+locked until the script has ended: no process rolls back beside a step that is still at work.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class Phase(enum.Enum):
     NEW = "new"  #: nothing was done
     PREFLIGHT = "preflight"
     REFUSED = "refused"  #: preflight said no; the node was not changed
-    ARMED = "armed"  #: somebody watches; the node is not changed yet
+    ARMED = "armed"  #: the watchdog runs; the node is not changed yet
     APPLY = "apply"
     CLEANUP = "cleanup"
     VERIFY = "verify"
-    WAITING = "waiting"  #: for somebody to confirm
+    WAITING = "waiting"  #: for a confirmation
     CONFIRMED = "confirmed"
     ROLLING_BACK = "rolling back"
     ROLLED_BACK = "rolled back"

@@ -1,7 +1,7 @@
 """Native tables with base chains close to those that move, and the orders they can run in.
 
 Of base chains of one hook and one priority the kernel calls the one first that was registered last.
-When that was, no listing tells.
+When that was, no listing shows.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Neighbours:
 
     places: tuple[_Place, ...]  #: where the table itself has base chains
     rulesets: tuple[nft.Ruleset, ...] = ()  #: one for each table
-    turn: Turn | None = None  #: None where nobody knows
+    turn: Turn | None = None  #: None where it is unknown
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -103,12 +103,12 @@ def plan(
     if problems:
         raise Refused(problems)
     sources = [source for name, source in node.dumps.items() if _rules_in(name, source)]
-    whole, told = parse_sources(sources, None, node.ipset_save)
-    if unread := [one for one in told if one.refuses and one.code not in UNKNOWN_PARTS]:
+    whole, reported = parse_sources(sources, None, node.ipset_save)
+    if unread := [one for one in reported if one.refuses and one.code not in UNKNOWN_PARTS]:
         raise Refused(unread)
     taken, rest = _divided(whole, choice.owner)
     taken = attrs.evolve(taken, tables=tuple(filter(has_rules, taken.tables)))
-    translation = _translated(taken, told, choice.options, sources)
+    translation = _translated(taken, reported, choice.options, sources)
     moving, staying = (inventory(side) for side in (taken, rest))
     writers = tuple(
         owner
@@ -170,13 +170,13 @@ def _counted(found: Inventory) -> dict[str, int]:
 
 def _translated(
     taken: iptables.Ruleset,
-    told: list[Diagnostic],
+    reported: list[Diagnostic],
     options: TranslateOptions,
     sources: Sequence[Source],
 ) -> Translation:
     """What is taken as nft objects; unknown matches and targets of what stays do not matter."""
     ruleset, more = lower(taken, options)
-    known = (one for one in told if one.code not in UNKNOWN_PARTS)
+    known = (one for one in reported if one.code not in UNKNOWN_PARTS)
     return Translation(tuple(in_order((*known, *more), sources)), taken, ruleset)
 
 

@@ -40,11 +40,11 @@ _LATE = "no confirmation came in time"
 
 
 class Failed(Exception):  # noqa: N818 - it says what the matter is
-    """A step did not do what it is to do."""
+    """A step failed to do its work."""
 
 
 class Taken(Exception):  # noqa: N818
-    """Somebody else is at it, or has settled it."""
+    """Another process is at it, or has settled it."""
 
 
 @attrs.frozen
@@ -58,7 +58,7 @@ class Runner:
     def run(self, confirm_timeout: float) -> bool:
         """Move, or go on with a move. Whether the node is moved, and that is confirmed.
 
-        Raises Taken where somebody else is at it, and Failed where it can go neither way.
+        Raises Taken where another process is at it, and Failed where it can go neither way.
         """
         earlier = self._begin()
         if earlier.phase is Phase.CONFIRMED:
@@ -88,7 +88,7 @@ class Runner:
         return False
 
     def _begin(self) -> JournalState:
-        """Take the plan, unless somebody else has it. The state that was there."""
+        """Take the plan, unless another process has it. The state that was there."""
         with locked(self.directory):
             state = load(self.directory)
             if state.phase is Phase.CONFIRMED:
@@ -114,7 +114,7 @@ class Runner:
     def _move(self, confirm_timeout: float) -> None:
         with locked(self.directory):
             state = load(self.directory)
-            # Of an earlier run nobody watches any more; a watchdog leaves where it is another one.
+            # An earlier run is no longer watched; a watchdog leaves where it is another one.
             armed = state.to(Phase.ARMED, deadline=clock() + WORK_SECONDS, watchdog=None)
             store(self.directory, armed)
             watchdog = self._watchdog()
@@ -165,7 +165,7 @@ class Runner:
                 os.close(writer)
 
     def _wait(self) -> bool:
-        """Until somebody confirms. Raises Failed where it is to go back."""
+        """Until the confirmation comes. Raises Failed where it is to go back."""
         while True:
             state = load(self.directory)
             if state.phase is Phase.CONFIRMED:
@@ -176,7 +176,7 @@ class Runner:
             if clock() > state.deadline:
                 raise Failed(_LATE)
             if _entered(_PAUSE):
-                with contextlib.suppress(Taken):  # too late: the next look tells
+                with contextlib.suppress(Taken):  # too late: the next look shows it
                     confirm(self.directory)
 
     def _settle(self, phase: Phase, reason: str) -> None:
@@ -228,7 +228,7 @@ def confirm(directory: Path) -> None:
 
 
 def watch(directory: Path, ready: int) -> None:
-    """Be the watchdog: roll back where the runner stops, or nobody confirms."""
+    """Be the watchdog: roll back where the runner stops, or no confirmation comes."""
     os.write(ready, b"!")
     os.close(ready)
     me = os.getpid()
@@ -291,7 +291,7 @@ def _is_terminal() -> bool:
 
 
 def _entered(seconds: float) -> bool:
-    """Whether somebody pressed Enter within a time."""
+    """Whether Enter was pressed within a time."""
     if not _is_terminal():
         time.sleep(seconds)
         return False

@@ -1,7 +1,7 @@
 """Who puts rules back that were taken from iptables, and when.
 
-A rule stays moved only where nobody writes it again. What stands here is from the agents' sources
-and documentation.
+A rule stays moved only where no program writes it again. What stands here is from the agents'
+sources and documentation.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ AGAIN: dict[str, str] = {
     "docker": "the daemon writes its rules when it starts, and for each container",
 }
 
-#: Of this owner nobody knows a program that would write the rules again.
+#: Of this owner no program is known that would write the rules again.
 STAYS = "user"
 
 #: Empty chains that agents look at. Without its canary kubelet and kube-proxy write everything

@@ -40,7 +40,7 @@ class Algebra(Protocol):
         """Whether both conditions hold or neither does."""
 
     def equal(self, left: Word, right: Word) -> Bool:
-        """Whether two words are alike."""
+        """Whether two words are equal."""
 
     def ule(self, left: Word, right: Word) -> Bool:
         """Whether the left word, unsigned, is not larger than the right one."""

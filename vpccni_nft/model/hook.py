@@ -78,7 +78,7 @@ def run_rules(
 
 
 def call(program: Program, chain: str, state: State, where: Bool) -> Bool:
-    """Go where a rule leads to, unless somebody knows what comes of it; the answer as of a run.
+    """Go where a rule leads to, unless what comes of it is known; the answer as of a run.
 
     Raises NoMeaning where the chain is not there or leads back to itself: no kernel takes such
     rules.

@@ -117,7 +117,7 @@ def interface_word(name: str) -> int:
 
 
 def prefix_mask(name: str) -> int:
-    """The mask under which all names that begin so are alike."""
+    """The mask under which all names that begin so are equal."""
     length = 8 * len(name.encode("utf-8", "surrogateescape"))
     full = (1 << 8 * NAME_BYTES) - 1
     return full ^ (full >> length)
@@ -160,7 +160,7 @@ class Binding:
 
     @property
     def choice(self) -> Binding:
-        """What is left to the kernel: where NETMAP leads the packet's new address tells."""
+        """What is left to the kernel: where NETMAP leads, the packet's new address shows."""
         if "netmap" not in self.flags:
             return self
         first, last = self.addresses or (0, 0)
@@ -189,7 +189,7 @@ class State:
     verdicts: list[tuple[Bool, Verdict]] = attrs.Factory(list)
     bindings: list[tuple[Bool, Binding]] = attrs.Factory(list)
     events: list[tuple[Bool, Event]] = attrs.Factory(list)
-    #: Told of every rule that is reached: the rule, where it is reached, where it fits.
+    #: Called for every rule that is reached: the rule, where it is reached, where it fits.
     watch: Callable[[object, Bool, Bool], None] | None = None
     #: Asked at every jump: the table's program, the chain, this state, where it is reached. The
     #: answer is where the chain comes back, or None where it is to be gone through.
@@ -249,11 +249,11 @@ class State:
         found = algebra.equal(algebra.ask(member(name), key, 1), algebra.const(1, 1))
         for when, event in self.events:
             if event.details[:1] == (name,) and event.kind in {"add", "update", "delete"}:
-                alike = algebra.all(when, *map(algebra.equal, event.arguments, key))
+                same = algebra.all(when, *map(algebra.equal, event.arguments, key))
                 if event.kind == "delete":
-                    found = algebra.all(found, algebra.not_(alike))
+                    found = algebra.all(found, algebra.not_(same))
                 else:
-                    found = algebra.any(found, alike)
+                    found = algebra.any(found, same)
             elif event.kind == "call" and name in event.details[1:]:
                 found = algebra.any(
                     algebra.all(when, self._member_after(event, name, key)),

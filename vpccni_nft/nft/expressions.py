@@ -510,7 +510,7 @@ def _require_family(address: Address, key: KeyType) -> None:
 
 @attrs.frozen
 class Prefix(Expression):
-    """Addresses that begin alike."""
+    """Addresses that begin the same."""
 
     address: Address
     length: int

@@ -2,7 +2,7 @@
 
 An iptables chain may be called almost anything; nft's names are words of its grammar without any
 quoting (measured on nft 1.0.6). A name that nft cannot take is respelt: an underscore, then the
-name with every other byte as a dot and two hexadecimal digits. No two names are spelt alike.
+name with every other byte as a dot and two hexadecimal digits. No two names are spelt the same.
 """
 
 from __future__ import annotations

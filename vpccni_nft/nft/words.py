@@ -162,7 +162,7 @@ class PayloadBase(Word):
 
 
 class FibFlag(Word):
-    """What the routing table is asked with."""
+    """The keys of a fib lookup."""
 
     SADDR = "saddr"
     DADDR = "daddr"
@@ -172,7 +172,7 @@ class FibFlag(Word):
 
 
 class FibResult(Word):
-    """What the routing table is asked for."""
+    """The result of a fib lookup."""
 
     TYPE = "type"
     OIF = "oif"
@@ -290,7 +290,7 @@ class NatFlag(Word):
 
 
 class RejectProtocol(Word):
-    """What the sender of a rejected packet is told in."""
+    """The protocol of the answer to the sender of a rejected packet."""
 
     ICMP = "icmp"
     ICMPV6 = "icmpv6"

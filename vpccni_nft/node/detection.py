@@ -1,4 +1,4 @@
-"""Tell which back end each agent of a node writes to, and on what evidence.
+"""Find which back end each agent of a node writes to, and on what evidence.
 
 The CNI follows kubelet: since v1.13.1 its image asks for the chain ``KUBE-IPTABLES-HINT`` or
 ``KUBE-KUBELET-CANARY`` in the mangle table, of iptables-nft first, then of iptables-legacy. From
@@ -19,13 +19,13 @@ from ..core.diagnostics import (
     CNI_IN_SEVERAL,
     CONNMARK_ELSEWHERE,
     DUMPS_DISAGREE,
+    GUESSED_BY_COUNT,
     KUBELET_IN_SEVERAL,
     LEGACY_TABLES,
     MISPRINTED,
     OTHER_DEFAULT,
     OTHER_PROGRAM,
     PROXY_IN_SEVERAL,
-    TOLD_BY_COUNT,
     Diagnostic,
 )
 from ..core.span import Source
@@ -58,7 +58,7 @@ class Sign:
 
 @attrs.frozen(kw_only=True)
 class Detection:
-    """What was found out about a node; a tuple is empty where nothing tells.
+    """What was found out about a node; a tuple is empty where nothing is known.
 
     The first back end of a tuple is the one that agents take: iptables-nft goes before
     iptables-legacy. A second one means rules that an earlier mode left behind, but for the CNI's
@@ -128,10 +128,10 @@ def detect(
     nft: str | bytes | None = None,
     iptables_version: str = "",
 ) -> Detection:
-    r"""Tell which back end kubelet, kube-proxy and the CNI use, from what programs printed.
+    r"""Find which back end kubelet, kube-proxy and the CNI use, from what programs printed.
 
     ``nft`` is the output of ``nft list ruleset``, and ``iptables_version`` that of
-    ``iptables --version``. Each may be missing: what it would tell is then not known. An empty text
+    ``iptables --version``. Each may be missing: what it would show is then not known. An empty text
     says that there are no rules. Problems do not raise: they are in the result.
 
     >>> text = "*mangle\n:KUBE-IPTABLES-HINT - [0:0]\nCOMMIT\n"
@@ -390,7 +390,7 @@ def _mixed(node: _Node, found: Detection) -> Iterator[Diagnostic]:
         )
     if next_start and not found.kubelet:
         yield Diagnostic(
-            TOLD_BY_COUNT,
+            GUESSED_BY_COUNT,
             f"kubelet has no chain in what was given; {next_start.value} has the most rules",
             None,
             "newer images of the CNI then take iptables-nft, whatever the numbers are",

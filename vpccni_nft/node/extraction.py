@@ -118,23 +118,23 @@ class OwnerExtraction:
         """Move the owner's rules of one node, from one text or several."""
         sets = self.options.ipset_save
         whole, found = parse_sources(sources, self.options.family, sets)
-        told = [one for one in found if one.code not in UNKNOWN_PARTS]
+        reported = [one for one in found if one.code not in UNKNOWN_PARTS]
         every = (*sources, sets) if sets else tuple(sources)
         taken, rest, lowered, ruleset, answer = whole, whole, None, nft.Ruleset(), None
         try:
-            if not any(one.refuses for one in told):
+            if not any(one.refuses for one in reported):
                 taken, rest = take(whole, self.owner)
                 lowered, more = self._lowered(taken)
-                told += more
-                if not any(one.refuses for one in told):
+                reported += more
+                if not any(one.refuses for one in reported):
                     ruleset, answer = self._proved(whole, taken, rest, lowered)
-                    told += self._of_answer(answer, taken)
-                    told += self._of_order(whole, rest, ruleset, answer)
+                    reported += self._of_answer(answer, taken)
+                    reported += self._of_order(whole, rest, ruleset, answer)
         except Refused as refused:
-            told += refused.diagnostics
+            reported += refused.diagnostics
         faithful = lowered if self.options.optimize else None
         return Move(
-            tuple(in_order(told, every)), taken, ruleset, faithful, rest=rest, answer=answer
+            tuple(in_order(reported, every)), taken, ruleset, faithful, rest=rest, answer=answer
         )
 
     def _lowered(self, taken: iptables.Ruleset) -> tuple[nft.Ruleset, tuple[Diagnostic, ...]]:
@@ -193,7 +193,7 @@ class OwnerExtraction:
         ruleset: nft.Ruleset,
         answer: Answer,
     ) -> Iterator[Diagnostic]:
-        """What ran first before, of iptables' chains and others of their priority, nobody knows."""
+        """What ran first before, of iptables' chains and others of their priority, is unknown."""
         if not self.beside or not isinstance(answer, Equivalent):
             return
         other = self._verify(whole, rest, ruleset, iptables_first=True)

@@ -24,10 +24,10 @@ _NAMES = {
     "iptables-version": VERSION, "version": VERSION,
 }  # fmt: skip
 
-#: What a file with this extension is, where its name does not tell.
+#: What a file with this extension is, where its name does not say.
 _EXTENSIONS = {".save": "rules.save", ".nft": NFT, ".ipset": IPSETS, ".txt": None}
 
-#: What a file in this language is, where neither its name nor its extension tells.
+#: What a file in this language is, where neither its name nor its extension says.
 _LANGUAGES = {
     Language.IPTABLES_SAVE: "rules.save",
     Language.IPTABLES_LIST: "rules.save",
@@ -38,7 +38,7 @@ _LANGUAGES = {
 #: Larger input is no dump: 110,000 rules are 20 MB.
 MOST_BYTES = 1 << 30
 
-#: How much of a file is looked at where neither tells.
+#: How much of a file is looked at where neither says.
 _BEGINNING = 1 << 16
 
 
@@ -51,7 +51,7 @@ class NodeFiles:
     problem: str = ""
 
     def read(self) -> Snapshot:
-        """Read them; what cannot be read is told in the node."""
+        """Read them; what cannot be read is reported in the node."""
         texts: dict[str, str] = {}
         files: dict[str, str] = {}
         problem = self.problem
@@ -169,6 +169,6 @@ def _by_content(path: Path) -> str | None:
         with path.open("rb") as file:
             source = Source.of(file.read(_BEGINNING), path.name)
     except OSError:
-        # It is told with the node, where it is one.
+        # It is reported with the node, where it is one.
         return "rules.save"
     return _LANGUAGES.get(detect_language(source))

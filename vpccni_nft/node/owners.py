@@ -1,9 +1,9 @@
 """Who writes rules on a node, and how their rules are known: a table, nothing else.
 
-Two kinds of signs tell an owner. A ``ChainSign`` is how names of chains look. A ``RuleSign`` is how
-whole rules look, as iptables-save prints them; it is needed where rules stand in chains that are
-not their owner's. In both tables the first that fits decides; ``ownership`` says in which order
-the tables are asked.
+Two kinds of signs identify an owner. A ``ChainSign`` is how names of chains look. A ``RuleSign``
+is how whole rules look, as iptables-save prints them; it is needed where rules stand in chains
+that are not their owner's. In both tables the first that fits decides; ``ownership`` says in which
+order the tables are asked.
 
 Forms of rules have these signs for what differs from node to node:
 

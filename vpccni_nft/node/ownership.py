@@ -1,12 +1,12 @@
-"""Tell who owns each chain and each rule of a dump, and why.
+"""Find who owns each chain and each rule of a dump, and why.
 
 A chain that is not built in is its owner's by its name. A rule is asked about in this order; the
 first answer decides:
 
-1. It stands in a chain of somebody who lets nobody else write there: it is theirs.
+1. It stands in a chain whose owner lets no other program write there: it is that owner's.
 2. It has a form that one owner writes (``owners.RULES``).
-3. It jumps to a chain of somebody: it is theirs. Jumps out of chains that have an owner do not
-   count.
+3. It jumps to a chain with an owner: it is that owner's. Jumps out of chains that have an owner do
+   not count.
 4. Otherwise it is the user's. So is a rule in a chain of the CNI in a form that no release writes.
 """
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ..core.values import Family
     from ..iptables.ast import Chain, Rule, Ruleset, Table
 
-#: All patterns in one, so that a name is looked at once: the group that fits tells the sign.
+#: All patterns in one, so that a name is looked at once: the group that fits is the sign.
 _NAMES = re.compile("|".join(f"(?P<_{index}>{sign.pattern})" for index, sign in enumerate(CHAINS)))
 
 #: Forms by the table that they are for.
@@ -43,12 +43,12 @@ _TABLES = ("filter", "nat", "mangle", "raw", "security")
 
 @attrs.frozen
 class Answer:
-    """Whose it is, and what tells so."""
+    """Whose it is, and why."""
 
     owner: str
     why: str
     releases: Releases = ANY  #: those of the CNI that write it
-    #: What the CNI was told, by its name in the form: ``prefix`` and ``mark``.
+    #: The CNI's settings, by their names in the form: ``prefix`` and ``mark``.
     settings: tuple[tuple[str, str], ...] = ()
 
 
@@ -131,7 +131,7 @@ def inventory_of(
 ) -> tuple[Inventory, tuple[Diagnostic, ...]]:
     """Read dumps and find the owner of every chain and rule, with the notes on both.
 
-    What an unknown match or target does need not be known: other signs tell the owner. Raises
+    What an unknown match or target does need not be known: other signs identify the owner. Raises
     Refused where a dump cannot be read.
     """
     ruleset, problems = parse_sources(sources, family)
@@ -227,14 +227,14 @@ def _old_rules(found: Inventory) -> Iterator[Diagnostic]:
 def _of_rare_setting(
     own: Iterable[OwnedRule], name: str, title: str, values: Counter[str]
 ) -> Iterator[Diagnostic]:
-    """The first rule of every value but one; which of them is in force, the rules do not tell."""
-    told: set[str] = set()
+    """The first rule of every value but one; which of them is in force, the rules do not show."""
+    seen: set[str] = set()
     for one in own:
         value = dict(one.answer.settings).get(name)
-        if value is None or value in told:
+        if value is None or value in seen:
             continue
-        told.add(value)
-        if len(told) > 1:
+        seen.add(value)
+        if len(seen) > 1:
             yield Diagnostic(
                 OLD_RULES,
                 f"the CNI's rules have several {title}: {', '.join(sorted(values))}",

@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 #: Whose rules can be taken.
 OWNER_NAMES = tuple(owner.name for owner in OWNERS)
 
-#: In what stays they do not matter, and in what is taken lowering tells of them.
+#: In what stays they do not matter, and in what is taken lowering reports them.
 UNKNOWN_PARTS = (UNKNOWN_MATCH, UNKNOWN_OPTION, UNKNOWN_TARGET)
 
 #: A chain by the family and the table that it is in.
 _Place = tuple["Family", str, str]
 
-#: A rule by its chain and its identity. Where one object stands twice in a chain, both are alike.
+#: A rule by its chain and its identity. Where one object stands twice in a chain, both are equal.
 _RulePlace = tuple["Family", str, str, int]
 
 

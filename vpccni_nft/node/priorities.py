@@ -93,7 +93,7 @@ class Occupied:
         )
 
     def next_to(self, family: Family, hook: nft.Hook, side: int) -> int:
-        """The next priority on one side that nobody has."""
+        """The next priority on one side that no chain has."""
         priority = hook.priority + side * STEP
         while (family, hook.name, priority) in self.priorities:
             priority += side

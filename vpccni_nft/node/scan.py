@@ -40,7 +40,7 @@ _GENERATED = re.compile(
 _INCOMPLETE = re.compile(r"is incompatible, use 'nft' tool|contains incompatible base-chains")
 _LEGACY = re.compile(r"ip6?tables-legacy tables present")
 
-#: The parts of the CNI's rules, by the words that tell them in both languages.
+#: The parts of the CNI's rules, by the words that mark them in both languages.
 _PARTS = re.compile(
     r'(?P<connmark>AWS-CONNMARK-CHAIN-\d|"AWS, CONNMARK"|"AWS, outbound connections")'
     r'|(?P<snat>AWS-SNAT-CHAIN-\d|"AWS, SNAT")'

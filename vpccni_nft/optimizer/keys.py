@@ -47,7 +47,7 @@ _PROTOCOLS = {
     PROTOCOL_NAMES[number]: x.Protocol(number) for number in (6, 17, 33, 132, 136)
 }  # fmt: skip
 
-#: First and last value, both included; names of interfaces are alike or not.
+#: First and last value, both included; names of interfaces are equal or not.
 Interval = tuple["int | str", "int | str"]
 Key = tuple[Interval, ...]
 

@@ -6,7 +6,7 @@ conditions stand in front of the lookup, and what the rules do stands behind it.
 
 Side conditions, for a row of rules that follow one another:
 
-- they are alike but for the literals of their keys (``keys``), their comments and the numbers of
+- they are equal but for the literals of their keys (``keys``), their comments and the numbers of
   their counters, and none draws or keeps a state, so that any order of conditions is the same;
 - no two have a key in common; or they do not count and what they do ends the chain, so that it
   does not matter which one of two fits: then keys that touch or overlap become one, where the key
@@ -106,7 +106,7 @@ class _Gathering:
         return kinds, counted is not None, does
 
     def _rules(self, row: Sequence[Keyed], home: str) -> Iterator[Rule]:
-        """What stands for a row of rules of one shape."""
+        """What replaces a row of rules of one shape."""
         order = self._differing(row) if len(row) >= FEWEST else ()
         start = 0
         while start < len(row):
@@ -244,7 +244,7 @@ def _merged(elements: list[_Element]) -> list[_Element]:
     """Keys of one field without those that others contain, or that overlap others.
 
     A network contains another one or has nothing in common with it. Of ranges that overlap in part,
-    one becomes as long as both.
+    one gets the length of both.
     """
     kept: list[_Element] = []
     for one in sorted(elements, key=lambda one: (one.key[0][0], _last_first(one.key))):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class HookStatus(enum.Enum):
     """What is known of a hook."""
 
-    EQUAL = "equal"  #: every packet is treated alike
+    EQUAL = "equal"  #: every packet is treated the same
     DIFFERENT = "different"  #: a packet is shown that is not
     UNDECIDED = "undecided"  #: neither is known
 
@@ -34,7 +34,7 @@ class HookAnswer:
 
 @attrs.frozen
 class Equivalent:
-    """Every packet is treated alike."""
+    """Every packet is treated the same."""
 
     hooks: tuple[tuple[Family, str], ...]  #: where something could differ
     assumptions: tuple[str, ...]  #: what that rests on, as sentences
@@ -42,7 +42,7 @@ class Equivalent:
 
 @attrs.frozen
 class Different:
-    """Some packets are not treated alike."""
+    """Some packets are not treated the same."""
 
     #: For each hook those that fit different rules, or to which different things happen.
     counterexamples: tuple[Counterexample, ...]
@@ -53,7 +53,7 @@ class Different:
 
 @attrs.frozen
 class Unknown:
-    """Nobody knows: no difference was found, and no proof either."""
+    """Unknown: no difference was found, and no proof either."""
 
     reasons: tuple[Diagnostic, ...]
     hooks: tuple[HookAnswer, ...] = ()  #: those that were looked at, in their order

@@ -2,7 +2,7 @@
 
 Thousands of rules, each for one address, and a map of these addresses are compared address by
 address: for one of them only its own rules and elements matter, and those for any address. That
-holds as long as no rule changes the address and lets the packet go on, which is proved, too.
+holds while no rule changes the address and lets the packet go on, which is proved, too.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def looks_up(part: ChainPart) -> bool:
     return any(len(program.sets[name].elements) >= _FEWEST for name in names)
 
 
-def are_alike(
+def are_equal(
     pairs: ChainComparison, before: ChainPart, after: ChainPart, footprint: Footprint
 ) -> bool:
     """Whether two parts mean the same, for each value of the field that most rules ask for."""
@@ -126,7 +126,7 @@ def _run(
 
     def call(program: Program, chain: str, state: State, where: Term) -> Term | None:
         known = index.part.program if program is cell.program else program
-        return pairs.call_alike(known, chain, state, where)
+        return pairs.call_equal(known, chain, state, where)
 
     state = setting.start(call)
     live, back = setting.reachable, terms.false

@@ -123,7 +123,7 @@ class ChainComparison:
     meaningless: list[str] = attrs.field(factory=list, init=False)
     #: Chains that draw other random numbers than one of the other side.
     drawn: set[tuple[Program, str]] = attrs.field(factory=set, init=False)
-    #: Whether choices by chance were found to be alike that draw other numbers.
+    #: Whether random choices were found to be equal that draw other numbers.
     by_chance: bool = attrs.field(default=False, init=False)
     _answers: dict[Term, bool] = attrs.field(factory=dict, init=False)
 
@@ -132,11 +132,12 @@ class ChainComparison:
         called = self._called(program, chain)
         return called.enter(self.setting, state, where) if called else None
 
-    def call_alike(self, program: Program, chain: str, state: State, where: Term) -> Term | None:
-        """The same within a chain of both sides: what calls a chain that differs is not alike.
+    def call_equal(self, program: Program, chain: str, state: State, where: Term) -> Term | None:
+        """The same within a chain of both sides: what calls a chain that differs is not equal.
 
-        It may be, where the difference does not show; the whole hook tells. Chains that draw other
-        numbers are gone through: their outcomes may be as likely for the packets that come here.
+        It may be, where the difference does not show; the whole hook decides. Chains that draw
+        other numbers are gone through: their outcomes may be as likely for the packets that come
+        here.
         """
         called = self._called(program, chain)
         if called:
@@ -189,7 +190,7 @@ class ChainComparison:
         return self.anywhere[key] if key in self.anywhere else self.here[key]
 
     def _symbol(self, before: ChainPart, after: ChainPart) -> str:
-        """A name that no other pair has: tables can be called alike, and chains almost anything."""
+        """A name that no other pair has: tables can have the same name, and chains almost any."""
         ours, theirs = self.before.number(before.program), self.after.number(after.program)
         return repr((ours, before.chain, theirs, after.chain))
 
@@ -244,7 +245,7 @@ class ChainComparison:
         """Nothing is left where one side looks up what the other one has rules for."""
         if not any(cells.looks_up(part) for part in (before, after)):
             return None
-        if not cells.are_alike(self, before, after, footprint):
+        if not cells.are_equal(self, before, after, footprint):
             return None
         return before.behind(len(before.numbers)), after.behind(len(after.numbers))
 
@@ -270,12 +271,12 @@ class ChainComparison:
         ours, state = self._run(before)
         theirs, _ = self._run(after)
         if not never(self.setting.compare(ours, theirs)):
-            if not chance.are_alike(self, ours, theirs):
+            if not chance.are_equal(self, ours, theirs):
                 if chance.choose_otherwise(ours, theirs):
                     self.drawn |= {(part.program, part.chain) for part in (before, after)}
                 return False
             self.by_chance = True
-        # Of a single rule the normal form tells whether what it changes goes on.
+        # Of a single rule the normal form shows whether what it changes goes on.
         alone = len(before.numbers) == 1
         footprint.add(self.setting, ours, state, self._is_false if alone else self.is_unsat)
         return True
@@ -284,7 +285,7 @@ class ChainComparison:
         return condition is self.setting.terms.false
 
     def _run(self, part: ChainPart) -> tuple[dict[str, Term], State]:
-        return self.setting.run(part.program, part.chain, part.numbers, self.call_alike)
+        return self.setting.run(part.program, part.chain, part.numbers, self.call_equal)
 
     def is_unsat(self, condition: Term) -> bool:
         """Whether no packet makes a condition true."""
@@ -331,7 +332,7 @@ class Footprint:
         state: State,
         never: Callable[[Term], bool],
     ) -> None:
-        """Some more rules; ``never`` tells whether no packet makes a condition true."""
+        """Some more rules; ``never`` says whether no packet makes a condition true."""
         terms = setting.terms
         stays = terms.any(outcome["next"], outcome["back"])
         ends: dict[Term, bool] = {}

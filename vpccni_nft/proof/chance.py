@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: How much the likelihood of an outcome may differ.
 TOLERANCE = 1e-9
 
-#: The most outcomes that are told apart.
+#: The most outcomes that are distinguished.
 _MOST = 2000
 
 #: What comes of a packet, by name.
@@ -34,7 +34,7 @@ class _TooMany(Exception):  # noqa: N818 - found on the way, and caught
     """More outcomes than are worth the time."""
 
 
-def are_alike(pairs: ChainComparison, before: Outcome, after: Outcome) -> bool:
+def are_equal(pairs: ChainComparison, before: Outcome, after: Outcome) -> bool:
     """Whether every outcome is as likely on both sides."""
     if not any(map(draws_in, (*before.values(), *after.values()))):
         return False
@@ -125,6 +125,6 @@ def _cuts(term: Term, draw: Term, size: int) -> Iterator[int]:
 
 
 def _step(mask: int, width: int) -> int | None:
-    """How many numbers in a row are alike under a mask of upper bits; None for another mask."""
+    """How many numbers in a row are equal under a mask of upper bits; None for another mask."""
     step = mask & -mask
     return step if mask == (1 << width) - step else None

@@ -104,7 +104,7 @@ class ProofContext:
         for name in sorted(one.keys() | other.keys()):
             mine, theirs = (outcome.get(name) or self.fields[name] for outcome in (one, other))
             if mine is not theirs:
-                found[name] = self.terms.not_(self.terms.alike(mine, theirs))
+                found[name] = self.terms.not_(self.terms.same(mine, theirs))
         return found
 
     def compare(self, one: Mapping[str, Term], other: Mapping[str, Term]) -> Term:

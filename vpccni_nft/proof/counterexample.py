@@ -38,8 +38,8 @@ class Counterexample:
     plain: Plain  #: the packet, every field that does not matter at its default
     before: Trace
     after: Trace
-    #: Whether the packet's text tells all of it, so that ``explain`` and ``replay`` show it, too.
-    told: bool
+    #: Whether the packet's text shows all of it, so that ``explain`` and ``replay`` show it, too.
+    in_text: bool
     #: What differs: both values, by what they are of.
     differences: Mapping[str, tuple[object, object]]
     #: The rules that it fits on either side, by their identities.
@@ -60,8 +60,8 @@ class Counterexample:
 
     @property
     def answers(self) -> Mapping[Question, int]:
-        """What the world must answer that the text does not tell."""
-        return self.plain.untold_answers if self.told else self.plain.answers
+        """What the world must answer that the text does not show."""
+        return self.plain.hidden_answers if self.in_text else self.plain.answers
 
     @property
     def hangs_on_chance(self) -> bool:
@@ -117,9 +117,9 @@ def counterexample(
     found = parts(one.outcome, other.outcome, counts=setting.counters)
     if not found:
         return None
-    told = differ(parse_packet(plain.text, family).packet)
+    in_text = differ(parse_packet(plain.text, family).packet)
     fits, _ = examine(plain.packet)
-    return Counterexample(plain, one, other, told, found, frozenset(fits))
+    return Counterexample(plain, one, other, in_text, found, frozenset(fits))
 
 
 def names_in_proof(differences: Collection[str]) -> frozenset[str]:

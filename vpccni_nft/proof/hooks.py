@@ -41,14 +41,14 @@ class HookComparison:
         """The family and the hook, for a reader."""
         return f"{self.setting.family.title} {self.setting.hook}"
 
-    def is_alike(self) -> bool:
+    def is_equal(self) -> bool:
         """Whether the base chains mean the same one by one."""
         before, after = (_in_order(side) for side in (self.before, self.after))
         if [_place(chain) for chain in before] != [_place(chain) for chain in after]:
             return False
-        return all(self._is_alike(one, other) for one, other in zip(before, after, strict=True))
+        return all(self._is_equal(one, other) for one, other in zip(before, after, strict=True))
 
-    def _is_alike(self, one: BaseChain, other: BaseChain) -> bool:
+    def _is_equal(self, one: BaseChain, other: BaseChain) -> bool:
         return self.pairs.prove(_part(one), _part(other)) is not None
 
     def compare(self, *, inside: bool) -> Comparison:
@@ -133,7 +133,7 @@ class Comparison:
         It fits all rules of one of them, and more.
         """
         terms = self.hook.setting.terms
-        others = (terms.not_(self._fits_alike(one)) for one in self.shown)
+        others = (terms.not_(self._fits_equally(one)) for one in self.shown)
         try:
             return self._find(self.differing, *others) is not None
         except Undecided:
@@ -148,7 +148,7 @@ class Comparison:
     def _fits_all(self, rules: Iterable[int]) -> Term:
         return self.hook.setting.terms.all(*(self.fits[rule] for rule in rules))
 
-    def _fits_alike(self, shown: Shown) -> Term:
+    def _fits_equally(self, shown: Shown) -> Term:
         terms = self.hook.setting.terms
         return terms.all(
             *(fits if rule in shown.fits else terms.not_(fits) for rule, fits in self.fits.items())

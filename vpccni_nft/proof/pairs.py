@@ -1,7 +1,8 @@
 """Which chains of two sides may be pairs: a hint from their names, and nothing more.
 
-A name proves nothing. Two tables of a side can be called alike but for the prefix of translations,
-and two names can be respelt from one; so a chain is known by its program, its table as an object.
+A name proves nothing. Two tables of a side can have the same name but for the prefix of
+translations, and two names can be respelt from one; so a chain is known by its program, its table
+as an object.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ def dict_of_packet(found: Counterexample) -> dict[str, Any]:
         "hook": found.hook,
         "packet": printable(plain.text),
         "fields": {
-            field: field_text(field, value, family) for field, value in plain.untold.items()
+            field: field_text(field, value, family) for field, value in plain.hidden.items()
         },
         "answers": [printable(answer_sentence(family, *item)) for item in found.answers.items()],
         "differences": {

@@ -1,7 +1,7 @@
-"""Conditions with their literals as variables: what holds of all of a shape is asked once.
+"""Conditions with their literals as variables: what holds of all of a shape is proved once.
 
-Thousands of rules differ in an address, a port and a chain's name. What is asked of the solver
-about one of them is asked with unknown constants, no two of them alike, and unknown functions in
+Thousands of rules differ in an address, a port and a chain's name. What the solver is given
+about one of them is stated with unknown constants, no two of them equal, and unknown functions in
 place of what the world and chains answer. If no packet makes that true, none makes any condition of
 the shape true.
 """
@@ -47,20 +47,20 @@ class ConditionShape:
         return len(self._constants) <= _MOST
 
     def distinct(self) -> Iterator[Term]:
-        """That no two constants of one width are alike."""
+        """That no two constants of one width are equal."""
         terms = self._terms
         for (bits, one), (width, other) in combinations(self._constants, 2):
             if bits == width:
-                alike = (self._constants[bits, one], self._constants[width, other])
-                yield terms.not_(terms.raw("equal", alike, 0))
+                same = (self._constants[bits, one], self._constants[width, other])
+                yield terms.not_(terms.raw("equal", same, 0))
 
     def _again(self, term: Term, parts: list[Term]) -> Term:
         match term.kind, term.parts:
             case "const", (value,):
                 return self._constant(term.width, value)
             case "bits", (word, mask, value) if mask == (1 << word.width) - 1:
-                alike = (parts[0], self._constant(word.width, value))
-                return self._terms.raw("equal", alike, term.width)
+                same = (parts[0], self._constant(word.width, value))
+                return self._terms.raw("equal", same, term.width)
             case (("ask" | "result" | "then"), (name, *_)):
                 name = self._names.setdefault((term.kind, name), f"function {len(self._names)}")
                 kind = "result" if term.kind == "ask" else term.kind  # an oracle's name is no text

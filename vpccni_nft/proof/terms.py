@@ -60,7 +60,7 @@ class Terms:
     """Booleans and words are terms. What the world answers is a function of its question."""
 
     def __init__(self, budget: Budget | None = None) -> None:
-        #: Told of every term that is made.
+        #: Called for every term that is made.
         self._budget = Budget() if budget is None else budget
         self._known: dict[tuple[object, ...], Term] = {}
         self.true = self._make("true", (), CONDITION)
@@ -467,7 +467,7 @@ class Terms:
             found = self.ite(when, after, found)
         return found
 
-    def alike(self, left: Term, right: Term) -> Term:
+    def same(self, left: Term, right: Term) -> Term:
         """Whether two words, conditions or logs are the same."""
         if left.width == CONDITION:
             return self.iff(left, right)
@@ -500,7 +500,7 @@ class Terms:
     def _again(self, term: Term, parts: list[Term]) -> Term:
         """A term of the same kind, of other parts."""
         make: dict[str, Callable[..., Term]] = {
-            "not": self.not_, "and": self.all, "equal": self.alike, "ule": self.ule,
+            "not": self.not_, "and": self.all, "equal": self.same, "ule": self.ule,
             "bvand": self.bvand, "bvor": self.bvor, "bvxor": self.bvxor,
             "ite": self.ite,
         }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Whether two sides treat every packet alike: the proof's whole way."""
+"""Whether two sides treat every packet the same: the proof's whole way."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 #: How many packets of a hook are looked at, those included that hang on chance.
 _MOST_TRIED = 100
 
-#: The time for each question about a part of a chain: the whole hook can still tell.
+#: The time for each question about a part of a chain: the whole hook can still decide.
 _MOST_SECONDS = 5
 
 
@@ -67,9 +67,9 @@ def verify(
     settings: ProofSettings,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Answer:
-    """Whether two sides treat every packet alike.
+    """Whether two sides treat every packet the same.
 
-    ``progress`` is told what is being looked at.
+    ``progress`` is called with what is being looked at.
     """
     if unknown := (*before.unknown, *after.unknown):
         return Unknown(unknown)
@@ -134,7 +134,7 @@ class _Proof:
             self._note_order(side)
         known, reasons = len(self.found), list[Diagnostic]()
         try:
-            if not hook.is_alike():
+            if not hook.is_equal():
                 reasons += self._look_for_packets(hook)
             if hook.pairs.by_chance:
                 self._assume(

@@ -3,7 +3,7 @@
     from vpccni_nft.replay import compare
 
     result = compare([dump], [script], packets=5000)
-    print(result.alike, result.tally.packets)
+    print(result.equal, result.tally.packets)
 
 It needs root. What ``compare`` needs loads when it is first used: the process inside a namespace
 imports this package, too, and shall begin quickly.

@@ -1,4 +1,4 @@
-"""The process inside a namespace: it drives the devices, sends, and tells what it sees.
+"""The process inside a namespace: it drives the devices, sends, and reports what it sees.
 
 A write to a TAP device returns when the kernel is done with the frame, so that whatever is seen
 then belongs to the packet that was just put in. Requests and answers are pickled, on standard input
@@ -75,7 +75,7 @@ class Agent:
     """What the process does."""
 
     def __init__(self, devices: tuple[str, ...], groups: tuple[int, ...], *, kernel_log: bool):
-        """Open the devices, which are there as long as the process is."""
+        """Open the devices, which are there while the process is."""
         self.taps = {name: _open_tap(name) for name in devices}
         self.addresses = {name: device_address(n) for n, name in enumerate(devices)}
         self.logs = LogSocket((GROUP, *groups))
@@ -130,7 +130,7 @@ class Agent:
         return seen, found
 
     def inject(self, family: Family, device: str, packet: bytes, mark: int) -> None:
-        """Let a packet come in; its mark is told in the sender's hardware address."""
+        """Let a packet come in; its mark travels in the sender's hardware address."""
         frame = self.addresses[device] + b"\x06\x00" + mark.to_bytes(4, self.mark_order)
         os.write(self.taps[device], frame + _ETHERTYPE[family] + packet)
 
@@ -209,7 +209,7 @@ class _Play:
     sent: dict[Way, int] = attrs.Factory(lambda: {Way.FORTH: _FORTH, Way.BACK: _BACK})
 
     def moves(self) -> Iterator[tuple[KernelEvent, ...]]:
-        """Make each move, and tell what is seen."""
+        """Make each move, and report what is seen."""
         for number, move in enumerate(self.conversation.moves):
             tag = _FIRST_TAG + number
             events = list(self._make(move, tag))
@@ -238,7 +238,7 @@ class _Play:
     def _remember(
         self, move: ConversationPacket, tag: int, exits: list[tuple[str, bytes, Headers]]
     ) -> None:
-        """Where the packet that was sent came out: told by its tag, for the kernel sends too."""
+        """Where the packet that was sent came out: known by its tag, for the kernel sends too."""
         mine = [
             _Exit(device, packet, headers)
             for device, packet, headers in exits

@@ -1,8 +1,9 @@
-"""Two rulesets held against each other in the kernel, from texts to a result."""
+"""Two rulesets compared with each other in the kernel, from texts to a result."""
 
 from __future__ import annotations
 
 import time
+import warnings
 from typing import TYPE_CHECKING
 
 import attrs
@@ -62,13 +63,19 @@ class Result:
     brought: Brought | None = None  #: where one packet was replayed
 
     @property
-    def alike(self) -> bool | None:
-        """Whether the sides treat packets alike; None where what was tried does not tell."""
+    def equal(self) -> bool | None:
+        """Whether the sides treat packets the same; None where what was tried does not show it."""
         if self.differences:
             return False
         undecided = self.tally.undecided >= self.tally.conversations
         short = self.brought is not None and bool(self.brought.missing)
         return None if undecided or short or not self.tally.packets else True
+
+    @property
+    def alike(self) -> bool | None:
+        """The old name of ``equal``."""
+        warnings.warn("Result.alike is Result.equal now", DeprecationWarning, stacklevel=2)
+        return self.equal
 
 
 def compare(  # noqa: PLR0913 - each is an option of the command
@@ -88,7 +95,7 @@ def compare(  # noqa: PLR0913 - each is an option of the command
     ``before`` and ``after`` are dumps of iptables-save and scripts for nft, any mixture of them.
     About ``packets`` packets are put in on either side; the replay ends early after ``most``
     mismatches. ``settings`` has the seed and the programs that take dumps; ``ipset_save`` the sets.
-    ``family`` is that of dumps which do not tell it. With ``packet`` that packet alone is replayed.
+    ``family`` is that of dumps which do not show it. With ``packet`` that packet alone is replayed.
     ``progress`` is called again and again with what has been tried so far.
 
     Signals that end a program are held back while namespaces are made and removed. Raises Refused
@@ -106,7 +113,7 @@ def compare(  # noqa: PLR0913 - each is an option of the command
         raise ReplayError("\n".join(reasons))
     node = None
     if packet:
-        # With the beginnings of hooks it can be told what the packet was like there.
+        # With the beginnings of hooks it is known what the packet was like there.
         settings = attrs.evolve(settings, begin=True)
         node = Topology.of([side.rules for side in sides if side.rules.tables])
         node = node_for(packet.packet, node)

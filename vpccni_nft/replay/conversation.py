@@ -38,7 +38,7 @@ class ConversationPacket:
     mark: int = 0  #: for the connection
 
 
-#: What is not worth telling.
+#: What is not worth showing.
 _PLAIN = {"ttl": 64}
 
 

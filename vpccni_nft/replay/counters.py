@@ -44,7 +44,7 @@ class Fitted:
 def fitted(
     side: ReplaySide, contents: Contents, conversation: Conversation, times: int = 1
 ) -> tuple[Fitted, ...]:
-    """Hold a conversation alone, and tell the rules that it fits, in the order of the listing.
+    """Hold a conversation alone, and list the rules that it hits, in the order of the listing.
 
     It is held without its last move first. A rule of nft without a counter is not seen.
     """

@@ -40,14 +40,16 @@ class Observation:
 class Shown:
     """One side of a difference."""
 
-    outcomes: tuple[Observation, ...]  #: at the move where the sides part; the telling ones first
+    outcomes: tuple[
+        Observation, ...
+    ]  #: at the move where the sides part; the significant ones first
     runs: int  #: how often the conversation was held
     rules: tuple[Fitted, ...]  #: that it fits, up to that move
 
 
 @attrs.frozen
 class Difference:
-    """A conversation that the two sides do not treat alike."""
+    """A conversation that the two sides treat differently."""
 
     conversation: str
     kind: str  #: ``outcomes``, ``frequencies`` or ``connections``

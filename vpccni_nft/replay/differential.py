@@ -54,7 +54,7 @@ Table = Counter["Connection"]
 
 @attrs.frozen
 class Mismatch:
-    """A conversation that the two sides do not treat alike."""
+    """A conversation that the two sides treat differently."""
 
     conversation: Conversation
     kind: str  #: ``outcomes``, ``frequencies`` or ``connections``
@@ -181,7 +181,7 @@ class DifferentialRun:
             side.end()
 
     def _minimise(self, conversation: Conversation) -> Conversation:
-        """Leave out moves and what is not needed, as long as the sides differ."""
+        """Leave out moves and what is not needed, while the sides differ."""
         for number in reversed(range(1, len(conversation.moves))):
             moves = conversation.moves[:number] + conversation.moves[number + 1 :]
             fewer = attrs.evolve(conversation, moves=moves)

@@ -179,8 +179,8 @@ class Guide:
         if name in self.node.taps:
             return name
         # Whatever begins like it is likely to be tested by the same rule.
-        alike = [tap for tap in self.node.taps if tap[:3] == name[:3]]
-        return self.random.choice(alike or self.node.taps)
+        same = [tap for tap in self.node.taps if tap[:3] == name[:3]]
+        return self.random.choice(same or self.node.taps)
 
     def _ends(self, packet: Packet, device: str, pool: Pool) -> tuple[int, int]:
         """Addresses that lead to the hook; now and then those of the packet, wherever they lead."""

@@ -1,4 +1,4 @@
-"""What a replay needs of the machine, told before anything is begun."""
+"""What a replay needs of the machine, checked before anything is begun."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TUN = "/dev/net/tun"
 
 
 def lacking(sides: Sequence[Contents], settings: ReplaySettings) -> list[str]:
-    """Why these rulesets cannot be replayed here, as far as that can be told beforehand."""
+    """Why these rulesets cannot be replayed here, as far as that can be known beforehand."""
     if os.geteuid() != 0:
         return ["network namespaces need root: run this with sudo, or in a privileged container"]
     found = [

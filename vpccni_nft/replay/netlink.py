@@ -120,7 +120,7 @@ class LogSocket(_Socket):
         self.socket.setsockopt(_SOL_NETLINK, _NO_ENOBUFS, 1)
         for group in groups:
             mode = struct.pack("!IBB", self.SNAPSHOT, _COPY_PACKET, 0)
-            # A threshold of one: each packet is told at once.
+            # A threshold of one: each packet is reported at once.
             for attributes in (
                 _attribute(1, struct.pack("!B", _BIND)),
                 _attribute(2, mode),

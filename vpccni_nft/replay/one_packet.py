@@ -38,7 +38,7 @@ _DEVICE = re.compile(r"(?!(?:lo|all|default|\.\.?)\Z)[A-Za-z0-9_.-]{1,15}")
 
 #: Hooks that a packet comes to when it has been routed to a device.
 _ROUTED = {"forward", "output", "postrouting"}
-#: Hooks before which conntrack has not run yet; a probe tells the state behind it.
+#: Hooks before which conntrack has not run yet; a probe shows the state behind it.
 _BEFORE_CONNTRACK = {"prerouting", "output"}
 
 _ICMP_OF = {Family.IP: ICMP, Family.IP6: ICMPV6}
@@ -201,7 +201,7 @@ def _moves(packet: Packet) -> Iterator[ConversationPacket]:
 
 
 def _payload(packet: Packet) -> int:
-    """The bytes behind the headers that make the packet as long as it is to be."""
+    """The bytes behind the headers that give the packet its length."""
     bare = wire.Datagram(
         family=packet.family, source=0, target=0, protocol=packet.fields["protocol"]
     )

@@ -65,7 +65,7 @@ def hooks(family: Family) -> str:
     return "\n".join([*lines, "}", ""])
 
 
-#: The mark is told in the last four bytes of the sender's hardware address. What the node sends to
+#: The mark travels in the last four bytes of the sender's hardware address. What the node sends to
 #: itself has its mark already.
 _PRESET = 'iifname != "lo" meta mark set @ll,64,32'
 

@@ -29,7 +29,7 @@ def text_of(result: Result, paint: Callable[[str, str], str] | None = None) -> s
     lines: list[str] = []
     if result.brought:
         lines += [*_brought(result.brought), ""]
-    groups = _alike(result.differences)
+    groups = _of_one_kind(result.differences)
     for number, group in enumerate(groups, 1):
         lines += [*_difference(number, group, paint), ""]
     lines += _summary(result, paint)
@@ -40,7 +40,7 @@ def dict_of(result: Result) -> dict[str, Any]:
     """A result for ``json.dumps``; the keys are stable."""
     tally, brought = result.tally, result.brought
     return {
-        "alike": result.alike,
+        "equal": result.equal,
         "tally": attrs.asdict(tally) | {"seconds": round(result.seconds, 3)},
         "stopped": result.stopped,
         "packet": brought
@@ -75,7 +75,7 @@ def _brought(brought: Brought) -> Iterator[str]:
 # --- mismatches ---------------------------------------------------------------------------------
 
 
-def _alike(differences: Sequence[Difference]) -> list[list[Difference]]:
+def _of_one_kind(differences: Sequence[Difference]) -> list[list[Difference]]:
     """Differences of the same rules together: they are likely to have one cause."""
     groups: dict[object, list[Difference]] = {}
     for one in differences:
@@ -120,7 +120,7 @@ _PLACES = {
 
 
 def _first_difference(one: Difference) -> str:
-    """What of the two sides' most telling outcomes differs first."""
+    """What of the two sides' most significant outcomes differs first."""
     if one.kind == "frequencies":
         return ""
     first, second = (side.outcomes[0].events for side in (one.before, one.after))
@@ -202,12 +202,12 @@ def _summary(result: Result, paint: Callable[[str, str], str]) -> Iterator[str]:
             f" {tally.repeated:,} repeated, {tally.undecided:,} undecided{early}"
         )
     if result.differences:
-        groups = len(_alike(result.differences))
+        groups = len(_of_one_kind(result.differences))
         found = _count(len(result.differences), "mismatch", "mismatches")
         of = f", of {groups} kinds" if 1 < groups < len(result.differences) else ""
         yield paint(f"the sides differ: {found}{of}", "different")
-    elif result.alike:
-        yield paint("both sides treat every packet the same", "alike")
+    elif result.equal:
+        yield paint("both sides treat every packet the same", "equal")
     elif not tally.packets:
         yield paint("unknown: no packet could be sent", "different")
     elif result.brought and result.brought.missing:

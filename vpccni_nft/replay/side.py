@@ -114,7 +114,7 @@ class ReplaySide:
 
     def __exit__(self, *_: object) -> None:
         if self._agent:
-            # It has nothing to save, and may be amid an answer that nobody reads any more.
+            # It has nothing to save, and may be amid an answer that is no longer read.
             self._agent.kill()
             self._agent.wait()
             for pipe in filter(None, (self._agent.stdin, self._agent.stdout)):
@@ -131,7 +131,7 @@ class ReplaySide:
             stdout=subprocess.PIPE,
             env=environment,
         )
-        self._tell((self.name, self._node.taps, self._node.groups, self._kernel_log))
+        self._send((self.name, self._node.taps, self._node.groups, self._kernel_log))
         self._answer()
         self._set(_SETTINGS | self._settings_of_devices())
         for options, lines in self._node.commands():
@@ -247,20 +247,20 @@ class ReplaySide:
 
     def ask(self, name: str, *arguments: object) -> Any:
         """Call a method of the agent."""
-        self._tell((name, arguments, {}))
+        self._send((name, arguments, {}))
         return self._answer()
 
     def begin(self, conversations: list[Conversation], *, connections: bool) -> None:
         """Let the agent hold conversations; ``end`` gives what is seen."""
         arguments = (conversations, self._dynamic)
-        self._tell(("hold", arguments, {"connections": connections}))
+        self._send(("hold", arguments, {"connections": connections}))
 
     def end(self) -> tuple[list[Seen], list[Connection]]:
         """What was seen of the conversations that were begun, and their connections if wanted."""
         answer: tuple[list[Seen], list[Connection]] = self._answer()
         return answer
 
-    def _tell(self, request: object) -> None:
+    def _send(self, request: object) -> None:
         assert self._agent
         assert self._agent.stdin
         pickle.dump(request, self._agent.stdin, protocol=pickle.HIGHEST_PROTOCOL)

@@ -1,4 +1,4 @@
-"""Two sides with a ruleset each, on nodes that are alike, and a guide to their rules."""
+"""Two sides with a ruleset each, on equal nodes, and a guide to their rules."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _PROGRAMS = {Family.IP: "iptables", Family.IP6: "ip6tables"}
 
 @attrs.frozen(kw_only=True)
 class ReplaySettings:
-    """How two rulesets are held against each other."""
+    """How two rulesets are compared."""
 
     seed: int = 0
     backend: Backend = Backend.LEGACY  #: what takes dumps
@@ -94,10 +94,10 @@ class Testbed:
         self._load()
 
     def replace(self, before: Contents, after: Contents) -> None:
-        """Take other rulesets, on nodes that are alike; the same ones where that is possible.
+        """Take other rulesets, on equal nodes; the same ones where that is possible.
 
-        An empty table of iptables-legacy stays as long as its namespace, and a nat table makes the
-        kernel translate, even where it is empty.
+        An empty table of iptables-legacy stays for the life of its namespace, and a nat table
+        makes the kernel translate, even where it is empty.
         """
         stale = _tables(self.before) - _tables(before) or _tables(self.after) - _tables(after)
         self._understand(before, after)

@@ -126,7 +126,7 @@ class Topology:
             yield f"rule add fwmark {mark:#x}/{mark:#x} lookup main priority 1024"
 
     def fragmented(self, family: Family) -> Conversation:
-        """A packet in two fragments, from outside to a pod, with a mark that tells its bytes."""
+        """A packet in two fragments, from outside to a pod, with a mark for its bytes."""
         return Conversation(
             family=family,
             device=PRIMARY,

@@ -55,7 +55,7 @@ class Headers(NamedTuple):
 
     @property
     def family(self) -> Family:
-        """Told by the length of the addresses."""
+        """Known by the length of the addresses."""
         return Family.IP if len(self.source) == Family.IP.bits // 8 else Family.IP6
 
 

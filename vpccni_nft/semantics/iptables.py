@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..model.algebra import Bool
 
 #: The tables' built-in chains: hook and priority (linux/netfilter_ipv4.h, nf_ip_hook_priorities).
-#: Written out here once more, so that the translation's own table is held against it.
+#: Written out here once more, so that the translation's own table is compared with it.
 PLACES = {
     ("raw", "PREROUTING"): ("prerouting", -300), ("raw", "OUTPUT"): ("output", -300),
     ("mangle", "PREROUTING"): ("prerouting", -150), ("mangle", "INPUT"): ("input", -150),

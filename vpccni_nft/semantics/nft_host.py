@@ -84,7 +84,7 @@ def connection_value(key: str, direction: str, view: View) -> Value:
     """What the world knows of the packet's connection."""
     state, algebra = view.state, view.state.algebra
     if key in COUNTS:
-        # Connections that began before somebody asked for counts have none, and nft reads zero.
+        # Connections that began before counting was switched on have none, and nft reads zero.
         counts = algebra.not_(
             algebra.equal(
                 view.ask(Oracle(OracleKind.TRAFFIC, "both ways", ("packets",)), width=64),

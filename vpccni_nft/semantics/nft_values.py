@@ -487,7 +487,7 @@ def _constant(literal: x.Expression, left: x.Expression) -> int:
         case x.Mac(value):
             return value
         case x.String(text):
-            return interface_word(text)  # as long as a device's name, and padded alike
+            return interface_word(text)  # of a device name's length, and padded the same
         case x.Symbol(name):
             return _symbol(left, name)
         case x.Flags(flags):

@@ -1,6 +1,6 @@
 """Packets as text: ``hook=prerouting iif=eni1 saddr=10.0.3.4 proto=tcp dport=443``.
 
-What a text leaves out has a default, which the reader is told of.
+What a text leaves out has a default, which the reader is shown.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class PacketText:
 
 
 def parse_packet(text: str, family: Family = Family.IP) -> PacketText:
-    """Read a packet; ``family`` is what it is of where no address tells.
+    """Read a packet; ``family`` is its family where no address shows it.
 
     >>> read = parse_packet("daddr=10.0.0.1 proto=udp")
     >>> read.packet.fields["protocol"], read.defaults[:2]

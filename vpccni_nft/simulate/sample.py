@@ -59,7 +59,7 @@ def run(
     packet: Packet,
     watch: Callable[[object, bool, bool], None] | None = None,
 ) -> Outcome:
-    """Send a packet through a hook; ``watch`` is told of each rule that it comes to."""
+    """Send a packet through a hook; ``watch`` is called for each rule that it comes to."""
     world = Concrete(packet.seed, packet.answers)
     return outcome(run_hook(world, packet.family, packet.hook, chains, packet.fields, watch))
 

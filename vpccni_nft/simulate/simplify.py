@@ -34,7 +34,7 @@ class Plain:
         )
 
     @property
-    def untold(self) -> dict[str, int]:
+    def hidden(self) -> dict[str, int]:
         """The fields that matter and that the text has no key for."""
         return {field: value for field, value in self.given.items() if field not in KEY_OF}
 
@@ -44,7 +44,7 @@ class Plain:
         return self.packet.answers.given if isinstance(self.packet.answers, Answers) else {}
 
     @property
-    def untold_answers(self) -> dict[Question, int]:
+    def hidden_answers(self) -> dict[Question, int]:
         """The answers that the text has no key for."""
         return {key: value for key, value in self.answers.items() if key not in self._world}
 

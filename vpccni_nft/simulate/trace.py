@@ -125,7 +125,7 @@ class _Watched(BaseChain):
     tracer: _Tracer
 
     def run(self, state: State, where: Bool) -> Bool:
-        """Go through it, and tell when it begins and ends."""
+        """Go through it, and report when it begins and ends."""
         return self.tracer.run(self, state, where)
 
 
@@ -165,7 +165,7 @@ def _places(
 
 @attrs.define
 class _Tracer:
-    """Told of all rules; keeps what has happened so far, so that it sees what happens next."""
+    """Called for all rules; keeps what has happened so far, so that it sees what happens next."""
 
     places: dict[int, tuple[str, str, int]]
     steps: list[Step] = attrs.Factory(list)
@@ -204,7 +204,7 @@ class _Tracer:
     def watch(self, rule: object, _live: Bool, fits: Bool) -> None:
         """Write a rule down.
 
-        iptables tells of a rule after its matches and before its target, nft after its statements
+        iptables reports a rule after its matches and before its target, nft after its statements
         and before its verdict.
         """
         table, chain, number = self.places[id(rule)]

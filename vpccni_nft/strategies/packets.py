@@ -22,6 +22,6 @@ def packets_for(
     ``fragments`` adds further fragments, which no rule sees where connections are tracked.
     """
     pool = Pool.of(ruleset, family, fragments=fragments)
-    # Two numbers are drawn instead of each field: hypothesis takes a hundred times as long as the
+    # Two numbers are drawn instead of each field: hypothesis takes a hundred times longer than the
     # packet takes through a ruleset. ``simplify`` makes the packet small.
     return st.builds(pool.packet, st.integers(0, len(pool.aims)), st.integers(0, 2**32 - 1))

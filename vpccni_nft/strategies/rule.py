@@ -52,7 +52,7 @@ def nodes_of_room(room: Room, family: Family, taste: Taste = EVERYTHING) -> Sear
     return _every_node(family, taste)[room]
 
 
-#: Protocols that no room needs are alike for all of them.
+#: Protocols that no room needs are the same to all of them.
 _NEEDED = frozenset((*WITH_PORTS, ICMP, ICMPV6))
 
 

@@ -133,8 +133,8 @@ class SuiteDump:
         before, after = (trace((one,), plain.packet) for one in (self.dump, self.script))
         found = parts(before.outcome, after.outcome, counts=True)
         lines = [f"the packet {plain.text} ends differently: {', '.join(found)}"]
-        if plain.untold:
-            lines.append(f"with {', '.join(f'{name}={n}' for name, n in plain.untold.items())}")
+        if plain.hidden:
+            lines.append(f"with {', '.join(f'{name}={n}' for name, n in plain.hidden.items())}")
         lines += ["", "iptables", *lines_of(before), "", "nft", *lines_of(after)]
         if isinstance(plain.packet.answers, World):
             lines += ["", *(f"the world: {said}" for said in plain.packet.answers.answers())]

@@ -71,10 +71,10 @@ def test_saving_the_dump_gives_it_back(node: SuiteDump) -> None:
         assert again.tables == tables
 
 
-def test_packets_of_a_chain_end_alike(
+def test_packets_of_a_chain_end_the_same(
     chain: ChainOf, node: SuiteDump, request: pytest.FixtureRequest
 ) -> None:
-    """Packets that aim at the rules of a chain end alike in the dump and in the script."""
+    """Packets that aim at the rules of a chain end the same in the dump and in the script."""
     if node.translation.refused:
         pytest.skip("the dump has no translation")
     packets = tuple(node.packets_for(chain, request.config.getoption("packets", PACKETS)))

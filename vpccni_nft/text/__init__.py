@@ -1,4 +1,4 @@
-"""The texts of all three languages: read them, write them, and tell which language one is in.
+"""The texts of all three languages: read them, write them, and detect which language one is in.
 
 iptables-save text goes through ``sources`` (dumps, and the output of ipset save beside them), nft
 text through ``nft_reader``. ``iptables_save``, ``nft_script`` and ``nft_json`` write. Imports the

@@ -66,7 +66,7 @@ def parse_document(
 ) -> tuple[tuple[ast.Table, ...], list[Diagnostic]]:
     """Read all tables of a text, and every problem that it has.
 
-    ``family`` is what tables are taken for whose family the text itself does not tell.
+    ``family`` is the family of tables for which the text itself does not show it.
     """
     reader = _Reader(source)
     for number, line in enumerate(source.lines, start=1):
@@ -336,13 +336,13 @@ class _Reader:
         )
 
     def _tables(self, fallback: Family | None) -> Iterator[ast.Table]:
-        told = self._families_of_groups()
+        known = self._families_of_groups()
         for draft in self.drafts:
             if draft.is_listing:
                 draft.name = self._name_of_listing(draft)
                 if not draft.name:
                     continue
-            family = draft.family or told.get(draft.group) or fallback
+            family = draft.family or known.get(draft.group) or fallback
             if family:
                 self._check_family(draft, family)
                 yield _table(draft, family)
@@ -379,11 +379,11 @@ class _Reader:
 
     def _families_of_groups(self) -> dict[int, Family]:
         """Tables without a remark that follow one another are of one family."""
-        told: dict[int, Family] = {}
+        known: dict[int, Family] = {}
         for draft in self.drafts:
             if not draft.family and draft.builder.evidence.families:
-                told.setdefault(draft.group, draft.builder.evidence.families[0][0])
-        return told
+                known.setdefault(draft.group, draft.builder.evidence.families[0][0])
+        return known
 
     def _check_family(self, draft: _TableDraft, family: Family) -> None:
         """Refuse what is of the other family; no node after this has to expect it."""

@@ -43,7 +43,7 @@ def line_parser() -> Lark:
         maybe_placeholders=True,
     )
     if not sys.dont_write_bytecode:
-        with contextlib.suppress(OSError):  # nobody but the owner of the package may write there
+        with contextlib.suppress(OSError):  # only the owner of the package may write there
             _save(parser, tables)
     return parser
 
@@ -53,7 +53,7 @@ def _tables_file() -> Path:
 
     Making them takes most of the time of a small translation. They are to the grammar what
     bytecode is to a module: made when it is first used, by whoever may write there, and trusted as
-    much. The name tells all that they depend on, so that they are never those of another grammar.
+    much. The name holds all that they depend on, so that they are never those of another grammar.
     """
     import lark
 

@@ -114,7 +114,7 @@ class _Words:
         return self.found[self.position - 1][0]
 
     def value(self, what: str, convert: Callable[[str], T]) -> T:
-        """The next word, read; what is wrong with it is told at its place."""
+        """The next word, read; what is wrong with it is reported at its place."""
         word = self.take(what)
         try:
             return convert(word)

@@ -3,7 +3,7 @@
 What a part of a rule says depends on its words alone, and a node of a cluster says
 ``-m statistic`` or ``-p tcp`` thousands of times. So the cache gives the same node for the same
 words, unless there was more to say of them: a problem has its place, and so has an address that
-the table's family does not tell.
+the table's family does not decide.
 
 The rules of a dump follow one another in the same order of shapes again and again. So a line is
 first compared with the patterns of the shapes that followed the last one before.
@@ -80,7 +80,7 @@ class _Plan:
 
 
 class RuleReader:
-    """Reads the rules of tables whose remark tells this family."""
+    """Reads the rules of tables whose remark names this family."""
 
     def __init__(self, family: Family | None, shapes: Shapes) -> None:
         self.family = family
@@ -106,7 +106,7 @@ class RuleReader:
         return None
 
     def plan(self, key: Key | None, shape: Shape, line: Line) -> tuple[_Plan, Sequence[str]]:
-        """The same by the line's shape; for it alone where no key tells the shape."""
+        """The same by the line's shape; for it alone where no key names the shape."""
         if key is None:
             return self._make_plan(None, shape, line), line.words
         plan = self._plans.get(key)

@@ -1,8 +1,8 @@
 """The parse memo: a line's tree depends on its shape alone, and a node has a few dozen of them.
 
 A line's shape is its words, each value among them replaced by its class. The options and the names
-of matches and targets are what the grammar tells apart; a value is one terminal whatever it holds.
-So the first line of a shape goes through Lark, and what was found serves for all others.
+of matches and targets are what the grammar distinguishes; a value is one terminal whatever it
+holds. So the first line of a shape goes through Lark, and what was found serves for all others.
 
 - A word that the grammar spells out, and any word that begins with ``-`` or ``!``, is in the shape
   as it is.

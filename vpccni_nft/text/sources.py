@@ -22,7 +22,7 @@ def parse_sources(
 ) -> tuple[Ruleset, list[Diagnostic]]:
     """Read several texts as one ruleset, with every problem in them.
 
-    ``family`` is what tables are taken for whose family the texts do not tell. ``ipset_save`` has
+    ``family`` is the family of tables for which the texts do not show it. ``ipset_save`` has
     the sets that the rules name.
     """
     tables: list[Table] = []

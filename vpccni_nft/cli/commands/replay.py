@@ -98,7 +98,7 @@ def replay(  # noqa: PLR0913 - one for each option
     family: str | None,
     as_json: bool,
 ) -> ExitCode:
-    """Send the same packets through two rulesets in the kernel, and tell what differs.
+    """Send the same packets through two rulesets in the kernel, and show what differs.
 
     Two network namespaces play the node, one with the files of --before and one with those of
     --after. Needs root, ip, nft and the iptables programs. The namespaces are removed at the end;
@@ -124,7 +124,7 @@ def replay(  # noqa: PLR0913 - one for each option
     else:
         click.echo(text_of(result, paint), nl=False)
     codes = {True: ExitCode.DONE, False: ExitCode.REFUSED, None: ExitCode.UNKNOWN}
-    return codes[result.alike]
+    return codes[result.equal]
 
 
 def _compared(

@@ -95,7 +95,7 @@ def verify(  # noqa: PLR0913 - one for each option
     most: int,
     as_json: bool,
 ) -> ExitCode:
-    """Prove that two sides treat every packet alike, or show packets that they do not.
+    """Prove that two sides treat every packet the same, or show packets that they do not.
 
     The sides are the files of --before and --after, or a plan and the node that it was made for.
 
@@ -132,8 +132,8 @@ def verify(  # noqa: PLR0913 - one for each option
     except Refused as refused:
         show(refused.diagnostics, notes=False)
         return ExitCode.USAGE
-    with progress.of_proof() as told:
-        answer = prove(one, other, settings, told)
+    with progress.of_proof() as report:
+        answer = prove(one, other, settings, report)
     if as_json:
         write_output(json.dumps(dict_of(answer), indent=2) + "\n", "-")
     else:

@@ -21,9 +21,9 @@ SHOWN = 50
 
 _COLOURS = {
     "error": "red", "approximation": "yellow", "note": "cyan", "gutter": "blue",
-    "alike": "green", "different": "red", "unknown": "yellow", "before": "red", "after": "green",
+    "equal": "green", "different": "red", "unknown": "yellow", "before": "red", "after": "green",
 }  # fmt: skip
-_BOLD = {"error", "approximation", "hint", "alike", "different", "unknown"}
+_BOLD = {"error", "approximation", "hint", "equal", "different", "unknown"}
 
 
 def show(diagnostics: Iterable[Diagnostic], *, notes: bool) -> None:

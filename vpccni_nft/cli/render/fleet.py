@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ...fleet.report import Report
 
-_COLOURS = {"equivalent": "alike", "different": "different", "refused": "different"}
+_COLOURS = {"equivalent": "equal", "different": "different", "refused": "different"}
 
 
 def line_of(report: Report) -> str:

@@ -7,7 +7,7 @@ import click
 from ...core.render import printable
 
 _COLOURS = {
-    "before": "red", "after": "green", "alike": "green", "different": "red", "faint": "bright_black"
+    "before": "red", "after": "green", "equal": "green", "different": "red", "faint": "bright_black"
 }  # fmt: skip
 
 #: What can be done about it, by what a program says when it refuses a ruleset.
@@ -42,4 +42,4 @@ def show_reason(reason: str) -> None:
 
 def paint(text: str, role: str) -> str:
     """A text in the colour of its role."""
-    return click.style(text, fg=_COLOURS[role], bold=role in {"alike", "different"})
+    return click.style(text, fg=_COLOURS[role], bold=role in {"equal", "different"})

@@ -45,7 +45,7 @@ def lines_of_answer(answer: Answer, before: str, after: str) -> Iterator[str]:
     match answer:
         case Equivalent(hooks, assumptions):
             places = ", ".join(f"{family.title} {hook}" for family, hook in hooks) or "no hook"
-            yield f"{paint('equivalent:', 'alike')} every packet, at {places}"
+            yield f"{paint('equivalent:', 'equal')} every packet, at {places}"
             yield from (f"  assumed: {assumption}" for assumption in assumptions)
         case Different(found, hooks, reasons):
             count = (
@@ -65,7 +65,7 @@ def lines_of_answer(answer: Answer, before: str, after: str) -> Iterator[str]:
 
 
 def _line_of_hook(hook: HookAnswer) -> str:
-    colors = {HookStatus.EQUAL: "alike", HookStatus.UNDECIDED: "unknown"}
+    colors = {HookStatus.EQUAL: "equal", HookStatus.UNDECIDED: "unknown"}
     status = paint(hook.status.value, colors.get(hook.status, "different"))
     codes = ", ".join(sorted({one.code.name for one in hook.reasons}))
     return f"{hook.family.title} {hook.hook}: {status}{f' ({codes})' if codes else ''}"
@@ -81,7 +81,7 @@ def _lines_of_packet(found: Counterexample, before: str, after: str) -> Iterator
     family = found.family
     yield ""
     yield f"packet: {printable(found.plain.text)}"
-    for field, value in found.plain.untold.items():
+    for field, value in found.plain.hidden.items():
         yield f"  and {field} is {field_text(field, value, family)}"
     for question, answer in found.answers.items():
         yield f"  and the node answers {printable(answer_sentence(family, question, answer))}"

@@ -103,7 +103,7 @@ def _has_type6(field: str, names: Names, interface: Word, view: View) -> Bool:
     """Whether the address looks like all of these, and is routed like one of those (match_type6).
 
     What an address looks like, ipv6_addr_type says: unicast is all but ``::``, ``ff00::/8`` and
-    ``::ffff:0:0/96``. No other type is asked of a route, and the kernel takes no others.
+    ``::ffff:0:0/96``. No other type is looked up in a route, and the kernel takes no others.
     """
     state, algebra = view.state, view.state.algebra
     unspecified = state.is_(field, 0)

@@ -2,7 +2,7 @@
 
 Kernel: net/netfilter/xt_length.c. Before Linux 6.3 it reads the length from the header, which for
 packets of up to 65535 bytes is the same: the IP layer cuts off what comes after. Larger ones, which
-the kernel makes on devices that have been told so (BIG TCP), have no length there.
+the kernel makes on devices that are configured so (BIG TCP), have no length there.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ Kernel: net/netfilter/xt_owner.c, owner_mt. It knows three kinds of packets:
 - Those of a program: its user and group are compared.
 
 nft's ``meta skuid`` (nft_meta.c, nft_meta_get_eval_skugid) has a value for the last kind only, and
-nothing in nft tells the first two apart.
+nothing in nft distinguishes the first two.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ def meaning(node: Owner, view: View) -> Test:
     ids = tuple(test for test in (node.uid, node.gid) if test)
     all_negated = all(test.negated for test in (*ids, node.socket_exists) if test)
     without = algebra.true if all_negated and not node.supplementary else algebra.false
-    of_nobody = algebra.true if all(test.negated for test in ids) else algebra.false
+    of_no_program = algebra.true if all(test.negated for test in ids) else algebra.false
     if node.socket_exists and node.socket_exists.negated:
-        of_program = of_nobody = algebra.false
+        of_program = of_no_program = algebra.false
     else:
         groups = _groups_fit(node, view)
         of_program = algebra.all(_fits("uid", node.uid, view), groups)
@@ -83,7 +83,7 @@ def meaning(node: Owner, view: View) -> Test:
     return Test(
         algebra.any(
             algebra.all(has_program, of_program),
-            algebra.all(algebra.not_(has_program), has_open_socket, of_nobody),
+            algebra.all(algebra.not_(has_program), has_open_socket, of_no_program),
             algebra.all(algebra.not_(has_program), algebra.not_(has_open_socket), without),
         )
     )

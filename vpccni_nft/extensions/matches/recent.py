@@ -76,7 +76,7 @@ def meaning(node: Recent, view: View) -> Test:
     """The address, masked, is in the list, young and often enough; what changes in the list.
 
     The world's list has the addresses that are young enough for its rules. What else the kernel
-    keeps of an address (how often it was seen, its TTL, that it is old) the world tells anew in
+    keeps of an address (how often it was seen, its TTL, that it is old) the world answers anew in
     each place.
     """
     state, algebra = view.state, view.state.algebra

@@ -2,7 +2,7 @@
 
 Kernel: net/netfilter/xt_set.c, set_match_v4. A dump of rules does not say what is in the set, and
 not even what the set is of: the output of ``ipset save`` does. Without it a set with one direction
-is taken to be of addresses and prefixes. It is declared empty, and whoever fills the ipset has to
+is assumed to be of addresses and prefixes. It is declared empty, and whoever fills the ipset has to
 fill it.
 
 Counters of elements are compared only where the set has some (ip_set_match_extensions).

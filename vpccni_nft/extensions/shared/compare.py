@@ -1,4 +1,4 @@
-"""Comparisons that many rooms lower alike: values that an iptables option may negate."""
+"""Comparisons that many rooms lower in the same way: values that an iptables option may negate."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ NOT_FURTHER_FRAGMENT = s.Match(
 def with_transport_header(context: Context) -> tuple[Piece, ...]:
     """The condition that a packet is whole or a first fragment.
 
-    Nothing is asked where conntrack runs: it puts fragments together at priority -400, before
+    Nothing is checked where conntrack runs: it reassembles fragments at priority -400, before
     any table (nf_defrag_ipv4.c, nf_defrag_ipv6_hooks.c).
     """
     if context.tracked:

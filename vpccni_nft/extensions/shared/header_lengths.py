@@ -1,4 +1,4 @@
-"""Lengths of IPv6 extension headers, which ``hbh``, ``dst`` and ``rt`` compare alike."""
+"""Lengths of IPv6 extension headers, which ``hbh``, ``dst`` and ``rt`` compare in the same way."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def lookups_of(
 
 
 def changes(name: str, directions: Sequence[str], context: Context) -> tuple[Lookup, ...]:
-    """The keys to add to a set or to delete, which have to be told apart as those to look up."""
+    """The keys to add to a set or to delete, distinguished like those to look up."""
     found = find_set(name, context)
     if found.storage == "list":
         raise context.refuse("which set of a list a packet is added to depends on their contents")

@@ -77,7 +77,7 @@ class PacketKey:
     directions: tuple[str, ...]
 
     def key_words(self) -> Iterator[tuple[str, Bool, tuple[Word, ...]]]:
-        """The keys that the world is asked for: where each is the packet's, and of which name.
+        """The keys that are looked up: where each is the packet's, and of which name.
 
         Elements without ports are under names of their own, as their keys have other parts.
         """

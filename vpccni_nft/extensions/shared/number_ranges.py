@@ -1,7 +1,7 @@
 """Ranges of numbers in header fields: SPIs, identifications, lengths, types.
 
-Kernel: each match has a function of its own for it, all alike: ``(min <= n && n <= max) ^ invert``
-(spi_match in ip6t_ah.c, xt_esp.c and xt_ipcomp.c, id_match in ip6t_frag.c, ...).
+Kernel: each match has a function of its own for it, all the same: ``(min <= n && n <= max) ^
+invert`` (spi_match in ip6t_ah.c, xt_esp.c and xt_ipcomp.c, id_match in ip6t_frag.c, ...).
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def lower_states(test: Negatable[tuple[str, ...]], *, leaves_chain: bool) -> tup
 
 
 def _negated_in_place(states: tuple[str, ...], nat: tuple[str, ...]) -> tuple[Piece, ...]:
-    """Tell packets without an entry by their state, and ask only the others for NAT."""
+    """Recognise packets without an entry by their state, and ask only the others for NAT."""
     no_nat = s.Match(x.Ct("status"), "!", _flags(nat))
     with_entry = (_state("!", dict.fromkeys((*states, *WITHOUT_ENTRY))), no_nat)
     without = tuple(name for name in WITHOUT_ENTRY if name not in states)

@@ -1,7 +1,7 @@
 """TRACE: follow the packet from here on, rule by rule.
 
 Kernel: net/netfilter/xt_TRACE.c, in the raw table only: ``skb->nf_trace = 1``, as nft_meta_set_eval
-does. Rules of nft are told to ``nft monitor trace``, those of iptables to the kernel's log.
+does. Rules of nft are reported to ``nft monitor trace``, those of iptables to the kernel's log.
 """
 
 from __future__ import annotations

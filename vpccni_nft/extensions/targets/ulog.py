@@ -41,9 +41,9 @@ class Ulog(Target):
 
 
 def meaning(node: Ulog, _view: View) -> Effect:
-    """The group is told of the packet."""
-    told = (node.group, node.prefix, node.copy_range, node.threshold)
-    return Effect(events=(Event("ulog", told),))
+    """The group is notified of the packet."""
+    details = (node.group, node.prefix, node.copy_range, node.threshold)
+    return Effect(events=(Event("ulog", details),))
 
 
 def lower(_node: Ulog, context: Context) -> tuple[s.Statement, ...]:
