@@ -74,7 +74,7 @@ class Result:
     @property
     def alike(self) -> bool | None:
         """The old name of ``equal``."""
-        warnings.warn("Result.alike is Result.equal now", DeprecationWarning, stacklevel=2)
+        warnings.warn("use Result.equal", DeprecationWarning, stacklevel=2)
         return self.equal
 
 
