@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -227,6 +228,13 @@ def test_nothing_is_imported_by_a_computed_name(module: str) -> None:
     }
     computing = names & {"__import__", "import_module", "importlib", "exec", "eval"}
     assert bool(computing) is (module in COMPUTED)
+
+
+def test_the_page_of_the_architecture_lists_the_rooms_in_their_order() -> None:
+    page = (PACKAGE.parent / "docs/architecture.md").read_text(encoding="utf-8")
+    table = page.partition("## The rooms")[2].partition("\n## ")[0]
+    listed = re.findall(r"^\| `(\w+)` \| \S", table, re.MULTILINE)
+    assert listed == [room for room in ROOMS if room not in {".", "__main__"}]
 
 
 HEAVY = {"lark", "click", "rich", "hypothesis", "z3", "joblib"}
