@@ -90,7 +90,7 @@ def translate(
     return translate_sources((Source.of(text, name),), options)
 
 
-def verify(
+def verify(  # noqa: PLR0913 - one for each choice
     before: str | bytes | Iterable[str | bytes],
     after: str | bytes | Iterable[str | bytes],
     *,
@@ -100,6 +100,7 @@ def verify(
     counters: bool = False,
     seconds: float = 60,
     timeout: float | None = None,
+    order: str = "every",
 ) -> Answer:
     r"""Prove that two sides treat every packet the same, or find one that they do not.
 
@@ -108,7 +109,9 @@ def verify(
     ``ipset_save`` is the output of ``ipset save``, for rules that name sets. ``allow`` names codes
     of approximations that are taken for exact. With ``counters`` it must be the same rules of both
     sides that count a packet. ``seconds`` is the time for each question to the solver,
-    ``timeout`` that for the whole proof, if it is bounded.
+    ``timeout`` that for the whole proof, if it is bounded. ``order`` says in which order base
+    chains of one priority run: ``every`` order is tried, it is the ``same`` on both sides, they run
+    as they are ``given``, or a list as of ``--order`` (``docs/proof.md``).
 
     The answer is ``Equivalent`` with what it assumes, ``Different`` with packets, or ``Unknown``
     with reasons. Raises Refused where a text cannot be read, ValueError where ``allow`` is
@@ -124,6 +127,7 @@ def verify(
     'hook=output daddr=10.128.0.0'
     """
     from .lowering import TranslateOptions
+    from .proof.order import Order
     from .proof.side import Side
     from .proof.verify import ProofSettings
     from .proof.verify import verify as prove
@@ -131,7 +135,11 @@ def verify(
     options = TranslateOptions.of(allow=allow, family=family, ipset_save=ipset_save)
     one, other = (Side.of(_sources(side), options) for side in (before, after))
     settings = ProofSettings(
-        seconds=seconds, timeout=timeout, counters=counters, allow=options.allow
+        seconds=seconds,
+        timeout=timeout,
+        order=Order.of(order),
+        counters=counters,
+        allow=options.allow,
     )
     return prove(one, other, settings)
 

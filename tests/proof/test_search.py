@@ -11,7 +11,7 @@ import pytest
 
 import vpccni_nft
 from vpccni_nft.cli.commands import cli
-from vpccni_nft.proof import budget
+from vpccni_nft.proof import budget, search
 from vpccni_nft.proof import verify as proof
 from vpccni_nft.proof.answers import HookStatus
 from vpccni_nft.proof.side import Side
@@ -99,7 +99,7 @@ def test_one_that_is_left_of_the_same_kind_is_told() -> None:
 def test_what_the_interpreter_does_not_show_is_no_difference(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(proof, "counterexample", lambda *_: None)
+    monkeypatch.setattr(search, "counterexample", lambda *_: None)
     answer = vpccni_nft.verify(rules(filter_=DROP), rules())
     assert status_of(answer)["input"] == (HookStatus.UNDECIDED, {"V008"})
 

@@ -39,7 +39,7 @@ from vpccni_nft.node.detection import detect_sources
 from vpccni_nft.node.extraction import move
 from vpccni_nft.node.ownership import inventory
 from vpccni_nft.node.partition import take
-from vpccni_nft.proof import budget
+from vpccni_nft.proof import budget, search
 from vpccni_nft.proof import verify as proof
 from vpccni_nft.proof.answers import Different, Unknown
 from vpccni_nft.proof.side import Side
@@ -178,7 +178,7 @@ def not_proved(code: Code, text: str) -> tuple[Diagnostic, ...]:
         if code is NO_ROOM:
             patch.setattr(budget, "_OFTEN", 1)
         if code is CONTRADICTED:
-            patch.setattr(proof, "counterexample", lambda *_: None)
+            patch.setattr(search, "counterexample", lambda *_: None)
         answer = proof.verify(before, after, settings)
     assert isinstance(answer, Different if code is SEARCH_INCOMPLETE else Unknown)
     return answer.reasons

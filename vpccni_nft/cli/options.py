@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ..core.span import Source
+    from ..proof.order import Order
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 
@@ -90,6 +92,14 @@ TIMEOUT = click.option(
     metavar="S",
     help="The time limit for the whole proof, building terms included; the answer then has"
     " what was decided so far.  [default: any time]",
+)
+ORDER = click.option(
+    "--order",
+    metavar="LIST|FILE",
+    help="In which order base chains of one hook and priority run: TABLE CHAIN, TABLE CHAIN, ..."
+    " with conntrack and nat where they belong; or a file with such a list, or with what nft list"
+    " hooks prints; same, where it is the same on both sides; given, where they run as they are"
+    " given.  [default: every order is tried]",
 )
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Write the answer as JSON.")
 
@@ -167,6 +177,20 @@ def read_sides(
     sets = None if ipset_save is None else read_source(ipset_save)
     options = TranslateOptions.of(family=family, ipset_save=sets)
     return TwoSides(read_sources(before), read_sources(after), options)
+
+
+def read_order(text: str | None) -> Order:
+    """In which order base chains run, by a list or by a file that has one."""
+    from ..proof.order import EVERY_ORDER, Order
+
+    if text is None:
+        return EVERY_ORDER
+    if Path(text).is_file():
+        text = "\n".join(read_source(text).lines)
+    try:
+        return Order.of(text)
+    except ValueError as error:
+        raise click.UsageError(f"--order: {printable(str(error))}") from None
 
 
 # --- a node --------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from ..core.span import Source
 from ..lowering.options import codes_named
 from ..node.live import output_of
 from ..proof.answers import Different, Equivalent
+from ..proof.order import GIVEN_ORDER
 from ..proof.side import Side
 from ..proof.verify import ProofSettings, verify
 from ..text.sources import parse_sources
@@ -39,7 +40,9 @@ def problem_of(
     ``listing(family, table)`` is what nft lists, ``saved(program, table)`` what iptables-save
     prints.
     """
-    settings = ProofSettings(seconds=seconds, most=1, allow=codes_named(about["allowed"]))
+    settings = ProofSettings(
+        seconds=seconds, most=1, order=GIVEN_ORDER, allow=codes_named(about["allowed"])
+    )
     sets = _file(directory, about["ipset_save"]) if about["ipset_save"] else None
     try:
         for entry in about["tables"]:

@@ -146,6 +146,7 @@ def _proof(
     node: NodeOutput, choice: Choice, translation: Translation, progress: Callable[[str], None]
 ) -> Proof:
     # Only here: to go back or to confirm takes no z3-solver.
+    from ..proof.order import GIVEN_ORDER
     from ..proof.verify import ProofSettings
     from .proof import Proof
 
@@ -155,7 +156,9 @@ def _proof(
         listing=node.nft,
         whole=choice.owner == ALL,
         turn=choice.turn,
-        settings=ProofSettings(seconds=choice.seconds, most=1, allow=choice.options.allow),
+        settings=ProofSettings(
+            seconds=choice.seconds, most=1, order=GIVEN_ORDER, allow=choice.options.allow
+        ),
         progress=progress,
     )
 

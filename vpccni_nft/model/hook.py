@@ -5,7 +5,9 @@ Chains of both languages stand side by side here, as they do on a node.
 
 from __future__ import annotations
 
+import enum
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Protocol
 
 import attrs
@@ -38,6 +40,19 @@ ICMP = {Family.IP: 1, Family.IP6: 58}
 
 #: Hooks that bind a connection's source; the other two with nat chains bind its destination.
 SOURCE_HOOKS = {"input", "postrouting"}
+
+
+class Act(enum.Enum):
+    """What the kernel does at a hook itself, between base chains."""
+
+    CONNTRACK = "conntrack"
+    NAT = "nat"
+
+
+def acts_at(hook: str) -> dict[Act, int]:
+    """What the kernel does at a hook, in its order, and at which priority."""
+    acts = {Act.CONNTRACK: CONNTRACK_PRIORITY} if hook in {"prerouting", "output"} else {}
+    return acts | ({Act.NAT: NAT_PRIORITIES[hook]} if hook in NAT_PRIORITIES else {})
 
 
 class Program(Protocol):
@@ -108,6 +123,16 @@ class BaseChain:
     policy_drops: bool
     program: Program
     name: str
+    #: Where it runs among all of its priority. What the kernel does there itself, conntrack or NAT,
+    #: has the turn 0.
+    turn: int = attrs.field(default=1, kw_only=True)
+
+    @property
+    def place(self) -> tuple[int, int, int, int]:
+        """Where it runs among the others of its hook: nat chains run inside the NAT core."""
+        if self.type == "nat":
+            return NAT_PRIORITIES[self.hook], 0, self.priority, self.turn
+        return self.priority, self.turn, 0, 0
 
     def run(self, state: State, where: Bool) -> Bool:
         """Go through its rules where a condition holds; the answer is where no rule decided."""
@@ -135,29 +160,24 @@ def run_hook(
 ) -> State:
     """Send a packet through the base chains of a hook.
 
-    ``fields`` holds what conntrack finds; chains that run before conntrack do not see it. Chains of
-    equal priority run in the order in which they are given: the kernel promises none.
+    ``fields`` holds what conntrack finds; chains that run before conntrack do not see it. Of equal
+    priority the chains' turns tell the order, and then the order in which they are given: the
+    kernel promises none.
     """
     state = State.start(algebra, family, hook, fields)
     state.watch, state.calls = watch, calls
-    ahead = [(NAT_PRIORITIES[hook], partial(_translate, state))] if hook in NAT_PRIORITIES else []
-    if hook in {"prerouting", "output"}:
+    acts = acts_at(hook)
+    if Act.CONNTRACK in acts:
         state.fields["ct_state"] = state.word("ct_state", STATE_BITS["invalid"])
-        ahead.insert(0, (CONNTRACK_PRIORITY, partial(_track, state, fields)))
-    for chain in sorted((chain for chain in chains if chain.hook == hook), key=_place):
-        while ahead and _place(chain)[0] >= ahead[0][0]:
-            ahead.pop(0)[1]()
-        _run_chain(state, chain)
-    for _, happens in ahead:
-        happens()
+    happens = {Act.CONNTRACK: partial(_track, state, fields), Act.NAT: partial(_translate, state)}
+    ahead = list(acts.items())
+    for chain in sorted((chain for chain in chains if chain.hook == hook), key=attrgetter("place")):
+        while ahead and chain.place >= (ahead[0][1], 0):
+            happens[ahead.pop(0)[0]]()
+        run_chain(state, chain)
+    for act, _ in ahead:
+        happens[act]()
     return state
-
-
-def _place(chain: BaseChain) -> tuple[int, int]:
-    """Where a chain runs among the others of its hook."""
-    if chain.type == "nat":
-        return NAT_PRIORITIES[chain.hook], chain.priority
-    return chain.priority, 0
 
 
 def outcome(state: State) -> Outcome:
@@ -201,7 +221,8 @@ def _translate(state: State) -> None:
             state.assign(when, f"{end}{part}", state.fields[f"ct_{tuple_}_{other}{part}"])
 
 
-def _run_chain(state: State, chain: BaseChain) -> None:
+def run_chain(state: State, chain: BaseChain) -> None:
+    """Send what is not decided yet through a base chain."""
     algebra = state.algebra
     before = dict(state.fields)
     where = algebra.all(state.live, _may_bind(state)) if chain.type == "nat" else state.live

@@ -15,6 +15,7 @@ from ..core.span import Source
 from ..lowering import TranslateOptions, lower
 from ..optimizer import optimize as optimized
 from ..proof.answers import Different, Equivalent, Unknown
+from ..proof.order import GIVEN_ORDER
 from ..proof.side import Ruleset, Side
 from ..proof.verify import ProofSettings, verify
 from ..simulate.packet_text import KEY_OF
@@ -175,7 +176,9 @@ class OwnerExtraction:
         after: tuple[Ruleset, ...] = (*(_without(one, script) for one in self.beside), rest)
         if iptables_first:
             before, after = before[::-1], after[::-1]
-        settings = ProofSettings(seconds=self.seconds, most=1, allow=self.options.allow)
+        settings = ProofSettings(
+            seconds=self.seconds, most=1, order=GIVEN_ORDER, allow=self.options.allow
+        )
         return verify(Side(before), Side((*after, script)), settings, self.progress)
 
     def _of_answer(self, answer: Answer, taken: iptables.Ruleset) -> Iterator[Diagnostic]:

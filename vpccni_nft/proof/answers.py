@@ -30,6 +30,8 @@ class HookAnswer:
     status: HookStatus
     #: Why it is not decided; of one that differs, why there may be differences that are not shown.
     reasons: tuple[Diagnostic, ...] = ()
+    #: In which orders base chains ran, as a sentence; empty where there is one order only.
+    order: str = ""
 
 
 @attrs.frozen

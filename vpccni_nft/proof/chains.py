@@ -179,6 +179,8 @@ class ChainComparison:
             return self.anywhere[key]
         reads = self.setting.hook_reads
         if key not in self.here:
+            if key in self._under_way:
+                raise NoMeaning(f"the chain {before.chain} leads back to itself")
             outside, reads.seen = reads.seen, False
             self._under_way.add(key)
             found = self._compare(self._symbol(before, after), before, after)

@@ -90,7 +90,7 @@ def counterexample(
     family, hook = setting.family, setting.hook
     fields = {field: model.value(term) for field, term in setting.fields.items()}
     answers = dict(_answers(model, comparison.differing))
-    chains = [tuple(side.chains(family)) for side in (before, after)]
+    chains = [tuple(side) for side in (comparison.hook.before, comparison.hook.after)]
 
     def examine(packet: Packet) -> tuple[set[int], dict[str, tuple[object, object]]]:
         """The rules that a packet fits, and what differs."""
@@ -113,7 +113,8 @@ def counterexample(
     if not differ(packet):
         return None
     plain = simplify(packet, differ)
-    one, other = (trace(side.rulesets, plain.packet) for side in (before, after))
+    sides = zip((before, after), comparison.hook.turns, strict=True)
+    one, other = (trace(side.rulesets, plain.packet, turns) for side, turns in sides)
     found = parts(one.outcome, other.outcome, counts=setting.counters)
     if not found:
         return None

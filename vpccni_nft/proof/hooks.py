@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import attrs
 
-from ..model.hook import NAT_PRIORITIES, run_hook
-from ..model.packet import CONNTRACK_PRIORITY
+from ..model.hook import acts_at, run_hook
 from .chance import choose_otherwise
 from .context import packets_at
 from .pairs import ChainPart
@@ -35,6 +35,8 @@ class HookComparison:
     before: Sequence[BaseChain]
     after: Sequence[BaseChain]
     pairs: ChainComparison
+    #: The turns of all base chains of either side, at any hook.
+    turns: tuple[Sequence[int], Sequence[int]]
 
     @property
     def place(self) -> str:
@@ -170,11 +172,7 @@ def _part(base: BaseChain) -> ChainPart:
 
 
 def _in_order(chains: Sequence[BaseChain]) -> list[BaseChain]:
-    return sorted(chains, key=lambda chain: (_turn(chain), chain.priority))
-
-
-def _turn(chain: BaseChain) -> int:
-    return NAT_PRIORITIES[chain.hook] if chain.type == "nat" else chain.priority
+    return sorted(chains, key=attrgetter("place"))
 
 
 def _place(chain: BaseChain) -> tuple[object, ...]:
@@ -182,7 +180,5 @@ def _place(chain: BaseChain) -> tuple[object, ...]:
 
     Between which acts of the kernel they run: conntrack and NAT.
     """
-    turn = _turn(chain)
-    acts = [CONNTRACK_PRIORITY] if chain.hook in {"prerouting", "output"} else []
-    acts += [NAT_PRIORITIES[chain.hook]] if chain.hook in NAT_PRIORITIES else []
-    return chain.type, chain.policy_drops, [turn >= act for act in acts]
+    behind = [chain.place >= (priority, 0) for priority in acts_at(chain.hook).values()]
+    return chain.type, chain.policy_drops, behind

@@ -9,41 +9,32 @@ import attrs
 
 from ..core.diagnostics import (
     APPROXIMATED,
-    CONTRADICTED,
-    NO_MEANING,
-    NO_TIME,
     ONE_SIDE_TRACKS,
-    OTHER_DRAWS,
-    SEARCH_INCOMPLETE,
     Diagnostic,
 )
-from ..model.packet import HOOKS, NoMeaning
-from .answers import Different, Equivalent, HookAnswer, HookStatus, Unknown
-from .budget import MOST_TERMS, Budget, GaveUp
+from ..model.packet import HOOKS
+from .answers import Different, Equivalent, HookAnswer, Unknown
+from .budget import MOST_TERMS, Budget
 from .chains import ChainComparison
 from .chance import TOLERANCE
 from .context import ProofContext
-from .counterexample import counterexample
-from .hooks import HookComparison, at_hook
+from .decide import HookSearch, decide
+from .hooks import at_hook
+from .order import EVERY_ORDER, Order
 from .pairs import Chains
-from .symbolic import Solver, Undecided
+from .symbolic import Solver
 from .terms import Terms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from ..core.diagnostics import Code
     from ..core.values import Family
-    from ..model.hook import BaseChain
     from .answers import Answer
     from .chains import ChainSummary, Pair
     from .counterexample import Counterexample
-    from .hooks import Shown
     from .side import Side
 
-
-#: How many packets of a hook are looked at, those included that hang on chance.
-_MOST_TRIED = 100
 
 #: The time for each question about a part of a chain: the whole hook can still decide.
 _MOST_SECONDS = 5
@@ -58,6 +49,7 @@ class ProofSettings:
     most_terms: int = MOST_TERMS  #: the proof's room, for the hooks of one family
     most: int = 10  #: how many packets are looked for
     counters: bool = False  #: whether it counts which rules counted a packet
+    order: Order = EVERY_ORDER  #: in which order base chains of one priority run
     allow: frozenset[Code] = frozenset()  #: approximations that are taken for exact
 
 
@@ -122,74 +114,26 @@ class _Proof:
                 self.progress(f"{family.title} {name}")
                 setting = ProofContext(terms, family, name, fragments, self.settings.counters)
                 pairs = ChainComparison(setting, quick, known, other, anywhere)
-                self._of_hook(HookComparison(setting, solver, before, after, pairs))
+                self._of_hook(HookSearch(pairs, solver, self.before, self.after, *chains))
         if asked := sorted({oracle.topic for oracle in terms.oracles()}):
             self._assume(
                 f"{family.title}: the node answers both sides the same: {', '.join(asked)}"
             )
 
-    def _of_hook(self, hook: HookComparison) -> None:
-        """Decide a hook, or note every reason why it is not decided."""
-        for side in (hook.before, hook.after):
-            self._note_order(side)
-        known, reasons = len(self.found), list[Diagnostic]()
-        try:
-            if not hook.is_equal():
-                reasons += self._look_for_packets(hook)
-            if hook.pairs.by_chance:
-                self._assume(
-                    f"random outcomes are equally likely on both sides, within {TOLERANCE}"
-                )
-        except NoMeaning as reason:
-            places = hook.pairs.meaningless or [str(reason)]
-            reasons += (Diagnostic(NO_MEANING, place) for place in places)
-        except Undecided:
-            reasons.append(_no_time(hook, self.settings.seconds))
-        except GaveUp as given_up:
-            reasons.append(given_up.reason)
-        status = HookStatus.UNDECIDED if reasons else HookStatus.EQUAL
-        if len(self.found) > known:
-            status = HookStatus.DIFFERENT
-        family, name = hook.setting.family, hook.setting.hook
-        self.hooks.append(HookAnswer(family, name, status, tuple(reasons)))
-        self.reasons += reasons
-
-    def _look_for_packets(self, hook: HookComparison) -> list[Diagnostic]:
-        """First without what is proved; where what it does matters, with all of it.
-
-        The answer is why there may be more packets than those that are found.
-        """
-        shown: list[Shown] = []
-        reasons: list[Diagnostic] = []
-        found = None
-        for inside in (False, True):
-            comparison = hook.compare(inside=inside)
-            comparison.shown = shown
-            while model := comparison.find():
-                if len(self.found) >= self.settings.most or len(shown) >= _MOST_TRIED:
-                    return [*reasons, _more(hook, "no more packets were looked for")]
-                found = counterexample(model, comparison, self.before, self.after)
-                if not found:
-                    break
-                shown.append(found.shown)
-                if not comparison.same_draws and found.hangs_on_chance:
-                    reasons = [_other_draws(hook)]
-                else:
-                    self.found.append(found)
-            else:
-                if shown and comparison.has_more():
-                    reasons.append(_more(hook, "packets that fit these rules and others may, too"))
-                return reasons
-        return [*reasons, _contradicted(hook)]
-
-    def _note_order(self, chains: Sequence[BaseChain]) -> None:
-        """The kernel promises no order of chains of one priority; ours is an assumption."""
-        places = Counter((chain.hook, chain.type, chain.priority) for chain in chains)
-        for (hook, _, priority), count in places.items():
-            if count > 1:
-                self._assume(
-                    f"base chains at {hook} {priority} run in the order in which they were given"
-                )
+    def _of_hook(self, hook: HookSearch) -> None:
+        """Decide a hook, in all orders that its base chains may run in."""
+        most = self.settings.most - len(self.found)
+        decision = decide(hook, self.settings.order, most)
+        if hook.pairs.by_chance:
+            self._assume(f"random outcomes are equally likely on both sides, within {TOLERANCE}")
+        if decision.order:
+            self._assume(f"{hook.place}: {decision.order}")
+        self.found += decision.found
+        self.reasons += decision.reasons
+        family, name = hook.pairs.setting.family, hook.pairs.setting.hook
+        self.hooks.append(
+            HookAnswer(family, name, decision.status, decision.reasons, decision.order)
+        )
 
     def note_approximations(self) -> None:
         """A proof that rests on something that is approximated is none."""
@@ -229,45 +173,6 @@ def _one_side_tracks(family: Family) -> Diagnostic:
         f"{family.title}: one side turns connection tracking on, which reassembles fragments"
         " and enables NAT, and the other does not",
         hint="compare all rules of a node with all rules of a node",
-    )
-
-
-def _more(hook: HookComparison, why: str) -> Diagnostic:
-    return Diagnostic(
-        SEARCH_INCOMPLETE,
-        f"{hook.place}: not every packet that differs is shown: {why}",
-        hint="look for more of them with --most, and mend what is shown first",
-    )
-
-
-def _contradicted(hook: HookComparison) -> Diagnostic:
-    return Diagnostic(
-        CONTRADICTED,
-        f"{hook.place}: the proof finds a packet that the interpreter treats"
-        " the same on both sides: neither a difference nor a proof",
-        hint="look for a packet with vpccni-nft replay",
-    )
-
-
-def _other_draws(hook: HookComparison) -> Diagnostic:
-    return Diagnostic(
-        OTHER_DRAWS,
-        f"{hook.place}: the two sides draw different random"
-        " numbers, and their outcomes are not shown to be equally likely",
-        hint="look for a packet with vpccni-nft replay, which repeats what is random",
-    )
-
-
-def _no_time(hook: HookComparison, seconds: float) -> Diagnostic:
-    places = ", ".join(
-        f"{part.program.table} {part.chain} rule {part.numbers[0] + 1}"
-        for part, _ in hook.pairs.open[:3]
-    )
-    at = f", with {places}" if places else ""
-    return Diagnostic(
-        NO_TIME,
-        f"{hook.place}{at}: no answer within {seconds:g} s",
-        hint="give it more time with --seconds, or look for a packet with vpccni-nft replay",
     )
 
 

@@ -83,14 +83,20 @@ class Trace:
         return tuple(_changes(self.packet.fields, self.outcome.fields))
 
 
-def trace(rulesets: Sequence[iptables.Ruleset | nft.Ruleset], packet: Packet) -> Trace:
+def trace(
+    rulesets: Sequence[iptables.Ruleset | nft.Ruleset], packet: Packet, turns: Sequence[int] = ()
+) -> Trace:
     """Send a packet through a hook of a node, and write down everything. Raises NoMeaning.
 
-    All rulesets are on the node.
+    All rulesets are on the node. ``turns`` has those of all base chains, in the order of the
+    rulesets.
     """
     places = (place for one in rulesets for place in _places(one, packet.family))
     tracer = _Tracer(dict(places))
     bases = [base for one in rulesets for base in _bases(one, packet.family, tracer)]
+    if turns:
+        pairs = zip(bases, turns, strict=True)
+        bases = [attrs.evolve(base, turn=turn) for base, turn in pairs]
     try:
         outcome = run(tuple(bases), packet, tracer.watch)
     except NoMeaning as error:

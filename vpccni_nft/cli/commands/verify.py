@@ -19,9 +19,11 @@ from ..options import (
     COUNTERS,
     FAMILY,
     IPSET_SAVE,
+    ORDER,
     SECONDS,
     SIDES,
     TIMEOUT,
+    read_order,
     read_sides,
     require_solver,
 )
@@ -70,6 +72,7 @@ from ..render.diagnostics import show
 @COUNTERS
 @SECONDS
 @TIMEOUT
+@ORDER
 @click.option(
     "--most",
     type=click.IntRange(min=1),
@@ -92,6 +95,7 @@ def verify(  # noqa: PLR0913 - one for each option
     counters: bool,
     seconds: float,
     timeout: float | None,
+    order: str | None,
     most: int,
     as_json: bool,
 ) -> ExitCode:
@@ -118,7 +122,12 @@ def verify(  # noqa: PLR0913 - one for each option
     from ..render.verify import code_of_answer, dict_of, lines_of_answer
 
     settings = ProofSettings(
-        seconds=seconds, timeout=timeout, most=most, counters=counters, allow=codes_named(allow)
+        order=read_order(order),
+        seconds=seconds,
+        timeout=timeout,
+        most=most,
+        counters=counters,
+        allow=codes_named(allow),
     )
     names = ", ".join(before), ", ".join(after)
     try:

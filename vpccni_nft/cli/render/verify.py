@@ -68,7 +68,8 @@ def _line_of_hook(hook: HookAnswer) -> str:
     colors = {HookStatus.EQUAL: "equal", HookStatus.UNDECIDED: "unknown"}
     status = paint(hook.status.value, colors.get(hook.status, "different"))
     codes = ", ".join(sorted({one.code.name for one in hook.reasons}))
-    return f"{hook.family.title} {hook.hook}: {status}{f' ({codes})' if codes else ''}"
+    order = f"; {hook.order}" if hook.order else ""
+    return f"{hook.family.title} {hook.hook}: {status}{f' ({codes})' if codes else ''}{order}"
 
 
 def _lines_of_reasons(reasons: tuple[Diagnostic, ...]) -> Iterator[str]:
@@ -128,6 +129,7 @@ def _dict_of_hook(hook: HookAnswer) -> dict[str, Any]:
         "hook": f"{hook.family.value} {hook.hook}",
         "status": hook.status.value,
         "reasons": list(map(as_dict, hook.reasons)),
+        "order": hook.order,
     }
 
 

@@ -1,0 +1,168 @@
+"""One hook in every order that its base chains may run in.
+
+Orders that make no difference, because the base chains commute, are one. Where every order of one
+side is like one order of the other one, and the other way round, all are alike.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..core.diagnostics import ORDER_MATTERS, TOO_MANY_ORDERS, Diagnostic
+from .answers import HookStatus
+from .budget import GaveUp
+from .commute import do_all_commute
+from .hooks import HookComparison, at_hook
+from .order import MOST, Order, Ties, describe, groups_at, run_alike
+from .search import Decision, search
+from .symbolic import Undecided
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..model.hook import BaseChain
+    from .chains import ChainComparison
+    from .order import Arrangement, Item
+    from .side import Side
+    from .symbolic import Solver
+
+_HINT = (
+    "say in which order base chains of one priority run: --order takes a list, what nft list hooks"
+    " prints, or same, where it is the same on both sides"
+)
+
+#: One order of either side.
+_Orders = tuple["Arrangement", "Arrangement"]
+
+
+@attrs.frozen
+class HookSearch:
+    """A hook of two sides."""
+
+    pairs: ChainComparison
+    solver: Solver
+    before: Side
+    after: Side
+    #: All base chains of either side, at any hook.
+    ours: Sequence[BaseChain]
+    theirs: Sequence[BaseChain]
+
+    @property
+    def place(self) -> str:
+        """The family and the hook, for a reader."""
+        return f"{self.pairs.setting.family.title} {self.pairs.setting.hook}"
+
+    def in_order(self, orders: _Orders, most: int) -> Decision:
+        """Decide it in one order of either side."""
+        before, after = orders
+        turns = _turns(self.ours, before), _turns(self.theirs, after)
+        hook = HookComparison(self.pairs.setting, self.solver, before, after, self.pairs, turns)
+        return search(hook, self.before, self.after, most)
+
+
+def decide(hook: HookSearch, order: Order, most: int) -> Decision:
+    """Decide a hook in every order that is possible."""
+    try:
+        sides = [_Side.of(hook, chains, order) for chains in (hook.ours, hook.theirs)]
+    except GaveUp as given_up:
+        return Decision(reasons=(given_up.reason,))
+    except Undecided:
+        sides = []
+    if not sides or not all(side.orders for side in sides):
+        message = f"{hook.place}: base chains of one priority may run in more than {MOST} orders"
+        return Decision(reasons=(Diagnostic(TOO_MANY_ORDERS, message, hint=_HINT),))
+    before, after = sides
+    first, *others = _pairs_of(before.orders, after.orders, order)
+    decision = hook.in_order(first, most)
+    tied = any(side.groups for side in sides)
+    if not tied or decision.status is HookStatus.UNDECIDED:
+        return decision
+    if decision.status is HookStatus.EQUAL and order.ties is not Ties.SAME:
+        # Each order of one side with the first one of the other side: the rest follows.
+        others = [(one, first[1]) for one in before.orders if one is not first[0]]
+        others += [(first[0], one) for one in after.orders if one is not first[1]]
+    elif len(others) >= MOST:
+        message = f"{hook.place}: base chains of both sides may run in more than {MOST} orders"
+        return Decision(reasons=(Diagnostic(TOO_MANY_ORDERS, message, hint=_HINT),))
+    for orders in others:
+        other = hook.in_order(orders, 1)
+        if other.status is HookStatus.UNDECIDED:
+            return other
+        if other.status is not decision.status:
+            return Decision(reasons=(_matters(hook, sides, first, orders, decision.status),))
+    return attrs.evolve(decision, order=_sentence(sides, order, first))
+
+
+@attrs.frozen
+class _Side:
+    """A side's base chains at a hook."""
+
+    groups: tuple[tuple[Item, ...], ...]  #: what runs at one priority
+    deciding: tuple[tuple[Item, ...], ...]  #: those whose order matters
+    orders: list[Arrangement]  #: empty where they are too many
+
+    @classmethod
+    def of(cls, hook: HookSearch, chains: Sequence[BaseChain], order: Order) -> _Side:
+        setting = hook.pairs.setting
+        here = at_hook(chains, setting.hook)
+        groups = tuple(groups_at(here))
+        deciding = groups
+        if order.ties is not Ties.GIVEN:
+            deciding = tuple(one for one in groups if not do_all_commute(hook.pairs, one, here))
+        if not here:
+            return cls((), (), [()])
+        return cls(groups, deciding, order.arrangements(here, deciding, setting.family))
+
+
+def _pairs_of(
+    before: Sequence[Arrangement], after: Sequence[Arrangement], order: Order
+) -> list[_Orders]:
+    """The orders of both sides together, first one where both have the same."""
+    found = list(product(before, after))
+    same = [one for one in found if run_alike(*one)]
+    if order.ties is Ties.SAME:
+        return same or found
+    return [*same, *(one for one in found if one not in same)]
+
+
+def _turns(every: Sequence[BaseChain], arranged: Arrangement) -> tuple[int, ...]:
+    known = {(one.program, one.name): one.turn for one in arranged}
+    return tuple(known.get((one.program, one.name), one.turn) for one in every)
+
+
+def _sentence(sides: Sequence[_Side], order: Order, orders: _Orders) -> str:
+    """Which orders were looked at."""
+    count = max(len(side.orders) for side in sides)
+    if order.ties is Ties.GIVEN:
+        return "base chains of one priority run in the order in which they were given"
+    if not any(side.deciding for side in sides):
+        return "the order of base chains of one priority makes no difference"
+    if count == 1:
+        said = dict.fromkeys(_said(side, one) for side, one in zip(sides, orders, strict=True))
+        return f"base chains run in the order that is said: {' / '.join(filter(None, said))}"
+    alike = ", the same one on both sides" if order.ties is Ties.SAME else ""
+    return f"base chains of one priority run in any order{alike}: all {count} were tried"
+
+
+def _said(side: _Side, arrangement: Arrangement) -> str:
+    return describe(arrangement, side.deciding)
+
+
+def _matters(
+    hook: HookSearch, sides: Sequence[_Side], first: _Orders, other: _Orders, status: HookStatus
+) -> Diagnostic:
+    """In one order something differs, and in another one nothing."""
+    equal, differing = (first, other) if status is HookStatus.EQUAL else (other, first)
+    said = [
+        " / ".join(_said(side, one) or "one order" for side, one in zip(sides, orders, strict=True))
+        for orders in (equal, differing)
+    ]
+    return Diagnostic(
+        ORDER_MATTERS,
+        f"{hook.place}: nothing differs where base chains run in the order {said[0]}, and something"
+        f" does in the order {said[1]}",
+        hint=_HINT,
+    )
