@@ -20,6 +20,7 @@ from .chance import TOLERANCE
 from .context import ProofContext
 from .decide import HookSearch, decide
 from .hooks import at_hook
+from .objects import tell_apart
 from .order import EVERY_ORDER, Order
 from .pairs import Chains
 from .symbolic import Solver
@@ -64,6 +65,9 @@ def verify(
     ``progress`` is called with what is being looked at.
     """
     if unknown := (*before.unknown, *after.unknown):
+        return Unknown(unknown)
+    before, after, unknown = tell_apart(before, after)
+    if unknown:
         return Unknown(unknown)
     proof = _Proof(before, after, settings, progress)
     for family in sorted(before.families | after.families, key=str):
