@@ -1035,3 +1035,97 @@ def test_many_chains_that_share_their_callees_are_walked_once() -> None:
     start = time.perf_counter()
     nft.parse(text)
     assert time.perf_counter() - start < 20
+
+
+# --- remarks ------------------------------------------------------------------------------------
+
+REMARKS = """# a header; with { signs
+table ip t { # handle 1
+\t# of its own
+\tset s { # handle 2
+\t\ttype ipv4_addr # addresses
+\t\telements = { 10.0.0.1, # one
+\t\t\t# another
+\t\t\t10.0.0.2 # two
+\t\t} # behind
+\t}
+\tchain c { # handle 3
+\t\ttype filter hook forward priority 0; policy accept; # mine
+\t\t# counter of its own
+\t\tip saddr 10.0.0.1 accept # handle 4
+\t\taccept#handle 5
+\t\ttcp dport { 80, # web
+\t\t\t443 } accept comment "# no remark" # handle 7
+\t}
+}
+# the end"""
+
+
+def test_remarks_stand_where_they_hide_nothing() -> None:
+    (table,) = nft.parse(REMARKS).tables
+    assert len(table.sets[0].elements) == 2
+    assert [rule_text(rule) for rule in table.chains[0].rules] == [
+        "ip saddr 10.0.0.1 accept",
+        "accept",
+        'tcp dport { 80, 443 } accept comment "# no remark"',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "column"),
+    [
+        ("accept # mine", 10),
+        ("ip saddr 10.0.0.1 counter packets 7 bytes 420 # xt_MASQUERADE", 49),
+        ("counter # recent: CHECK seconds: 5 name: a side: source", 11),
+        ("accept # handle 4 drop", 10),
+        ("accept # handle", 10),
+        ('accept comment "a" # xt_LOG', 22),
+        ("# xt_multiport counter packets 1 bytes 2 drop", 3),
+        ("# recent: UPDATE name: a side: source counter packets 0 bytes 0 drop", 3),
+    ],
+)
+def test_a_remark_that_may_hide_an_extension_is_refused(rule: str, column: int) -> None:
+    """What nft before 1.0.6, or built without xtables, lists of rules of iptables-nft."""
+    (found,) = refused(in_chain(rule))
+    assert found.span
+    assert (found.span.line, found.span.start) == (3, column)
+    assert "iptables-nft-save" in found.hint
+
+
+# --- forms of other versions of nft -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("listed", "written"),
+    [
+        ("meta mark 0x80000000/1 accept", "meta mark & 0x80000000 == 0x80000000 accept"),
+        ("ct mark 0x80000000/2 accept", "ct mark & 0xc0000000 == 0x80000000 accept"),
+        ("meta mark != 0x00010000/16 accept", "meta mark & 0xffff0000 != 0x10000 accept"),
+        ("meta mark { 0x00010000/16, 0x5 }", "meta mark { 0x10000-0x1ffff, 0x5 }"),
+        ("icmp type redirect drop", "icmp type 5 drop"),
+        ("icmp type { redirect, echo-request }", "icmp type { 5, 8 }"),
+        ("fib saddr . mark . iif check missing", "fib saddr . mark . iif oif missing"),
+        ("tcp option maxseg exists", "tcp option 2 exists"),
+        ("tcp option sack-perm missing", "tcp option 4 missing"),
+        ("ip version 4", "ip version 4"),
+        ("meta mark set ct mark redirect", "meta mark set ct mark redirect"),
+    ],
+)
+def test_a_form_of_another_version_is_read(listed: str, written: str) -> None:
+    (table,) = nft.parse(in_chain(listed)).tables
+    assert rule_text(table.chains[0].rules[0]) == written
+
+
+@pytest.mark.parametrize(
+    ("rule", "column"),
+    [
+        ("meta mark 0x00010001/16", 13),
+        ("meta mark 0x80000000/33", 13),
+        ("meta mark < 0x80000000/1", 15),
+        ("ip ttl 256/8", 10),
+    ],
+)
+def test_a_prefix_that_is_none_is_refused(rule: str, column: int) -> None:
+    (found, *_) = refused(in_chain(rule))
+    assert found.span
+    assert (found.span.line, found.span.start) == (3, column)

@@ -23,6 +23,7 @@ from ..model.packet import (
 from ..nft import expressions as x
 from ..nft import names
 from ..nft import statements as s
+from ..nft.headers import TCP_OPTIONS
 from .nft_host import connection_value, ethernet_value, has_label, host_value
 from .nft_value import Value
 
@@ -193,11 +194,11 @@ def _tcp_option(option: x.TcpOption, view: View) -> Value:
     has_header = algebra.all(state.is_("protocol", 6), state.is_("fragment", 0))
     if option == x.TcpOption("maxseg", "size"):
         return _field(state, "mss", algebra.all(has_header, state.is_("has_mss", 1)))
-    if option.field or not option.name.isdecimal():
+    if option.field:
         raise NoMeaning(f"no meaning for {option!r}")
-    found = algebra.all(
-        has_header, view.says(Oracle(OracleKind.HAS_TCP_OPTION, parameters=(int(option.name),)))
-    )
+    number = int(TCP_OPTIONS.get(option.name, option.name))
+    oracle = Oracle(OracleKind.HAS_TCP_OPTION, parameters=(number,))
+    found = algebra.all(has_header, view.says(oracle))
     return _presence(found, view)
 
 

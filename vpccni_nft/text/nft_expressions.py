@@ -8,7 +8,7 @@ import attrs
 
 from ..nft import expressions as x
 from ..nft import statements as s
-from ..nft.headers import EXTENSION_HEADERS
+from ..nft.headers import EXTENSION_HEADERS, TCP_OPTIONS
 from ..nft.words import IpsecDirection, NumgenMode
 from . import nft_types as types
 from .nft_words import branches, tokens, word_of
@@ -110,7 +110,9 @@ class ExpressionReader:
         return x.RawPayload(base, int(offset), int(length))
 
     def _tcp_option(self, name: Token, *fields: Token) -> x.TcpOption:
-        return self.words.build(name, lambda: x.TcpOption(str(name), *map(str, fields)))
+        # Whether an option is there is asked by its number, and listed by its name.
+        known = str(name) if fields else str(TCP_OPTIONS.get(str(name), name))
+        return self.words.build(name, lambda: x.TcpOption(known, *map(str, fields)))
 
     def _meta(self, key: Token) -> x.Meta:
         return x.Meta("ipsec" if str(key) == "secpath" else str(key))
@@ -123,7 +125,9 @@ class ExpressionReader:
         *flags, result = words
         if len(flags) > LONGEST:
             raise self.words.problem(flags[0], "the key has too many parts")
-        return x.Fib(tuple(map(str, flags)), str(result))
+        # nft from 1.1.5 on lists the question whether there is a route so.
+        asked = "oif" if str(result) == "check" else str(result)
+        return x.Fib(tuple(map(str, flags)), asked)
 
     def _exthdr(self, header: Token) -> x.ExtensionHeader:
         return x.ExtensionHeader(str(header))
@@ -165,6 +169,17 @@ class ExpressionReader:
                 raise self.words.problem(word, "only flags can be put together")
             names += value.names
         return x.Flags(tuple(names))
+
+    def _literal(self, words: list[Token], type_: Reading) -> x.Expression:
+        """A part of an element; a prefix of a number is the range that it stands for."""
+        if len(words) > 1 or words[0].type == "STRING":
+            return self.flags(words, type_)
+        (word,) = words
+        prefix = self.words.build(word, lambda: types.prefix_of_number(word, type_.type))
+        if prefix is None:
+            return self.words.value(word, type_)
+        value, mask = prefix
+        return x.Range(x.Hex(value), x.Hex(value | mask ^ (1 << type_.type.bits) - 1))
 
     def reference(self, tree: Branch) -> x.SetReference:
         """A named set or map."""
@@ -247,7 +262,7 @@ class ExpressionReader:
             message = f"this has {len(parts)} parts instead of {len(types_)}"
             raise self.words.problem(word_of(tree), message)
         literals = tuple(
-            self.flags(tokens(part), type_) for part, type_ in zip(parts, types_, strict=True)
+            self._literal(tokens(part), type_) for part, type_ in zip(parts, types_, strict=True)
         )
         return literals[0] if len(literals) == 1 else x.Concat(literals)
 

@@ -6,10 +6,12 @@ with these the handles that ``nft -a`` prints.
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import attrs
-from lark import Token, UnexpectedInput, UnexpectedToken
+from lark import Token, Tree, UnexpectedInput, UnexpectedToken
 
 from ..core.diagnostics import NFT_SYNTAX, Diagnostic, Problem, Refused
 from ..core.span import Source, Span
@@ -22,10 +24,10 @@ from .grammar import ruleset_parser
 from .nft_expressions import ExpressionReader
 from .nft_references import check_references
 from .nft_rules import NftRuleReader
-from .nft_words import Words, branches, first_token, tokens, word_of
+from .nft_words import LOST, Words, branches, first_token, tokens, word_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from ..nft.ast import Rule
     from ..nft.datatypes import KeyType
@@ -113,6 +115,7 @@ class _Reader:
 
     def read(self, source: Source) -> None:
         self.words = Words(source)
+        self.diagnostics += _lost_rules(source)
         try:
             tree = ruleset_parser().parse("\n".join((*source.lines, "")))
         except UnexpectedInput as error:
@@ -245,10 +248,12 @@ class _Reader:
         hook: Hook | None = None
         policy: Token | None = None
         comment = ""
-        for item in branches(tree):
+        for item, remark in _with_remarks(tree):
             try:
                 if item.data == "rule":
                     rules.append(reader.rule(item))
+                    if remark is not None:
+                        self.words.require_handle(remark)
                 elif item.data == "comment":
                     comment = self._comment(item, comment)
                 elif item.data == "hook":
@@ -379,6 +384,25 @@ class _Reader:
         if not all(found_.type.name in types.DECLARED for found_ in found):
             raise self.words.problem(word_of(tree), "a set of these has a type without a name")
         return found
+
+
+def _with_remarks(tree: Branch) -> Iterator[tuple[Branch, Token | None]]:
+    """What stands in a block, each with the remark behind it."""
+    for item, behind in pairwise((*tree.children, None)):
+        if isinstance(item, Tree):
+            yield item, behind if isinstance(behind, Token) else None
+
+
+#: A rule that begins with an extension, as nft lists it where it does not know how to.
+_LOST = re.compile(r"\s*(#\s*xt_\w+|#.*\bcounter packets [0-9]+ bytes [0-9]+)", re.ASCII)
+
+
+def _lost_rules(source: Source) -> Iterator[Diagnostic]:
+    """Remarks that stand in the place of whole rules."""
+    for number, line in enumerate(source.lines, 1):
+        if (found := _LOST.match(line)) and not line.startswith("#"):
+            span = Span(source, number, found.start(1) + 1, len(line) + 1)
+            yield Diagnostic(NFT_SYNTAX, "a remark hides a rule", span, LOST)
 
 
 def _place(hook: Hook) -> tuple[object, ...]:

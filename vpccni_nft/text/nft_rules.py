@@ -98,6 +98,10 @@ class NftRuleReader:
             return self._match_flags(left, sign, right_tree, type_)
         if right_tree.data != "value" or sign == "!":
             raise self.words.problem(place, "only flags are compared so")
+        prefix = self.words.build(place, lambda: types.prefix_of_number(place, type_.type))
+        if prefix is not None and sign in _EQUALITIES:
+            masked = x.Binary("&", left, x.Hex(prefix[1]))
+            return s.Match(masked, sign or "==", x.Hex(prefix[0]))
         right = self.words.value(place, type_)
         if sign not in _EQUALITIES and not isinstance(right, x.Number | x.Hex | x.Host):
             raise self.words.problem(place, f"nothing is “{sign}” this")

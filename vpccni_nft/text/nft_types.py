@@ -82,6 +82,28 @@ def _hexadecimal(type_: t.DataType, text: str) -> x.Expression:
     return x.Hex(parse_integer(text, type_.largest))
 
 
+#: Types whose prefixes are addresses or names.
+_NO_NUMBERS = (t.IPV4_ADDR, t.IPV6_ADDR, t.ETHER_ADDR, t.IFNAME, t.ROUTE, t.STRING)
+
+
+def prefix_of_number(text: str, type_: t.DataType) -> tuple[int, int] | None:
+    """The value and the mask of ``0x00010000/16``; None where the text has another form.
+
+    nft up to 1.0.9 lists a comparison under a mask of leading ones so.
+
+    >>> prefix_of_number("0x00010000/16", t.MARK)
+    (65536, 4294901760)
+    """
+    found = re.fullmatch(r"(0x[0-9a-f]{1,32}|[0-9]{1,39})/([0-9]{1,3})", text, re.ASCII)
+    if not found or type_ in _NO_NUMBERS or type_.is_mask:
+        return None
+    value, length = int(found[1], 0) if found[1].startswith("0x") else int(found[1]), int(found[2])
+    mask = (1 << type_.bits) - 1 ^ (1 << type_.bits >> length) - 1
+    if length > type_.bits or value & ~mask:
+        raise ValueError(f"“{text}” has bits outside its prefix")
+    return value, mask
+
+
 def _numbered(type_: t.DataType, text: str) -> x.Expression:
     """A word or a number becomes a number."""
     value = type_.words.get(text)

@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: What ``nft -a`` prints behind a rule.
+_HANDLE = re.compile(r"#\s*handle\s+[0-9]+\s*", re.ASCII)
+
+#: Why a remark is no remark.
+LOST = (
+    "nft before 1.0.6, or built without xtables, lists extensions of iptables so: read the table by"
+    " iptables-nft-save; a remark of your own goes on a line of its own"
+)
+
 _NAME = re.compile(r"(?!\.$)[A-Za-z_.][A-Za-z0-9_./-]{0,254}", re.ASCII)
 _TIME = re.compile(
     r"(?:(\d{1,9})w)?(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,15})s)?(?:(\d{1,18})ms)?",
@@ -89,6 +98,13 @@ class Words:
             return known[str(token)]
         except KeyError:
             raise self.problem(token, f"“{printed(token)}” is not a known {what}") from None
+
+    def require_handle(self, token: Token) -> None:
+        """Nothing but its handle may stand in a remark behind a rule."""
+        if not _HANDLE.fullmatch(token):
+            raise self.problem(
+                token, "a remark ends this rule, and hides what stands behind it", LOST
+            )
 
     def name(self, token: Token) -> str:
         """The name of a table, chain, set or counter."""
