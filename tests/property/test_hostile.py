@@ -412,7 +412,7 @@ def canary_alone() -> Objects:
 
 def fewer() -> settings:
     """For examples that hold several strings, and cost several processes."""
-    return settings(max_examples=max(10, settings().max_examples // 3))
+    return settings(max_examples=max(10, settings().max_examples // 6))
 
 
 @pytest.mark.kernel

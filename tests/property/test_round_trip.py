@@ -55,7 +55,7 @@ ROOMS = [room.node for room in (*extensions.MATCHES.values(), *extensions.TARGET
 FEW = settings(
     max_examples=max(1, settings().max_examples // 40), suppress_health_check=list(HealthCheck)
 )
-SOME = settings(FEW, max_examples=max(1, settings().max_examples // 5))
+SOME = settings(FEW, max_examples=max(1, settings().max_examples // 10))
 ALL = settings(suppress_health_check=list(HealthCheck))
 
 each_room = pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.__name__)

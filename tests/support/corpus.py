@@ -41,7 +41,13 @@ NODES_WITH_CNI = [path for path in NODES if path.stem not in WITHOUT_CNI]
 WITH_SETS = [path for path in NODES if path.with_suffix(".ipset").exists()]
 
 #: What a dump's rules need to be allowed, by what they hold.
-NEEDS = {"T101": "-m recent", "T102": "-m physdev", "T103": "-m set", "T104": "-m rpfilter"}
+NEEDS = {
+    "T101": "-m recent",
+    "T102": "-m physdev",
+    "T103": "-m set",
+    "T104": "-m rpfilter",
+    "T117": "conntrack zone for SGP strict mode",
+}
 
 
 def name_of(path: Path) -> str:
