@@ -42,7 +42,7 @@ OPTIMIZE = click.option(
     "-O/-O0",
     "optimize",
     default=False,
-    help="Sets and maps in place of long rows of rules, or with -O0 one rule for each; -O0.",
+    help="Use sets and maps in place of long rows of rules; -O0, the default, keeps one rule each.",
 )
 FAMILY = click.option(
     "--family",
@@ -197,15 +197,15 @@ def read_order(text: str | None) -> Order:
 
 OF_A_NODE = together(
     click.option(
-        "--iptables-legacy-save", metavar="FILE", help="What iptables-legacy-save prints."
+        "--iptables-legacy-save", metavar="FILE", help="The output of iptables-legacy-save."
     ),
-    click.option("--iptables-nft-save", metavar="FILE", help="What iptables-nft-save prints."),
+    click.option("--iptables-nft-save", metavar="FILE", help="The output of iptables-nft-save."),
     click.option(
-        "--ip6tables-legacy-save", metavar="FILE", help="What ip6tables-legacy-save prints."
+        "--ip6tables-legacy-save", metavar="FILE", help="The output of ip6tables-legacy-save."
     ),
-    click.option("--ip6tables-nft-save", metavar="FILE", help="What ip6tables-nft-save prints."),
-    click.option("--nft", metavar="FILE", help="What nft list ruleset prints."),
-    click.option("--iptables-version", metavar="TEXT", help="What iptables --version prints."),
+    click.option("--ip6tables-nft-save", metavar="FILE", help="The output of ip6tables-nft-save."),
+    click.option("--nft", metavar="FILE", help="The output of nft list ruleset."),
+    click.option("--iptables-version", metavar="TEXT", help="The output of iptables --version."),
 )
 
 
