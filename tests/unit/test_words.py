@@ -32,7 +32,7 @@ INSTEAD = {
     r"the incumbent": "iptables-restore-translate",
 }
 
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 _WORDS = {re.compile(rf"\b(?:{words})\b", re.IGNORECASE): use for words, use in INSTEAD.items()}
