@@ -419,8 +419,8 @@ def _(hook: nft.Hook) -> nft.Hook:
 def _moved(name: str, old: str, new: str) -> None:
     @hooks(name)
     def in_hook(hook: nft.Hook) -> nft.Hook:
-        # The kernel has no nat chains where packets are passed on.
-        moves = hook.name == old and hook.type != "nat"
+        # The kernel has no nat chains where packets are passed on, and routes only in output.
+        moves = hook.name == old and hook.type == "filter"
         return attrs.evolve(hook, name=new) if moves else hook
 
 
@@ -680,11 +680,12 @@ def _nats(name: str, change: Callable[[s.Nat], s.Nat]) -> None:
         return change(step) if isinstance(step, s.Nat) else NotImplemented
 
 
-@steps("the new addresses run from last to first")
+@steps("the first of the new addresses is left out")
 def _(step: Any) -> Any:
     match step:
-        case s.Nat(address=x.Range(first, last)):
-            return attrs.evolve(step, address=x.Range(last, first))
+        case s.Nat(address=x.Range(x.Host(first), last)) if x.Host(first) != last:
+            second = x.Host(attrs.evolve(first, value=first.value + 1))
+            return attrs.evolve(step, address=x.Range(second, last))
     return NotImplemented
 
 
