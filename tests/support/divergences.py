@@ -355,7 +355,7 @@ def _connection_fields(connection: _Connection, *, reply: bool) -> dict[str, int
 #: What NAT chooses, and what is answered yes or no.
 _CHOSEN = {OracleKind.PRIMARY_ADDRESS, OracleKind.CHOSEN_ADDRESS, OracleKind.CHOSEN_PORT}
 _YES_OR_NO = {
-    OracleKind.MEMBER, OracleKind.MEMBER_AFTER_CALL, OracleKind.WITHIN, OracleKind.WITHIN_OF_SET,
+    OracleKind.MEMBER, OracleKind.MEMBER_AFTER, OracleKind.WITHIN, OracleKind.WITHIN_OF_SET,
     OracleKind.ROUTE_BACK, OracleKind.ROUTE_BACK_TO_ITSELF, OracleKind.RECENT_SEEN,
 }  # fmt: skip
 

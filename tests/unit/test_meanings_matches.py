@@ -11,7 +11,7 @@ import vpccni_nft
 from vpccni_nft.core.values import Address, Family
 from vpccni_nft.model.concrete import Concrete, Question
 from vpccni_nft.model.hook import Outcome, outcome, run_hook
-from vpccni_nft.model.oracle import Oracle, OracleKind, Position, member
+from vpccni_nft.model.oracle import KeptSet, Oracle, OracleKind, Position, member
 from vpccni_nft.model.packet import (
     ADDRESS_TYPES,
     DROP,
@@ -517,16 +517,22 @@ def test_no_packet_crosses_a_bridge() -> None:
 # recent
 
 
-def listed(key: int, answer: int, name: str = "recent-x") -> dict[Question, int]:
-    return {(member(name), (key,)): answer}
+#: A list whose rules take addresses of any age.
+LIST = KeptSet("recent-x")
 
 
-def update(key: int, name: str = "recent-x") -> Event:
-    return Event("update", (name,), (key,))
+def listed(
+    key: int, answer: int, of: KeptSet = LIST, age: int | None = None
+) -> dict[Question, int]:
+    return {(member(of, *([] if age is None else [age])), (key,)): answer}
+
+
+def update(key: int, of: KeptSet = LIST) -> Event:
+    return Event("update", (of,), (key,))
 
 
 def delete(key: int) -> Event:
-    return Event("delete", ("recent-x",), (key,))
+    return Event("delete", (LIST,), (key,))
 
 
 def test_entering_an_address_always_fits() -> None:
@@ -539,7 +545,7 @@ def test_entering_an_address_always_fits() -> None:
 def test_checking_an_address_changes_nothing(known: bool) -> None:
     for negation in ("", "! "):
         match = f"-m recent {negation}--rcheck --seconds 60 --reap --name x --rdest -j DROP"
-        found = run(match, answers=listed(DESTINATION, known))
+        found = run(match, answers=listed(DESTINATION, known, KeptSet("recent-x", timeout=60)))
         assert (found.verdict == DROP) is (known is not bool(negation))
         assert changes(found) == ()
 
@@ -561,11 +567,13 @@ def test_updating_what_is_not_there_renews_nothing(known: bool) -> None:
 @pytest.mark.parametrize("old", [False, True])
 @pytest.mark.parametrize("known", [False, True])
 def test_a_negated_update_renews_what_is_too_old(known: bool, old: bool) -> None:
-    oracle = Oracle(OracleKind.RECENT_LISTED, "recent-x", (MATCH,))
-    answers = listed(SOURCE, known) | {(oracle, (SOURCE,)): old}
+    # What is older than nine seconds matters, too.
+    kept = KeptSet("recent-x", policy=("ages", 9))
+    oracle = Oracle(OracleKind.RECENT_LISTED, kept, (MATCH,))
+    answers = listed(SOURCE, known, kept, 9) | {(oracle, (SOURCE,)): old}
     found = run("-m recent ! --update --seconds 9 --name x --rsource -j DROP", answers=answers)
     assert (found.verdict == DROP) is not known
-    assert changes(found) == (update(SOURCE),) * (old and not known)
+    assert changes(found) == (update(SOURCE, kept),) * (old and not known)
 
 
 @pytest.mark.parametrize("known", [False, True])
@@ -608,7 +616,7 @@ def test_the_world_tells_how_often_and_with_which_ttl(answer: bool) -> None:
         ("--hitcount 4 --rttl", "4 times with this TTL"),
         ("--rttl", "1 times with this TTL"),
     ):
-        oracle = Oracle(OracleKind.RECENT_SEEN, "recent-x", (wanted, MATCH))
+        oracle = Oracle(OracleKind.RECENT_SEEN, LIST, (wanted, MATCH, 0))
         match = f"-m recent --rcheck {options} --name x --rsource"
         answers = {(oracle, (SOURCE,)): answer}
         assert fits(match, answers=answers | listed(SOURCE, 1)) is answer
@@ -668,13 +676,13 @@ def test_what_is_of_the_node_in_ipv6_is_asked_apart(answer: bool) -> None:
 @pytest.mark.parametrize("answer", [False, True])
 def test_an_address_is_in_a_set_or_not(answer: bool) -> None:
     for direction, key in (("src", SOURCE), ("dst", DESTINATION)):
-        answers = listed(key, answer, "hosts")
+        answers = listed(key, answer, KeptSet("hosts"))
         assert fits(f"-m set --match-set hosts {direction}", answers=answers) is answer
         assert fits(f"-m set ! --match-set hosts {direction}", answers=answers) is not answer
 
 
 def test_a_set_of_several_dimensions_is_asked_for_all_of_them() -> None:
-    answers = {(member("pairs"), (SOURCE, DESTINATION)): 1}
+    answers = {(member(KeptSet("pairs")), (SOURCE, DESTINATION)): 1}
     assert fits("-m set --match-set pairs src,dst", answers=answers)
 
 
@@ -692,7 +700,7 @@ def test_counters_of_a_set_are_asked_apart(answer: bool) -> None:
 
 
 #: The first match of FORWARD that draws or counts, and the first one of its first rule.
-DRAW, MATCH = Position("FORWARD", 0), Position("FORWARD", 0, 0)
+DRAW, MATCH = Position("filter", "FORWARD", 0), Position("filter", "FORWARD", 0, 0)
 
 
 def drawn(answer: int, place: Position = DRAW) -> dict[Question, int]:
@@ -717,7 +725,7 @@ def test_no_draw_changes_what_is_certain(draw: int) -> None:
 
 def test_each_rule_draws_for_itself() -> None:
     rule = "-m statistic --mode random --probability 0.50000000000 -j DROP"
-    answers = drawn((1 << 31) - 1) | drawn(0, Position("FORWARD", 1))
+    answers = drawn((1 << 31) - 1) | drawn(0, Position("filter", "FORWARD", 1))
     assert run(rule, rule, answers=answers).verdict == DROP
 
 

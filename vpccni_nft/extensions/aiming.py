@@ -43,6 +43,8 @@ class Draft:
     answers: dict[Question, int]
     random: Random
     sets: IpSets | None = None
+    #: All matches of the ruleset that use something together, by what they use.
+    sharing: Mapping[tuple[str, str], tuple[Any, ...]] = attrs.Factory(dict)
     place: Position | None = None  #: as in ``View``
     earlier: tuple[Position, ...] = ()  #: where something is drawn in the chain before that
 
@@ -50,7 +52,7 @@ class Draft:
         """What a meaning says of this packet, and all that it asks the world with the answers."""
         world = Concrete(answers=self.answers)
         state = State.start(world, self.family, self.hook, self.fields)
-        return meaning(View(state, self.place, self.sets)), world.asked
+        return meaning(View(state, self.place, True, self.sets, self.sharing)), world.asked
 
     # What the packet has.
 

@@ -29,6 +29,11 @@ class Match:
         """Whether it answers anew each time: by chance, or by counting."""
         return False
 
+    @property
+    def shares(self) -> tuple[str, str] | None:
+        """What of the kernel's all matches with the same value use together: its kind and name."""
+        return None
+
 
 class Target:
     """What a rule does with the packets that fit it."""

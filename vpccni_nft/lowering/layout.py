@@ -8,6 +8,7 @@ belong to iptables-nft.
 from __future__ import annotations
 
 from ..nft.ast import Hook
+from ..nft.names import TABLE_PREFIX
 
 #: A built-in chain's hook.
 HOOKS = {
@@ -30,7 +31,7 @@ PRIORITIES: dict[str, dict[str, int]] = {
 
 def table_name(table: str) -> str:
     """The nft table that takes an iptables table's rules."""
-    return f"vpccni-{table}"
+    return f"{TABLE_PREFIX}{table}"
 
 
 def hook(table: str, chain: str, policy: str) -> Hook:

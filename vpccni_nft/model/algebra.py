@@ -10,7 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .oracle import Oracle
+    from .packet import Event
 
 #: A boolean of the algebra.
 Bool = Any
@@ -68,6 +71,13 @@ class Algebra(Protocol):
 
     def ask(self, oracle: Oracle, arguments: tuple[Word, ...], width: int) -> Word:
         """What the world answers: a function of the oracle and its arguments, otherwise unknown."""
+
+    def history(self, events: Sequence[tuple[Bool, Event]]) -> tuple[Word, ...]:
+        """What has happened, as an argument of what depends on it; none where nothing has.
+
+        An object that keeps state gives another answer each time it is used. Its answer is a
+        function of the uses before, each under its condition.
+        """
 
     def impossible(self, condition: Bool) -> bool:
         """Whether the condition is known to be false, so that nothing under it need be looked at.

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 import attrs
 
 from .oracle import Oracle
+
+if TYPE_CHECKING:
+    from .packet import Event
 
 #: A question to the world: an oracle and its arguments.
 Question = tuple[Oracle, tuple[int, ...]]
@@ -96,15 +100,18 @@ class Concrete:
             self.asked[question] = answer
         return answer
 
+    def history(self, events: Sequence[tuple[bool, Event]]) -> tuple[int, ...]:
+        """How many of the events have happened, where any have."""
+        happened = sum(when for when, _ in events)
+        return (happened,) if happened else ()
+
     def impossible(self, condition: bool) -> bool:
         """Every condition is known."""
         return not condition
 
     def _draw(self, question: Question, width: int) -> int:
         # Half of all answers are small: verdicts often hang on one bit or on a small number.
-        digest = blake2b(
-            repr((self.seed, str(question[0]), question[1])).encode(), digest_size=16
-        ).digest()
+        digest = blake2b(repr((self.seed, question)).encode(), digest_size=16).digest()
         number = int.from_bytes(digest, "big")
         small, value = number & 1, number >> 8
         return value % min(4, 1 << width) if small else value & ((1 << width) - 1)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .oracle import Oracle
+from .oracle import DRAWS, Oracle, OracleKind
 from .packet import Binding, Event, NoMeaning, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Mapping
 
     from ..ipset.ast import IpSets
     from .algebra import Bool, Word
-    from .oracle import OracleKind, Position
+    from .oracle import Position
     from .packet import State
 
 
@@ -25,8 +25,14 @@ class View:
     state: State
     #: For oracles that answer anew in each place: random draws, counters. None where none is asked.
     place: Position | None
+    #: Where what it looks at is reached: there a draw is drawn, and a count counted.
+    where: Bool
     #: What is in the node's ipsets; None where nothing is known of them.
     sets: IpSets | None = None
+    #: All matches of the ruleset that use something together, by what they use.
+    sharing: Mapping[tuple[str, str], tuple[Any, ...]] = attrs.Factory(dict)
+    #: The tables of sets, by their names, of those that are not the only ones of their names.
+    tables: Mapping[str, str] = attrs.Factory(dict)
 
     def negate(self, condition: Bool, *, negated: bool) -> Bool:
         """A condition, turned round where the rule has a ``!`` before it."""
@@ -51,7 +57,22 @@ class View:
         """What the world answers in this place alone. Raises NoMeaning where it has none."""
         if self.place is None:
             raise NoMeaning("what draws or counts stands in no place of its own")
-        return self.state.algebra.ask(Oracle(kind, self.place, parameters), (), width)
+        before = self.state.history(self.place)
+        answer = self.state.algebra.ask(Oracle(kind, self.place, parameters), before, width)
+        if kind in DRAWS:
+            self.state.use(self.where, Event("draw", (self.place,)))
+        elif kind is OracleKind.COUNTER:
+            self.state.emit(self.where, Event("turn", (self.place, *parameters)))
+        return answer
+
+    def says_of(
+        self, kind: OracleKind, of: Hashable, *parameters: Hashable, key: tuple[Word, ...]
+    ) -> Bool:
+        """Whether something that keeps state answers yes, as it has been used so far."""
+        algebra = self.state.algebra
+        arguments = (*self.state.history(of), *key)
+        answer = algebra.ask(Oracle(kind, of, parameters), arguments, 1)
+        return algebra.equal(answer, algebra.const(1, 1))
 
 
 @attrs.frozen

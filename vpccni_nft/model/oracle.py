@@ -41,11 +41,12 @@ class OracleKind(enum.Enum):
     ESTIMATE = "the estimate at {object} fits {0}"
 
     # Sets: the object is the set.
-    MEMBER = "member of {object}"
-    MEMBER_AFTER_CALL = "member of {object} after {0}"
+    MEMBER = "member of {object}"  #: of a recent list, with the age that is young enough
+    ELEMENT_STAYS = "an element with {0} ms left is still there"
+    MEMBER_AFTER = "member of {object} after {0}"  #: after a chain, or after old ones were reaped
     MEMBER_COUNTED = "{0}"  #: whether an element of an ipset has the counters that are looked for
     MEMBER_COUNTED_HERE = "{0} at {object}"
-    RECENT_SEEN = "seen {0} in {object} at {1}"
+    RECENT_SEEN = "seen {0} in {object} at {1}"  #: and with the age that is young enough
     RECENT_LISTED = "listed all the same in {object} at {0}"
 
     # Bytes of the packet that are no field of the model.
@@ -117,11 +118,12 @@ DRAWS = frozenset({OracleKind.RANDOM, OracleKind.NUMBER_BELOW})
 CHOICES = DRAWS | {OracleKind.COUNTER}
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class Position:
     """Where a match or statement stands, so that its draws and counts are its own."""
 
-    chain: str  #: as iptables calls it
+    table: str  #: as iptables calls it; no two tables of a side and family have it
+    chain: str
     number: int  #: among the matches of the chain that draw or count, or that of the rule
     match: int | None = None  #: the number in the rule, of matches that neither draw nor count
 
@@ -150,6 +152,36 @@ class Oracle:
 
 #: The set that the labels of the packet's connection are.
 LABELS = "labels of the connection"
+
+
+#: Bits of how long an element that was listed stays: milliseconds and one; one: for ever.
+LISTED_BITS = 64
+
+#: The number of elements that a set that rules fill has room for, where nothing else is said.
+USUAL_SIZE = 65535
+
+
+def _without_usual(size: int | None) -> int | None:
+    return None if size == USUAL_SIZE else size
+
+
+@attrs.frozen(cache_hash=True)
+class KeptSet:
+    """A set that packets or time change, by all that decides how it does.
+
+    Two sets are one for the world, and for a proof, only where all of this is equal.
+    """
+
+    name: str  #: as iptables calls it
+    table: str = ""  #: of a set that is not the only one of its name
+    timeout: int | None = None  #: seconds that an element stays, unless its rule says otherwise
+    #: The most elements, where that is not the usual number.
+    size: int | None = attrs.field(default=None, converter=_without_usual)
+    #: Whatever else decides what is in it: how the rules of a list look.
+    policy: tuple[Hashable, ...] = ()
+
+    def __str__(self) -> str:
+        return self.name
 
 
 @attrs.frozen
@@ -214,6 +246,6 @@ def system_of_syn(ttl: str) -> Oracle:
     return Oracle(OracleKind.SYSTEM_BY_TTL, parameters=(ttl,)) if ttl else Oracle(OracleKind.SYSTEM)
 
 
-def member(name: str) -> Oracle:
+def member(of: Hashable, *parameters: Hashable) -> Oracle:
     """The oracle of what is in a set."""
-    return Oracle(OracleKind.MEMBER, name)
+    return Oracle(OracleKind.MEMBER, of, parameters)

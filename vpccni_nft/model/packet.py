@@ -14,7 +14,7 @@ from ..core.values import Family
 from .oracle import Oracle, OracleKind, member
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Hashable, Mapping
 
     from .algebra import Algebra, Bool, Word
 
@@ -127,13 +127,42 @@ class NoMeaning(Exception):  # noqa: N818 - the model's limit, not a mistake of 
     """A rule says something that is not modelled: what it does to a packet is not known here."""
 
 
+#: Kinds of events that change which elements a set has. ``spend`` takes what a limit lets pass; one
+#: that is kept in an element of a set adds that element.
+CHANGES = frozenset({"add", "update", "delete", "spend"})
+
+#: Kinds of events that use an object that keeps state: the first of their details. ``turn`` is a
+#: count in turn, ``draw`` a random number, and ``reap`` takes the old out of a recent list.
+USES = CHANGES | {"turn", "draw", "reap"}
+
+
 @attrs.frozen
 class Event:
-    """A side effect: a count, a line in the log, a change of a set."""
+    """A side effect: a count, a line in the log, a change of a set.
+
+    ``call`` is a chain that is not gone through: its symbol, the objects that it uses, and the sets
+    that it changes.
+    """
 
     kind: str
     details: tuple[object, ...] = ()
     arguments: tuple[Word, ...] = ()  #: what of the packet went into it
+
+    @property
+    def uses(self) -> Collection[Hashable]:
+        """The objects that keep state and answer otherwise after this."""
+        if self.kind in USES:
+            return self.details[:1]
+        if self.kind == "queue":
+            return (("queue", *self.details[:2]),)
+        return self.details[1] if self.kind == "call" else ()  # type: ignore[return-value]
+
+    @property
+    def changes(self) -> Collection[Hashable]:
+        """The sets whose elements are others after this."""
+        if self.kind in CHANGES:
+            return self.details[:1]
+        return self.details[2] if self.kind == "call" else ()  # type: ignore[return-value]
 
 
 @attrs.frozen
@@ -189,6 +218,12 @@ class State:
     verdicts: list[tuple[Bool, Verdict]] = attrs.Factory(list)
     bindings: list[tuple[Bool, Binding]] = attrs.Factory(list)
     events: list[tuple[Bool, Event]] = attrs.Factory(list)
+    #: Uses of objects that keep state, in their order, with draws, which are no side effects.
+    _uses: list[tuple[Bool, Event]] = attrs.Factory(list)
+    #: Where each object is used, as places in that list.
+    _used: dict[Hashable, list[int]] = attrs.Factory(dict)
+    #: The objects whose answers have been asked for.
+    looked: set[Hashable] = attrs.Factory(set)
     #: Called for every rule that is reached: the rule, where it is reached, where it fits.
     watch: Callable[[object, Bool, Bool], None] | None = None
     #: Asked at every jump: the table's program, the chain, this state, where it is reached. The
@@ -243,29 +278,57 @@ class State:
             self.has_bits("ct_state", STATE_BITS["invalid"] | STATE_BITS["untracked"])
         )
 
-    def member(self, name: str, *key: Word) -> Bool:
+    def member(self, of: Hashable, *key: Word, parameters: tuple[Hashable, ...] = ()) -> Bool:
         """Whether a key is in a set whose contents the world knows, or rules have changed."""
         algebra = self.algebra
-        found = algebra.equal(algebra.ask(member(name), key, 1), algebra.const(1, 1))
-        for when, event in self.events:
-            if event.details[:1] == (name,) and event.kind in {"add", "update", "delete"}:
+        self.looked.add(of)
+        found = algebra.equal(algebra.ask(member(of, *parameters), key, 1), algebra.const(1, 1))
+        for index in self._used.get(of, ()):
+            when, event = self._uses[index]
+            if event.kind in CHANGES:
                 same = algebra.all(when, *map(algebra.equal, event.arguments, key))
                 if event.kind == "delete":
                     found = algebra.all(found, algebra.not_(same))
                 else:
                     found = algebra.any(found, same)
-            elif event.kind == "call" and name in event.details[1:]:
-                found = algebra.any(
-                    algebra.all(when, self._member_after(event, name, key)),
-                    algebra.all(algebra.not_(when), found),
-                )
+            elif event.kind == "reap" or of in event.changes:
+                after = Oracle(OracleKind.MEMBER_AFTER, of, (*event.details[:1], *parameters))
+                before = algebra.history([self._uses[one] for one in self._used[of] if one < index])
+                answer = algebra.ask(after, (*before, *event.arguments, *key), 1)
+                now = algebra.equal(answer, algebra.const(1, 1))
+                found = algebra.any(algebra.all(when, now), algebra.all(algebra.not_(when), found))
         return found
 
-    def _member_after(self, event: Event, name: str, key: tuple[Word, ...]) -> Bool:
-        """Whether a key is in a set after a chain that is not gone through has changed it."""
-        oracle = Oracle(OracleKind.MEMBER_AFTER_CALL, name, (event.details[0],))
-        answer = self.algebra.ask(oracle, (*event.arguments, *key), 1)
-        return self.algebra.equal(answer, self.algebra.const(1, 1))
+    def history(self, *objects: Hashable) -> tuple[Word, ...]:
+        """What has happened to objects that keep state, as an argument of what they answer now."""
+        self.looked.update(objects)
+        return self._history(objects)
+
+    def _history(self, objects: Collection[Hashable]) -> tuple[Word, ...]:
+        found = {
+            index
+            for one in (objects if len(objects) < len(self._used) else self._used)
+            if one in objects
+            for index in self._used.get(one, ())
+        }
+        return self.algebra.history([self._uses[index] for index in sorted(found)])
+
+    def use(self, when: Bool, event: Event) -> None:
+        """Remember that objects that keep state were used, where a condition holds."""
+        if not self.algebra.impossible(when):
+            for one in event.uses:
+                self._used.setdefault(one, []).append(len(self._uses))
+            self._uses.append((when, event))
+
+    @property
+    def used(self) -> Collection[Hashable]:
+        """The objects that keep state and may have been used."""
+        return self._used.keys()
+
+    @property
+    def changed(self) -> set[Hashable]:
+        """The sets whose elements may be others now."""
+        return {one for _, event in self._uses for one in event.changes}
 
     def assign(self, when: Bool, field: str, value: Word) -> None:
         """Give a field a value where a condition holds."""
@@ -275,6 +338,7 @@ class State:
         """Note a side effect where a condition holds."""
         if not self.algebra.impossible(when):
             self.events.append((when, event))
+            self.use(when, event)
 
     def set_verdict(self, when: Bool, verdict: Verdict) -> None:
         """End the hook where a condition holds."""

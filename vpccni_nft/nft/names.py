@@ -10,6 +10,9 @@ from __future__ import annotations
 import functools
 import re
 
+#: What the tables of a translation are called besides their iptables names.
+TABLE_PREFIX = "vpccni-"
+
 #: Words that nft's scanner keeps for itself, in any version up to 1.1.6.
 KEYWORDS = frozenset(
     """

@@ -416,16 +416,28 @@ def _draws(expression: Expression) -> bool:
 
 def is_stateful(statement: Statement) -> bool:
     """Whether its place matters: it draws, or answers by what it has seen itself."""
-    if isinstance(statement, Match):
-        return _draws_or_is_random(statement.left)
-    if isinstance(statement, VerdictMap):
-        return _draws_or_is_random(statement.key)
-    if isinstance(statement, UpdateSet):
-        return isinstance(statement.limit, CtCount)
-    return isinstance(statement, Limit | CtCount | Quota)
+    return any(
+        isinstance(part, Numgen | Limit | CtCount | Quota) or part == Meta("random")
+        for part in _parts(statement)
+        if not (isinstance(part, Limit) and isinstance(statement, UpdateSet))
+    )
 
 
-def _draws_or_is_random(expression: Expression) -> bool:
-    """Whether the value is drawn or counted anew each time."""
-    inner = expression.left if isinstance(expression, Binary) else expression
-    return isinstance(inner, Numgen) or inner == Meta("random")
+def sets_of(statement: Statement) -> Iterator[str]:
+    """The named sets that a statement looks up in, or changes."""
+    for part in _parts(statement):
+        if isinstance(part, UpdateSet):
+            yield part.set
+        elif isinstance(part, SetReference):
+            yield part.name
+
+
+def _parts(value: object) -> Iterator[object]:
+    """A statement and all that it is made of."""
+    if isinstance(value, tuple):
+        for one in value:
+            yield from _parts(one)
+    elif isinstance(value, Statement | Expression):
+        yield value
+        for field in getattr(value, "__attrs_attrs__", ()):
+            yield from _parts(getattr(value, field.name))

@@ -73,7 +73,7 @@ def are_equal(
         theirs = _run(pairs, setting, other, value, field)
         if not ours or not theirs or not pairs.is_unsat(setting.compare(ours[0], theirs[0])):
             return False
-        footprint.add(setting, *ours, pairs.is_unsat_by_shape)
+        footprint.add(setting, ours[0], (ours[1], theirs[1]), pairs.is_unsat_by_shape)
     return True
 
 
@@ -193,7 +193,7 @@ def _by_value(
     pairs: ChainComparison, key: x.Expression, elements: nft.Set, field: str
 ) -> dict[int | None, list[x.Expression]]:
     """A set's elements by their value of a field; None for those that any value may fit."""
-    view = View(pairs.setting.start(None), None)
+    view = View(pairs.setting.start(None), None, pairs.setting.terms.true)
     values = evaluate_key(key, view)
     found = defaultdict(list)
     for element in elements.elements:

@@ -20,7 +20,7 @@ from .shapes import ConditionShape
 from .symbolic import Undecided
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 
     from ..model.hook import Program
     from ..model.packet import State
@@ -52,7 +52,9 @@ class ChainSummary:
     reads: tuple[str, ...]  #: the fields that it depends on
     writes: tuple[str, ...]  #: the fields that it may change
     moves: frozenset[str]  #: those that it may have changed when it comes back
-    sets: tuple[str, ...]  #: the sets that it may change
+    looks: frozenset[Hashable]  #: the objects that keep state and that it hangs on
+    uses: frozenset[Hashable]  #: those of them that may answer otherwise after it
+    changes: frozenset[Hashable]  #: the sets that it may change
     decides: bool  #: whether it may end the hook
     #: The fields of ``_DONE`` that it sets wherever it does not come back and gives no verdict.
     binds: frozenset[str]
@@ -62,13 +64,15 @@ class ChainSummary:
     def enter(self, setting: ProofContext, state: State, where: Term) -> Term:
         """Do what the chain does; the answer is where it comes back."""
         terms = setting.terms
-        arguments = tuple(state.fields[field] for field in self.reads)
+        before = state.history(*self.looks) if self.looks else ()
+        arguments = (*(state.fields[field] for field in self.reads), *before)
 
         def says(question: str) -> Term:
             answer = terms.result(f"{self.symbol} {question}", arguments, 1)
             return terms.equal(answer, terms.const(1, 1))
 
-        called = Event("call", (self.symbol, *self.sets), arguments)
+        called = Event("call", (self.symbol, self.uses, self.changes), arguments)
+        state.use(where, called)
         logs: tuple[list[Any], ...] = (state.verdicts, state.bindings, state.events)
         for log in logs:
             log.append((where, called))
@@ -271,7 +275,7 @@ class ChainComparison:
     ) -> bool:
         """Whether two parts mean the same, for any packet in any state."""
         ours, state = self._run(before)
-        theirs, _ = self._run(after)
+        theirs, other = self._run(after)
         if not never(self.setting.compare(ours, theirs)):
             if not chance.are_equal(self, ours, theirs):
                 if chance.choose_otherwise(ours, theirs):
@@ -280,7 +284,8 @@ class ChainComparison:
             self.by_chance = True
         # Of a single rule the normal form shows whether what it changes goes on.
         alone = len(before.numbers) == 1
-        footprint.add(self.setting, ours, state, self._is_false if alone else self.is_unsat)
+        nowhere = self._is_false if alone else self.is_unsat
+        footprint.add(self.setting, ours, (state, other), nowhere)
         return True
 
     def _is_false(self, condition: Term) -> bool:
@@ -323,7 +328,9 @@ class Footprint:
     reads: set[str] = attrs.Factory(set)
     writes: set[str] = attrs.Factory(set)
     moves: set[str] = attrs.Factory(set)
-    sets: set[str] = attrs.Factory(set)
+    looks: set[Hashable] = attrs.Factory(set)
+    uses: set[Hashable] = attrs.Factory(set)
+    changes: set[Hashable] = attrs.Factory(set)
     decides: bool = False
     binds: set[str] = attrs.Factory(lambda: set(_DONE))
 
@@ -331,10 +338,10 @@ class Footprint:
         self,
         setting: ProofContext,
         outcome: Mapping[str, Term],
-        state: State,
+        states: Iterable[State],
         never: Callable[[Term], bool],
     ) -> None:
-        """Some more rules; ``never`` says whether no packet makes a condition true."""
+        """Some more rules, as either side has them; ``never`` says that no packet fits a term."""
         terms = setting.terms
         stays = terms.any(outcome["next"], outcome["back"])
         ends: dict[Term, bool] = {}
@@ -353,7 +360,11 @@ class Footprint:
             done = terms.equal(outcome.get(field) or setting.fields[field], terms.const(1, 1))
             if terms.all(gone, terms.not_(done)) is not terms.false:
                 self.binds.remove(field)
-        self.sets.update(_changed_sets(event for _, event in state.events))
+        for state in states:
+            self.looks |= state.looked
+            self.looks.update(state.used)
+            self.uses.update(state.used)
+            self.changes |= state.changed
 
     def called(self, symbol: str, returns: Term | None) -> ChainSummary:
         """The chain, as it is called."""
@@ -362,7 +373,9 @@ class Footprint:
             tuple(sorted(self.reads - {"undecided", "reached", "log"})),
             tuple(sorted(self.writes)),
             frozenset(self.moves),
-            tuple(sorted(self.sets)),
+            frozenset(self.looks),
+            frozenset(self.uses),
+            frozenset(self.changes),
             self.decides,
             frozenset(self.binds & self.writes),
             returns,
@@ -380,11 +393,3 @@ def _changes_where(terms: Terms, term: Term, before: Term) -> Term:
             condition, then, otherwise = terms.not_(condition), otherwise, then
         where, term = terms.any(where, condition), otherwise
     return where
-
-
-def _changed_sets(events: Iterable[Event]) -> Iterator[str]:
-    for event in events:
-        if event.kind in {"add", "update", "delete"}:
-            yield str(event.details[0])
-        elif event.kind == "call":
-            yield from map(str, event.details[1:])

@@ -42,14 +42,25 @@ def are_equal(pairs: ChainComparison, before: Outcome, after: Outcome) -> bool:
         ours, theirs = (_distribution(pairs, outcome) for outcome in (before, after))
     except _TooMany:
         return False
-    return len(ours) == len(theirs) and all(
-        any(
-            abs(chance - likewise) <= TOLERANCE
-            and pairs.is_unsat(pairs.setting.compare(one, other))
-            for other, likewise in theirs
-        )
-        for one, chance in ours
-    )
+    return len(ours) == len(theirs) and all(_take(pairs, one, theirs) for one in ours)
+
+
+def _take(
+    pairs: ChainComparison, wanted: tuple[Outcome, float], left: list[tuple[Outcome, float]]
+) -> bool:
+    """Take an outcome that is the same, and as likely, from those that are left.
+
+    Each is taken once. That outcomes are the same is an equivalence: whichever of them is taken,
+    the others of that side can be matched with the rest.
+    """
+    one, chance = wanted
+    for index, (other, likewise) in enumerate(left):
+        if abs(chance - likewise) <= TOLERANCE and pairs.is_unsat(
+            pairs.setting.compare(one, other)
+        ):
+            del left[index]
+            return True
+    return False
 
 
 def _distribution(pairs: ChainComparison, outcome: Outcome) -> list[tuple[Outcome, float]]:

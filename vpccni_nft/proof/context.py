@@ -11,7 +11,7 @@ import attrs
 from ..core.values import Family
 from ..model.hook import run_rules
 from ..model.packet import FIELDS, NAME_BYTES, STATE_BITS, Event, State, width
-from .terms import CONDITION
+from .terms import CONDITION, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -95,7 +95,7 @@ class ProofContext:
     def log(self, happened: Iterable[tuple[Term, Any]]) -> Term:
         """What has happened, as a term."""
         return self.terms.log(
-            (when, *_named(one)) for when, one in happened if self.counters or not is_count(one)
+            (when, *named(one)) for when, one in happened if self.counters or not is_count(one)
         )
 
     def differences(self, one: Mapping[str, Term], other: Mapping[str, Term]) -> dict[str, Term]:
@@ -143,13 +143,6 @@ class ProofContext:
 def is_count(happened: object) -> bool:
     """Whether it is only that a rule has counted the packet."""
     return isinstance(happened, Event) and happened.kind == "count" and not happened.details
-
-
-def _named(happened: object) -> tuple[object, tuple[Term, ...]]:
-    """What happened, and the words that went into it."""
-    if isinstance(happened, Event):
-        return (happened.kind, happened.details), happened.arguments
-    return happened, ()
 
 
 def packets_at(setting: ProofContext) -> Iterator[Term]:

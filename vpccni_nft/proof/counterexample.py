@@ -17,7 +17,7 @@ from ..simulate.simplify import Plain, simplify
 from ..simulate.trace import parts, trace
 from ..simulate.world import Answers
 from .hooks import Shown
-from .terms import postorder
+from .terms import LOG, postorder
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -114,7 +114,9 @@ def counterexample(
         return None
     plain = simplify(packet, differ)
     sides = zip((before, after), comparison.hook.turns, strict=True)
-    one, other = (trace(side.rulesets, plain.packet, turns) for side, turns in sides)
+    one, other = (
+        trace(side.rulesets, plain.packet, turns, by_table=side.by_table) for side, turns in sides
+    )
     found = parts(one.outcome, other.outcome, counts=setting.counters)
     if not found:
         return None
@@ -134,8 +136,30 @@ def names_in_proof(differences: Collection[str]) -> frozenset[str]:
 def _answers(model: Model, condition: Term) -> Iterator[tuple[Question, int]]:
     """What the world answers in a model."""
     done: dict[Term, None] = {}
+    unused: list[tuple[Question, int]] = []
     for term in postorder(condition, done):
         done[term] = None
         if term.kind == "ask":
-            arguments = tuple(model.value(part) for part in term.terms)
-            yield (term.parts[0], arguments), model.value(term)
+            counts = [_happened(model, part) for part in term.terms if part.width == LOG]
+            words = (model.value(part) for part in term.terms if part.width != LOG)
+            arguments = (*(count for count in counts if count), *words)
+            answer = (term.parts[0], arguments), model.value(term)
+            # An object that was used before is asked with its history: where nothing had happened
+            # for this packet, that is the question that was not put before.
+            if counts and not all(counts):
+                unused.append(answer)
+            else:
+                yield answer
+    yield from unused
+
+
+def _happened(model: Model, log: Term) -> int:
+    """How much of a log has happened in a model."""
+    count = 0
+    while log.kind != "variable":
+        if log.kind == "then":
+            count, log = count + 1, log.terms[0]
+        else:
+            condition, then, otherwise = log.terms
+            log = then if model.holds(condition) else otherwise
+    return count

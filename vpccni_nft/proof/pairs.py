@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ..nft.names import TABLE_PREFIX
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ..model.hook import Program
-
-#: What the tables of a translation are called besides their iptables names.
-_PREFIX = "vpccni-"
 
 
 @attrs.frozen
@@ -45,7 +44,7 @@ class ChainPart:
     @property
     def hint(self) -> tuple[str, str]:
         """What iptables would call the table and the chain."""
-        return self.program.table.removeprefix(_PREFIX), self.program.names[self.chain]
+        return self.program.table.removeprefix(TABLE_PREFIX), self.program.names[self.chain]
 
 
 class Chains:

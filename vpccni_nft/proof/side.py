@@ -16,7 +16,7 @@ from ..lowering.jumps import check_names
 from ..nft import expressions as x
 from ..nft import statements as s
 from ..simulate.constants import values_in
-from ..simulate.sample import chains_of
+from ..simulate.side import chains_of_side
 from ..text.language import by_language
 from ..text.nft_reader import load
 from ..text.saved_from import saved_from
@@ -45,6 +45,8 @@ class Side:
     left_out: tuple[str, ...] = ()
     #: Why it is not known what is on the node.
     unknown: tuple[Diagnostic, ...] = ()
+    #: Whether each set of nft is its table's, because no dump knows sets by their names alone.
+    by_table: bool = False
 
     @classmethod
     def of(
@@ -94,7 +96,7 @@ class Side:
 
     def chains(self, family: Family) -> list[BaseChain]:
         """The base chains of a family."""
-        return [chain for ruleset in self.rulesets for chain in chains_of(ruleset, family)]
+        return chains_of_side(self.rulesets, family, by_table=self.by_table)
 
     def tracks(self, family: Family) -> bool:
         """Whether the rules turn connection tracking on."""

@@ -40,6 +40,11 @@ class Model:
     _solver: Solver
     _found: Any
 
+    def holds(self, condition: Term) -> bool:
+        """Whether a condition is true."""
+        found = self._found.evaluate(self._solver.translate(condition), model_completion=True)
+        return bool(z3.is_true(found))
+
     def value(self, term: Term) -> int:
         """A word's value; what the condition does not depend on is zero."""
         found = self._found.evaluate(self._solver.translate(term), model_completion=True)

@@ -13,10 +13,11 @@ from __future__ import annotations
 from operator import attrgetter, is_
 from typing import TYPE_CHECKING, Any
 
+from ..model.packet import Event
 from .budget import Budget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from ..model.oracle import Oracle
 
@@ -467,6 +468,11 @@ class Terms:
             found = self.ite(when, after, found)
         return found
 
+    def history(self, events: Sequence[tuple[Term, Event]]) -> tuple[Term, ...]:
+        """The log of some events, where there are any."""
+        log = self.log((when, *named(event)) for when, event in events)
+        return () if log.kind == "variable" else (log,)
+
     def same(self, left: Term, right: Term) -> Term:
         """Whether two words, conditions or logs are the same."""
         if left.width == CONDITION:
@@ -531,6 +537,14 @@ class Terms:
             else:
                 self._reads[one] = frozenset().union(*(self._reads[part] for part in one.terms))
         return self._reads[term]
+
+
+def named(happened: object) -> tuple[object, tuple[Term, ...]]:
+    """What happened, and the words that went into it; a chain's symbol says what it uses."""
+    if isinstance(happened, Event):
+        details = happened.details[:1] if happened.kind == "call" else happened.details
+        return (happened.kind, details), happened.arguments
+    return happened, ()
 
 
 def asks(term: Term) -> Iterator[Term]:

@@ -12,6 +12,7 @@ from ..core.diagnostics import (
     ONE_SIDE_TRACKS,
     Diagnostic,
 )
+from ..model.oracle import KeptSet
 from ..model.packet import HOOKS
 from .answers import Different, Equivalent, HookAnswer, Unknown
 from .budget import MOST_TERMS, Budget
@@ -69,6 +70,8 @@ def verify(
     before, after, unknown = tell_apart(before, after)
     if unknown:
         return Unknown(unknown)
+    by_table = not (before.dumps or after.dumps)
+    before, after = (attrs.evolve(side, by_table=by_table) for side in (before, after))
     proof = _Proof(before, after, settings, progress)
     for family in sorted(before.families | after.families, key=str):
         proof.of_family(family)
@@ -119,6 +122,8 @@ class _Proof:
                 setting = ProofContext(terms, family, name, fragments, self.settings.counters)
                 pairs = ChainComparison(setting, quick, known, other, anywhere)
                 self._of_hook(HookSearch(pairs, solver, self.before, self.after, *chains))
+        if any(isinstance(oracle.object, KeptSet) for oracle in terms.oracles()):
+            self._assume(f"{family.title}: sets that rules fill have room for what they add")
         if asked := sorted({oracle.topic for oracle in terms.oracles()}):
             self._assume(
                 f"{family.title}: the node answers both sides the same: {', '.join(asked)}"
@@ -142,8 +147,6 @@ class _Proof:
     def note_approximations(self) -> None:
         """A proof that rests on something that is approximated is none."""
         for one, other in ((self.before, self.after), (self.after, self.before)):
-            if not other.is_nft:
-                continue
             there = Counter(map(_key, other.approximated()))
             for found in one.approximated():
                 if there[_key(found)]:

@@ -59,10 +59,30 @@ def sets_of(ruleset: ast.Ruleset) -> IpSets | None:
     return IpSets({one.name: one for one in ruleset.ipsets}, changed)
 
 
-def base_chains(table: ast.Table, sets: IpSets | None = None) -> Iterator[BaseChain]:
-    """The chains of a table that the kernel calls."""
+def sharing_of(tables: Iterable[ast.Table]) -> Mapping[tuple[str, str], tuple[ast.Match, ...]]:
+    """All matches that use something of the kernel's together, by what they use."""
+    found: dict[tuple[str, str], dict[ast.Match, None]] = {}
+    for table in tables:
+        for chain in table.chains:
+            for rule in chain.rules:
+                for match in rule.matches:
+                    if match.shares:
+                        found.setdefault(match.shares, {})[match] = None
+    return {shared: tuple(matches) for shared, matches in found.items()}
+
+
+def base_chains(
+    table: ast.Table,
+    sets: IpSets | None = None,
+    sharing: Mapping[tuple[str, str], tuple[ast.Match, ...]] | None = None,
+) -> Iterator[BaseChain]:
+    """The chains of a table that the kernel calls.
+
+    ``sharing`` has all matches of the ruleset that share something; without it, those of the table.
+    """
     chains = {chain.name: chain for chain in table.chains}
-    program = IptablesProgram(table.name, chains, dict(_places(table.chains)), sets)
+    sharing = sharing_of((table,)) if sharing is None else sharing
+    program = IptablesProgram(table.name, chains, dict(_places(table)), sets, sharing)
     for chain in table.chains:
         if chain.policy:
             hook, priority = PLACES[table.name, chain.name]
@@ -73,15 +93,15 @@ def base_chains(table: ast.Table, sets: IpSets | None = None) -> Iterator[BaseCh
             yield BaseChain(hook, priority, kind, drops, program, chain.name)
 
 
-def _places(chains: Iterable[ast.Chain]) -> Iterator[tuple[tuple[str, int, int], Position]]:
+def _places(table: ast.Table) -> Iterator[tuple[tuple[str, int, int], Position]]:
     """Each match's place; those that draw are counted, as in ``semantics.nft``."""
-    for chain in chains:
+    for chain in table.chains:
         seen = itertools.count()
         for number, rule in enumerate(chain.rules):
             for index, match in enumerate(rule.matches):
-                place = Position(chain.name, number, index)
+                place = Position(table.name, chain.name, number, index)
                 if match.draws:
-                    place = Position(chain.name, next(seen))
+                    place = Position(table.name, chain.name, next(seen))
                 yield (chain.name, number, index), place
 
 
@@ -92,12 +112,20 @@ class IptablesProgram:
     table: str
     chains: Mapping[str, ast.Chain]
     places: Mapping[tuple[str, int, int], Position]
-    sets: IpSets | None = None
+    sets: IpSets | None
+    sharing: Mapping[tuple[str, str], tuple[ast.Match, ...]]
 
     @cached_property
     def names(self) -> Mapping[str, str]:
         """Its chains by name, and what a dump of iptables calls them."""
         return {name: name for name in self.chains}
+
+    @property
+    def changed_sets(self) -> Mapping[str, str]:
+        """The sets that rules change, of the whole node, by their names."""
+        lists = (f"{kind}-{name}" for kind, name in self.sharing)
+        names = (*lists, *(self.sets.changed if self.sets else ()))
+        return {name: name for name in names}
 
     def rules(self, chain: str) -> tuple[ast.Rule, ...]:
         """The rules of a chain."""
@@ -122,7 +150,9 @@ class IptablesProgram:
                 return gone, call(self, name, state, fits)
             case ast.UnknownTarget(name):
                 raise NoMeaning(f"the target {name} is not known")
-        effect = extension_of(rule.target).meaning(rule.target, View(state, None, self.sets))
+        effect = extension_of(rule.target).meaning(
+            rule.target, View(state, None, fits, self.sets, self.sharing)
+        )
         _apply(effect, state, fits)
         for when, _ in effect.verdicts:
             live = algebra.all(live, algebra.not_(algebra.all(fits, when)))
@@ -139,7 +169,8 @@ class IptablesProgram:
                 break
             if isinstance(match, ast.UnknownMatch):
                 raise NoMeaning(f"the match {match.name} is not known")
-            view = View(state, self.places[chain, number, index], self.sets)
+            place = self.places[chain, number, index]
+            view = View(state, place, fits, self.sets, self.sharing)
             test = extension_of(match).meaning(match, view)
             for when, event in test.events:
                 state.emit(algebra.all(fits, when), event)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 import attrs
@@ -14,7 +15,7 @@ import attrs
 from ..core.values import Family
 from ..model.effects import View
 from ..model.hook import BaseChain, call
-from ..model.oracle import Bound, Oracle, OracleKind, Position
+from ..model.oracle import Bound, KeptSet, Oracle, OracleKind, Position
 from ..model.packet import (
     DROP,
     STATE_BITS,
@@ -29,8 +30,9 @@ from ..model.packet import (
 from ..nft import ast, names
 from ..nft import expressions as x
 from ..nft import statements as s
+from ..nft.names import TABLE_PREFIX
 from .nft_host import set_label
-from .nft_values import compare, evaluate, evaluate_for, evaluate_key, pairs
+from .nft_values import compare, evaluate, evaluate_for, evaluate_key, kept_set, pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -51,25 +53,60 @@ def base_chains(table: ast.Table) -> Iterator[BaseChain]:
     """The chains of a table that the kernel calls."""
     chains = {chain.name: chain for chain in table.chains}
     sets = {set_.name: set_ for set_ in table.sets}
+    spelt = {name: names.demangle(name) for name in chains}
     places: dict[Step, Position] = {}
+    # Chains whose names are respelt from one are one home: no two places are the same.
+    counts: defaultdict[str, Iterator[int]] = defaultdict(itertools.count)
     for chain in table.chains:
         if not chain.name.startswith("."):
-            home = names.demangle(chain.name)
-            _name_places(chain, chains, sets, home, itertools.count(), places)
-    spelt = {name: names.demangle(name) for name in chains}
-    program = NftProgram(table.name, chains, sets, places, spelt)
+            home = _Home(table.name.removeprefix(TABLE_PREFIX), spelt[chain.name], counts)
+            _name_places(chain, chains, sets, home, places)
+    sets |= {name: _opened(sets[name]) for name in _changed_sets(table) if name in sets}
+    program = NftProgram(table.name, chains, sets, places, spelt, _shared_sets(table))
     for chain in table.chains:
         if hook := chain.hook:
             drops = hook.policy == "drop"
             yield BaseChain(hook.name, hook.priority, hook.type, drops, program, chain.name)
 
 
+@attrs.frozen
+class _Home:
+    """A chain that the places of its rules, and of the helper chains behind them, are named for."""
+
+    table: str
+    chain: str
+    counts: Mapping[str, Iterator[int]]
+
+    def next(self) -> Position:
+        """Another place."""
+        return Position(self.table, self.chain, next(self.counts[self.chain]))
+
+
+def _steps(table: ast.Table) -> Iterator[s.Statement]:
+    return (step for chain in table.chains for rule in chain.rules for step in rule.statements)
+
+
+def _changed_sets(table: ast.Table) -> set[str]:
+    """The sets that rules change, whatever flags they have."""
+    return {step.set for step in _steps(table) if isinstance(step, s.UpdateSet)}
+
+
+def _shared_sets(table: ast.Table) -> frozenset[str]:
+    """The sets that more than one statement names."""
+    used = Counter(name for step in _steps(table) for name in s.sets_of(step))
+    return frozenset(name for name, count in used.items() if count > 1)
+
+
+def _opened(set_: ast.Set) -> ast.Set:
+    """A set that rules change, as one that says so."""
+    return attrs.evolve(set_, flags=tuple(dict.fromkeys(("dynamic", *set_.flags))))
+
+
 def _name_places(
     chain: ast.Chain,
     chains: Mapping[str, ast.Chain],
     sets: Mapping[str, ast.Set],
-    home: str,
-    seen: Iterator[int],
+    home: _Home,
     places: dict[Step, Position],
 ) -> None:
     """Name the places of random draws and counters as ``semantics.iptables`` does.
@@ -81,10 +118,10 @@ def _name_places(
             if (chain.name, number, index) in places:
                 continue  # a helper that two rules lead to is one place
             if s.is_stateful(step):
-                places[chain.name, number, index] = Position(home, next(seen))
+                places[chain.name, number, index] = home.next()
             for target in s.targets(step, sets):
                 if _HELPER.fullmatch(target):
-                    _name_places(chains[target], chains, sets, home, seen, places)
+                    _name_places(chains[target], chains, sets, home, places)
 
 
 @attrs.frozen(eq=False)
@@ -96,6 +133,19 @@ class NftProgram:
     sets: Mapping[str, ast.Set]
     places: Mapping[Step, Position]
     names: Mapping[str, str]  #: its chains by name, and what a dump of iptables may call them
+    shared: frozenset[str]  #: the sets that several statements use
+    #: The tables of sets that are not the only ones of their names.
+    tables: Mapping[str, str] = attrs.Factory(dict)
+
+    @property
+    def changed_sets(self) -> Mapping[str, str]:
+        """What iptables calls the sets that rules change, by their names."""
+        return {
+            name: names.demangle(name) for name, one in self.sets.items() if "dynamic" in one.flags
+        }
+
+    def _view(self, state: State, place: Position | None, where: Bool) -> View:
+        return View(state, place, where, tables=self.tables)
 
     def rules(self, chain: str) -> tuple[ast.Rule, ...]:
         """The rules of a chain."""
@@ -129,7 +179,7 @@ class NftProgram:
             case s.Return():
                 return gone, algebra.any(back, when)
             case _:
-                self._decide(state, when, verdict)
+                self._decide(self._view(state, None, when), when, verdict)
                 return gone, back
 
     def _run_steps(
@@ -145,7 +195,7 @@ class NftProgram:
         for index, step in enumerate(rule.statements):
             if algebra.impossible(fits):
                 break
-            view = View(state, self.places.get((chain, number, index)))
+            view = self._view(state, self.places.get((chain, number, index)), fits)
             match step:
                 case s.Continue():
                     pass
@@ -182,7 +232,8 @@ class NftProgram:
         """Whether an element counts the lookups that find it (nft_lookup.c, nft_lookup_eval)."""
         return isinstance(elements, x.SetReference) and self.sets[elements.name].counts
 
-    def _decide(self, state: State, when: Bool, verdict: s.Statement) -> None:
+    def _decide(self, view: View, when: Bool, verdict: s.Statement) -> None:
+        state = view.state
         match verdict:
             case s.Accept():
                 pass  # ends this base chain alone
@@ -193,13 +244,13 @@ class NftProgram:
             case s.Synproxy():
                 state.set_verdict(when, Verdict("synproxy", _handshake(verdict)))
             case s.Queue(first, last, flags):
-                state.emit(when, Event("queue", (first, last, tuple(sorted(flags)))))
-                drops = View(state, None).says(
-                    Oracle(OracleKind.QUEUE_DROPS, parameters=(first, last))
+                drops = view.says_of(
+                    OracleKind.QUEUE_DROPS, ("queue", first, last), first, last, key=()
                 )
+                state.emit(when, Event("queue", (first, last, tuple(sorted(flags)))))
                 state.set_verdict(state.algebra.all(when, drops), DROP)
             case s.Nat():
-                for here, binding in self._bindings(verdict, View(state, None)):
+                for here, binding in self._bindings(verdict, view):
                     state.bind(state.algebra.all(when, here), binding)
             case _:
                 raise NoMeaning(f"no meaning for {verdict!r}")
@@ -216,7 +267,12 @@ class NftProgram:
             case s.Reject("tcp"):
                 return state.is_("protocol", 6)
             case s.Nat(address=x.Lookup()):
-                found = (here for here, _ in self._bindings(ending, View(state, None)))
+                found = (
+                    here
+                    for here, _ in self._bindings(
+                        ending, self._view(state, None, state.algebra.true)
+                    )
+                )
                 return state.algebra.any(*found)
             case _:
                 return state.algebra.true
@@ -264,10 +320,10 @@ class NftProgram:
             case s.Notrack():
                 _notrack(state, when)
             case s.UpdateSet():
-                return _update(step, view, when)
+                return self._update(step, view, when)
             case s.Limit() | s.Quota():
-                state.emit(when, Event("spend", (_bound(step),)))
                 within = view.ask_here(OracleKind.WITHIN, _bound(step), width=1)
+                state.emit(when, Event("spend", (view.place, _bound(step))))
                 return state.algebra.equal(within, state.algebra.const(not step.over, 1))
             case s.Set(key, expression):
                 return _set(key, expression, view, when)
@@ -275,35 +331,36 @@ class NftProgram:
                 raise NoMeaning(f"no meaning for {step!r}")
         return state.algebra.true
 
+    def _update(self, step: s.UpdateSet, view: View, when: Bool) -> Bool:
+        """Change a set, or ask what an element keeps; the answer is where the rule goes on.
 
-def _update(step: s.UpdateSet, view: View, when: Bool) -> Bool:
-    """Change a set, or ask the state that an element keeps; the answer is where the rule goes on.
-
-    That the set has no room left is not modelled.
-    """
-    algebra = view.state.algebra
-    values = evaluate_key(step.key, view)
-    there = algebra.all(*(value.there for value in values))
-    when = algebra.all(when, there)
-    words, name = tuple(value.word for value in values), names.demangle(step.set)
-    match step.limit:
-        case None:
-            lasting = () if step.timeout is None else (step.timeout,)
-            view.state.emit(when, Event(step.operation, (name, *lasting), words))
-            return there
-        case s.CtCount(limit, over):
-            view.state.emit(when, Event("spend", ("connections",), words))
-            few = algebra.ule(
-                view.ask_here(OracleKind.CONNECTIONS, width=32), algebra.const(limit, 32)
-            )
-            return algebra.all(there, algebra.not_(few) if over else few)
-        case s.Limit():
-            details = (name, step.timeout, _bound(step.limit))
-            view.state.emit(when, Event("spend", details, words))
-            within = view.says(
-                Oracle(OracleKind.WITHIN_OF_SET, name, (_bound(step.limit),)), *words
-            )
-            return algebra.all(there, algebra.not_(within) if step.limit.over else within)
+        That the set has no room left is not modelled.
+        """
+        algebra, state = view.state.algebra, view.state
+        values = evaluate_key(step.key, view)
+        there = algebra.all(*(value.there for value in values))
+        when = algebra.all(when, there)
+        words, set_ = tuple(value.word for value in values), kept_set(self.sets[step.set], view)
+        match step.limit:
+            case None:
+                lasting = () if step.timeout is None else (step.timeout,)
+                state.emit(when, Event(step.operation, (set_, *lasting), words))
+                return there
+            case s.CtCount(limit, over):
+                # The connections of an element are the set's; of a set of this rule alone, its own.
+                plain = KeptSet(set_.name, set_.table)
+                alone = step.set not in self.shared and set_ == plain
+                object_ = view.place if alone and step.timeout is None else set_
+                before = state.history(object_)
+                counted = algebra.ask(Oracle(OracleKind.CONNECTIONS, object_), before, 32)
+                state.emit(when, Event("spend", (object_, "connections"), words))
+                few = algebra.ule(counted, algebra.const(limit, 32))
+                return algebra.all(there, algebra.not_(few) if over else few)
+            case s.Limit():
+                bound = _bound(step.limit)
+                within = view.says_of(OracleKind.WITHIN_OF_SET, set_, bound, key=words)
+                state.emit(when, Event("spend", (set_, step.timeout, bound), words))
+                return algebra.all(there, algebra.not_(within) if step.limit.over else within)
 
 
 def _bound(limit: s.Limit | s.Quota) -> Bound:

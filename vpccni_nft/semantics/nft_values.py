@@ -8,7 +8,7 @@ import attrs
 
 from ..core.values import mask_of_length
 from ..model.headers import network_bits, transport_bits, transport_field
-from ..model.oracle import Oracle, OracleKind, extension_header, header_field
+from ..model.oracle import LISTED_BITS, KeptSet, Oracle, OracleKind, extension_header, header_field
 from ..model.packet import (
     ADDRESS_TYPES,
     PACKET_TYPES,
@@ -364,9 +364,44 @@ def contains(
     there = algebra.all(*(value.there for value in values))
     listed = _elements(elements, sets)
     if isinstance(elements, x.SetReference) and (not listed or _is_open(elements, sets)):
-        member = view.state.member(names.demangle(elements.name), *(one.word for one in values))
-        return there, member
-    return there, algebra.any(*(is_element(values, key, one, view) for one in listed))
+        words = [one.word for one in values]
+        first = algebra.const(0, LISTED_BITS)
+        for one in listed:
+            left = algebra.const(_left(one, sets[elements.name]) + 1, LISTED_BITS)
+            first = algebra.ite(is_element(values, key, one, view), left, first)
+        words += [first] if listed else []
+        return there, view.state.member(kept_set(sets[elements.name], view), *words)
+    kept = sets[elements.name] if isinstance(elements, x.SetReference) else None
+    return there, algebra.any(
+        *(
+            algebra.all(is_element(values, key, one, view), _stays(one, kept, view))
+            for one in listed
+        )
+    )
+
+
+def kept_set(set_: Set, view: View) -> KeptSet:
+    """A set for the world: what packets and time make of its elements."""
+    size = set_.size if "dynamic" in set_.flags else None
+    return KeptSet(names.demangle(set_.name), view.tables.get(set_.name, ""), set_.timeout, size)
+
+
+def _left(element: x.Expression, set_: Set) -> int:
+    """Milliseconds that an element stays; zero: for ever."""
+    timeout = set_.timeout
+    if isinstance(element, x.Element):
+        if element.expires is not None:
+            return element.expires
+        timeout = timeout if element.timeout is None else element.timeout
+    return 1000 * (timeout or 0)
+
+
+def _stays(element: x.Expression, set_: Set | None, view: View) -> Bool:
+    """Whether an element that was listed is still there."""
+    left = _left(element, set_) if set_ else 0
+    if not left:
+        return view.state.algebra.true
+    return view.says(Oracle(OracleKind.ELEMENT_STAYS, parameters=(left,)))
 
 
 def pairs(
@@ -380,10 +415,14 @@ def pairs(
     algebra = view.state.algebra
     values = evaluate_key(key, view)
     free = algebra.all(*(value.there for value in values))
+    kept = sets[elements.name] if isinstance(elements, x.SetReference) else None
+    if kept and "dynamic" in kept.flags:
+        raise NoMeaning(f"what rules put into the map {kept.name} is not known")
     listed = [_pair(element) for element in _elements(elements, sets)]
     # The element for all others comes last, wherever it stands.
     for wanted, value in sorted(listed, key=lambda pair: isinstance(pair[0], x.CatchAll)):
-        here = algebra.all(free, is_element(values, key, wanted, view))
+        stays = _stays(wanted, kept, view)
+        here = algebra.all(free, is_element(values, key, wanted, view), stays)
         yield here, value
         free = algebra.all(free, algebra.not_(here))
 

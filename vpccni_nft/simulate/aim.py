@@ -21,7 +21,7 @@ from ..iptables import ast
 from ..model.hook import ICMP
 from ..model.oracle import Oracle, Position
 from ..model.packet import STATE_BITS, STATUS_BITS, interface_word, width
-from ..semantics.iptables import PLACES, sets_of
+from ..semantics.iptables import PLACES, sets_of, sharing_of
 from .constants import constants_in
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ PROTOCOLS = (6, 17, 1, 58, 132)
 class PathStep:
     """A rule, and what of its chain its tests depend on."""
 
+    table: str
     chain: str
     number: int  #: of the rule in its chain
     rule: ast.Rule
@@ -52,6 +53,8 @@ class PathStep:
     family: Family
     #: What is known of the sets that rules name.
     sets: IpSets | None = None
+    #: All matches of the ruleset that use something together, by what they use.
+    sharing: Mapping[tuple[str, str], tuple[ast.Match, ...]] = attrs.Factory(dict)
 
     @functools.cached_property
     def edges(self) -> tuple[tuple[str | Oracle, tuple[int, ...]], ...]:
@@ -114,7 +117,7 @@ class Aim:
             fields["ct_state"] = STATE_BITS[random.choice(("new", "new", "related"))]
         # The rule that is aimed at last, so that it wins where the path contradicts itself.
         for step in self.path:
-            draft = Draft(step.family, self.hook, fields, answers, random, step.sets)
+            draft = Draft(step.family, self.hook, fields, answers, random, step.sets, step.sharing)
             _fit_rule(step, draft)
         if self.table == "nat" and fields["protocol"] == ICMP[self.path[-1].family]:
             fields["ct_state"] = STATE_BITS["new"]  # no nat chain sees messages about others
@@ -136,14 +139,15 @@ class Aim:
 
 def aims_of(ruleset: ast.Ruleset, family: Family) -> Iterator[Aim]:
     """One aim for each rule that packets can come to, by the first way that leads there."""
-    sets = sets_of(ruleset)
+    sets, sharing = sets_of(ruleset), sharing_of(ruleset.tables)
     for table in ruleset.tables:
         if table.family is family:
-            yield from _aims_of_table(table, sets)
+            like = PathStep(table.name, "", 0, ast.Rule(), 0, family, sets, sharing)
+            yield from _aims_of_table(table, like)
 
 
-def _aims_of_table(table: ast.Table, sets: IpSets | None) -> Iterator[Aim]:
-    steps = {chain.name: tuple(_steps(chain, table.family, sets)) for chain in table.chains}
+def _aims_of_table(table: ast.Table, like: PathStep) -> Iterator[Aim]:
+    steps = {chain.name: tuple(_steps(chain, like)) for chain in table.chains}
     for base in table.chains:
         if not base.policy:
             continue
@@ -161,10 +165,10 @@ def _aims_of_table(table: ast.Table, sets: IpSets | None) -> Iterator[Aim]:
                     ahead.append((target.chain, here))
 
 
-def _steps(chain: ast.Chain, family: Family, sets: IpSets | None) -> Iterator[PathStep]:
+def _steps(chain: ast.Chain, like: PathStep) -> Iterator[PathStep]:
     draws = 0
     for number, rule in enumerate(chain.rules):
-        yield PathStep(chain.name, number, rule, draws, family, sets)
+        yield attrs.evolve(like, chain=chain.name, number=number, rule=rule, draws_before=draws)
         draws += sum(match.draws for match in rule.matches)
         if _ends_always(rule):
             return  # nothing comes to the rules behind it
@@ -189,10 +193,12 @@ def _fit_rule(step: PathStep, draft: Draft) -> None:
     for index, node in enumerate((*step.rule.matches, step.rule.target)):
         if not (extension := _extension(node)):
             continue
-        draft.place = Position(step.chain, step.number, index)
+        draft.place = Position(step.table, step.chain, step.number, index)
         if isinstance(node, ast.Match) and node.draws:
-            draft.place = Position(step.chain, draws)
-            draft.earlier = tuple(Position(step.chain, earlier) for earlier in range(draws))
+            draft.place = Position(step.table, step.chain, draws)
+            draft.earlier = tuple(
+                Position(step.table, step.chain, earlier) for earlier in range(draws)
+            )
             draws += 1
         if extension.aim:
             extension.aim(node, draft)

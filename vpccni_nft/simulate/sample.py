@@ -40,11 +40,13 @@ class Packet:
 def chains_of(ruleset: iptables.Ruleset | nft.Ruleset, family: Family) -> Chains:
     """The base chains of a family's tables."""
     if isinstance(ruleset, iptables.Ruleset):
+        sets = iptables_meaning.sets_of(ruleset)
+        sharing = iptables_meaning.sharing_of(ruleset.tables)
         return tuple(
             chain
             for table in ruleset.tables
             if table.family is family
-            for chain in iptables_meaning.base_chains(table, iptables_meaning.sets_of(ruleset))
+            for chain in iptables_meaning.base_chains(table, sets, sharing)
         )
     return tuple(
         chain

@@ -13,7 +13,8 @@ from ..nft import ast as nft
 from ..text.iptables_save import rule_line
 from ..text.nft_script import rule_text
 from .packet_text import KEY_OF
-from .sample import chains_of, differences, run
+from .sample import differences, run
+from .side import chains_of_side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -84,7 +85,11 @@ class Trace:
 
 
 def trace(
-    rulesets: Sequence[iptables.Ruleset | nft.Ruleset], packet: Packet, turns: Sequence[int] = ()
+    rulesets: Sequence[iptables.Ruleset | nft.Ruleset],
+    packet: Packet,
+    turns: Sequence[int] = (),
+    *,
+    by_table: bool = False,
 ) -> Trace:
     """Send a packet through a hook of a node, and write down everything. Raises NoMeaning.
 
@@ -93,7 +98,8 @@ def trace(
     """
     places = (place for one in rulesets for place in _places(one, packet.family))
     tracer = _Tracer(dict(places))
-    bases = [base for one in rulesets for base in _bases(one, packet.family, tracer)]
+    chains = chains_of_side(rulesets, packet.family, by_table=by_table)
+    bases = [_watched(base, tracer) for base in chains]
     if turns:
         pairs = zip(bases, turns, strict=True)
         bases = [attrs.evolve(base, turn=turn) for base, turn in pairs]
@@ -135,27 +141,17 @@ class _Watched(BaseChain):
         return self.tracer.run(self, state, where)
 
 
-def _bases(
-    ruleset: iptables.Ruleset | nft.Ruleset, family: Family, tracer: _Tracer
-) -> Iterator[_Watched]:
-    for table in ruleset.tables:
-        # One table at a time, so that its name is known.
-        if isinstance(table, iptables.Table):
-            assert isinstance(ruleset, iptables.Ruleset)
-            bases = chains_of(iptables.Ruleset((table,), ruleset.ipsets), family)
-        else:
-            bases = chains_of(nft.Ruleset((table,)), family)
-        for base in bases:
-            yield _Watched(
-                hook=base.hook,
-                priority=base.priority,
-                type=base.type,
-                policy_drops=base.policy_drops,
-                program=base.program,
-                name=base.name,
-                table=table.name,
-                tracer=tracer,
-            )
+def _watched(base: BaseChain, tracer: _Tracer) -> _Watched:
+    return _Watched(
+        hook=base.hook,
+        priority=base.priority,
+        type=base.type,
+        policy_drops=base.policy_drops,
+        program=base.program,
+        name=base.name,
+        table=base.program.table,
+        tracer=tracer,
+    )
 
 
 def _places(

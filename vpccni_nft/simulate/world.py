@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..core.values import Address, Family
-from ..model.oracle import DRAWS, OracleKind, member
+from ..model.oracle import DRAWS, OracleKind
 from ..model.packet import ADDRESS_TYPES, NAME_BYTES
 
 if TYPE_CHECKING:
@@ -88,13 +88,13 @@ class World(Mapping["Question", int]):
 
     def unasked(self) -> list[str]:
         """The keys of a packet text that say something that nothing asked for."""
-        oracles = {oracle for oracle, _ in self.asked}
-        kinds = {oracle.kind for oracle in oracles}
+        kinds = {oracle.kind for oracle, _ in self.asked}
+        sets = {str(one.object) for one, _ in self.asked if one.kind is OracleKind.MEMBER}
         said = {
             "route-back": (self.route_back is not None, OracleKind.ROUTE_BACK in kinds),
             "random": (self.random is not None, bool(kinds & DRAWS)),
             "primary": (self.primary is not None, OracleKind.PRIMARY_ADDRESS in kinds),
-            **{f"in:{name}": (True, member(name) in oracles) for name in self.members},
+            **{f"in:{name}": (True, name in sets) for name in self.members},
         }
         return [key for key, (given, asked) in said.items() if given and not asked]
 

@@ -57,7 +57,7 @@ def meaning(node: Connlimit, view: View) -> Test:
     key = algebra.bvand(state.fields[field], state.word(field, state.family.all_ones ^ host))
     counted = view.ask_here(OracleKind.CONNECTIONS, width=32)
     few = algebra.ule(counted, algebra.const(node.limit, 32))
-    spent = Event("spend", ("connections",), (key,))
+    spent = Event("spend", (view.place, "connections"), (key,))
     return Test(algebra.not_(few) if node.above else few, ((algebra.true, spent),))
 
 

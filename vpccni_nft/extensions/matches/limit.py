@@ -59,7 +59,7 @@ def meaning(node: Limit, view: View) -> Test:
     """There are credits left, and they are spent."""
     algebra, bound = view.state.algebra, node.rate.bound(node.burst)
     within = algebra.equal(view.ask_here(OracleKind.WITHIN, bound, width=1), algebra.const(1, 1))
-    return Test(within, ((algebra.true, Event("spend", (bound,))),))
+    return Test(within, ((algebra.true, Event("spend", (view.place, bound))),))
 
 
 def lower(node: Limit, context: Context) -> tuple[s.Limit, ...]:

@@ -52,7 +52,7 @@ def meaning(node: Quota, view: View) -> Test:
     """As much as the packet is long is left, and is taken."""
     algebra, bound = view.state.algebra, Bound(node.bytes.value, "bytes")
     within = algebra.equal(view.ask_here(OracleKind.WITHIN, bound, width=1), algebra.const(1, 1))
-    spent = Event("spend", (bound,))
+    spent = Event("spend", (view.place, bound))
     return Test(view.negate(within, negated=node.bytes.negated), ((algebra.true, spent),))
 
 

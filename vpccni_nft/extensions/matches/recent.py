@@ -14,7 +14,7 @@ addresses can expire in nft only where every rule asks for the same age.
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -22,8 +22,8 @@ from ...core.diagnostics import NAME_CHANGED, NO_NFT_FORM, RECENT_LIST
 from ...core.values import Address, Family, Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
-from ...model.oracle import Oracle, OracleKind
-from ...model.packet import Event
+from ...model.oracle import KeptSet, Oracle, OracleKind, member
+from ...model.packet import Event, NoMeaning
 from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
@@ -36,6 +36,8 @@ from ..placement import ANYWHERE
 from ..shared.compare import always_or_never, equality
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ...model.effects import View
     from ..context import Context
 
@@ -66,6 +68,11 @@ class Recent(Match):
     mask: Address | None = None  #: None where an old iptables wrote none: all ones
     destination: bool = False  #: ``--rdest``: the destination's address instead of the source's
 
+    @property
+    def shares(self) -> tuple[str, str]:
+        """The list of this name."""
+        return "recent", self.name
+
     def __attrs_post_init__(self) -> None:
         extra = self.seconds or self.hit_count or self.same_ttl
         if extra and self.operation in (Operation.SET, Operation.REMOVE):
@@ -83,28 +90,54 @@ def meaning(node: Recent, view: View) -> Test:
     field = "daddr" if node.destination else "saddr"
     mask = node.mask.value if node.mask else state.family.all_ones
     key = algebra.bvand(state.fields[field], state.word(field, mask))
-    name = f"recent-{node.name}"
-    update, delete = (Event(kind, (name,), (key,)) for kind in ("update", "delete"))
+    oracle = membership(node, view.sharing)
+    listed, age, seconds = oracle.object, oracle.parameters, _seconds(node)
+    assert isinstance(listed, KeptSet)
+    update, delete = (Event(kind, (listed,), (key,)) for kind in ("update", "delete"))
+    reaped = Event("reap", (listed, *age))
+    reaps = ((algebra.true, reaped),) if node.reap and listed.policy else ()
     if node.operation is Operation.SET:
         return Test(view.negate(algebra.true, negated=node.negated), ((algebra.true, update),))
-    found = state.member(name, key)
+    found = state.member(listed, key, parameters=age)
     if node.operation is Operation.REMOVE:
         return Test(view.negate(found, negated=node.negated), ((found, delete),))
     often = node.hit_count is not None and node.hit_count > 1
     if often or node.same_ttl:
         wanted = f"{node.hit_count or 1} times{' with this TTL' * node.same_ttl}"
-        seen = Oracle(OracleKind.RECENT_SEEN, name, (wanted, view.place))
-        counts = view.says(seen, key)
-        found = algebra.all(found, counts)
+        counts = (wanted, view.place, seconds)
+        seen = view.says_of(OracleKind.RECENT_SEEN, listed, *counts, key=(key,))
+        found = algebra.all(found, seen)
     holds = view.negate(found, negated=node.negated)
     if node.operation is Operation.CHECK:
-        return Test(holds)
+        return Test(holds, reaps)
     if not node.negated:
-        return Test(holds, ((holds, update),))
+        return Test(holds, (*reaps, (holds, update)))
     if not (often or node.seconds):
-        return Test(holds)  # whatever is in the list does not fit, and so is not renewed
-    listed = view.says(Oracle(OracleKind.RECENT_LISTED, name, (view.place,)), key)
-    return Test(holds, ((algebra.all(holds, listed), update),))
+        return Test(holds, reaps)  # whatever is in the list does not fit, and so is not renewed
+    there = view.says_of(OracleKind.RECENT_LISTED, listed, view.place, key=(key,))
+    return Test(holds, (*reaps, (algebra.all(holds, there), update)))
+
+
+def membership(node: Recent, sharing: Mapping[tuple[str, str], tuple[Any, ...]]) -> Oracle:
+    """Who is in the list and young enough; the list is known by all that decides who is in it.
+
+    Where all rules of the list look for the same age, nothing that is older matters. Raises
+    NoMeaning where the kernel would take the mask of whichever rule it loaded first.
+    """
+    users = sharing.get(node.shares, (node,))
+    if len({user.mask for user in users}) > 1:
+        raise NoMeaning(f"the list {node.name} is used with different masks")
+    looking = [user for user in users if user.operation is not Operation.SET]
+    ages = sorted({user.seconds or FOREVER for user in looking})
+    renews_old = any(user.operation is Operation.UPDATE and user.negated for user in looking)
+    if len(ages) > 1 or (renews_old and ages != [FOREVER]):
+        return member(KeptSet(f"recent-{node.name}", policy=("ages", *ages)), _seconds(node))
+    return member(KeptSet(f"recent-{node.name}", timeout=next(iter(ages), FOREVER) or None))
+
+
+def _seconds(node: Recent) -> int:
+    """The age that it looks for; what is taken out may be of any."""
+    return FOREVER if node.operation is Operation.REMOVE else node.seconds or FOREVER
 
 
 def lower(node: Recent, context: Context) -> tuple[s.Statement, ...]:

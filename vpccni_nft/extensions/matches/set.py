@@ -25,7 +25,7 @@ from ...core.diagnostics import (
 from ...core.values import Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
-from ...model.oracle import Oracle, OracleKind
+from ...model.oracle import KeptSet, Oracle, OracleKind
 from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
@@ -89,7 +89,7 @@ def meaning(node: MatchSet, view: View) -> Test:
         wanted = " ".join(EXTENSION.save(attrs.evolve(node, members=Negatable(members))))
         found = view.says(Oracle(OracleKind.MEMBER_COUNTED, members.name, (wanted,)), *key)
     else:
-        found = view.state.member(members.name, *key)
+        found = view.state.member(KeptSet(members.name), *key)
     return Test(view.negate(found, negated=node.members.negated))
 
 

@@ -13,7 +13,7 @@ import attrs
 
 from ...core.values import Network
 from ...ipset.ast import InterfacePart, MacPart, MarkPart, PortPart
-from ...model.oracle import Oracle, OracleKind
+from ...model.oracle import LISTED_BITS, KeptSet, Oracle, OracleKind
 from ...model.packet import interface_word, prefix_mask
 
 if TYPE_CHECKING:
@@ -46,8 +46,9 @@ def _is_in(view: View, ipset: IpSet, directions: tuple[str, ...], *, nomatch: bo
     if not ipset.entries or ipset.name in view.sets.changed:
         # Exceptions are under another name: no address is in the set and an exception as well.
         exceptions = "-nomatch" * (nomatch and of_networks)
+        first = first_elements(view, packet)
         asked = (
-            (where, view.state.member(f"{name}{exceptions}", *key))
+            (where, view.state.member(kept_set(view, ipset, f"{name}{exceptions}"), *key, *first))
             for name, where, key in packet.key_words()
         )
         return algebra.any(*(algebra.all(where, found) for where, found in asked))
@@ -55,6 +56,9 @@ def _is_in(view: View, ipset: IpSet, directions: tuple[str, ...], *, nomatch: bo
     found, exception = algebra.false, algebra.false
     for entry in sorted(ipset.entries, key=_rank):
         fits = packet.fits(entry)
+        if entry.timeout:
+            stays = Oracle(OracleKind.ELEMENT_STAYS, parameters=(1000 * entry.timeout,))
+            fits = algebra.all(fits, view.says(stays))
         if not (entry.nomatch and of_networks):
             found = algebra.any(found, fits)
             exception = algebra.all(exception, algebra.not_(fits))
@@ -62,6 +66,24 @@ def _is_in(view: View, ipset: IpSet, directions: tuple[str, ...], *, nomatch: bo
             found = algebra.all(found, algebra.not_(fits))
             exception = algebra.any(exception, fits)
     return exception if nomatch and of_networks else found
+
+
+def kept_set(view: View, ipset: IpSet, name: str) -> KeptSet:
+    """The set for the world: one that rules change has only so much room."""
+    assert view.sets is not None
+    return KeptSet(name, size=ipset.most if ipset.name in view.sets.changed else None)
+
+
+def first_elements(view: View, packet: PacketKey) -> tuple[Word, ...]:
+    """Which of the elements that were listed a key is, by how long it stays.
+
+    What is in a set that rules change is a function of what was in it first. Zero is no element.
+    """
+    algebra, found = view.state.algebra, view.state.algebra.const(0, LISTED_BITS)
+    for entry in packet.ipset.entries:
+        left = algebra.const(1000 * (entry.timeout or 0) + 1, LISTED_BITS)
+        found = algebra.ite(packet.fits(entry), left, found)
+    return (found,) if packet.ipset.entries else ()
 
 
 def _rank(entry: Entry) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ import attrs
 from ...core.values import parse_integer
 from ...iptables.ast import Target
 from ...model.effects import Effect
-from ...model.oracle import Oracle, OracleKind
+from ...model.oracle import OracleKind
 from ...model.packet import ACCEPT, DROP, Event
 from ...nft import statements as s
 from .. import kinds as k
@@ -64,7 +64,7 @@ def meaning(node: Nfqueue, view: View) -> Effect:
 
 def _queued(first: int, last: int, flags: tuple[str, ...], view: View) -> Effect:
     """The program drops the packet or accepts it as it is; other answers are not modelled."""
-    drops = view.says(Oracle(OracleKind.QUEUE_DROPS, parameters=(first, last)))
+    drops = view.says_of(OracleKind.QUEUE_DROPS, ("queue", first, last), first, last, key=())
     return Effect(
         events=(Event("queue", (first, last, flags)),), verdicts=((drops, DROP),), verdict=ACCEPT
     )

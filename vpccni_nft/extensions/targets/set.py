@@ -21,6 +21,7 @@ from ...core.diagnostics import (
 from ...core.values import Address
 from ...iptables.ast import Target
 from ...model.effects import Effect
+from ...model.oracle import KeptSet
 from ...model.packet import Event, NoMeaning
 from ...nft import expressions as x
 from ...nft import names
@@ -31,7 +32,7 @@ from ..forms import NUMBER
 from ..option_table import Option, OptionTable, at_least_one, needs
 from ..placement import ANYWHERE, LEAVES_BY, Placement
 from ..shared.ipset_lowering import changes, find_set, lookups_of, networks_overlap
-from ..shared.ipset_meaning import PacketKey
+from ..shared.ipset_meaning import PacketKey, kept_set
 from ..shared.marks import set_bits, xor_masked
 from ..shared.set_names import FIELDS, HINT, MEMBERS, Members
 
@@ -85,7 +86,7 @@ def _changes(
     """The change of a set, under the condition that the packet has what the set is of."""
     if view.sets is None:
         key = tuple(view.state.fields[FIELDS[direction]] for direction in members.directions)
-        yield view.state.algebra.true, Event(kind, (members.name,), key)
+        yield view.state.algebra.true, Event(kind, (KeptSet(members.name),), key)
         return
     for ipset in view.sets.in_family(members.name, view.state.family):
         if len(members.directions) < len(ipset.kinds):
@@ -100,7 +101,10 @@ def _changes(
         for name, where, key in PacketKey(view, ipset, members.directions).key_words():
             # Beyond the bounds there is nothing to delete.
             fits = view.state.algebra.true if kind == "delete" else _in_bounds(ipset, key, view)
-            yield view.state.algebra.all(where, fits), Event(kind, (name, *lasting), key)
+            yield (
+                view.state.algebra.all(where, fits),
+                Event(kind, (kept_set(view, ipset, name), *lasting), key),
+            )
 
 
 def _in_bounds(ipset: IpSet, key: tuple[Word, ...], view: View) -> Bool:

@@ -1,0 +1,57 @@
+"""The base chains of all rulesets of a node, with what keeps state told apart by its table.
+
+Positions and sets are known by what iptables calls their table and themselves, so that a dump and
+its translation can mean the same ones. Two tables of one node can have one name all the same, and
+two tables of nft can have sets of one name: those are made different here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..nft.names import TABLE_PREFIX
+from ..semantics.iptables import IptablesProgram
+from ..semantics.nft import NftProgram
+from .sample import chains_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..core.values import Family
+    from ..iptables import ast as iptables
+    from ..model.hook import BaseChain, Program
+    from ..nft import ast as nft
+
+
+def chains_of_side(
+    rulesets: Sequence[iptables.Ruleset | nft.Ruleset], family: Family, *, by_table: bool = False
+) -> list[BaseChain]:
+    """The base chains of a family.
+
+    With ``by_table`` every set of nft is its table's. Without, one that rules do not change, or
+    that is alone of its name, is the set of this name, as an ipset is.
+    """
+    chains = [chain for ruleset in rulesets for chain in chains_of(ruleset, family)]
+    programs = dict.fromkeys(
+        chain.program for chain in chains if isinstance(chain.program, IptablesProgram | NftProgram)
+    )
+    changed = Counter(name for program in programs for name in program.changed_sets.values())
+    homes: Counter[str] = Counter()
+    told_apart: dict[Program, Program] = {}
+    for program in programs:
+        home = program.table.removeprefix(TABLE_PREFIX)
+        if homes[home]:
+            home = f"{home} ({homes[home] + 1})"
+        homes[program.table.removeprefix(TABLE_PREFIX)] += 1
+        places = {at: attrs.evolve(one, table=home) for at, one in program.places.items()}
+        match program:
+            case NftProgram():
+                twice = (name for name, of in program.changed_sets.items() if changed[of] > 1)
+                tables = dict.fromkeys(program.sets if by_table else twice, home)
+                told_apart[program] = attrs.evolve(program, places=places, tables=tables)
+            case IptablesProgram():
+                told_apart[program] = attrs.evolve(program, places=places)
+    return [attrs.evolve(chain, program=told_apart[chain.program]) for chain in chains]
