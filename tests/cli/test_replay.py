@@ -229,10 +229,12 @@ def result(
         ),
     ],
 )
-def test_what_was_tried_does_not_always_tell(found: Result, alike: bool | None, last: str) -> None:
-    assert found.equal is alike
+def test_what_was_tried_does_not_always_show(found: Result, equal: bool | None, last: str) -> None:
+    assert found.equal is equal
     assert text_of(found).splitlines()[-1] == last
-    assert json.loads(json.dumps(dict_of(found)))["equal"] is alike
+    assert json.loads(json.dumps(dict_of(found)))["equal"] is equal
+    with pytest.deprecated_call():
+        assert found.alike is equal
 
 
 def test_of_the_rules_that_no_packet_hit_twenty_are_written_out() -> None:
