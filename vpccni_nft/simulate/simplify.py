@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ..model.headers import CHANGING
 from ..model.packet import FIELDS, interface_word
 from .packet_text import KEY_OF, complete, default_world, packet_words
 from .world import Answers, interface_name, world_words
@@ -127,7 +128,9 @@ def _in_its_world(packet: Packet, before: Packet) -> Packet:
     others: dict[int, dict[int, None]] = {}
     for field in _ASKED:
         others.setdefault(before.fields[field], {})[packet.fields[field]] = None
-    return attrs.evolve(packet, answers=packet.answers.about(others, _usual(packet)))
+    was, is_ = (tuple(one.fields[name] for name in CHANGING) for one in (before, packet))
+    answers = packet.answers.about(others, (was, is_), _usual(packet))
+    return attrs.evolve(packet, answers=answers)
 
 
 def _usual(packet: Packet) -> World:

@@ -107,6 +107,9 @@ class World(Mapping["Question", int]):
         ]
 
 
+Arguments = tuple[int, ...]
+
+
 @attrs.frozen(eq=False)
 class Answers(Mapping["Question", int]):
     """Some answers that are given; all other questions have the usual ones."""
@@ -129,14 +132,24 @@ class Answers(Mapping["Question", int]):
         return attrs.evolve(self, given=fewer)
 
     def about(
-        self, others: Mapping[int, Collection[int]], usual: Mapping[Question, int]
+        self,
+        others: Mapping[int, Collection[int]],
+        headers: tuple[Arguments, Arguments],
+        usual: Mapping[Question, int],
     ) -> Answers:
-        """The same answers about other addresses and interfaces, by those that they replace."""
-        given = {
-            (oracle, chosen): value
-            for (oracle, arguments), value in self.given.items()
-            for chosen in product(*(others.get(argument, (argument,)) for argument in arguments))
-        }
+        """The same answers about other addresses and interfaces, by those that they replace.
+
+        ``headers`` are the fields on which bytes of the packet hang, before and after: there are
+        many, so each is replaced in its own place.
+        """
+        before, after = headers
+        given: dict[Question, int] = {}
+        for (oracle, arguments), value in self.given.items():
+            count = len(arguments) - len(before)
+            rest = after if count >= 0 and arguments[count:] == before else ()
+            first = arguments[:count] if rest else arguments
+            for chosen in product(*(others.get(argument, (argument,)) for argument in first)):
+                given[oracle, (*chosen, *rest)] = value
         return Answers(given, usual)
 
 

@@ -330,7 +330,8 @@ def aim(node: U32, draft: Draft) -> None:
     if node.tests.negated:
         _aim_comparison(node.tests.value[0], draft, fits=False)
     else:
-        for test in node.tests.value:
+        # Twice: on a field that one of them sets, the bytes hang that another has read.
+        for test in (*node.tests.value, *node.tests.value):
             _aim_comparison(test, draft, fits=True)
 
 
