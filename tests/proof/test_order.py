@@ -136,6 +136,16 @@ def test_at_the_priority_of_conntrack_or_nat_a_chain_may_be_ahead_or_behind(
     )
 
 
+def test_ahead_of_what_reassembles_fragments_nothing_is_known() -> None:
+    tracked = at("forward", 0, "ct state new accept")
+    for priority, known in ((-399, True), (-400, False), (-450, False)):
+        early = at("prerouting", priority, "ip ttl 5 drop").replace("table ip t", "table ip e")
+        answer = vpccni_nft.verify(tracked + early, tracked + early)
+        assert isinstance(answer, vpccni_nft.Equivalent) == known
+        assert isinstance(vpccni_nft.verify(early, early), vpccni_nft.Equivalent)
+        assert known or codes_of(answer) == {"V003"}
+
+
 def test_an_order_is_read_from_a_list_and_from_what_nft_lists() -> None:
     assert Order.of("same") == Order(Ties.SAME)
     expected = (Listed("a", "c"), Listed(act=Act.CONNTRACK), Listed("b", "c", family="ip"))

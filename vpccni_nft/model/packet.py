@@ -24,6 +24,9 @@ HOOKS = ("prerouting", "input", "forward", "output", "postrouting")
 #: Where conntrack runs in prerouting and output; earlier chains see no connection.
 CONNTRACK_PRIORITY = -200
 
+#: Where fragments are reassembled, if there is conntrack (NF_IP_PRI_CONNTRACK_DEFRAG).
+DEFRAG_PRIORITY = -400
+
 #: The bytes of an interface's name (IFNAMSIZ).
 NAME_BYTES = 16
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..core.diagnostics import ORDER_MATTERS, TOO_MANY_ORDERS, Diagnostic
+from ..core.diagnostics import NO_MEANING, ORDER_MATTERS, TOO_MANY_ORDERS, Diagnostic
+from ..model.packet import DEFRAG_PRIORITY
 from .answers import HookStatus
 from .budget import GaveUp
 from .commute import do_all_commute
@@ -33,6 +34,8 @@ _HINT = (
     "say in which order base chains of one priority run: --order takes a list, what nft list hooks"
     " prints, or same, where it is the same on both sides"
 )
+
+_LATER = "give the chain a priority above -400, where conntrack reassembles them"
 
 #: One order of either side.
 _Orders = tuple["Arrangement", "Arrangement"]
@@ -75,6 +78,11 @@ def decide(hook: HookSearch, order: Order, most: int) -> Decision:
         message = f"{hook.place}: base chains of one priority may run in more than {MOST} orders"
         return Decision(reasons=(Diagnostic(TOO_MANY_ORDERS, message, hint=_HINT),))
     before, after = sides
+    every = (*hook.ours, *hook.theirs)
+    here = (chain for chain in every if chain.hook == hook.pairs.setting.hook)
+    if not hook.pairs.setting.fragments and any(map(_sees_fragments, here)):
+        message = f"{hook.place}: a base chain runs before fragments are reassembled"
+        return Decision(reasons=(Diagnostic(NO_MEANING, message, hint=_LATER),))
     first, *others = _pairs_of(before.orders, after.orders, order)
     decision = hook.in_order(first, most)
     tied = any(side.groups for side in sides)
@@ -94,6 +102,11 @@ def decide(hook: HookSearch, order: Order, most: int) -> Decision:
         if other.status is not decision.status:
             return Decision(reasons=(_matters(hook, sides, first, orders, decision.status),))
     return attrs.evolve(decision, order=_sentence(sides, order, first))
+
+
+def _sees_fragments(chain: BaseChain) -> bool:
+    """Whether a base chain runs ahead of what reassembles fragments, or may (nf_defrag_ipv4.c)."""
+    return chain.hook in {"prerouting", "output"} and chain.priority <= DEFRAG_PRIORITY
 
 
 @attrs.frozen
