@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import attrs
 import pytest
@@ -18,17 +17,16 @@ import vpccni_nft
 from vpccni_nft import Family, iptables, nft
 from vpccni_nft import strategies as own
 from vpccni_nft.core.diagnostics import APPROXIMATIONS
-from vpccni_nft.model.concrete import Concrete
-from vpccni_nft.model.hook import Outcome, run_hook
-from vpccni_nft.model.packet import ACCEPT, FIELDS, State, width
+from vpccni_nft.model.hook import run_hook
+from vpccni_nft.model.packet import FIELDS, width
 from vpccni_nft.proof.answers import Different, Equivalent, Unknown
 from vpccni_nft.proof.counterexample import Counterexample
 from vpccni_nft.proof.side import Side
-from vpccni_nft.proof.terms import Term, Terms, postorder
+from vpccni_nft.proof.terms import Terms
 from vpccni_nft.proof.verify import ProofSettings
 from vpccni_nft.proof.verify import verify as prove
 from vpccni_nft.simulate.packet_text import parse_packet
-from vpccni_nft.simulate.sample import Packet, chains_of, run
+from vpccni_nft.simulate.sample import chains_of, run
 
 from ..support.agreement import Sides
 from ..support.command import run as command
@@ -38,6 +36,7 @@ from ..support.incumbent import CASES, LISTINGS, NODE, Case
 from ..support.mutants import PROVED, Mutant
 from ..support.profiles import FEW
 from ..support.specimens import SPECIMENS, Specimen
+from ..support.terms import InCase, outcome_of
 
 #: What every approximation that the models share is taken for.
 EXACT = frozenset(APPROXIMATIONS.values())
@@ -306,76 +305,11 @@ def test_only_one_side_that_tracks_connections_is_not_known() -> None:
 
 def test_a_rule_that_the_model_does_not_know_is_not_known() -> None:
     base = "table ip filter {\n\tchain INPUT {\n\t\ttype filter hook input priority filter;\n"
-    odd, usual = (f"{base}\t\t{rule} drop\n\t}}\n}}\n" for rule in ("ip id 5", "ip ttl 5"))
+    odd, usual = (f"{base}\t\t{rule} drop\n\t}}\n}}\n" for rule in ("meta rtclassid 5", "ip ttl 5"))
     assert codes_of(vpccni_nft.verify(odd, usual)) == {"V003"}
 
 
 # --- the model over terms and over numbers ------------------------------------------------------
-
-
-@attrs.define
-class InCase:
-    """What terms are worth for one packet, in one world."""
-
-    packet: Packet
-    world: Concrete = attrs.field(init=False)
-    known: dict[Term, Any] = attrs.Factory(dict)
-
-    def __attrs_post_init__(self) -> None:
-        self.world = Concrete(self.packet.seed, self.packet.answers)
-
-    def value(self, term: Term) -> Any:
-        for one in postorder(term, self.known):
-            self.known[one] = self._value(one, [self.known[part] for part in one.terms])
-        return self.known[term]
-
-    def _value(self, term: Term, parts: list[Any]) -> Any:  # noqa: PLR0912 - one a kind of term
-        world = self.world
-        rest = [part for part in term.parts if not isinstance(part, Term)]
-        match term.kind:
-            case "true" | "false":
-                return term.kind == "true"
-            case "variable":
-                return self.packet.fields[rest[0]]
-            case "const":
-                return rest[0]
-            case "ask":
-                return world.ask(rest[0], tuple(parts), term.width)
-            case "not":
-                return not parts[0]
-            case "and":
-                return all(parts)
-            case "bits":
-                return parts[0] & rest[0] == rest[1]
-            case "up to":
-                return parts[0] <= rest[0]
-            case "ule":
-                return world.ule(*parts)
-            case "masked":
-                return parts[0] & rest[0] ^ rest[1]
-            case "extract":
-                return world.extract(parts[0], rest[0], term.width)
-            case "concat":
-                return world.concat(parts[0], parts[1], list(term.terms)[1].width)
-            case "bvadd":
-                return world.bvadd(parts[0], parts[1], term.width)
-            case _:
-                return getattr(world, term.kind)(*parts)
-
-
-def outcome_of(state: State, case: InCase) -> Outcome:
-    """What the terms of a hook say of one packet."""
-    verdicts = [verdict for when, verdict in state.verdicts if case.value(when)]
-    return Outcome(
-        verdicts[0] if verdicts else ACCEPT,
-        tuple(binding for when, binding in state.bindings if case.value(when)),
-        {field: case.value(term) for field, term in state.fields.items()},
-        tuple(
-            attrs.evolve(event, arguments=tuple(map(case.value, event.arguments)))
-            for when, event in state.events
-            if case.value(when)
-        ),
-    )
 
 
 @given(own.rulesets(most_tables=2), st.integers(0, 2**16))

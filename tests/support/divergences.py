@@ -80,7 +80,8 @@ class _Connection:
 
     original: tuple[int, int, int, int]  #: both addresses, both ports
     translated: tuple[int, int, int, int]  #: the same after NAT, as far as it has come
-    mark: int = 0
+    #: The marks that it may have: several where it is not seen which way a draw has gone.
+    marks: set[int] = attrs.Factory(lambda: {0})
     confirmed: bool = False  #: whether a packet of it has come through
     bound: set[str] = attrs.Factory(set)  #: the ends that NAT has decided about, by ``s`` and ``d``
     answered: bool = False
@@ -118,7 +119,7 @@ class Checker:
             if move.way is Way.MARK:
                 for connection in connections if events[0].kind == "marked" else ():
                     if connection.original == _ends(conversation):
-                        connection.mark = move.mark
+                        connection.marks = {move.mark}
                 continue
             before = self.skipped
             yield from _Walk(self, conversation, number, connections).check(events)
@@ -147,8 +148,11 @@ class _Walk:
             # What the kernel answers by itself is of no program's socket.
             self.came_in = self.came_in or event.place in {"prerouting", "input", "forward"}
             if event.kind == "begin" and event.headers:
+                before = self.checker.skipped
                 track, end, made = _rest(events, index)
                 yield from self._check_hook(event, track, end, made)
+                if self.checker.skipped > before:
+                    return  # nor is it known what the hooks behind it start from
 
     def _check_hook(
         self,
@@ -162,41 +166,50 @@ class _Walk:
         connection = self._connection(begin, state)
         fields = self._fields(begin, state, connection)
         family = begin.headers.family
-        wrong = ""
+        wrong, marks = "", set[int]()
         unroutable = begin.place == "output" and self.unroutable
-        for ways, found in enumerate(self._outcomes(family, begin, end, fields)):
+        for ways, found in enumerate(self._outcomes(family, begin, end, fields, connection)):
             if ways >= _MOST_WAYS or found is None:
                 self.checker.skipped += 1
                 return
-            wrong = _difference(end, made, found, family)
-            if wrong and end is None and found.verdict.kind == "accept":
+            differs = _difference(end, made, found, family)
+            if differs and end is None and found.verdict.kind == "accept":
                 # Not the rules: two connections look alike, there is no route any more, or a
                 # masqueraded connection would leave by another device than before.
                 moved = connection and connection.device not in {"", begin.oif}
                 lost = len(self.connections) > 1 or unroutable or moved
                 # Nor does the kernel answer all errors about what it has sent to itself.
-                wrong = "" if lost or begin.headers.quoted else wrong
-            if not wrong:
-                self._learn(end, found, connection)
-                break
+                differs = "" if lost or begin.headers.quoted else differs
+            wrong = differs or wrong
+            if not differs:
+                marks.add(found.fields["ct_mark"])
         self.checker.hooks += 1
-        if wrong:
+        if marks:
+            self._learn(end, marks, connection)
+        else:
             yield Divergence(self.conversation, self.number, begin, wrong)
 
     def _outcomes(
-        self, family: Family, begin: KernelEvent, end: KernelEvent | None, fields: Mapping[str, int]
+        self,
+        family: Family,
+        begin: KernelEvent,
+        end: KernelEvent | None,
+        fields: Mapping[str, int],
+        connection: _Connection | None,
     ) -> Iterator[Outcome | None]:
         """What can happen, for each way that draws can go; None where that is not known."""
-        world = _World(self.checker.node, family, end)
-        while True:
-            algebra = Concrete(answers=world)
-            chains = self.checker.chains[family]
-            try:
-                yield outcome(run_hook(algebra, family, begin.place, chains, fields))
-            except NotSeen:
-                yield None
-            if not world.turn():
-                return
+        chains = self.checker.chains[family]
+        for mark in sorted(connection.marks) if connection else (0,):
+            world = _World(self.checker.node, family, begin, end)
+            while True:
+                algebra = Concrete(answers=world)
+                known = {**fields, "ct_mark": mark}
+                try:
+                    yield outcome(run_hook(algebra, family, begin.place, chains, known))
+                except NotSeen:
+                    yield None
+                if not world.turn():
+                    break
 
     def _connection(self, begin: KernelEvent, state: str) -> _Connection | None:
         """The connection of a packet; None where there is none."""
@@ -267,11 +280,11 @@ class _Walk:
         return fields
 
     @staticmethod
-    def _learn(end: KernelEvent | None, found: Outcome, connection: _Connection | None) -> None:
+    def _learn(end: KernelEvent | None, marks: set[int], connection: _Connection | None) -> None:
         """Keep what the next hook and the next packet depend on."""
         if connection is None:
             return
-        connection.mark = found.fields["ct_mark"]
+        connection.marks = marks
         if end is None:
             return
         assert end.headers
@@ -335,7 +348,7 @@ def _connection_fields(connection: _Connection, *, reply: bool) -> dict[str, int
     original, translated = connection.original, connection.translated
     # What the answers are to have: the ends as they are after NAT, the other way round.
     answer = (translated[1], translated[0], translated[3], translated[2])
-    fields = {"ct_reply": int(reply), "ct_mark": connection.mark}
+    fields = {"ct_reply": int(reply)}
     for way, ends in (("original", original), ("reply", answer)):
         names = ("saddr", "daddr", "sport", "dport")
         fields |= {f"ct_{way}_{name}": value for name, value in zip(names, ends, strict=True)}
@@ -366,6 +379,7 @@ class _World(Mapping["Question", int]):
 
     node: Topology
     family: Family
+    begin: KernelEvent
     end: KernelEvent | None
     #: The draws of this way: how many answers there are, and which one is given.
     draws: dict[Question, list[int]] = attrs.Factory(dict)
@@ -378,6 +392,10 @@ class _World(Mapping["Question", int]):
             case OracleKind.FIB_TYPE, _:
                 address, device = arguments
                 return self.node.kind(self.family, address, _name(device))
+            case OracleKind.HEADER_FIELD, _ if (
+                known := self._header_field(str(oracle))
+            ) is not None:
+                return known
             case OracleKind.FRAGMENT_BYTE, _:
                 return _PAYLOAD >> 16
             case kind, _ if kind in _CHOSEN:
@@ -395,6 +413,22 @@ class _World(Mapping["Question", int]):
 
     def __len__(self) -> int:
         return len(self.draws)
+
+    def _header_field(self, name: str) -> int | None:
+        """What of the packet that comes to the hook is seen, though it is no field of the model."""
+        headers = self.begin.headers
+        assert headers
+        match name:
+            case "ip id" | "ip6 flowlabel":
+                return headers.tag
+            case "ip reserved":
+                return 0
+            case "ip hdrlength":
+                return 5  # no options are sent here
+            case "ip more-fragments" | "frag more-fragments" if headers.fragmented:
+                return int(not headers.offset)  # of two
+            case _:
+                return None
 
     def _draw(self, question: Question, answers: int) -> int:
         if question not in self.draws:

@@ -76,7 +76,7 @@ def check_models(arena: Testbed, script: nft.Ruleset, conversations: int, tally:
             # is sent here is requests only, of which conntrack makes connections of its own kind.
             others = (one for one in stream if one.source != one.target and one.protocol != DCCP)
             batch = list(islice(others, min(BATCH, conversations)))
-            found = list(_divergences(side, checker, batch))
+            found = list(divergences(side, checker, batch))
             assert not found, "\n\n".join(map(str, found[:3]))
         tally.hooks += checker.hooks
         tally.unseen += checker.skipped
@@ -84,7 +84,7 @@ def check_models(arena: Testbed, script: nft.Ruleset, conversations: int, tally:
         arena.probe(begin=False)
 
 
-def _divergences(side: ReplaySide, checker: Checker, batch: list[Conversation]) -> Iterator[str]:
+def divergences(side: ReplaySide, checker: Checker, batch: list[Conversation]) -> Iterator[str]:
     """What diverges, and does so too when it is tried alone."""
     for conversation, seen in zip(batch, _hold(side, batch), strict=True):
         if list(checker.check(conversation, seen)):

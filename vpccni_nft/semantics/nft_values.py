@@ -53,8 +53,8 @@ TRANSPORT = {
     ("icmpv6", "type"): (58, "icmp_type", 8), ("icmpv6", "code"): (58, "icmp_code", 8),
 }  # fmt: skip
 
-#: Where ``th`` reads ports, whatever the protocol.
-PORTS = {"sport": 0, "dport": 16}
+#: The protocol that a header's fields ask for.
+PROTOCOLS = {name: number for (name, _), (number, _, _) in TRANSPORT.items()}
 
 #: Bits of what the world knows of IPv6 extension headers.
 EXTENSIONS = {
@@ -160,24 +160,29 @@ def _payload(payload: x.Payload, view: View) -> Value:
             return _field(state, payload.field, algebra.true)
         case "ether", field:
             return ethernet_value(field, view)
-        case "ip", "frag-off":  # the flags stand before the offset
-            return Value(network_bits(state, 48, 16)[0], 16, algebra.true)
         case ("ip", "ttl") | ("ip6", "hoplimit"):
             return _field(state, "ttl", algebra.true)
         case (("ip" | "ip6"), "dscp"):
             return Value(algebra.extract(state.fields["tos"], 2, 6), 6, algebra.true)
         case (("ip" | "ip6"), "ecn"):
             return Value(algebra.extract(state.fields["tos"], 0, 2), 2, algebra.true)
-    if payload.protocol == "th":
-        if payload.field not in PORTS:
-            raise NoMeaning(f"no meaning for {payload!r}")
-        word, there = transport_bits(state, PORTS[payload.field], 16)
-        return Value(word, 16, there)
     if (payload.protocol, payload.field) not in TRANSPORT:
-        raise NoMeaning(f"no meaning for {payload!r}")
+        return _bits_of_field(payload, state)
     number, field, bits = TRANSPORT[payload.protocol, payload.field]
     word = transport_field(state, number, field, bits)
     return Value(word, bits, state.is_("protocol", number))
+
+
+def _bits_of_field(payload: x.Payload, state: State) -> Value:
+    """A field that the model has no word of its own for: the bits where it stands."""
+    place = payload.place
+    if payload.protocol in {"ip", "ip6"}:
+        word, there = network_bits(state, place.offset, place.bits)
+        return Value(word, place.bits, there)
+    word, there = transport_bits(state, place.offset, place.bits)
+    if payload.protocol != "th":  # of which it is not asked what protocol it is
+        there = state.algebra.all(there, state.is_("protocol", PROTOCOLS[payload.protocol]))
+    return Value(word, place.bits, there)
 
 
 def _raw_payload(raw: x.RawPayload, view: View) -> Value:

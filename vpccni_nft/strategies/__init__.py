@@ -7,6 +7,7 @@
 
 from ..extensions.placement import Place
 from ..simulate.pool import stream
+from .nft_rulesets import nft_rulesets, nft_tables
 from .nodes import NodeConfig, Randomize, node_configs, node_dump
 from .packets import packets_for
 from .rooms import BUILT_IN, MATCHES, TARGETS, places_of
@@ -50,6 +51,8 @@ __all__ = [
     "masked_marks",
     "negatable",
     "networks",
+    "nft_rulesets",
+    "nft_tables",
     "node_configs",
     "node_dump",
     "nodes_of_room",

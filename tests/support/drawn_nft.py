@@ -1,0 +1,59 @@
+"""nft rulesets that are drawn: in the kernel beside the interpreter, and beside their mutants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from vpccni_nft import iptables, nft
+from vpccni_nft.core.values import Family
+from vpccni_nft.replay.conversation import Conversation
+from vpccni_nft.replay.guide import Guide
+from vpccni_nft.replay.side import ReplaySide, Text
+from vpccni_nft.replay.topology import Topology
+from vpccni_nft.replay.wire import DCCP
+from vpccni_nft.simulate.constants_nft import add_constants
+from vpccni_nft.simulate.pool import Pool
+from vpccni_nft.simulate.sample import Packet, chains_of
+
+from .divergences import Checker
+from .packets import Tally, divergences
+
+
+def packets(
+    ruleset: nft.Ruleset, family: Family, seed: int, *, fragments: bool
+) -> Iterator[Packet]:
+    """Packets that are made of a ruleset's constants, without end."""
+    pool = Pool.of(iptables.Ruleset(()), family, fragments=fragments)
+    add_constants(pool.constants, ruleset, family)
+    return pool.stream(seed)
+
+
+class NftBed:
+    """A node that has one nft ruleset after another."""
+
+    def __init__(self) -> None:
+        self.node = Topology.of(())
+        self.side = ReplaySide(self.node)
+
+    def load(self, script: str) -> None:
+        """Put a script in place of the one before. ReplayError where nft does not take it."""
+        self.side.unload()
+        self.side.load([Text(script, None)])
+        self.side.probe(self.side.tracked, begin=True)
+
+    def check(
+        self, ruleset: nft.Ruleset, conversations: int, seed: int = 0
+    ) -> tuple[Tally, list[str]]:
+        """Hold conversations, and compare what the kernel does with what the model says."""
+        guide = Guide.of(self.node, (), (ruleset,), seed)
+        checker = Checker(self.node, {family: chains_of(ruleset, family) for family in Family})
+        batch = list(islice(filter(_is_clear, guide.stream()), conversations))
+        found = list(divergences(self.side, checker, batch))
+        packets = sum(len(one.moves) for one in batch)
+        return Tally(len(batch), packets, 0, checker.hooks, checker.skipped), found
+
+
+def _is_clear(one: Conversation) -> bool:
+    """As ``check_models`` leaves out what cannot be told apart."""
+    return one.source != one.target and one.protocol != DCCP

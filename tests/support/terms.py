@@ -1,0 +1,78 @@
+"""What the terms of a hook are worth for one packet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from vpccni_nft.model.concrete import Concrete
+from vpccni_nft.model.hook import Outcome
+from vpccni_nft.model.packet import ACCEPT, State
+from vpccni_nft.proof.terms import Term, postorder
+from vpccni_nft.simulate.sample import Packet
+
+
+@attrs.define
+class InCase:
+    """What terms are worth for one packet, in one world."""
+
+    packet: Packet
+    world: Concrete = attrs.field(init=False)
+    known: dict[Term, Any] = attrs.Factory(dict)
+
+    def __attrs_post_init__(self) -> None:
+        self.world = Concrete(self.packet.seed, self.packet.answers)
+
+    def value(self, term: Term) -> Any:
+        for one in postorder(term, self.known):
+            self.known[one] = self._value(one, [self.known[part] for part in one.terms])
+        return self.known[term]
+
+    def _value(self, term: Term, parts: list[Any]) -> Any:  # noqa: PLR0912 - one a kind of term
+        world = self.world
+        rest = [part for part in term.parts if not isinstance(part, Term)]
+        match term.kind:
+            case "true" | "false":
+                return term.kind == "true"
+            case "variable":
+                return self.packet.fields[rest[0]]
+            case "const":
+                return rest[0]
+            case "ask":
+                return world.ask(rest[0], tuple(parts), term.width)
+            case "not":
+                return not parts[0]
+            case "and":
+                return all(parts)
+            case "bits":
+                return parts[0] & rest[0] == rest[1]
+            case "up to":
+                return parts[0] <= rest[0]
+            case "ule":
+                return world.ule(*parts)
+            case "masked":
+                return parts[0] & rest[0] ^ rest[1]
+            case "extract":
+                return world.extract(parts[0], rest[0], term.width)
+            case "concat":
+                return world.concat(parts[0], parts[1], list(term.terms)[1].width)
+            case "bvadd":
+                return world.bvadd(parts[0], parts[1], term.width)
+            case _:
+                return getattr(world, term.kind)(*parts)
+
+
+def outcome_of(state: State, case: InCase) -> Outcome:
+    """What the terms of a hook say of one packet."""
+    verdicts = [verdict for when, verdict in state.verdicts if case.value(when)]
+    return Outcome(
+        verdicts[0] if verdicts else ACCEPT,
+        tuple(binding for when, binding in state.bindings if case.value(when)),
+        {field: case.value(term) for field, term in state.fields.items()},
+        tuple(
+            attrs.evolve(event, arguments=tuple(map(case.value, event.arguments)))
+            for when, event in state.events
+            if case.value(when)
+        ),
+    )

@@ -1,0 +1,339 @@
+"""nft rules: what they match, what they do, and where they lead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+from hypothesis import strategies as st
+
+from ..core.values import Address, Family
+from ..iptables.protocols import SCTP, TCP, UDP
+from ..nft import ast
+from ..nft import datatypes as t
+from ..nft import expressions as x
+from ..nft import statements as s
+from ..nft.words import (
+    BitOperator,
+    HookName,
+    LimitUnit,
+    NatFlag,
+    NatKind,
+    Operator,
+    Period,
+    RejectProtocol,
+    SetFlag,
+    SetOperation,
+)
+from .nft_values import (
+    ADDRESSES,
+    MARKS,
+    PORTS,
+    Reads,
+    elements,
+    hosts,
+    intervals,
+    is_ordered,
+    numbers,
+    prefixes,
+    single,
+    transports,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hypothesis.strategies import DrawFn, SearchStrategy
+
+_ADDRESS_TYPE = {Family.IP: t.IPV4_ADDR, Family.IP6: t.IPV6_ADDR}
+_REFUSALS = {
+    Family.IP: (RejectProtocol.ICMP, ("port-unreachable", "host-unreachable", "admin-prohibited")),
+    Family.IP6: (RejectProtocol.ICMPV6, ("port-unreachable", "no-route", "admin-prohibited")),
+}
+_SOURCE_HOOKS = frozenset({HookName.INPUT, HookName.POSTROUTING})
+
+
+@attrs.frozen
+class Site:
+    """Where a rule stands: what it may name there, and what the kernel lets it do."""
+
+    family: Family
+    hooks: frozenset[HookName]  #: those that lead there
+    is_nat: bool
+    callees: tuple[str, ...]  #: chains that it may jump to
+    sets: Mapping[str, ast.Set]
+
+    @property
+    def can_reject(self) -> bool:
+        """nft_reject.c, nft_reject_validate; a NAT chain may not (nft_reject_ipv4)."""
+        return HookName.POSTROUTING not in self.hooks and not self.is_nat
+
+
+@st.composite
+def rules(draw: DrawFn, site: Site) -> ast.Rule:
+    """A rule of a few matches, some statements and an end, or none."""
+    protocol = draw(st.none() | transports(site.family))
+    reads = Reads(site.family, protocol)
+    steps: list[s.Statement] = []
+    if protocol is not None:
+        steps.append(s.Match(x.Meta("l4proto"), Operator.EQ, x.Protocol(protocol)))
+    steps += draw(st.lists(_matches(site, reads), max_size=2))
+    for _ in range(draw(st.integers(0, 2))):
+        steps.append(draw(_actions(site, reads)))
+        if draw(st.booleans()):
+            steps.append(draw(_matches(site, reads)))
+    if draw(st.integers(0, 7)) == 0:
+        # What stands behind it is done all the same.
+        steps.append(s.Continue())
+        steps.append(draw(_actions(site, reads)))
+    end = draw(_ends(site, reads))
+    steps += () if end is None else (end,)
+    return ast.Rule(tuple(steps) or (s.Counter(),))
+
+
+# --- matches --------------------------------------------------------------------------------------
+
+
+@st.composite
+def _matches(draw: DrawFn, site: Site, reads: Reads) -> s.Statement:
+    """A comparison with a literal, a range, a mask, or a set."""
+    if draw(st.integers(0, 4)) == 0:
+        return draw(_of_set(site, reads))
+    left = draw(reads.anything)
+    assert left.type
+    (type_,) = left.type
+    operator = draw(st.sampled_from((Operator.EQ, Operator.EQ, Operator.NE)))
+    if isinstance(left, x.Numgen):
+        # nft takes no number that is never drawn.
+        return s.Match(left, operator, x.Number(draw(st.integers(0, left.modulus - 1))))
+    literal = single(type_, site.family)
+    if type_.is_mask:
+        if draw(st.booleans()):
+            return s.Match(
+                left, draw(st.sampled_from((Operator.SOME, Operator.NONE))), draw(literal)
+            )
+        both = st.lists(literal, min_size=1, max_size=2, unique=True)
+        return s.Match(left, operator, x.AnonymousSet(tuple(draw(both))))
+    if type_ in (t.IPV4_ADDR, t.IPV6_ADDR) and draw(st.booleans()):
+        return s.Match(left, operator, draw(prefixes(site.family)))
+    if type_ == t.IFNAME and draw(st.integers(0, 3)) == 0:
+        return s.Match(left, operator, x.Interface("eni", wildcard=True))
+    if not is_ordered(type_):
+        return s.Match(left, operator, draw(literal))
+    choice = draw(st.integers(0, 6))
+    if choice == 0:
+        return s.Match(left, operator, x.AnonymousSet(tuple(draw(intervals(type_, site.family)))))
+    if choice == 1:
+        ends = sorted(draw(st.lists(literal, min_size=2, max_size=2, unique=True)), key=x.order)
+        return s.Match(left, operator, x.Range(*ends))
+    if choice == 2 and type_ == t.MARK:
+        mask = draw(st.sampled_from([one for one in MARKS if one]))
+        value = draw(st.sampled_from(MARKS)) & mask
+        return s.Match(x.Binary(BitOperator.AND, left, x.Hex(mask)), operator, x.Hex(value))
+    if choice == 3 and type_ not in (t.IPV4_ADDR, t.IPV6_ADDR, t.INET_PROTO):
+        order = draw(st.sampled_from([one for one in Operator if one.is_order]))
+        return s.Match(left, order, draw(literal))
+    return s.Match(left, operator, draw(literal))
+
+
+@st.composite
+def _of_set(draw: DrawFn, site: Site, reads: Reads) -> s.Statement:
+    """Whether a key is in a named set, or a concatenation in one that the rule has itself."""
+    operator = draw(st.sampled_from((Operator.EQ, Operator.EQ, Operator.NE)))
+    named = [(one, key) for one, key in _keys(site, reads) if not isinstance(one, ast.Map)]
+    is_named = draw(st.booleans())
+    if named and is_named:
+        set_, key = draw(st.sampled_from(named))
+        return s.Match(draw(key), operator, x.SetReference(set_.name))
+    left = draw(st.tuples(reads.words, reads.words).map(x.Concat))
+    assert left.type
+    found = draw(elements(left.type, site.family))
+    return s.Match(left, operator, x.AnonymousSet(tuple(found)))
+
+
+def _keys(site: Site, reads: Reads) -> list[tuple[ast.Set, SearchStrategy[x.Expression]]]:
+    """The named sets that have something to be looked up in them here."""
+    found = [(one, reads.of_type(one.type)) for one in site.sets.values()]
+    return [(one, key) for one, key in found if key is not None]
+
+
+# --- what a rule does -----------------------------------------------------------------------------
+
+
+@st.composite
+def _actions(draw: DrawFn, site: Site, reads: Reads) -> s.Statement:
+    """A statement that lets the packet go on."""
+    choice = draw(st.integers(0, 9))
+    match choice:
+        case 0:
+            return draw(_limits())
+        case 1:
+            return s.Quota(draw(st.sampled_from((0, 100, 100000))), over=draw(st.booleans()))
+        case 2 | 3:
+            dynamic = [
+                (one, key) for one, key in _keys(site, reads) if SetFlag.DYNAMIC in one.flags
+            ]
+            if dynamic:
+                return draw(_updates(dynamic))
+            return s.Counter()
+        case 4 | 5 | 6 | 7:
+            return draw(_changes(site, reads))
+        case 8 if not site.is_nat and HookName.PREROUTING in site.hooks:
+            return s.Notrack()
+        case _:
+            return s.Counter()
+
+
+@st.composite
+def _limits(draw: DrawFn) -> s.Limit:
+    unit = draw(st.sampled_from(LimitUnit))
+    burst = draw(st.sampled_from((1, 5, 20))) if unit == LimitUnit.PACKETS else 1500
+    rate = draw(st.sampled_from((1, 10, 4000)))
+    return s.Limit(rate, draw(st.sampled_from(Period)), burst, draw(st.booleans()), unit)
+
+
+@st.composite
+def _updates(draw: DrawFn, sets: list[tuple[ast.Set, SearchStrategy[x.Expression]]]) -> s.UpdateSet:
+    set_, key = draw(st.sampled_from(sets))
+    operation = draw(st.sampled_from((SetOperation.ADD, SetOperation.UPDATE)))
+    timeout = draw(st.sampled_from((None, 60, 3600))) if SetFlag.TIMEOUT in set_.flags else None
+    limit = draw(st.none() | _limits()) if timeout is None else None
+    return s.UpdateSet(operation, set_.name, draw(key), timeout, limit)
+
+
+@st.composite
+def _changes(draw: DrawFn, site: Site, reads: Reads) -> s.Statement:
+    """Something new in a header, or in what the kernel knows of the packet."""
+    header = x.NETWORK_HEADER[site.family]
+    life = "ttl" if site.family is Family.IP else "hoplimit"
+    keys: list[x.Expression] = [
+        x.Meta("mark"), x.Meta("mark"), x.Ct("mark"), x.Payload(header, "dscp"),
+        x.Payload(header, "ecn"), x.Payload(header, life),
+    ]  # fmt: skip
+    if reads.protocol == TCP:
+        keys += [x.TcpOption("maxseg", "size")]
+    key = draw(st.sampled_from(keys))
+    assert key.type
+    (type_,) = key.type
+    if type_ == t.MARK:
+        return s.Set(key, draw(_new_marks()))
+    if key == x.Payload(header, life):
+        return s.Set(key, x.Number(draw(st.sampled_from((1, 17, 64, 255)))))
+    return s.Set(key, x.Number(draw(numbers(type_.bits))))
+
+
+@st.composite
+def _new_marks(draw: DrawFn) -> x.Expression:
+    """A number, another mark, or a mark of which some bits are changed."""
+    other = st.sampled_from((x.Meta("mark"), x.Ct("mark")))
+    bits = st.sampled_from([one for one in MARKS if one]).map(x.Hex)
+    return draw(
+        st.one_of(
+            st.sampled_from(MARKS).map(x.Hex),
+            other,
+            st.builds(x.Binary, st.sampled_from(BitOperator), other, bits),
+        )
+    )
+
+
+# --- where it leads -------------------------------------------------------------------------------
+
+
+@st.composite
+def _ends(draw: DrawFn, site: Site, reads: Reads) -> s.Statement | None:
+    """A verdict, a map of verdicts, a binding, or nothing."""
+    choice = draw(st.integers(0, 9))
+    if choice < 2:
+        return None
+    if choice == 2:
+        named = [
+            (one, key)
+            for one, key in _keys(site, reads)
+            if isinstance(one, ast.Map) and one.data == (t.VERDICT,)
+        ]
+        is_named = draw(st.booleans())
+        if named and is_named:
+            map_, wanted = draw(st.sampled_from(named))
+            return s.VerdictMap(draw(wanted), x.SetReference(map_.name))
+        return draw(_verdict_maps(site, reads))
+    if site.is_nat and choice < 7:
+        return draw(_bindings(site, reads))
+    if site.can_reject and choice < 5:
+        if draw(st.booleans()) and reads.protocol in {None, TCP}:
+            return s.Reject(RejectProtocol.TCP, "reset")
+        protocol, reasons = _REFUSALS[site.family]
+        return s.Reject(protocol, draw(st.sampled_from(reasons)))
+    return draw(verdicts(site.callees))
+
+
+def verdicts(callees: tuple[str, ...]) -> SearchStrategy[s.Verdict]:
+    """Verdicts that need nothing beside them."""
+    plain = st.sampled_from((s.Accept(), s.Accept(), s.Drop(), s.Return()))
+    if not callees:
+        return plain
+    calls = st.builds(s.Jump, st.sampled_from(callees)) | st.builds(
+        s.Goto, st.sampled_from(callees)
+    )
+    return st.one_of(plain, calls)
+
+
+@st.composite
+def _verdict_maps(draw: DrawFn, site: Site, reads: Reads) -> s.VerdictMap:
+    """A map in the rule: of numbers that are drawn, of a key, or of two keys."""
+    drawn = st.builds(x.Numgen, st.sampled_from((2, 3)), st.sampled_from(("inc", "random")))
+    two = st.tuples(reads.words, reads.words).map(x.Concat)
+    key = draw(st.one_of(reads.words, reads.words, drawn, two))
+    verdict = verdicts(site.callees) | st.just(s.Continue())
+    if isinstance(key, x.Numgen):
+        literals: list[x.Expression] = [x.Number(one) for one in range(draw(st.integers(1, 2)))]
+    else:
+        assert key.type
+        ordered = len(key.type) == 1 and is_ordered(key.type[0])
+        several = intervals(key.type[0], site.family) if ordered and draw(st.booleans()) else None
+        literals = list(draw(several if several is not None else elements(key.type, site.family)))
+    pairs = tuple(x.Pair(literal, draw(verdict)) for literal in literals)
+    return s.VerdictMap(key, x.AnonymousSet(pairs))
+
+
+@st.composite
+def _bindings(draw: DrawFn, site: Site, reads: Reads) -> s.Nat:
+    """A NAT statement of a kind that the hooks take."""
+    family, at_source = site.family, site.hooks <= _SOURCE_HOOKS
+    kinds = [NatKind.SNAT] if at_source else [NatKind.DNAT, NatKind.REDIRECT]
+    if site.hooks == {HookName.POSTROUTING}:
+        kinds.append(NatKind.MASQUERADE)
+    kind = draw(st.sampled_from(kinds))
+    has_ports = reads.protocol in {TCP, UDP, SCTP}
+    port = draw(st.none() | _ports()) if has_ports else None
+    flags = draw(st.sampled_from(((), (), (NatFlag.RANDOM,), (NatFlag.PERSISTENT,))))
+    if kind in {NatKind.MASQUERADE, NatKind.REDIRECT}:
+        return s.Nat(kind, None, port, flags)
+    named = [
+        (one, key)
+        for one, key in _keys(site, reads)
+        if isinstance(one, ast.Map) and one.data == (_ADDRESS_TYPE[family],)
+    ]
+    choice = draw(st.integers(0, 3))
+    if choice == 0 and named:
+        map_, wanted = draw(st.sampled_from(named))
+        return s.Nat(kind, x.Lookup(draw(wanted), x.SetReference(map_.name)), None, flags)
+    if choice == 1:
+        # nft's grammar has no routing table there.
+        key = draw(reads.words.filter(lambda one: not isinstance(one, x.Fib)))
+        assert key.type
+        found = [x.Pair(one, draw(hosts(family))) for one in draw(elements(key.type, family))]
+        return s.Nat(kind, x.Lookup(key, x.AnonymousSet(tuple(found))), None, flags)
+    if choice == 2:
+        low, high = sorted(draw(st.tuples(*[st.sampled_from(range(4))] * 2)))
+        base = Address.parse(ADDRESSES[family][2]).value
+        ends = (x.Host(Address(family, base + low)), x.Host(Address(family, base + high + 1)))
+        return s.Nat(kind, x.Range(*ends), port, flags)
+    return s.Nat(kind, draw(hosts(family)), port, flags)
+
+
+@st.composite
+def _ports(draw: DrawFn) -> x.Expression:
+    if draw(st.booleans()):
+        return x.Number(draw(st.sampled_from(PORTS)))
+    low = draw(st.sampled_from((1000, 30000)))
+    return x.Range(x.Number(low), x.Number(low + draw(st.sampled_from((1, 100)))))

@@ -1,0 +1,115 @@
+"""nft rulesets: tables with sets, base chains at some hooks, and chains that call each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypothesis import strategies as st
+
+from ..core.values import Family
+from ..nft import ast
+from ..nft import datatypes as t
+from ..nft import expressions as x
+from ..nft import statements as s
+from ..nft.words import ChainType, HookName, Policy, SetFlag
+from .nft_rules import Site, rules, verdicts
+from .nft_values import elements, hosts, intervals
+from .values import families
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import DrawFn
+
+#: Tables have names that are alike in part: the same chain and set may be in several of them.
+_TABLES = ("t", "filter", "nat", "vpccni-filter")
+_CHAINS = ("one", "two", "three", "INPUT")
+_SETS = ("set_a", "set_b", "map_c")
+
+_ENDS = (
+    frozenset({HookName.PREROUTING, HookName.OUTPUT}),
+    frozenset({HookName.POSTROUTING, HookName.INPUT}),
+    frozenset({HookName.POSTROUTING}),
+)
+#: Before conntrack, at it and behind it; equal ones are ties.
+_PRIORITIES = (-300, -250, -150, -150, -10, 0, 0, 50, 150)
+_NAT_PRIORITIES = (-110, -100, 100)
+
+
+def nft_rulesets(
+    family: Family | None = None, most_tables: int = 2
+) -> st.SearchStrategy[ast.Ruleset]:
+    """Rulesets over what nft's reader takes and has a meaning for, as the kernel takes them.
+
+    All tables are of one family; nothing tells it: any of the two.
+    """
+    if family is None:
+        return families.flatmap(lambda one: nft_rulesets(one, most_tables))
+    names = st.lists(st.sampled_from(_TABLES), min_size=1, max_size=most_tables, unique=True)
+    return names.flatmap(
+        lambda chosen: st.tuples(*(nft_tables(family, name) for name in chosen)).map(ast.Ruleset)
+    )
+
+
+@st.composite
+def nft_tables(draw: DrawFn, family: Family, name: str, most_rules: int = 4) -> ast.Table:
+    """A table: chains of one type, at some hooks, and others that they lead to."""
+    is_nat = draw(st.integers(0, 2)) == 0
+    usable = draw(st.sampled_from(_ENDS)) if is_nat else frozenset(HookName)
+    hooks = draw(st.lists(st.sampled_from(sorted(usable)), min_size=1, max_size=2))
+    callees = draw(st.lists(st.sampled_from(_CHAINS), max_size=2, unique=True))
+    sets = {
+        set_.name: set_
+        for number, wanted in enumerate(draw(st.lists(st.booleans(), min_size=3, max_size=3)))
+        if wanted
+        for set_ in (draw(_sets(family, _SETS[number], tuple(callees))),)
+    }
+    # A map of verdicts leads to any callee, so that only base chains may look it up.
+    plain = {name: one for name, one in sets.items() if not _leads(one)}
+    chains = []
+    for number, hook in enumerate(hooks):
+        site = Site(family, frozenset(hooks), is_nat, tuple(callees), sets)
+        body = draw(st.lists(rules(site), max_size=most_rules))
+        chains.append(ast.Chain(f"base{number}", tuple(body), draw(_places(hook, is_nat=is_nat))))
+    for number, chain in enumerate(callees):
+        site = Site(family, frozenset(hooks), is_nat, tuple(callees[number + 1 :]), plain)
+        chains.append(ast.Chain(chain, tuple(draw(st.lists(rules(site), max_size=most_rules)))))
+    return ast.Table(family, name, tuple(chains), tuple(sets.values()))
+
+
+@st.composite
+def _places(draw: DrawFn, hook: HookName, *, is_nat: bool) -> ast.Hook:
+    if is_nat:
+        return ast.Hook(ChainType.NAT, hook, draw(st.sampled_from(_NAT_PRIORITIES)))
+    routes = hook == HookName.OUTPUT and draw(st.booleans())
+    type_ = ChainType.ROUTE if routes else ChainType.FILTER
+    policy = draw(st.sampled_from((Policy.ACCEPT, Policy.ACCEPT, Policy.ACCEPT, Policy.DROP)))
+    return ast.Hook(type_, hook, draw(st.sampled_from(_PRIORITIES)), policy)
+
+
+def _leads(set_: ast.Set) -> bool:
+    return isinstance(set_, ast.Map) and set_.data == (t.VERDICT,)
+
+
+@st.composite
+def _sets(draw: DrawFn, family: Family, name: str, callees: tuple[str, ...]) -> ast.Set:
+    """A set or map, of addresses, ports, marks, names, or two of these."""
+    address = t.IPV4_ADDR if family is Family.IP else t.IPV6_ADDR
+    one = st.sampled_from(((address,), (t.INET_SERVICE,), (t.MARK,), (t.IFNAME,)))
+    two = st.sampled_from(((address, t.INET_SERVICE), (t.INET_PROTO, t.INET_SERVICE)))
+    key = draw(st.one_of(one, one, two))
+    if name.startswith("map"):
+        data = draw(st.sampled_from(((t.VERDICT,), (address,))))
+        values: st.SearchStrategy[x.Expression | s.Verdict] = hosts(family)
+        if data == (t.VERDICT,):
+            values = verdicts(callees)
+        pairs = tuple(x.Pair(literal, draw(values)) for literal in draw(elements(key, family)))
+        return ast.Map(name, key, elements=pairs, data=data)
+    if draw(st.integers(0, 2)) == 0:
+        timed = draw(st.booleans())
+        flags = (SetFlag.DYNAMIC, SetFlag.TIMEOUT) if timed else (SetFlag.DYNAMIC,)
+        timeout = draw(st.sampled_from((None, 60))) if timed else None
+        listed = tuple(draw(elements(key, family))) if draw(st.booleans()) else ()
+        return ast.Set(name, key, flags, timeout, draw(st.sampled_from((1024, 65535))), listed)
+    if len(key) == 1 and key != (t.IFNAME,) and draw(st.booleans()):
+        found = tuple(draw(intervals(key[0], family)))
+        return ast.Set(name, key, (SetFlag.INTERVAL,), elements=found)
+    return ast.Set(name, key, elements=tuple(draw(elements(key, family))))
