@@ -1,8 +1,8 @@
 """Fill the examples of the pages in docs/codes: what is put in, and the messages that it gives.
 
 An example is a vector with a line ``page CODE`` (``tests/vectors/matches`` and ``targets``), or a
-file ``tests/vectors/codes/CODE.save`` or ``CODE.nft``, with ``CODE.ipset`` beside it where rules name
-sets. With ``--check`` nothing is written, and the exit code is 1 where a page is out of date.
+file ``tests/vectors/codes/CODE.save`` or ``CODE.nft``, with ``CODE.ipset`` beside it where rules
+name sets. With ``--check`` nothing is written, and the exit code is 1 where a page is out of date.
 """
 
 from __future__ import annotations
