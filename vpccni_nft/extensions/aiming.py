@@ -46,12 +46,16 @@ class Draft:
     #: All matches of the ruleset that use something together, by what they use.
     sharing: Mapping[tuple[str, str], tuple[Any, ...]] = attrs.Factory(dict)
     place: Position | None = None  #: as in ``View``
+    before_conntrack: bool = False  #: whether the rule sees no connection yet
     earlier: tuple[Position, ...] = ()  #: where something is drawn in the chain before that
 
     def evaluate(self, meaning: Callable[[View], T]) -> tuple[T, Mapping[Question, int]]:
         """What a meaning says of this packet, and all that it asks the world with the answers."""
         world = Concrete(answers=self.answers)
-        state = State.start(world, self.family, self.hook, self.fields)
+        fields = dict(self.fields)
+        if self.before_conntrack and self.hook in {"prerouting", "output"}:
+            fields["ct_state"] = STATE_BITS["invalid"]
+        state = State.start(world, self.family, self.hook, fields)
         return meaning(View(state, self.place, True, self.sets, self.sharing)), world.asked
 
     # What the packet has.

@@ -118,6 +118,7 @@ class Aim:
         # The rule that is aimed at last, so that it wins where the path contradicts itself.
         for step in self.path:
             draft = Draft(step.family, self.hook, fields, answers, random, step.sets, step.sharing)
+            draft.before_conntrack = self.table == "raw"
             _fit_rule(step, draft)
         if self.table == "nat" and fields["protocol"] == ICMP[self.path[-1].family]:
             fields["ct_state"] = STATE_BITS["new"]  # no nat chain sees messages about others
