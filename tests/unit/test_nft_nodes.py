@@ -404,3 +404,17 @@ def test_a_field_stands_where_the_header_has_it() -> None:
     for (protocol, field), (offset, bits) in places.items():
         found = x.Payload(protocol, field).place
         assert (found.offset, found.bits) == (offset, bits)
+
+
+@pytest.mark.parametrize("number", [0, 1, 5, 62, 63])
+def test_all_values_but_one(number: int) -> None:
+    found = x.all_but(x.Number(number), 6)
+    parts = found.elements if isinstance(found, x.AnonymousSet) else (found,)
+    values: list[int] = []
+    for part in parts:
+        if isinstance(part, x.Range):
+            assert x.order(part.low) < x.order(part.high)
+            values += range(x.order(part.low), x.order(part.high) + 1)
+        else:
+            values.append(x.order(part))
+    assert values == [value for value in range(64) if value != number]

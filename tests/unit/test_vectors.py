@@ -62,3 +62,10 @@ def test_every_room_has_vectors_and_every_vector_a_room(
 ) -> None:
     files = {path.stem for path in Path(FOLDER / kind).glob("*.txlate")}
     assert files == {name.lower() for name in registry}
+
+
+def test_no_range_has_one_value_alone() -> None:
+    """Before 1.0.3 nft loads none: ``Range has zero or negative size``."""
+    alone = re.compile(r"(?<![-\w.:])([0-9a-fx.:]+)-\1(?![-\w.:])")
+    found = [line for vector in VECTORS for line in vector.expected if alone.search(line)]
+    assert not found

@@ -3,15 +3,14 @@
 nft reads ``tcp sport 5 tcp dport 7`` as one comparison of four bytes. Up to 1.0.6 at least it does
 the same with ``tcp sport != 5 tcp dport != 7``, which then holds where only one of the two differs,
 and it does so across a limit or a counter between the two, which then counts other packets
-(measured; 1.1.3 does neither). It leaves ranges alone, so the later one becomes a range of one
-number.
+(measured; 1.1.3 does neither). It leaves ranges and orders alone, so the later one becomes a lookup
+among all other numbers, or two orders. (A range of one number would do, but nft before 1.0.3 takes
+none.)
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-import attrs
 
 from ..nft import expressions as x
 from ..nft import statements as s
@@ -40,17 +39,29 @@ def _kept_apart(statements: Statements) -> Iterator[s.Statement]:
             continue
         assert isinstance(statement, s.Match)
         if header in (negated if statement.operator == "!=" else behind):
-            number = statement.right
-            yield attrs.evolve(statement, right=x.Range(number, number))
+            yield from _not_merged(statement)
             continue
         (negated if statement.operator == "!=" else equal).add(header)
         yield statement
 
 
+def _not_merged(match: s.Match) -> Iterator[s.Match]:
+    """The same comparison with one number, in a form that nft merges with nothing."""
+    assert isinstance(match.left, x.Payload)
+    assert isinstance(match.right, x.Number)
+    if match.operator == "==":
+        yield s.Match(match.left, ">=", match.right)
+        yield s.Match(match.left, "<=", match.right)
+    else:
+        yield s.Match(match.left, "==", x.all_but(match.right, match.left.place.bits))
+
+
 def _merged_header(statement: s.Statement) -> str | None:
     """The header whose field is compared with one number, or None where nft merges nothing."""
     match statement:
-        case s.Match(x.Payload(header), "==" | "!=", x.Number()):
-            return header
+        case s.Match(x.Payload(header) as field, "==" | "!=", x.Number()):
+            # Bits of a byte are compared under a mask, which nft does not merge.
+            whole_bytes = field.place.offset % 8 == field.place.bits % 8 == 0
+            return header if whole_bytes else None
         case _:
             return None

@@ -677,5 +677,22 @@ def require_data(element: Expression, data: KeyType) -> None:
             raise ValueError(f"an element of a map has a value: {element!r}")
 
 
+def all_but(number: Number | Hex, bits: int, step: int = 1) -> AnonymousSet | Range:
+    """All values of so many bits but one, as nft reads it in every version.
+
+    nft before 1.0.3 takes no range of one value, so none is in it. ``step`` is the lowest bit of
+    the mask that the value is under: nft lists such a lookup without the bits below it.
+
+    >>> all_but(Number(1), 16).elements
+    (Number(value=0), Range(low=Number(value=2), high=Number(value=65535)))
+    """
+    kind, value, last = type(number), number.value, (1 << bits) - 1
+    ends = [(low, high) for low, high in ((0, value - 1), (value + step, last)) if low <= high]
+    parts = tuple(kind(low) if low == high else Range(kind(low), kind(high)) for low, high in ends)
+    if len(parts) == 1 and isinstance(parts[0], Range):
+        return parts[0]
+    return AnonymousSet(parts)
+
+
 #: The header that holds the addresses of a family.
 NETWORK_HEADER = {Family.IP: "ip", Family.IP6: "ip6"}

@@ -94,8 +94,9 @@ def _compare_bits(family: Family, value: int, mask: int, sign: str) -> s.Match:
         wanted = x.Hex(value << 4)
     if mask == FULL:
         # nft lists two fields that differ from one value as if both had to differ. It lists a
-        # range as it is.
-        return s.Match(masked, sign, x.Range(wanted, wanted))
+        # lookup among all other values as it is.
+        others = x.all_but(wanted, 8) if family is Family.IP else x.all_but(wanted, 12, 1 << 4)
+        return s.Match(masked, "==", others)
     return s.Match(masked, sign, wanted)
 
 
