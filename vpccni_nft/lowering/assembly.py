@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ..core.diagnostics import TOO_DEEP, Problem
 from ..extensions.extension import AnyOf, First, NoneOf, Piece
 from ..nft import expressions as x
 from ..nft import names
 from ..nft import statements as s
 from ..nft.ast import Rule
+from .depth import MOST_CHAINS
 from .merging import kept_apart
 
 if TYPE_CHECKING:
@@ -51,6 +53,9 @@ class Assembly:
         before, special, after = _plain(conditions[:at]), conditions[at], conditions[at + 1 :]
         if self.context.leaves_chain:
             return self._in_place(before, special, after, action)
+        if depth >= MOST_CHAINS:
+            message = f"the rule alone needs more than {MOST_CHAINS} chains on a path"
+            raise Problem(TOO_DEEP, message)
         name = names.helper(self.place + "-next" * depth)
         helpers = self.context.shared.objects.helpers
         helpers[name] = ()  # takes its place before those of the rest

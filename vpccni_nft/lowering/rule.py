@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from ..core.caching import caching
-from ..core.diagnostics import COMMENT_CHANGED, UNKNOWN_MATCH, UNKNOWN_TARGET, Problem
+from ..core.diagnostics import COMMENT_CHANGED, NO_NFT_FORM, UNKNOWN_MATCH, UNKNOWN_TARGET, Problem
 from ..extensions import extension_of
 from ..extensions.context import TARGET
 from ..extensions.matches.comment import Comment
@@ -214,11 +214,19 @@ def _lower_match(match: iptables.Match, context: Context) -> tuple[Piece, ...]:
     return _lower(match, context)
 
 
+def chain_name(name: str) -> str:
+    """What a chain is called in nft. Raises Problem for a name that no kernel takes."""
+    found = names.mangle(name)
+    if len(found) > names.CHAIN_LENGTH:
+        raise Problem(NO_NFT_FORM, "the name of the chain is too long for iptables and for nft")
+    return found
+
+
 def _lower_target(target: iptables.Target, context: Context) -> Statements:
     if isinstance(target, iptables.Jump):
-        return (s.Jump(names.mangle(target.chain)),)
+        return (s.Jump(chain_name(target.chain)),)
     if isinstance(target, iptables.Goto):
-        return (s.Goto(names.mangle(target.chain)),)
+        return (s.Goto(chain_name(target.chain)),)
     if isinstance(target, iptables.UnknownTarget):
         raise Problem(UNKNOWN_TARGET, f"the target {target.name} is not known")
     return _lower(target, context)

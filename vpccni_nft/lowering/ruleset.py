@@ -13,6 +13,7 @@ from ..core.diagnostics import (
     TOO_DEEP,
     UNKNOWN_TABLE,
     Diagnostic,
+    Problem,
 )
 from ..extensions import extension_of
 from ..extensions.context import Context, LimitTable, Objects, RecentList, Report, Shared
@@ -20,12 +21,11 @@ from ..extensions.targets.set import SetTarget
 from ..ipset.ast import IpSets
 from ..iptables import ast as iptables
 from ..nft import ast as nft
-from ..nft import names
 from ..nft import statements as s
 from . import layout
 from .depth import flatten
 from .jumps import built_in_above, calls_of, check_jumps, ipsets_of
-from .rule import RuleLowering
+from .rule import RuleLowering, chain_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -133,7 +133,11 @@ class _TableLowering:
         calls = calls_of(self.table)
         self.report.diagnostics += check_jumps(self.table, calls)
         hooks = built_in_above(self.table, calls)
-        chains = [self._chain(chain, hooks[chain.name]) for chain in self.table.chains]
+        chains = [
+            lowered
+            for chain in self.table.chains
+            if (lowered := self._chain(chain, hooks[chain.name]))
+        ]
         chains += (nft.Chain(name, rules) for name, rules in self.objects.helpers.items())
         return nft.Table(
             family=self.table.family,
@@ -143,8 +147,12 @@ class _TableLowering:
             counters=tuple(map(nft.Counter, self.objects.counters)),
         )
 
-    def _chain(self, chain: iptables.Chain, hooks: frozenset[str]) -> nft.Chain:
-        name = names.mangle(chain.name)
+    def _chain(self, chain: iptables.Chain, hooks: frozenset[str]) -> nft.Chain | None:
+        try:
+            name = chain_name(chain.name)
+        except Problem as problem:
+            self.report.add(problem.code, problem.message, chain.span)
+            return None
         if name != chain.name:
             self.report.add(NAME_CHANGED, f"nft knows the chain as {name}", chain.span)
         rules: list[nft.Rule] = []

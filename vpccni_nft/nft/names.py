@@ -1,4 +1,4 @@
-"""What nft can mangle: names of chains, sets and counters, and comments.
+"""What nft takes for a name: names of chains, sets and counters, and comments.
 
 An iptables chain may be called almost anything; nft's names are words of its grammar without any
 quoting (measured on nft 1.0.6). A name that nft cannot take is respelt: an underscore, then the
@@ -51,6 +51,10 @@ KEYWORDS = frozenset(
 #: Bytes of a name.
 NAME_LENGTH = 255
 
+#: Bytes of a chain's name: helper chains are called after it. iptables takes 28, which nft's
+#: spelling makes 85 at most.
+CHAIN_LENGTH = 128
+
 #: Bytes of a rule's comment.
 COMMENT_LENGTH = 128
 
@@ -71,7 +75,7 @@ def checked(name: str) -> str:
     aloud, and no nft has all of them (tables are called nat and filter).
     """
     if not _ANY_NAME.fullmatch(name) or len(name) > NAME_LENGTH:
-        raise ValueError(f"nft cannot mangle the name {name!r}")
+        raise ValueError(f"nft takes no such name: {name!r}")
     return name
 
 
@@ -99,7 +103,7 @@ def mangle(name: str) -> str:
 
 
 def demangle(spelt: str) -> str:
-    """The name that ``mangle`` spelt so; of any other name a hint, which two names may share.
+    """The name that ``mangle`` made it of; of any other name a hint, which two names may share.
 
     >>> demangle("_1st.2bchain"), demangle("KUBE-SERVICES")
     ('1st+chain', 'KUBE-SERVICES')
