@@ -115,6 +115,8 @@ class Aim:
         if self.table == "nat":
             fields |= {"snat_done": 0, "dnat_done": 0}
             fields["ct_state"] = STATE_BITS[random.choice(("new", "new", "related"))]
+        # NAT of the connection would give the packet other addresses on its way to the rule.
+        fields["ct_status"] &= ~(STATUS_BITS["snat"] | STATUS_BITS["dnat"])
         # The rule that is aimed at last, so that it wins where the path contradicts itself.
         for step in self.path:
             draft = Draft(step.family, self.hook, fields, answers, random, step.sets, step.sharing)
