@@ -111,7 +111,7 @@ def test_a_plan_never_takes_a_directory_that_is_there(tmp_path: Path) -> None:
     (tmp_path / "plan").mkdir()
     found = plan(tmp_path)
     assert found.exit_code == 2
-    assert "there already" in found.output
+    assert "already exists" in found.output
     assert not list((tmp_path / "plan").iterdir())
 
 
