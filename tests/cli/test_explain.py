@@ -195,7 +195,7 @@ def test_defaults_and_what_was_asked_of_the_world_are_stated() -> None:
 
 def test_an_answer_that_nothing_asks_for_is_told() -> None:
     out = explain(f"{POD_TO_INTERNET} in:nothing=yes random=0.5").out
-    assert {"not asked for: random", "not asked for: in:nothing"} <= {*out.splitlines()}
+    assert {"not used: random", "not used: in:nothing"} <= {*out.splitlines()}
 
 
 def test_json_has_stable_keys() -> None:

@@ -76,7 +76,7 @@ class Address:
 
     def __attrs_post_init__(self) -> None:
         if not 0 <= self.value <= self.family.all_ones:
-            raise ValueError(f"{self.value:#x} is no {self.family.title} address")
+            raise ValueError(f"{self.value:#x} is not an {self.family.title} address")
 
     @classmethod
     def parse(cls, text: str) -> Address:
@@ -115,7 +115,7 @@ class Network:
 
     def __attrs_post_init__(self) -> None:
         if not 0 <= self.mask <= self.family.all_ones:
-            raise ValueError(f"{self.mask:#x} is no {self.family.title} mask")
+            raise ValueError(f"{self.mask:#x} is not an {self.family.title} mask")
         if self.address & ~self.mask:
             raise ValueError("the address has bits outside its mask")
 

@@ -42,7 +42,7 @@ class DataType:
     def require_word(self, word: str) -> None:
         """Raise ValueError where a word is none of the values."""
         if word not in self.words:
-            raise ValueError(f"“{word}” is no {self.name or 'word'} here")
+            raise ValueError(f"“{word}” is not a known {self.name or 'word'} here")
 
 
 #: What a field or a concatenation of several has for a value, and what is the key of a set.
@@ -207,7 +207,7 @@ def _parse(text: str) -> KeyType:
     names = text.split(_SEPARATOR)
     for name in names:
         if name not in DECLARED:
-            raise ValueError(f"“{name}” is no type of sets")
+            raise ValueError(f"“{name}” is not a type of sets")
     return tuple(DECLARED[name] for name in names)
 
 

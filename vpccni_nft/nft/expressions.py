@@ -54,7 +54,7 @@ class Expression:
 
 def _only(key: KeyType) -> t.DataType:
     if len(key) != 1:
-        raise ValueError(f"one value stands where a key has {len(key)} parts")
+        raise ValueError(f"one value is given where a key has {len(key)} parts")
     return key[0]
 
 
@@ -471,7 +471,7 @@ class Mac(Expression):
     def require_fit(self, key: KeyType) -> None:
         """Only hardware addresses are compared with one."""
         if _only(key).bits != t.ETHER_ADDR.bits:
-            raise ValueError(f"{key[0].name} is no hardware address")
+            raise ValueError(f"{key[0].name} is not a hardware address")
 
 
 @attrs.frozen
@@ -486,7 +486,7 @@ class Protocol(Expression):
     def require_fit(self, key: KeyType) -> None:
         """Only protocols are compared with one."""
         if (key[0] if len(key) == 1 else _only(key)) is not t.INET_PROTO:
-            raise ValueError(f"{key[0].name} is no protocol")
+            raise ValueError(f"{key[0].name} is not a protocol")
 
 
 @attrs.frozen
@@ -572,7 +572,7 @@ class Interface(Expression):
     def require_fit(self, key: KeyType) -> None:
         """Only interfaces are compared with one."""
         if _only(key) not in _INTERFACES:
-            raise ValueError(f"{key[0].name} is no interface")
+            raise ValueError(f"{key[0].name} is not an interface")
 
 
 @attrs.frozen

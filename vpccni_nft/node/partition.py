@@ -116,7 +116,7 @@ class _Division:
         if not self.rules and not self.chains:
             yield Diagnostic(
                 NOTHING_OWNED,
-                f"no chain and no rule is of {self.owner}",
+                f"no chain and no rule belongs to {self.owner}",
                 None,
                 "vpccni-nft inventory shows whose they are",
             )
@@ -137,7 +137,7 @@ class _Division:
 def _in_chain_of(one: OwnedRule, owner: str) -> Diagnostic:
     return Diagnostic(
         SHARED_CHAIN,
-        f"the rule is of {one.answer.owner}, and the chain {one.chain} is of {owner}",
+        f"the rule belongs to {one.answer.owner}, and the chain {one.chain} to {owner}",
         one.rule.span,
         "delete the rule, or move it to a chain of its owner",
     )
@@ -146,7 +146,8 @@ def _in_chain_of(one: OwnedRule, owner: str) -> Diagnostic:
 def _jump_to_chain_of(one: OwnedRule, chain: str, owner: str) -> Diagnostic:
     return Diagnostic(
         SHARED_CHAIN,
-        f"the rule is of {one.answer.owner}, and jumps to the chain {chain}, which is of {owner}",
+        f"the rule belongs to {one.answer.owner}, and jumps to the chain {chain}, which belongs"
+        f" to {owner}",
         one.rule.target_span or one.rule.span,
         "a chain goes with one of them only: a copy would not follow what its owner changes",
     )

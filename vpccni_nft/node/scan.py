@@ -264,7 +264,7 @@ class _DumpReader:
             self.diagnostics.append(
                 Diagnostic(
                     NOT_A_DUMP,
-                    "there is no table in it",
+                    "it contains no table",
                     whole_line(source, first),
                     "give the output of iptables-legacy-save or iptables-nft-save",
                 )
@@ -358,7 +358,7 @@ def _not_a_ruleset(source: Source, tables: list[tuple[str, str]]) -> Iterator[Di
         if line.strip() and not line.lstrip().startswith("#"):
             yield Diagnostic(
                 NFT_SYNTAX,
-                "there is no table in it",
+                "it contains no table",
                 whole_line(source, number),
                 "give the output of nft list ruleset",
             )

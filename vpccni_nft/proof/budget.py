@@ -45,7 +45,7 @@ class Budget:
     def check(self) -> None:
         """Raise GaveUp where the time is over."""
         if self.timeout is not None and self.seconds_left <= 0:
-            message = f"the whole proof has taken the {self.timeout:g} s that it may"
+            message = f"the whole proof has used up its {self.timeout:g} s"
             hint = "give it more time with --timeout, or fewer rules at once"
             raise GaveUp(Diagnostic(TIMED_OUT, message, hint=hint))
 
@@ -55,5 +55,5 @@ class Budget:
             return
         self.check()
         if count >= self.most_terms:
-            message = "the proof has made as many terms as it has room for"
+            message = "the proof has reached its limit of terms"
             raise GaveUp(Diagnostic(NO_ROOM, message, hint="compare fewer rules at once"))

@@ -77,7 +77,7 @@ def _look_for_packets(
         comparison.shown = shown
         while model := comparison.find():
             if len(found) >= most or len(shown) >= _MOST_TRIED:
-                return [*reasons, _more(hook, "no more packets were looked for")]
+                return [*reasons, _more(hook, "no more packets were searched for")]
             one = counterexample(model, comparison, before, after)
             if not one:
                 break
@@ -88,7 +88,7 @@ def _look_for_packets(
                 found.append(one)
         else:
             if shown and comparison.has_more():
-                reasons.append(_more(hook, "packets that fit these rules and others may, too"))
+                reasons.append(_more(hook, "other packets that match these rules may differ, too"))
             return reasons
     return [*reasons, _contradicted(hook)]
 
@@ -97,7 +97,7 @@ def _more(hook: HookComparison, why: str) -> Diagnostic:
     return Diagnostic(
         SEARCH_INCOMPLETE,
         f"{hook.place}: not every packet that differs is shown: {why}",
-        hint="look for more of them with --most, and mend what is shown first",
+        hint="search for more with --most, and fix what is shown first",
     )
 
 

@@ -159,7 +159,7 @@ class _Proof:
                             APPROXIMATED,
                             f"{found.message} ({found.code}: {found.code.title})",
                             found.span,
-                            f"take it for exact with --allow {found.code}",
+                            f"treat it as exact with --allow {found.code}",
                         )
                     )
 

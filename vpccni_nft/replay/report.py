@@ -97,7 +97,7 @@ def _difference(
     yield paint(f"mismatch {number}: ", "different") + printable(one.conversation)
     place = f"move {one.move + 1} of {len(one.moves)}, {one.moves[one.move]}"
     what = {
-        "outcomes": f"the sides part at {place}",
+        "outcomes": f"the sides diverge at {place}",
         "frequencies": f"the sides show outcomes with different frequency at {place}",
         "connections": "only the connection tables differ at the end",
     }

@@ -33,7 +33,7 @@ def _step_lines(step: Step, family: Family, wide: int, *, all_rules: bool) -> It
             yield f"  {step.table} {step.chain} ({step.text})"
         case "skip":
             why = "nat chains see the first packet of a connection that is not bound yet"
-            yield f"  {step.table} {step.chain} ({step.text}): not asked: {why}"
+            yield f"  {step.table} {step.chain} ({step.text}): not called: {why}"
         case "policy":
             yield f"    policy {step.text}"
         case "between":

@@ -287,7 +287,7 @@ class _Reader:
         if self.current and not self.current.is_listing:
             raise Problem(
                 BAD_STRUCTURE,
-                "a line of iptables -S stands in a table of iptables-save",
+                "a line of iptables -S is inside a table of iptables-save",
                 span=span,
                 hint="iptables-save declares a chain with a colon: give its output as it is",
             )
@@ -330,7 +330,7 @@ class _Reader:
     def _not_a_dump(self) -> Diagnostic:
         return Diagnostic(
             NOT_A_DUMP,
-            "there is no table in it" if self.source.lines else "it is empty",
+            "it contains no table" if self.source.lines else "it is empty",
             self.unreadable[0].span if self.unreadable else None,
             "give the output of iptables-save, ip6tables-save or iptables -S",
         )

@@ -166,7 +166,7 @@ class ExpressionReader:
         for word in words:
             value = self.words.value(word, type_)
             if not isinstance(value, x.Flags):
-                raise self.words.problem(word, "only flags can be put together")
+                raise self.words.problem(word, "only flags can be combined")
             names += value.names
         return x.Flags(tuple(names))
 

@@ -97,7 +97,7 @@ class NftRuleReader:
         if type_.type.is_mask:
             return self._match_flags(left, sign, right_tree, type_)
         if right_tree.data != "value" or sign == "!":
-            raise self.words.problem(place, "only flags are compared so")
+            raise self.words.problem(place, "only flags are compared this way")
         prefix = self.words.build(place, lambda: types.prefix_of_number(place, type_.type))
         if prefix is not None and sign in _EQUALITIES:
             masked = x.Binary("&", left, x.Hex(prefix[1]))
@@ -114,12 +114,12 @@ class NftRuleReader:
         if tree.data == "masked":
             flags, mask = branches(tree)
             if isinstance(left, x.Binary) or sign not in _EQUALITIES:
-                raise self.words.problem(place, "a mask does not go with this comparison")
+                raise self.words.problem(place, "this comparison does not take a mask")
             value = self.expressions.flags(tokens(flags), type_)
             masked = x.Binary("&", left, self.expressions.flags(tokens(mask), type_))
             return s.Match(masked, sign or "==", value)
         if sign == "" and isinstance(left, x.Binary):
-            raise self.words.problem(place, "a sign is missing before this", "write == or !=")
+            raise self.words.problem(place, "an operator is missing before this", "write == or !=")
         if tree.data == "any_of" and sign not in {"", "!"}:
             raise self.words.problem(place, f"a list does not go with “{sign}”")
         if sign not in {"", "!", "==", "!="}:

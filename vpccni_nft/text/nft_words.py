@@ -88,7 +88,7 @@ class Words:
         if token.type not in {"STRING", "QUOTED_RANGE"}:
             return self.convert(token, reading.read)
         if not reading.quoted:
-            raise self.problem(token, "this does not stand in quotes here")
+            raise self.problem(token, "this is not quoted here")
         text = self.string(token).replace('"-"', "..")
         return self.convert(token, lambda _: reading.read(text))
 

@@ -151,8 +151,8 @@ def _node(
             sets = Source.of(text, IPSET_NAME)
     if not sources or ruleset is None:
         raise click.UsageError(
-            "a plan needs a dump of iptables, and what nft list ruleset prints (--nft): base chains"
-            " of others are there"
+            "a plan needs an iptables dump and the output of nft list ruleset (--nft), which has"
+            " the base chains of other programs"
         )
     return NodeOutput(dumps=sources, nft=ruleset, iptables_version=version or "", ipset_save=sets)
 

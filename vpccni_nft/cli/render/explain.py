@@ -25,7 +25,7 @@ def lines_of_explanation(found: Explanation, *, all_rules: bool) -> Iterator[str
         yield from ("", f"{side.name} ({side.language})", *lines_of(walked, all_rules=all_rules))
     yield ""
     yield from (f"the world: {answer}" for answer in read.world.answers())
-    yield from (f"not asked for: {key}" for key in read.world.unasked())
+    yield from (f"not used: {key}" for key in read.world.unasked())
     if len(found.sides) == 2:
         yield from _comparison(found)
 
