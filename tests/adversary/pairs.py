@@ -1,0 +1,478 @@
+"""Pairs of rulesets that are not equivalent: each is one operator at work on one small ruleset.
+
+An operator changes one thing that some packet, or some sequence of packets, can see. Whoever adds a
+match, a target or a statement adds here what of it can be changed.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from vpccni_nft.core.values import Family
+
+
+@attrs.frozen
+class Pair:
+    """Two sides that the kernel tells apart."""
+
+    operator: str
+    before: str
+    after: str
+    family: Family = Family.IP
+
+    def __str__(self) -> str:
+        return self.operator
+
+
+def chain(rules: str, *, hook: str = "forward", more: str = "", type_: str = "filter 0") -> str:
+    """A native table with one base chain; ``more`` is what stands beside it."""
+    kind, _, priority = type_.partition(" ")
+    return (
+        f"table ip t {{\n{more}\n chain c {{\n  type {kind} hook {hook} priority {priority};"
+        f" policy accept;\n{rules}\n }}\n}}\n"
+    )
+
+
+def _nft(operator: str, before: str, after: str, **about: str) -> Pair:
+    return Pair(f"nft: {operator}", chain(before, **about), chain(after, **about))
+
+
+def _objects(operator: str, before: str, after: str, rules: str) -> Pair:
+    """The rules stay, an object beside them changes."""
+    return Pair(f"nft: {operator}", chain(rules, more=before), chain(rules, more=after))
+
+
+_SEEN = "add @s { ip saddr }\n ip saddr @s drop"
+_DYNAMIC = "set s {{ type ipv4_addr; flags dynamic{0}; {1} }}"
+_STATIC = "set s {{ type ipv4_addr; {0} }}"
+_TWO_SETS = _DYNAMIC.format("", "") + "\n" + _DYNAMIC.format("", "").replace("set s", "set u")
+_JUMP_TWICE = "jump l\n jump l"
+
+#: Native rulesets.
+NFT = (
+    # Time and size.
+    _objects(
+        "the timeout of a set",
+        _DYNAMIC.format(",timeout", "timeout 10s"),
+        _DYNAMIC.format(",timeout", "timeout 20s"),
+        _SEEN,
+    ),
+    _objects(
+        "whether the elements of a set expire",
+        _DYNAMIC.format(",timeout", "timeout 10s"),
+        _DYNAMIC.format("", ""),
+        _SEEN,
+    ),
+    _objects(
+        "the size of a set",
+        _DYNAMIC.format("", "size 2;"),
+        _DYNAMIC.format("", "size 200;"),
+        _SEEN,
+    ),
+    _objects(
+        "the timeout of an element",
+        "set s { type ipv4_addr; flags timeout; elements = { 10.0.0.1 timeout 5s } }",
+        "set s { type ipv4_addr; flags timeout; elements = { 10.0.0.1 timeout 500s } }",
+        "ip saddr @s drop",
+    ),
+    _objects(
+        "an element that expires, or stays",
+        "set s { type ipv4_addr; flags timeout; elements = { 10.0.0.1 timeout 5s } }",
+        "set s { type ipv4_addr; flags timeout; elements = { 10.0.0.1 } }",
+        "ip saddr @s drop",
+    ),
+    Pair(
+        "nft: the timeout that a rule gives an element",
+        chain("add @s { ip saddr timeout 5s }\n ip saddr @s drop",
+              more=_DYNAMIC.format(",timeout", "")),
+        chain("add @s { ip saddr timeout 50s }\n ip saddr @s drop",
+              more=_DYNAMIC.format(",timeout", "")),
+    ),
+    Pair(
+        "nft: whether a timeout starts again",
+        chain(_SEEN, more=_DYNAMIC.format(",timeout", "timeout 10s")),
+        chain(_SEEN.replace("add", "update", 1), more=_DYNAMIC.format(",timeout", "timeout 10s")),
+    ),
+    # What a rate, a count or a draw is.
+    _nft("the rate of a limit", "limit rate 5/second drop", "limit rate 6/second drop"),
+    _nft("the period of a limit", "limit rate 5/second drop", "limit rate 5/minute drop"),
+    _nft(
+        "the burst of a limit",
+        "limit rate 5/second burst 5 packets drop",
+        "limit rate 5/second burst 9 packets drop",
+    ),
+    _nft("which side of a limit", "limit rate 5/second drop", "limit rate over 5/second drop"),
+    _nft(
+        "packets or bytes of a limit",
+        "limit rate 500/second drop",
+        "limit rate 500 bytes/second drop",
+    ),
+    _nft("the bytes of a quota", "quota 1000 bytes drop", "quota 2000 bytes drop"),
+    _nft("which side of a quota", "quota 1000 bytes drop", "quota over 1000 bytes drop"),
+    _nft(
+        "what of a quota is used", "quota 1000 bytes drop", "quota 1000 bytes used 500 bytes drop"
+    ),
+    _nft(
+        "the modulus of a draw", "numgen random mod 2 == 0 drop", "numgen random mod 3 == 0 drop"
+    ),
+    _nft("the modulus of a count", "numgen inc mod 2 == 0 drop", "numgen inc mod 3 == 0 drop"),
+    _nft("the number of a count", "numgen inc mod 3 == 0 drop", "numgen inc mod 3 == 1 drop"),
+    _nft("a draw or a count", "numgen random mod 2 == 0 drop", "numgen inc mod 2 == 0 drop"),
+    # How often, and in which order.
+    *(
+        Pair(
+            f"nft: how often {what} is used",
+            chain(_JUMP_TWICE, more=f"chain l {{\n {rule}\n }}"),
+            chain("jump l", more=f"chain l {{\n {rule}\n }}"),
+        )
+        for what, rule in (
+            ("a limit", "limit rate 5/second meta mark set 1"),
+            ("a count", "numgen inc mod 2 == 0 meta mark set 1"),
+            ("a draw", "numgen random mod 2 == 0 meta mark set 1"),
+            ("a quota", "quota 1000 bytes meta mark set 1"),
+        )
+    ),
+    *(
+        _nft(
+            f"{what} before or behind a condition",
+            f"{test} ip saddr 10.0.0.1 drop",
+            f"ip saddr 10.0.0.1 {test} drop",
+        )
+        for what, test in (
+            ("a limit", "limit rate 5/second"),
+            ("a count", "numgen inc mod 2 == 0"),
+            ("a quota", "quota 1000 bytes"),
+        )
+    ),
+    Pair(
+        "nft: a set is filled before or behind a condition",
+        chain("add @s { ip saddr } tcp dport 80\n ip saddr @s drop", more=_DYNAMIC.format("", "")),
+        chain("tcp dport 80 add @s { ip saddr }\n ip saddr @s drop", more=_DYNAMIC.format("", "")),
+    ),
+    Pair(
+        "nft: a set is filled before or behind it is looked up",
+        chain("add @s { ip saddr }\n ip saddr @s drop", more=_DYNAMIC.format("", "")),
+        chain("ip saddr @s drop\n add @s { ip saddr }", more=_DYNAMIC.format("", "")),
+    ),
+    Pair(
+        "nft: two counts that are one",
+        chain("jump a\n jump b", more="chain a {\n numgen inc mod 2 == 0 drop\n }\n"
+              " chain b {\n numgen inc mod 2 == 0 drop\n }"),
+        chain("jump a\n jump a", more="chain a {\n numgen inc mod 2 == 0 drop\n }"),
+    ),
+    # Which object.
+    Pair(
+        "nft: which of two sets of one name",
+        chain("ip saddr @s drop", more=_STATIC.format("elements = { 10.0.0.1 }"))
+        + "table ip u {\n set s { type ipv4_addr; elements = { 10.0.0.2 } }\n chain c {\n"
+        "  type filter hook forward priority 1; policy accept;\n ip saddr @s accept\n }\n}\n",
+        chain("ip saddr @s accept", more=_STATIC.format("elements = { 10.0.0.1 }"))
+        + "table ip u {\n set s { type ipv4_addr; elements = { 10.0.0.2 } }\n chain c {\n"
+        "  type filter hook forward priority 1; policy accept;\n ip saddr @s drop\n }\n}\n",
+    ),
+    Pair(
+        "nft: which of two sets a rule fills",
+        chain("add @s { ip saddr }\n ip saddr @u drop",
+              more=_TWO_SETS),
+        chain("add @u { ip saddr }\n ip saddr @u drop",
+              more=_TWO_SETS),
+    ),
+    _objects("an element is missing", _STATIC.format("elements = { 10.0.0.1, 10.0.0.2 }"),
+             _STATIC.format("elements = { 10.0.0.1 }"), "ip saddr @s drop"),
+    _objects("the elements of a set that rules fill",
+             _DYNAMIC.format("", "elements = { 10.0.0.1 }"), _DYNAMIC.format("", ""), _SEEN),
+    _objects("the end of an interval",
+             "set s { type ipv4_addr; flags interval; elements = { 10.0.0.0/24 } }",
+             "set s { type ipv4_addr; flags interval; elements = { 10.0.0.0/25 } }",
+             "ip saddr @s drop"),
+    _objects("the verdict of an element",
+             "map m { type ipv4_addr : verdict; elements = { 10.0.0.1 : drop } }",
+             "map m { type ipv4_addr : verdict; elements = { 10.0.0.1 : accept } }",
+             "ip saddr vmap @m"),
+    _objects("a part of a concatenated element",
+             "set s { type ipv4_addr . inet_service; elements = { 10.0.0.1 . 80 } }",
+             "set s { type ipv4_addr . inet_service; elements = { 10.0.0.1 . 81 } }",
+             "ip saddr . tcp dport @s drop"),
+    _nft("the element for all others", "ip saddr vmap { 10.0.0.1 : accept, * : drop }",
+         "ip saddr vmap { 10.0.0.1 : accept }"),
+    # Bytes.
+    _nft("bytes that are another field", "@nh,64,8 5 drop", "@nh,72,8 5 drop"),
+    _nft("a field and the bytes behind it", "tcp dport 80 drop", "tcp dport 80 @th,32,32 7 drop"),
+    _nft("a field is written before or behind its bytes are read",
+         "ip ttl set 5\n @nh,64,8 5 drop", "@nh,64,8 5 drop\n ip ttl set 5"),
+    _nft("a field is written before or behind it is read",
+         "ip dscp set 3\n ip dscp 3 drop", "ip dscp 3 drop\n ip dscp set 3"),
+    _nft("the flags of fragments", "ip frag-off & 0x4000 == 0x4000 drop", ""),
+    _nft("more fragments", "ip frag-off & 0x2000 == 0x2000 drop",
+         "ip frag-off & 0x3fff != 0 drop", hook="prerouting", type_="filter -450"),
+    _nft("ports of another protocol", "th dport 80 drop", "tcp dport 80 drop"),
+    _nft("the type of a message that looks like a port", "th sport 2048 drop",
+         "meta l4proto { 6, 17, 33, 132, 136 } th sport 2048 drop"),
+    # Verdicts.
+    _nft("reject or drop", "reject", "drop"),
+    _nft("the reason of a rejection", "reject with icmp type host-unreachable",
+         "reject with icmp type net-unreachable"),
+    _nft("a reset takes TCP alone", "reject with tcp reset\n accept",
+         "reject with tcp reset\n drop"),
+    _nft("what stands behind continue", "continue drop", "continue"),
+    Pair("nft: return or accept in a chain",
+         chain("jump l\n drop", more="chain l {\n ip saddr 10.0.0.1 return\n }"),
+         chain("jump l\n drop", more="chain l {\n ip saddr 10.0.0.1 accept\n }")),
+    Pair("nft: jump or goto",
+         chain("jump l\n drop", more="chain l {\n ip saddr 10.0.0.1 meta mark set 1\n }"),
+         chain("goto l\n drop", more="chain l {\n ip saddr 10.0.0.1 meta mark set 1\n }")),
+    _nft("the order of rules", "ip saddr 10.0.0.0/8 drop\n tcp dport 80 accept",
+         "tcp dport 80 accept\n ip saddr 10.0.0.0/8 drop"),
+    _nft("what follows an address that a map does not have",
+         "dnat to ip daddr map { 10.0.0.1 : 10.0.0.2 }\n drop",
+         "dnat to ip daddr map { 10.0.0.1 : 10.0.0.2 }",
+         hook="prerouting", type_="nat -100"),
+    # What is done.
+    _nft("the prefix of a log", 'log prefix "a"', 'log prefix "b"'),
+    _nft("the group of a log", "log group 1", "log group 2"),
+    _nft("the level of a log", "log level warn", "log level info"),
+    _nft("the bits of a mark", "meta mark set meta mark | 0x1", "meta mark set 0x1"),
+    _nft("the mark that is set", "meta mark set 1", "ct mark set 1"),
+    _nft("the size of a segment", "tcp option maxseg size set 1000",
+         "tcp option maxseg size set 1001"),
+    _nft("the queue", "queue num 1", "queue num 2"),
+    _nft("whether a queue can be passed by", "queue num 1", "queue num 1 bypass"),
+    _nft("where a copy goes", "dup to 10.0.0.1 device \"eth0\"", "dup to 10.0.0.2 device \"eth0\""),
+    _nft("what is not tracked", "notrack", "", hook="prerouting", type_="filter -300"),
+    _nft("the zone of a connection", "ct zone set 1", "ct zone set 2",
+         hook="prerouting", type_="filter -300"),
+    _nft("the port of a transparent proxy", "meta l4proto tcp tproxy to :80",
+         "meta l4proto tcp tproxy to :81", hook="prerouting", type_="filter -150"),
+    *(
+        _nft(f"{what} of NAT", before, after, hook="prerouting", type_="nat -100")
+        for what, before, after in (
+            ("the address", "dnat to 10.0.0.1", "dnat to 10.0.0.2"),
+            ("the port", "tcp dport 80 dnat to 10.0.0.1:80", "tcp dport 80 dnat to 10.0.0.1:81"),
+            ("the range", "dnat to 10.0.0.1-10.0.0.4", "dnat to 10.0.0.1-10.0.0.5"),
+            ("the flags", "dnat to 10.0.0.1-10.0.0.4", "dnat to 10.0.0.1-10.0.0.4 persistent"),
+            ("the prefix", "dnat prefix to 10.0.0.0/24", "dnat prefix to 10.0.0.0/25"),
+            ("the kind", "redirect", "dnat to 10.0.0.1"),
+        )
+    ),
+    _nft("random ports of NAT", "masquerade", "masquerade fully-random",
+         hook="postrouting", type_="nat 100"),
+    # Where, and in which order.
+    Pair("nft: the policy", chain(""), chain("").replace("policy accept", "policy drop")),
+    Pair("nft: the hook", chain("drop"), chain("drop", hook="input")),
+    Pair(
+        "nft: the order of base chains",
+        chain("meta mark set 1")
+        + chain("meta mark 1 drop", type_="filter 10").replace(" t ", " u "),
+        chain("meta mark set 1", type_="filter 20")
+        + chain("meta mark 1 drop", type_="filter 10").replace(" t ", " u "),
+    ),
+    Pair(
+        "nft: before or behind NAT",
+        chain("ip daddr 10.0.0.1 drop", hook="prerouting", type_="filter -110")
+        + chain("dnat to 10.0.0.1", hook="prerouting", type_="nat -100").replace(" t ", " u "),
+        chain("ip daddr 10.0.0.1 drop", hook="prerouting", type_="filter -90")
+        + chain("dnat to 10.0.0.1", hook="prerouting", type_="nat -100").replace(" t ", " u "),
+    ),
+    Pair(
+        "nft: before or behind connection tracking",
+        chain("ct state new drop", hook="prerouting", type_="filter -210"),
+        chain("ct state new drop", hook="prerouting", type_="filter -190"),
+    ),
+    Pair("nft: a table that is deleted", chain("drop"), chain("drop") + "delete table ip t\n"),
+    Pair("nft: the family", chain("drop"), chain("drop").replace("table ip ", "table ip6 ")),
+)  # fmt: skip
+
+#: Chains that a table has.
+_BUILT_IN = {
+    "raw": "PREROUTING OUTPUT", "mangle": "PREROUTING INPUT FORWARD OUTPUT POSTROUTING",
+    "nat": "PREROUTING INPUT OUTPUT POSTROUTING", "filter": "INPUT FORWARD OUTPUT",
+}  # fmt: skip
+
+
+def dump(*rules: str, table: str = "filter", chains: str = "", family: Family = Family.IP) -> str:
+    """A dump of one table; ``chains`` are others than the built-in ones."""
+    built_in = "".join(f":{name} ACCEPT [0:0]\n" for name in _BUILT_IN[table].split())
+    own = "".join(f":{name} - [0:0]\n" for name in chains.split())
+    program = {Family.IP: "iptables", Family.IP6: "ip6tables"}[family]
+    lines = "".join(f"-A {rule}\n" for rule in rules)
+    return f"# Generated by {program}-save v1.8.9\n*{table}\n{built_in}{own}{lines}COMMIT\n"
+
+
+def _match(operator: str, before: str, after: str) -> Pair:
+    """Two options of a match, in a rule that drops."""
+    return Pair(
+        f"iptables: {operator}",
+        dump(f"FORWARD {before} -j DROP"),
+        dump(f"FORWARD {after} -j DROP"),
+    )
+
+
+def _target(operator: str, before: str, after: str, place: str = "mangle FORWARD") -> Pair:
+    """Two options of a target."""
+    table, hook = place.split()
+    return Pair(
+        f"iptables: {operator}",
+        dump(f"{hook} {before}", table=table),
+        dump(f"{hook} {after}", table=table),
+    )
+
+
+_RECENT = "-m recent --update --seconds 60 --hitcount 4 --name a --mask 255.255.255.255 --rsource"
+_HASH = (
+    "-m hashlimit --hashlimit-upto 5/sec --hashlimit-burst 5 --hashlimit-mode srcip"
+    " --hashlimit-name a"
+)
+_CONNLIMIT = "-p tcp -m connlimit --connlimit-upto 5 --connlimit-mask 32 --connlimit-saddr"
+
+
+def _changed(name: str, options: str, old: str, new: str) -> Pair:
+    assert old in options
+    return _match(f"{name}: {old} becomes {new or 'nothing'}", options,
+                  options.replace(old, new, 1))  # fmt: skip
+
+
+#: Dumps.
+IPTABLES = (
+    *(
+        _changed("recent", _RECENT, old, new)
+        for old, new in (
+            ("--seconds 60", "--seconds 61"),
+            ("--seconds 60 ", ""),
+            ("--seconds 60", "--seconds 60 --reap"),
+            ("--hitcount 4", "--hitcount 5"),
+            ("--hitcount 4 ", ""),
+            ("--update", "--rcheck"),
+            ("--rsource", "--rdest"),
+            ("255.255.255.255", "255.255.255.0"),
+            ("--mask", "--rttl --mask"),
+        )
+    ),
+    *(
+        _changed("hashlimit", _HASH, old, new)
+        for old, new in (
+            ("5/sec", "6/sec"),
+            ("5/sec", "5/min"),
+            ("--hashlimit-upto", "--hashlimit-above"),
+            ("--hashlimit-burst 5", "--hashlimit-burst 6"),
+            ("--hashlimit-mode srcip", "--hashlimit-mode dstip"),
+            ("--hashlimit-mode srcip", "--hashlimit-mode srcip --hashlimit-srcmask 24"),
+            ("--hashlimit-mode srcip", "--hashlimit-mode srcip --hashlimit-htable-expire 100"),
+            ("--hashlimit-mode srcip", "--hashlimit-mode srcip --hashlimit-htable-max 7"),
+        )
+    ),
+    *(
+        _changed("connlimit", _CONNLIMIT, old, new)
+        for old, new in (
+            ("--connlimit-upto 5", "--connlimit-upto 6"),
+            ("--connlimit-upto", "--connlimit-above"),
+            ("--connlimit-mask 32", "--connlimit-mask 24"),
+            ("--connlimit-saddr", "--connlimit-daddr"),
+        )
+    ),
+    _match("the rate of limit", "-m limit --limit 5/sec", "-m limit --limit 6/sec"),
+    _match("the burst of limit", "-m limit --limit 5/sec --limit-burst 7",
+           "-m limit --limit 5/sec --limit-burst 8"),
+    _match("limit before or behind another match", "-m limit --limit 5/sec -m mark --mark 0x1",
+           "-m mark --mark 0x1 -m limit --limit 5/sec"),
+    _match("the bytes of quota", "-m quota --quota 1000", "-m quota --quota 1001"),
+    _match("quota, negated", "-m quota --quota 1000", "-m quota ! --quota 1000"),
+    _match("quota before or behind another match", "-m quota --quota 1000 -m mark --mark 0x1",
+           "-m mark --mark 0x1 -m quota --quota 1000"),
+    _match("every nth packet", "-m statistic --mode nth --every 3 --packet 0",
+           "-m statistic --mode nth --every 4 --packet 0"),
+    _match("which of n packets", "-m statistic --mode nth --every 3 --packet 0",
+           "-m statistic --mode nth --every 3 --packet 1"),
+    _match("nth before or behind another match",
+           "-m statistic --mode nth --every 3 --packet 0 -m mark --mark 0x1",
+           "-m mark --mark 0x1 -m statistic --mode nth --every 3 --packet 0"),
+    _match("the probability", "-m statistic --mode random --probability 0.50000000000",
+           "-m statistic --mode random --probability 0.25000000000"),
+    _match("the probability, negated", "-m statistic --mode random --probability 0.25000000000",
+           "-m statistic --mode random ! --probability 0.25000000000"),
+    Pair("iptables: how often nth counts",
+         dump("FORWARD -j L", "FORWARD -j L",
+              "L -m statistic --mode nth --every 2 --packet 0 -j MARK --set-xmark 0x1/0xffffffff",
+              table="mangle", chains="L"),
+         dump("FORWARD -j L",
+              "L -m statistic --mode nth --every 2 --packet 0 -j MARK --set-xmark 0x1/0xffffffff",
+              table="mangle", chains="L")),
+    Pair("iptables: nth of two tables",
+         dump("FORWARD -m statistic --mode nth --every 2 --packet 0 -j MARK"
+              " --set-xmark 0x1/0xffffffff", table="mangle")
+         + dump("FORWARD -m statistic --mode nth --every 2 --packet 0 -j DROP"),
+         dump("FORWARD -m statistic --mode nth --every 2 --packet 0 -j MARK"
+              " --set-xmark 0x1/0xffffffff", table="mangle")
+         + dump("FORWARD -m mark --mark 0x1 -j DROP")),
+    _match("the time zone", "-m time --timestart 08:00:00 --timestop 09:00:00",
+           "-m time --timestart 08:00:00 --timestop 09:00:00 --kerneltz"),
+    _match("the time of day", "-m time --timestart 08:00:00 --timestop 09:00:00",
+           "-m time --timestart 08:00:01 --timestop 09:00:00"),
+    _match("the day of the week", "-m time --weekdays Mon", "-m time --weekdays Tue"),
+    _match("the date", "-m time --datestart 2026-01-01T00:00:00",
+           "-m time --datestart 2026-01-02T00:00:00"),
+    _match("the text", '-m string --string "abc" --algo bm', '-m string --string "abd" --algo bm'),
+    _match("where a text is looked for", '-m string --string "abc" --algo bm --to 100',
+           '-m string --string "abc" --algo bm --to 101'),
+    _match("bytes", '-m u32 --u32 "0x8&0xff000000=0x5000000"',
+           '-m u32 --u32 "0x8&0xff0000=0x50000"'),
+    _match("the DSCP", "-m dscp --dscp 0x01", "-m dscp --dscp 0x02"),
+    _match("the hops", "-m ttl --ttl-eq 5", "-m ttl --ttl-lt 5"),
+    _match("the length", "-m length --length 5:100", "-m length --length 5:101"),
+    _match("the state", "-m conntrack --ctstate NEW", "-m conntrack --ctstate NEW,RELATED"),
+    _match("the state, negated", "-m conntrack ! --ctstate DNAT", "-m conntrack ! --ctstate SNAT"),
+    _match("the direction", "-m conntrack --ctorigdstport 80", "-m conntrack --ctrepldstport 80"),
+    _match("the remaining seconds", "-m conntrack --ctexpire 1:100",
+           "-m conntrack --ctexpire 1:101"),
+    _match("the mark", "-m mark --mark 0x1/0x1", "-m mark --mark 0x1/0x3"),
+    _match("the mark of the connection", "-m connmark --mark 0x1", "-m mark --mark 0x1"),
+    _match("the bytes of a connection",
+           "-m connbytes --connbytes 5 --connbytes-mode bytes --connbytes-dir both",
+           "-m connbytes --connbytes 5 --connbytes-mode bytes --connbytes-dir reply"),
+    _match("source or destination of ports", "-p tcp -m multiport --sports 80,81",
+           "-p tcp -m multiport --dports 80,81"),
+    _match("TCP's flags", "-p tcp -m tcp --tcp-flags SYN,ACK SYN",
+           "-p tcp -m tcp --tcp-flags SYN SYN"),
+    _match("the type of an address", "-m addrtype --dst-type LOCAL",
+           "-m addrtype --dst-type LOCAL --limit-iface-in"),
+    _match("the interface", "-i eni+", "-i eni0"),
+    _match("a list", _RECENT, _RECENT.replace("--name a", "--name b") + " -m recent --set --name a"
+           " --mask 255.255.255.255 --rsource"),
+    _target("the bits of a mark", "-j MARK --set-xmark 0x1/0x1", "-j MARK --set-xmark 0x1/0x3"),
+    _target("the bits that are restored",
+            "-j CONNMARK --restore-mark --nfmask 0x80 --ctmask 0x80",
+            "-j CONNMARK --restore-mark --nfmask 0xffffffff --ctmask 0x80"),
+    _target("restored or saved", "-j CONNMARK --restore-mark --nfmask 0x80 --ctmask 0x80",
+            "-j CONNMARK --save-mark --nfmask 0x80 --ctmask 0x80"),
+    _target("the hops that are set", "-j TTL --ttl-set 5", "-j TTL --ttl-set 6"),
+    _target("the DSCP that is set", "-j DSCP --set-dscp 0x01", "-j DSCP --set-dscp 0x02"),
+    _target("the zone", "-j CT --zone 1", "-j CT --zone 2", "raw PREROUTING"),
+    _target("what is not tracked", "-j CT --notrack", "-j CT --zone 1", "raw PREROUTING"),
+    _target("the prefix of a log", '-j LOG --log-prefix "a"', '-j LOG --log-prefix "b"'),
+    _target("the level of a log", "-j LOG --log-level 4", "-j LOG --log-level 5"),
+    _target("the group of a log", "-j NFLOG --nflog-group 1", "-j NFLOG --nflog-group 2"),
+    _target("the queue", "-j NFQUEUE --queue-num 1", "-j NFQUEUE --queue-num 2"),
+    _target("where a copy goes", "-j TEE --gateway 10.0.0.1", "-j TEE --gateway 10.0.0.2"),
+    _target("the class", "-j CLASSIFY --set-class 1:1", "-j CLASSIFY --set-class 1:2"),
+    _target("NETMAP", "-j NETMAP --to 10.0.0.0/24", "-j NETMAP --to 10.0.1.0/24",
+            "nat PREROUTING"),
+    _target("the ports of NAT", "-p tcp -j DNAT --to-destination 10.0.0.1:80-90",
+            "-p tcp -j DNAT --to-destination 10.0.0.1:80-91", "nat PREROUTING"),
+    _target("the flags of NAT", "-j SNAT --to-source 10.0.0.1", "-j SNAT --to-source 10.0.0.1"
+            " --random-fully", "nat POSTROUTING"),
+    _target("the reason of a rejection", "-j REJECT --reject-with icmp-port-unreachable",
+            "-j REJECT --reject-with icmp-host-unreachable", "filter FORWARD"),
+    Pair("iptables: RETURN or ACCEPT", dump("FORWARD -j L", "FORWARD -j DROP",
+         "L -s 10.0.0.0/8 -j RETURN", chains="L"),
+         dump("FORWARD -j L", "FORWARD -j DROP", "L -s 10.0.0.0/8 -j ACCEPT", chains="L")),
+    Pair("iptables: jump or goto", dump("FORWARD -j L", "FORWARD -j DROP",
+         "L -s 10.0.0.0/8 -j RETURN", chains="L"),
+         dump("FORWARD -g L", "FORWARD -j DROP", "L -s 10.0.0.0/8 -j RETURN", chains="L")),
+    Pair("iptables: the policy", dump(), dump().replace(":FORWARD ACCEPT", ":FORWARD DROP")),
+    Pair("iptables: which of two chains of one name",
+         dump("FORWARD -j L", "L -s 10.0.0.1/32 -j DROP", chains="L")
+         + dump("FORWARD -j L", "L -s 10.0.0.2/32 -j DROP", table="mangle", chains="L"),
+         dump("FORWARD -j L", "L -s 10.0.0.2/32 -j ACCEPT", chains="L")
+         + dump("FORWARD -j L", "L -s 10.0.0.2/32 -j DROP", table="mangle", chains="L")),
+)  # fmt: skip
+
+PAIRS = (*NFT, *IPTABLES)
