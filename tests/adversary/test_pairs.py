@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import pytest
 
 import vpccni_nft
 from vpccni_nft import Different, Equivalent, Unknown
+from vpccni_nft.lowering.layout import PRIORITIES
 
+from ..support.vectors import FOLDER, Vector, read_vectors
 from .pairs import IPTABLES, NFT, PAIRS, Pair
 
 
@@ -43,3 +46,41 @@ def test_most_rulesets_here_are_proved_against_themselves() -> None:
         type(vpccni_nft.verify(pair.before, pair.before, seconds=10)).__name__ for pair in PAIRS
     )
     assert answers["Equivalent"] >= 0.6 * len(PAIRS), answers
+
+
+#: Rules that no packet matches: a list that is set is never not set; lengths that exclude each other.
+NEVER = ("-m recent ! --set", "--srh-hdr-len-gt 8 --srh-hdr-len-lt 8")
+
+
+def flipped(vector: Vector) -> str:
+    """The vector's dump with the opposite verdict."""
+    verdict = "DROP" if " -j ACCEPT" in vector.rule else "ACCEPT"
+    return vector.dump.replace(vector.rule, re.sub(r" -j (ACCEPT|DROP)\b", f" -j {verdict}",
+                                                   vector.rule))  # fmt: skip
+
+
+def with_a_verdict() -> list[Vector]:
+    """Two vectors of each match whose rules some packet reaches and matches."""
+    found: dict[str, list[Vector]] = {}
+    for vector in read_vectors(FOLDER / "matches"):
+        first = vector.expected[0]
+        never = first.startswith("refused") or "meta length 0" in first
+        never = never or any(words in vector.rule for words in NEVER)
+        reached = vector.chain in PRIORITIES[vector.table] and vector.table != "nat"
+        if reached and not never and re.search(r" -j (ACCEPT|DROP)$", vector.rule):
+            found.setdefault(vector.path.stem, []).append(vector)
+    return [vector for vectors in found.values() for vector in vectors[:2]]
+
+
+@pytest.mark.parametrize("vector", with_a_verdict(), ids=str)
+def test_the_opposite_verdict_is_not_proved_in_either_language(vector: Vector) -> None:
+    script = vector.translate().script()
+    for before in (vector.dump, script):
+        answer = vpccni_nft.verify(
+            before, flipped(vector), ipset_save=vector.ipset_save, allow=vector.allow, seconds=10
+        )
+        assert isinstance(answer, Different | Unknown), flipped(vector)
+
+
+def test_nearly_every_match_has_such_a_vector() -> None:
+    assert len({vector.path.stem for vector in with_a_verdict()}) >= 45
