@@ -48,7 +48,7 @@ def test_most_rulesets_here_are_proved_against_themselves() -> None:
     assert answers["Equivalent"] >= 0.6 * len(PAIRS), answers
 
 
-#: Rules that no packet matches: a list that is set is never not set; lengths that exclude each other.
+#: Rules that no packet matches: no list fails to be set, and no length is both above and below 8.
 NEVER = ("-m recent ! --set", "--srh-hdr-len-gt 8 --srh-hdr-len-lt 8")
 
 
