@@ -180,7 +180,8 @@ NFT = (
     _objects("an element is missing", _STATIC.format("elements = { 10.0.0.1, 10.0.0.2 }"),
              _STATIC.format("elements = { 10.0.0.1 }"), "ip saddr @s drop"),
     _objects("the elements of a set that rules fill",
-             _DYNAMIC.format("", "elements = { 10.0.0.1 }"), _DYNAMIC.format("", ""), _SEEN),
+             _DYNAMIC.format("", "elements = { 10.0.0.1 }"), _DYNAMIC.format("", ""),
+             "ip saddr @s drop\n add @s { ip saddr }"),
     _objects("the end of an interval",
              "set s { type ipv4_addr; flags interval; elements = { 10.0.0.0/24 } }",
              "set s { type ipv4_addr; flags interval; elements = { 10.0.0.0/25 } }",
@@ -338,7 +339,6 @@ IPTABLES = (
         for old, new in (
             ("--seconds 60", "--seconds 61"),
             ("--seconds 60 ", ""),
-            ("--seconds 60", "--seconds 60 --reap"),
             ("--hitcount 4", "--hitcount 5"),
             ("--hitcount 4 ", ""),
             ("--update", "--rcheck"),
@@ -368,6 +368,17 @@ IPTABLES = (
             ("--connlimit-mask 32", "--connlimit-mask 24"),
             ("--connlimit-saddr", "--connlimit-daddr"),
         )
+    ),
+    Pair(
+        "iptables: recent forgets what is too old, or keeps it",
+        *(
+            dump(
+                f"FORWARD {first} -j MARK --set-xmark 0x1/0xffffffff",
+                "FORWARD -m recent --rcheck --name a --mask 255.255.255.255 --rsource -j DROP",
+                table="mangle",
+            )
+            for first in (_RECENT, _RECENT.replace("--seconds 60", "--seconds 60 --reap"))
+        ),
     ),
     _match("the rate of limit", "-m limit --limit 5/sec", "-m limit --limit 6/sec"),
     _match("the burst of limit", "-m limit --limit 5/sec --limit-burst 7",
