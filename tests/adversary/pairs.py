@@ -332,6 +332,15 @@ def _changed(name: str, options: str, old: str, new: str) -> Pair:
                   options.replace(old, new, 1))  # fmt: skip
 
 
+def _recent_and_asked(first: str) -> str:
+    """A list that a second rule asks for, however old its addresses are."""
+    return dump(
+        f"FORWARD {first} -j MARK --set-xmark 0x1/0xffffffff",
+        "FORWARD -m recent --rcheck --name a --mask 255.255.255.255 --rsource -j DROP",
+        table="mangle",
+    )
+
+
 #: Dumps.
 IPTABLES = (
     *(
@@ -371,14 +380,8 @@ IPTABLES = (
     ),
     Pair(
         "iptables: recent forgets what is too old, or keeps it",
-        *(
-            dump(
-                f"FORWARD {first} -j MARK --set-xmark 0x1/0xffffffff",
-                "FORWARD -m recent --rcheck --name a --mask 255.255.255.255 --rsource -j DROP",
-                table="mangle",
-            )
-            for first in (_RECENT, _RECENT.replace("--seconds 60", "--seconds 60 --reap"))
-        ),
+        _recent_and_asked(_RECENT),
+        _recent_and_asked(_RECENT.replace("--seconds 60", "--seconds 60 --reap")),
     ),
     _match("the rate of limit", "-m limit --limit 5/sec", "-m limit --limit 6/sec"),
     _match("the burst of limit", "-m limit --limit 5/sec --limit-burst 7",
