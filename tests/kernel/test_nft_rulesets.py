@@ -56,7 +56,7 @@ def test_a_drawn_nft_ruleset_does_what_its_model_says(add: Callable[[Tally], Non
         assert not found, "\n\n".join(found[:3])
         total.add(tally)
 
-    with bed.side:
+    with bed:
         one()
     add(total)
     # Nearly all that is drawn must be loaded and compared, or little is shown.

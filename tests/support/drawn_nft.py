@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from typing import Self
 
 from vpccni_nft import iptables, nft
 from vpccni_nft.core.values import Family
 from vpccni_nft.replay.conversation import Conversation
 from vpccni_nft.replay.guide import Guide
-from vpccni_nft.replay.side import ReplaySide, Text
+from vpccni_nft.replay.side import ReplayError, ReplaySide, Text
 from vpccni_nft.replay.topology import Topology
 from vpccni_nft.replay.wire import DCCP
 from vpccni_nft.simulate.constants_nft import add_constants
@@ -36,10 +37,24 @@ class NftBed:
         self.node = Topology.of(())
         self.side = ReplaySide(self.node)
 
+    def __enter__(self) -> Self:
+        self.side.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.side.__exit__()
+
     def load(self, script: str) -> None:
         """Put a script in place of the one before. ReplayError where nft does not take it."""
-        self.side.unload()
-        self.side.load([Text(script, None)])
+        try:
+            self.side.unload()
+            self.side.load([Text(script, None)])
+        except ReplayError:
+            # What is there now is not known.
+            self.side.__exit__()
+            self.side = ReplaySide(self.node)
+            self.side.__enter__()
+            raise
         self.side.probe(self.side.tracked, begin=True)
 
     def check(

@@ -145,7 +145,7 @@ def _of_set(draw: DrawFn, site: Site, reads: Reads) -> s.Statement:
     if named and is_named:
         set_, key = draw(st.sampled_from(named))
         return s.Match(draw(key), operator, x.SetReference(set_.name))
-    left = draw(st.tuples(reads.words, reads.words).map(x.Concat))
+    left = draw(st.tuples(reads.parts, reads.parts).map(x.Concat))
     assert left.type
     found = draw(elements(left.type, site.family))
     return s.Match(left, operator, x.AnonymousSet(tuple(found)))
@@ -281,7 +281,7 @@ def verdicts(callees: tuple[str, ...]) -> SearchStrategy[s.Verdict]:
 def _verdict_maps(draw: DrawFn, site: Site, reads: Reads) -> s.VerdictMap:
     """A map in the rule: of numbers that are drawn, of a key, or of two keys."""
     drawn = st.builds(x.Numgen, st.sampled_from((2, 3)), st.sampled_from(("inc", "random")))
-    two = st.tuples(reads.words, reads.words).map(x.Concat)
+    two = st.tuples(reads.parts, reads.parts).map(x.Concat)
     key = draw(st.one_of(reads.words, reads.words, drawn, two))
     verdict = verdicts(site.callees) | st.just(s.Continue())
     if isinstance(key, x.Numgen):
