@@ -34,6 +34,7 @@ from .words import (
     LimitUnit,
     LogFlag,
     LogLevel,
+    MetaKey,
     NatFlag,
     NatKind,
     Operator,
@@ -414,10 +415,13 @@ def _draws(expression: Expression) -> bool:
     return isinstance(expression, Numgen)
 
 
+_STATEFUL = (Numgen, Limit, CtCount, Quota)
+
+
 def is_stateful(statement: Statement) -> bool:
     """Whether its place matters: it draws, or answers by what it has seen itself."""
     return any(
-        isinstance(part, Numgen | Limit | CtCount | Quota) or part == Meta("random")
+        isinstance(part, _STATEFUL) or (isinstance(part, Meta) and part.key is MetaKey.RANDOM)
         for part in _parts(statement)
         if not (isinstance(part, Limit) and isinstance(statement, UpdateSet))
     )
