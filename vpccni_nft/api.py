@@ -127,7 +127,7 @@ def verify(  # noqa: PLR0913 - one for each choice
     'hook=output daddr=10.128.0.0'
     """
     from .lowering import TranslateOptions
-    from .proof.order import Order
+    from .proof.order import ChainOrder
     from .proof.side import Side
     from .proof.verify import ProofSettings
     from .proof.verify import verify as prove
@@ -137,7 +137,7 @@ def verify(  # noqa: PLR0913 - one for each choice
     settings = ProofSettings(
         seconds=seconds,
         timeout=timeout,
-        order=Order.of(order),
+        order=ChainOrder.of(order),
         counters=counters,
         allow=options.allow,
     )

@@ -11,7 +11,7 @@ import pytest
 import vpccni_nft
 from vpccni_nft.cli.commands import cli
 from vpccni_nft.model.hook import Act
-from vpccni_nft.proof.order import Listed, Order, Ties
+from vpccni_nft.proof.order import ChainOrder, Listed, Ties
 from vpccni_nft.proof.side import Side
 from vpccni_nft.proof.verify import ProofSettings, verify
 
@@ -147,17 +147,17 @@ def test_ahead_of_what_reassembles_fragments_nothing_is_known() -> None:
 
 
 def test_an_order_is_read_from_a_list_and_from_what_nft_lists() -> None:
-    assert Order.of("same") == Order(Ties.SAME)
+    assert ChainOrder.of("same") == ChainOrder(Ties.SAME)
     expected = (Listed("a", "c"), Listed(act=Act.CONNTRACK), Listed("b", "c", family="ip"))
-    assert Order.of("a c, conntrack\nip b c").listed == expected
-    found = Order.of(HOOKS).listed
+    assert ChainOrder.of("a c, conntrack\nip b c").listed == expected
+    found = ChainOrder.of(HOOKS).listed
     assert found == (
         Listed("a", "c", family="ip", hook="input"),
         Listed("filter", family="ip", hook="input"),
         Listed(act=Act.NAT, family="ip", hook="input"),
     )
     with pytest.raises(ValueError, match="names no base chain"):
-        Order.of("nonsense")
+        ChainOrder.of("nonsense")
 
 
 def test_the_command_takes_an_order_from_a_file(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ..core.span import Source
-    from ..proof.order import Order
+    from ..proof.order import ChainOrder
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 
@@ -179,16 +179,16 @@ def read_sides(
     return TwoSides(read_sources(before), read_sources(after), options)
 
 
-def read_order(text: str | None) -> Order:
+def read_order(text: str | None) -> ChainOrder:
     """In which order base chains run, by a list or by a file that has one."""
-    from ..proof.order import EVERY_ORDER, Order
+    from ..proof.order import EVERY_ORDER, ChainOrder
 
     if text is None:
         return EVERY_ORDER
     if Path(text).is_file():
         text = "\n".join(read_source(text).lines)
     try:
-        return Order.of(text)
+        return ChainOrder.of(text)
     except ValueError as error:
         raise click.UsageError(f"--order: {printable(str(error))}") from None
 

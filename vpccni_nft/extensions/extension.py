@@ -45,14 +45,14 @@ class NoneOf:
 
 
 @attrs.frozen
-class First:
+class Prologue:
     """Rules that run before the rest, whatever they come to; each may end where it has no value."""
 
     rules: tuple[Statements, ...]
 
 
 #: A part of a rule's conditions. Statements stand in the rule itself; the others need a chain.
-Piece = Statement | AnyOf | NoneOf | First
+Piece = Statement | AnyOf | NoneOf | Prologue
 
 
 @attrs.frozen(kw_only=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..core.diagnostics import TOO_DEEP, Problem
-from ..extensions.extension import AnyOf, First, NoneOf, Piece
+from ..extensions.extension import AnyOf, NoneOf, Piece, Prologue
 from ..nft import expressions as x
 from ..nft import names
 from ..nft import statements as s
@@ -62,7 +62,7 @@ class Assembly:
         rest = self.assemble((*self._protocol_test(), *after), action, depth + 1)
         if isinstance(special, NoneOf):
             helpers[name] = (*self._all(self._alone(special), s.Return()), *rest)
-        elif isinstance(special, First):
+        elif isinstance(special, Prologue):
             before_rest = (Rule(parts, origin=self.origin) for parts in special.rules)
             helpers[name] = (*before_rest, *rest)
         elif isinstance(special, AnyOf):

@@ -43,7 +43,7 @@ class Failed(Exception):  # noqa: N818 - it says what the matter is
     """A step failed to do its work."""
 
 
-class Taken(Exception):  # noqa: N818
+class AlreadyRunning(Exception):  # noqa: N818
     """Another process is at it, or has settled it."""
 
 
@@ -58,7 +58,8 @@ class Runner:
     def run(self, confirm_timeout: float) -> bool:
         """Move, or go on with a move. Whether the node is moved, and that is confirmed.
 
-        Raises Taken where another process is at it, and Failed where it can go neither way.
+        Raises AlreadyRunning where another process moves the rules, and Failed where it can go
+        neither way.
         """
         earlier = self._begin()
         if earlier.phase is Phase.CONFIRMED:
@@ -96,7 +97,7 @@ class Runner:
             for process in (state.runner, state.watchdog):
                 settled = state.phase in {Phase.REFUSED, Phase.ROLLED_BACK}
                 if process and process.alive and not settled:
-                    raise Taken(f"another run is under way, as process {process.pid}")
+                    raise AlreadyRunning(f"another run is under way, as process {process.pid}")
             mine = Process.of(os.getpid())
             if state.phase in {Phase.ROLLING_BACK, Phase.STUCK}:
                 store(self.directory, attrs.evolve(state, runner=mine))
@@ -176,7 +177,7 @@ class Runner:
             if clock() > state.deadline:
                 raise Failed(_LATE)
             if _entered(_PAUSE):
-                with contextlib.suppress(Taken):  # too late: the next look shows it
+                with contextlib.suppress(AlreadyRunning):  # too late: the next look shows it
                     confirm(self.directory)
 
     def _settle(self, phase: Phase, reason: str) -> None:
@@ -216,14 +217,14 @@ def roll_back(directory: Path, reason: str, *, unless: set[Phase] | None = None)
 
 
 def confirm(directory: Path) -> None:
-    """Say that the move is to stay. Raises Taken where it is too late, or too early."""
+    """Say that the move is to stay. Raises AlreadyRunning where it is too late, or too early."""
     with locked(directory):
         state = load(directory)
         if state.phase is Phase.CONFIRMED:
             return
         if state.phase is not Phase.WAITING or clock() > state.deadline:
             why = f": {state.reason}" if state.reason else ""
-            raise Taken(f"there is nothing to confirm: {state.phase.value}{why}")
+            raise AlreadyRunning(f"there is nothing to confirm: {state.phase.value}{why}")
         store(directory, state.to(Phase.CONFIRMED))
 
 

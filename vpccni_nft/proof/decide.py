@@ -17,7 +17,7 @@ from .answers import HookStatus
 from .budget import GaveUp
 from .commute import do_all_commute
 from .hooks import HookComparison, at_hook
-from .order import MOST, Order, Ties, describe, groups_at, run_alike
+from .order import MOST, ChainOrder, Ties, describe, groups_at, run_alike
 from .search import Decision, search
 from .symbolic import Undecided
 
@@ -66,7 +66,7 @@ class HookSearch:
         return search(hook, self.before, self.after, most)
 
 
-def decide(hook: HookSearch, order: Order, most: int) -> Decision:
+def decide(hook: HookSearch, order: ChainOrder, most: int) -> Decision:
     """Decide a hook in every order that is possible."""
     try:
         sides = [_Side.of(hook, chains, order) for chains in (hook.ours, hook.theirs)]
@@ -118,7 +118,7 @@ class _Side:
     orders: list[Arrangement]  #: empty where they are too many
 
     @classmethod
-    def of(cls, hook: HookSearch, chains: Sequence[BaseChain], order: Order) -> _Side:
+    def of(cls, hook: HookSearch, chains: Sequence[BaseChain], order: ChainOrder) -> _Side:
         setting = hook.pairs.setting
         here = at_hook(chains, setting.hook)
         groups = tuple(groups_at(here))
@@ -131,7 +131,7 @@ class _Side:
 
 
 def _pairs_of(
-    before: Sequence[Arrangement], after: Sequence[Arrangement], order: Order
+    before: Sequence[Arrangement], after: Sequence[Arrangement], order: ChainOrder
 ) -> list[_Orders]:
     """The orders of both sides together, first one where both have the same."""
     found = list(product(before, after))
@@ -146,7 +146,7 @@ def _turns(every: Sequence[BaseChain], arranged: Arrangement) -> tuple[int, ...]
     return tuple(known.get((one.program, one.name), one.turn) for one in every)
 
 
-def _sentence(sides: Sequence[_Side], order: Order, orders: _Orders) -> str:
+def _sentence(sides: Sequence[_Side], order: ChainOrder, orders: _Orders) -> str:
     """Which orders were looked at."""
     count = max(len(side.orders) for side in sides)
     if order.ties is Ties.GIVEN:

@@ -64,14 +64,14 @@ class Listed:
 
 
 @attrs.frozen
-class Order:
+class ChainOrder:
     """In which order base chains run."""
 
     ties: Ties = Ties.EVERY
     listed: tuple[Listed, ...] = ()  #: what is known of it, the first one that runs first
 
     @classmethod
-    def of(cls, text: str) -> Order:
+    def of(cls, text: str) -> ChainOrder:
         """Read ``every``, ``same``, ``given``, a list, or what ``nft list hooks`` prints.
 
         A list has names with commas or line ends between them: ``TABLE CHAIN``, if need be with the
@@ -125,10 +125,10 @@ class Order:
 
 
 #: Nothing is known of any order.
-EVERY_ORDER = Order()
+EVERY_ORDER = ChainOrder()
 
 #: Base chains run as they are given.
-GIVEN_ORDER = Order(Ties.GIVEN)
+GIVEN_ORDER = ChainOrder(Ties.GIVEN)
 
 
 def groups_at(chains: Sequence[BaseChain]) -> list[tuple[Item, ...]]:

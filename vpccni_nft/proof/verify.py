@@ -22,7 +22,7 @@ from .context import ProofContext
 from .decide import HookSearch, decide
 from .hooks import at_hook
 from .objects import tell_apart
-from .order import EVERY_ORDER, Order
+from .order import EVERY_ORDER, ChainOrder
 from .pairs import Chains
 from .symbolic import Solver
 from .terms import Terms
@@ -51,7 +51,7 @@ class ProofSettings:
     most_terms: int = MOST_TERMS  #: the proof's room, for the hooks of one family
     most: int = 10  #: how many packets are looked for
     counters: bool = False  #: whether it counts which rules counted a packet
-    order: Order = EVERY_ORDER  #: in which order base chains of one priority run
+    order: ChainOrder = EVERY_ORDER  #: in which order base chains of one priority run
     allow: frozenset[Code] = frozenset()  #: approximations that are taken for exact
 
 

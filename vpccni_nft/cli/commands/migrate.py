@@ -184,13 +184,13 @@ def run(directory: str, confirm_timeout: float, seconds: float) -> ExitCode:
     """
     require_solver()
     from ...migration.check import problem_on_node
-    from ...migration.run import Failed, Runner, Taken
+    from ...migration.run import AlreadyRunning, Failed, Runner
 
     place = _plan(directory)
     runner = Runner(place, lambda: problem_on_node(place, seconds), _say)
     try:
         return ExitCode.DONE if runner.run(confirm_timeout) else ExitCode.REFUSED
-    except Taken as reason:
+    except AlreadyRunning as reason:
         _say(str(reason))
         return ExitCode.REFUSED
     except Failed as reason:
@@ -213,12 +213,12 @@ def run(directory: str, confirm_timeout: float, seconds: float) -> ExitCode:
 @DIRECTORY
 def confirm(directory: str) -> ExitCode:
     """Say that the move in DIR is to stay."""
-    from ...migration.run import Taken
+    from ...migration.run import AlreadyRunning
     from ...migration.run import confirm as confirm_move
 
     try:
         confirm_move(_plan(directory))
-    except Taken as reason:
+    except AlreadyRunning as reason:
         _say(str(reason))
         return ExitCode.REFUSED
     _say("confirmed")

@@ -26,7 +26,7 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
 from .. import kinds as k
-from ..extension import Extension, First
+from ..extension import Extension, Prologue
 from ..forms import number
 from ..option_table import Option, OptionTable, exactly_one
 from ..placement import ANYWHERE
@@ -123,7 +123,7 @@ def _mend_type(context: Context) -> tuple[Piece, ...]:
         s.Match(_TYPE, "==", x.Symbol("multicast")),
         s.Match(address, "!=", _MULTICAST[context.family]),
     )
-    return (First(((*misdirected, s.Set(_TYPE, x.Symbol("host"))),)),)
+    return (Prologue(((*misdirected, s.Set(_TYPE, x.Symbol("host"))),)),)
 
 
 def _hash(node: Cluster, context: Context) -> tuple[s.Match, ...]:
