@@ -16,7 +16,7 @@ from ..simulate.sample import Packet, run
 from ..simulate.simplify import Plain, simplify
 from ..simulate.trace import parts, trace
 from ..simulate.world import Answers
-from .hooks import Shown
+from .hooks import ShownPacket
 from .terms import LOG, postorder
 
 if TYPE_CHECKING:
@@ -46,10 +46,10 @@ class Counterexample:
     fits: frozenset[int] = attrs.field(eq=False, repr=False)
 
     @property
-    def shown(self) -> Shown:
+    def shown(self) -> ShownPacket:
         """What it is about, for the search."""
         rules = frozenset(map(id, self.culprits))
-        return Shown(rules, self.fits, names_in_proof(self.differences))
+        return ShownPacket(rules, self.fits, names_in_proof(self.differences))
 
     @property
     def culprits(self) -> Iterator[object]:

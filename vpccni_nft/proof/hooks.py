@@ -87,7 +87,7 @@ class HookComparison:
 
 
 @attrs.frozen
-class Shown:
+class ShownPacket:
     """A packet that is shown: what it is about, so that others are looked for."""
 
     rules: frozenset[int]  #: the rules that do something to it, by their identities
@@ -103,7 +103,7 @@ class Comparison:
     differences: Mapping[str, Term]  #: where something differs, by what
     fits: Mapping[int, Term]  #: by the identity of the rule
     same_draws: bool  #: whether both sides draw and count numbers in the same places
-    shown: list[Shown] = attrs.Factory(list)
+    shown: list[ShownPacket] = attrs.Factory(list)
 
     @property
     def differing(self) -> Term:
@@ -150,7 +150,7 @@ class Comparison:
     def _fits_all(self, rules: Iterable[int]) -> Term:
         return self.hook.setting.terms.all(*(self.fits[rule] for rule in rules))
 
-    def _fits_equally(self, shown: Shown) -> Term:
+    def _fits_equally(self, shown: ShownPacket) -> Term:
         terms = self.hook.setting.terms
         return terms.all(
             *(fits if rule in shown.fits else terms.not_(fits) for rule, fits in self.fits.items())

@@ -22,7 +22,7 @@ from .symbolic import Undecided
 
 if TYPE_CHECKING:
     from .counterexample import Counterexample
-    from .hooks import HookComparison, Shown
+    from .hooks import HookComparison, ShownPacket
     from .side import Side
 
 #: How many packets of a hook are looked at, those included that hang on chance.
@@ -70,7 +70,7 @@ def _look_for_packets(
 
     The answer is why there may be more packets than those that are found.
     """
-    shown: list[Shown] = []
+    shown: list[ShownPacket] = []
     reasons: list[Diagnostic] = []
     for inside in (False, True):
         comparison = hook.compare(inside=inside)
