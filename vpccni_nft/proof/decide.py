@@ -17,7 +17,7 @@ from .answers import HookStatus
 from .budget import GaveUp
 from .commute import do_all_commute
 from .hooks import HookComparison, at_hook
-from .order import MOST, ChainOrder, Ties, describe, groups_at, run_alike
+from .order import MOST, ChainOrder, Ties, describe, groups_at, run_the_same
 from .search import Decision, search
 from .symbolic import Undecided
 
@@ -135,7 +135,7 @@ def _pairs_of(
 ) -> list[_Orders]:
     """The orders of both sides together, first one where both have the same."""
     found = list(product(before, after))
-    same = [one for one in found if run_alike(*one)]
+    same = [one for one in found if run_the_same(*one)]
     if order.ties is Ties.SAME:
         return same or found
     return [*same, *(one for one in found if one not in same)]

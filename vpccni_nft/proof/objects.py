@@ -1,4 +1,4 @@
-"""Sets, lists and counters that share a name, and that are told apart before a proof.
+"""Sets, lists and counters that share a name, and that are kept apart before a proof.
 
 An ipset, a list of ``recent`` and a bucket table of ``hashlimit`` belong to the whole node, a set
 or counter of nft to its table. Meanings know them by their names, which is enough where a name

@@ -156,7 +156,7 @@ def describe(arrangement: Arrangement, groups: Iterable[tuple[Item, ...]]) -> st
     return ", ".join(sorted(found, key=lambda name: found[name]))
 
 
-def run_alike(before: Arrangement, after: Arrangement) -> bool:
+def run_the_same(before: Arrangement, after: Arrangement) -> bool:
     """Whether base chains that are called alike run in the same order on both sides."""
     mine, theirs = (_sequence(side) for side in (before, after))
     return [name for name in mine if name in theirs] == [name for name in theirs if name in mine]

@@ -3,7 +3,7 @@
 A packet at a hook has a past: it came in by a device, was routed, and belongs to a connection. What
 of it sending packets can bring about is brought about: the device, the addresses and their routes,
 ports, flags, marks, and a connection that is established or that an error is about. The rest is
-told, from what was seen at the beginning of the hook rather than from what was intended.
+reported, from what was seen at the beginning of the hook rather than from what was intended.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The base chains of all rulesets of a node, with what keeps state told apart by its table.
+"""The base chains of all rulesets of a node, with what keeps state kept apart by its table.
 
 Positions and sets are known by what iptables calls their table and themselves, so that a dump and
 its translation can mean the same ones. Two tables of one node can have one name all the same, and

@@ -58,9 +58,9 @@ def _ask_for_report(error: Exception) -> NoReturn:
     """End with a message for the reader of an internal error, and with its place on demand."""
     if os.environ.get(TRACEBACK):
         traceback.print_exception(error)
-    told = printable(f"{type(error).__name__}: {error}".removesuffix(": "))
+    shown = printable(f"{type(error).__name__}: {error}".removesuffix(": "))
     click.echo(
-        f"internal error: {told}\n"
+        f"internal error: {shown}\n"
         "This is a fault of vpccni-nft: nothing is known about the input. Please report it, with "
         f"the command, its input, and what it prints with {TRACEBACK}=1.",
         err=True,
