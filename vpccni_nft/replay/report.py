@@ -41,6 +41,7 @@ def dict_of(result: Result) -> dict[str, Any]:
     tally, brought = result.tally, result.brought
     return {
         "equal": result.equal,
+        "alike": result.equal,  # its name before, which programs read
         "tally": attrs.asdict(tally) | {"seconds": round(result.seconds, 3)},
         "stopped": result.stopped,
         "packet": brought
