@@ -7,6 +7,7 @@ import pytest
 import vpccni_nft
 from vpccni_nft.core.diagnostics import SAME_TABLE
 from vpccni_nft.core.span import Source
+from vpccni_nft.proof.answers import Unknown
 from vpccni_nft.text.saved_from import SavedFrom, saved_from
 
 RULES = """*filter
@@ -102,3 +103,13 @@ def test_beside_legacy_rules_a_native_table_counts_whatever_it_is_called() -> No
 def codes_of(answer: object) -> set[str]:
     assert isinstance(answer, vpccni_nft.Unknown), answer
     return {one.code.name for one in answer.reasons}
+
+
+def test_a_nat_chain_alone_turns_no_tracking_on() -> None:
+    base = "type nat hook postrouting priority 100;"
+    empty = f"table ip t {{\nchain c {{\n{base}\n}}\n}}\n"
+    # The kernel registers what a statement needs when it is loaded, whether or not a packet comes.
+    unused = empty.replace("table ip t {", "table ip t {\nchain unused {\nsnat to 10.0.0.1\n}")
+    answer = vpccni_nft.verify(unused, empty)
+    assert isinstance(answer, Unknown)
+    assert [one.code.name for one in answer.reasons] == ["V004"]

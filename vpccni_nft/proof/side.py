@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 Ruleset = iptables.Ruleset | nft.Ruleset
 
-#: What of nft needs connection tracking, besides chains of the type nat.
+#: What of nft turns connection tracking on, wherever it stands. A chain of the type nat alone does
+#: not, nor does iptables' table nat (measured on Linux 6.18).
 _TRACKING = (x.Ct, s.Nat, s.CtCount, s.Synproxy)
 
 
@@ -117,9 +118,8 @@ class Side:
 
 def _tracks(table: iptables.Table | nft.Table) -> bool:
     if isinstance(table, iptables.Table):
-        return table.name == "nat" or any(map(_starts_tracking, _nodes(table)))
-    is_nat = any(chain.hook and chain.hook.type == "nat" for chain in table.chains)
-    return is_nat or any(isinstance(value, _TRACKING) for value in values_in(table))
+        return any(map(_starts_tracking, _nodes(table)))
+    return any(isinstance(value, _TRACKING) for value in values_in(table))
 
 
 def _nodes(table: iptables.Table) -> Iterator[iptables.Match | iptables.Target]:
