@@ -711,8 +711,11 @@ _nats("the flags of NAT are lost", lambda nat: attrs.evolve(nat, flags=()))
 
 def _renamed(old: str, new: str) -> Callable[[s.Nat], s.Nat]:
     def changed(nat: s.Nat) -> s.Nat:
-        address = None if new in {"masquerade", "redirect"} else nat.address
-        return attrs.evolve(nat, kind=new, address=address) if nat.kind == old else nat
+        if nat.kind != old:
+            return nat
+        if new in {"masquerade", "redirect"}:
+            return attrs.evolve(nat, kind=new, address=None, prefix=False)
+        return attrs.evolve(nat, kind=new)
 
     return changed
 
