@@ -436,12 +436,14 @@ def sets_of(statement: Statement) -> Iterator[str]:
             yield part.name
 
 
-def _parts(value: object) -> Iterator[object]:
+def _parts(node: Statement | Expression) -> Iterator[Statement | Expression]:
     """A statement and all that it is made of."""
-    if isinstance(value, tuple):
-        for one in value:
-            yield from _parts(one)
-    elif isinstance(value, Statement | Expression):
-        yield value
-        for field in getattr(value, "__attrs_attrs__", ()):
-            yield from _parts(getattr(value, field.name))
+    yield node
+    for field in getattr(node, "__attrs_attrs__", ()):
+        inner = getattr(node, field.name)
+        for one in inner if isinstance(inner, tuple) else (inner,):
+            if isinstance(one, _NODES):
+                yield from _parts(one)
+
+
+_NODES = (Statement, Expression)
