@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 
 import hypothesis
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from vpccni_nft import nft
 from vpccni_nft import strategies as own
 from vpccni_nft.model.packet import NoMeaning
+from vpccni_nft.proof.answers import Equivalent
+from vpccni_nft.proof.side import Side
+from vpccni_nft.proof.verify import ProofSettings, verify
 from vpccni_nft.replay.side import ReplayError
+from vpccni_nft.replay.testbed import ReplaySettings, Testbed
+from vpccni_nft.replay.topology import Topology
 
 from ..support.drawn_nft import NftBed
-from ..support.packets import Tally
+from ..support.one_change import changes
+from ..support.packets import Tally, contents, described
 from ..support.profiles import NIGHTLY, SCALE
 
 DRAWN = settings(
@@ -64,3 +72,39 @@ def test_a_drawn_nft_ruleset_does_what_its_model_says(add: Callable[[Tally], Non
     assert len(meaningless) <= DRAWN.max_examples / 10, meaningless[:3]
     assert total.hooks > DRAWN.max_examples * CONVERSATIONS
     assert total.unseen < total.hooks / 10
+
+
+#: Pairs of rulesets for each of which two nodes are made.
+PAIRS = settings(DRAWN, max_examples=15 * SCALE)
+
+
+def test_an_equivalent_changed_ruleset_does_the_same(add: Callable[[Tally], None]) -> None:
+    total = Tally()
+
+    @given(st.data())
+    @PAIRS
+    def one(data: st.DataObject) -> None:
+        ruleset = data.draw(own.nft_rulesets())
+        every = changes(ruleset)
+        hypothesis.assume(every)
+        try:
+            changed = every[data.draw(st.integers(0, 2**30)) % len(every)]()
+            answer = verify(Side((ruleset,)), Side((changed,)), ProofSettings(seconds=2, timeout=8))
+        except ValueError:
+            return  # no such ruleset
+        if not isinstance(answer, Equivalent):
+            return
+        scripts = nft.serialize(ruleset), nft.serialize(changed)
+        hypothesis.note("\n--- and ---\n".join(scripts))
+        before, after = map(contents, scripts)
+        try:
+            with Testbed(before, after, ReplaySettings(), Topology.of(())) as arena:
+                found = list(arena.duel.fight(islice(arena.guide.stream(), 2 * CONVERSATIONS)))
+                total.packets += arena.duel.tally.packets
+        except ReplayError:
+            return  # nft does not take it
+        assert not found, "\n\n".join(map(described, found[:3]))
+
+    one()
+    assert total.packets > PAIRS.max_examples * CONVERSATIONS
+    add(total)
