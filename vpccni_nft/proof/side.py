@@ -10,7 +10,9 @@ from .. import iptables, nft
 from ..core.diagnostics import Kind, Refused
 from ..core.values import Family
 from ..extensions import extension_of
+from ..extensions.matches.socket import Socket
 from ..extensions.targets.ct import Ct
+from ..extensions.targets.tproxy import Tproxy
 from ..lowering import TranslateOptions, lower
 from ..lowering.jumps import check_names
 from ..nft import expressions as x
@@ -35,6 +37,10 @@ Ruleset = iptables.Ruleset | nft.Ruleset
 #: What of nft turns connection tracking on, wherever it stands. A chain of the type nat alone does
 #: not, nor does iptables' table nat (measured on Linux 6.18).
 _TRACKING = (x.Ct, s.Nat, s.CtCount, s.Synproxy)
+
+#: What makes the kernel reassemble fragments although it tracks no connection: nft_tproxy.c,
+#: xt_TPROXY.c and xt_socket.c call nf_defrag_ipv4_enable.
+_REASSEMBLING = (s.Tproxy, Tproxy, Socket)
 
 
 @attrs.frozen
@@ -106,6 +112,16 @@ class Side:
             for ruleset in self.rulesets
             for table in ruleset.tables
             if table.family is family
+        )
+
+    def reassembles(self, family: Family) -> bool:
+        """Whether the rules make the kernel reassemble fragments, tracking apart."""
+        return any(
+            isinstance(value, _REASSEMBLING)
+            for ruleset in self.rulesets
+            for table in ruleset.tables
+            if table.family is family
+            for value in (_nodes(table) if isinstance(table, iptables.Table) else values_in(table))
         )
 
     def approximated(self) -> Iterator[Diagnostic]:

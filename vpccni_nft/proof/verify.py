@@ -107,6 +107,8 @@ class _Proof:
         if len(tracked) == 2:
             self.reasons.append(_one_side_tracks(family))
         fragments = tracked == {False}
+        if fragments and len({side.reassembles(family) for side in sides}) == 2:
+            self.reasons.append(_one_side_reassembles(family))
         if not fragments:
             self._assume(f"{family.title}: no fragments, because conntrack reassembles packets")
         chains = [side.chains(family) for side in sides]
@@ -179,6 +181,15 @@ def _one_side_tracks(family: Family) -> Diagnostic:
         ONE_SIDE_TRACKS,
         f"{family.title}: one side turns connection tracking on, which reassembles fragments"
         " and enables NAT, and the other does not",
+        hint="compare all rules of a node with all rules of a node",
+    )
+
+
+def _one_side_reassembles(family: Family) -> Diagnostic:
+    return Diagnostic(
+        ONE_SIDE_TRACKS,
+        f"{family.title}: a transparent proxy or a socket match makes the kernel reassemble"
+        " fragments on one side only",
         hint="compare all rules of a node with all rules of a node",
     )
 
