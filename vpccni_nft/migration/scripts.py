@@ -119,8 +119,8 @@ for table in $TABLES; do
     *) fail "M206: the table $table no longer matches the plan" ;;
     esac
     "${table%.*}-restore" --noflush --wait 30 <"tables/$table/delete"
-    [ "$(state"
-    " "$table")" = after ] || fail "M206: another program changed the table $table"
+    [ "$(state "$table")" = after ] ||
+        fail "M206: another program changed the table $table"
     echo "cleanup: $table"
 done
 """

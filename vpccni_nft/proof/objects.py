@@ -14,20 +14,22 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from .. import iptables, nft
-from ..core.diagnostics import SHARED_NAME, Diagnostic
+from ..core.diagnostics import RECENT_LIST, SHARED_NAME, Diagnostic
 from ..extensions.matches.hashlimit import Hashlimit
 from ..extensions.matches.nfacct import Nfacct
 from ..extensions.matches.recent import Operation, Recent
 from ..extensions.matches.set import MatchSet
 from ..extensions.targets.set import SetTarget
+from ..lowering import layout
 from ..nft import expressions as x
 from ..nft import names
 from ..nft import statements as s
 from ..simulate.constants import values_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
+    from ..core.diagnostics import Code
     from ..core.values import Family
     from .side import Ruleset, Side
 
@@ -53,14 +55,21 @@ class _Uses:
         return not any(home in _NODE for home, _ in self.objects)
 
 
-def tell_apart(before: Side, after: Side) -> tuple[Side, Side, tuple[Diagnostic, ...]]:
-    """The same sides, each object with a name of its own, and the names where that is not known."""
+def tell_apart(
+    before: Side, after: Side, allow: Collection[Code] = ()
+) -> tuple[Side, Side, tuple[Diagnostic, ...]]:
+    """The same sides, each object with a name of its own, and the names where that is not known.
+
+    Where T101 is allowed, the set that a translation has for a list of recent counts as the list.
+    """
     unknown: list[Diagnostic] = []
     for family in sorted(before.families | after.families, key=str):
         ours, theirs = _uses(before, family), _uses(after, family)
         own: dict[_Name, set[_Object]] = {}
         for name in sorted(ours.keys() | theirs.keys()):
             mine, other = ours.get(name, _Uses()), theirs.get(name, _Uses())
+            if RECENT_LIST in allow:
+                mine, other = _as_lists(mine), _as_lists(other)
             if max(len(mine.objects), len(other.objects)) < 2:
                 continue
             tables = mine.are_of_tables and other.are_of_tables
@@ -71,6 +80,14 @@ def tell_apart(before: Side, after: Side) -> tuple[Side, Side, tuple[Diagnostic,
         if own:
             before, after = (_with_own_names(side, family, own) for side in (before, after))
     return before, after, tuple(unknown)
+
+
+def _as_lists(uses: _Uses) -> _Uses:
+    """The same uses without the sets of translations that stand beside the list itself."""
+    if not any(home == "recent" for home, _ in uses.objects):
+        return uses
+    objects = {one for one in uses.objects if not one[0].startswith(layout.table_name(""))}
+    return attrs.evolve(uses, objects=objects)
 
 
 def _unknown(family: Family, name: _Name) -> Diagnostic:

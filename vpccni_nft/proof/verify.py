@@ -67,7 +67,7 @@ def verify(
     """
     if unknown := (*before.unknown, *after.unknown):
         return Unknown(unknown)
-    before, after, unknown = tell_apart(before, after)
+    before, after, unknown = tell_apart(before, after, settings.allow)
     if unknown:
         return Unknown(unknown)
     by_table = not (before.dumps or after.dumps)

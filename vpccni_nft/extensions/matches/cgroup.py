@@ -51,7 +51,7 @@ def meaning(node: Cgroup, view: View) -> Test:
         state.is_("has_socket", 1),
         algebra.all(
             view.says(Oracle(OracleKind.SOCKET_OF_NO_PROGRAM)),
-            view.says(Oracle(OracleKind.SOCKET_IS_FULL)),
+            view.says(Oracle(OracleKind.SOCKET_IS_FULL), *state.connection),
         ),
     )
     if node.class_id:
