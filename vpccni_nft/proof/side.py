@@ -54,6 +54,8 @@ class Side:
     unknown: tuple[Diagnostic, ...] = ()
     #: Whether each set of nft is its table's, because no dump knows sets by their names alone.
     by_table: bool = False
+    #: Whether a translation's set counts as the list of recent that it stands for: T101 is allowed.
+    as_lists: bool = False
 
     @classmethod
     def of(
@@ -103,7 +105,7 @@ class Side:
 
     def chains(self, family: Family) -> list[BaseChain]:
         """The base chains of a family."""
-        return chains_of_side(self.rulesets, family, by_table=self.by_table)
+        return chains_of_side(self.rulesets, family, by_table=self.by_table, as_lists=self.as_lists)
 
     def tracks(self, family: Family) -> bool:
         """Whether the rules turn connection tracking on."""

@@ -10,6 +10,7 @@ import attrs
 from ..core.diagnostics import (
     APPROXIMATED,
     ONE_SIDE_TRACKS,
+    RECENT_LIST,
     Diagnostic,
 )
 from ..model.oracle import KeptSet
@@ -71,7 +72,10 @@ def verify(
     if unknown:
         return Unknown(unknown)
     by_table = not (before.dumps or after.dumps)
-    before, after = (attrs.evolve(side, by_table=by_table) for side in (before, after))
+    as_lists = RECENT_LIST in settings.allow
+    before, after = (
+        attrs.evolve(side, by_table=by_table, as_lists=as_lists) for side in (before, after)
+    )
     proof = _Proof(before, after, settings, progress)
     for family in sorted(before.families | after.families, key=str):
         proof.of_family(family)

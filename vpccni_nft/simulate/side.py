@@ -27,18 +27,28 @@ if TYPE_CHECKING:
 
 
 def chains_of_side(
-    rulesets: Sequence[iptables.Ruleset | nft.Ruleset], family: Family, *, by_table: bool = False
+    rulesets: Sequence[iptables.Ruleset | nft.Ruleset],
+    family: Family,
+    *,
+    by_table: bool = False,
+    as_lists: bool = False,
 ) -> list[BaseChain]:
     """The base chains of a family.
 
     With ``by_table`` every set of nft is its table's. Without, one that rules do not change, or
-    that is alone of its name, is the set of this name, as an ipset is.
+    that is alone of its name, is the set of this name, as an ipset is. With ``as_lists`` the set
+    that a translation has for a list of recent is that list, also where both are there (T101).
     """
     chains = [chain for ruleset in rulesets for chain in chains_of(ruleset, family)]
     programs = dict.fromkeys(
         chain.program for chain in chains if isinstance(chain.program, IptablesProgram | NftProgram)
     )
-    changed = Counter(name for program in programs for name in program.changed_sets.values())
+    changed = Counter(
+        name
+        for program in programs
+        for name in program.changed_sets.values()
+        if not (as_lists and isinstance(program, IptablesProgram) and name.startswith("recent-"))
+    )
     homes: Counter[str] = Counter()
     told_apart: dict[Program, Program] = {}
     for program in programs:
