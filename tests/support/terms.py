@@ -9,7 +9,7 @@ import attrs
 from vpccni_nft.model.concrete import Concrete
 from vpccni_nft.model.hook import Outcome
 from vpccni_nft.model.packet import ACCEPT, State
-from vpccni_nft.proof.terms import Term, postorder
+from vpccni_nft.proof.terms import LOG, Term, postorder
 from vpccni_nft.simulate.sample import Packet
 
 
@@ -35,12 +35,19 @@ class InCase:
         match term.kind:
             case "true" | "false":
                 return term.kind == "true"
+            case "variable" if term.width == LOG:
+                return 0  # nothing has happened yet
             case "variable":
                 return self.packet.fields[rest[0]]
+            case "then":
+                return parts[0] + 1  # as ``Concrete.history`` counts
             case "const":
                 return rest[0]
             case "ask":
-                return world.ask(rest[0], tuple(parts), term.width)
+                # The interpreter leaves a history out in which nothing has happened.
+                asked = zip(term.terms, parts, strict=True)
+                arguments = tuple(part for one, part in asked if one.width != LOG or part)
+                return world.ask(rest[0], arguments, term.width)
             case "not":
                 return not parts[0]
             case "and":
