@@ -79,3 +79,26 @@ def test_a_list_of_recent_is_no_ipset_of_its_name() -> None:
     rule = "-A FORWARD -m set --match-set recent-s src -j DROP\n"
     text = RECENT.replace("COMMIT", f"{rule}COMMIT")
     assert codes_of(vpccni_nft.verify(text, text)) == {"V013"}
+
+
+ONE_LIST = "T101: where a list of recent and its set are both loaded, they hold the same"
+
+
+def test_a_list_and_the_set_of_its_translation_are_one_only_where_that_is_said() -> None:
+    script = vpccni_nft.translate(RECENT, allow=["T101"]).script()
+    both = (RECENT, script)
+    assert codes_of(vpccni_nft.verify(RECENT, both)) == {"V013"}
+    answer = vpccni_nft.verify(both, both, allow=["T101"], order="same")
+    assert isinstance(answer, vpccni_nft.Equivalent)
+    assert ONE_LIST in answer.assumptions
+    alone = vpccni_nft.verify(RECENT, script, allow=["T101"])
+    assert isinstance(alone, vpccni_nft.Equivalent)
+    assert ONE_LIST not in alone.assumptions
+
+
+def test_the_set_of_another_table_is_never_the_list() -> None:
+    script = vpccni_nft.translate(RECENT, allow=["T101"]).script()
+    foreign = script.replace("vpccni-filter", "foreign")
+    assert "foreign" in foreign
+    answer = vpccni_nft.verify(RECENT, (RECENT, foreign), allow=["T101"])
+    assert codes_of(answer) == {"V013"}

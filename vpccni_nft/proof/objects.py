@@ -82,6 +82,13 @@ def tell_apart(
     return before, after, tuple(unknown)
 
 
+def has_list_and_set(side: Side) -> bool:
+    """Whether a list of recent and the set that a translation has for it are both on a side."""
+    return any(
+        _as_lists(uses) != uses for family in side.families for uses in _uses(side, family).values()
+    )
+
+
 def _as_lists(uses: _Uses) -> _Uses:
     """The same uses without the sets of translations that stand beside the list itself."""
     if not any(home == "recent" for home, _ in uses.objects):

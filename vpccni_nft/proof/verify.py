@@ -22,7 +22,7 @@ from .chance import TOLERANCE
 from .context import ProofContext
 from .decide import HookSearch, decide
 from .hooks import at_hook
-from .objects import tell_apart
+from .objects import has_list_and_set, tell_apart
 from .order import EVERY_ORDER, ChainOrder
 from .pairs import Chains
 from .symbolic import Solver
@@ -177,6 +177,8 @@ class _Proof:
         if not self.settings.counters:
             yield "which rules count a packet is not compared"
         yield from dict.fromkeys((*self.before.left_out, *self.after.left_out))
+        if self.before.as_lists and any(map(has_list_and_set, (self.before, self.after))):
+            yield "T101: where a list of recent and its set are both loaded, they hold the same"
         yield from self._assumed
 
 
