@@ -46,7 +46,7 @@ def test_the_three_have_the_same_defaults() -> None:
     assert TranslateOptions.of(**{name: parameters[name].default for name in FIELDS}) == (
         TranslateOptions()
     )
-    given = cli.commands["translate"].make_context("translate", []).params
+    given = cli.commands["translate"].make_context("translate", [], **cli.context_settings).params
     assert TranslateOptions.of(**{name: given[name] for name in FIELDS}) == TranslateOptions()
 
 
