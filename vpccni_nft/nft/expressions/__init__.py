@@ -1,0 +1,48 @@
+"""nft expressions: what a rule reads, and the literals it compares with.
+
+A closed set; every pass over nft knows all of it. Names of keys, fields and flags are nft's own
+words (nft(8)). Integers are in host order. What nft has no such field, word or value for is a
+ValueError at construction.
+"""
+
+from .base import Expression
+from .compound import Binary, Concat, Lookup
+from .literals import (
+    Flags,
+    Hex,
+    Host,
+    Interface,
+    Mac,
+    Number,
+    Prefix,
+    Protocol,
+    Range,
+    String,
+    Symbol,
+    order,
+)
+from .selectors import (
+    NETWORK_HEADER,
+    Ct,
+    ExtensionHeader,
+    Fib,
+    Hash,
+    Ipsec,
+    Meta,
+    Numgen,
+    Osf,
+    Payload,
+    RawPayload,
+    Rt,
+    Socket,
+    TcpOption,
+)
+from .sets import AnonymousSet, CatchAll, Element, Pair, SetReference, all_but, require_data
+
+__all__ = [
+    "NETWORK_HEADER", "AnonymousSet", "Binary", "CatchAll", "Concat", "Ct", "Element",
+    "Expression", "ExtensionHeader", "Fib", "Flags", "Hash", "Hex", "Host", "Interface",
+    "Ipsec", "Lookup", "Mac", "Meta", "Number", "Numgen", "Osf", "Pair", "Payload", "Prefix",
+    "Protocol", "Range", "RawPayload", "Rt", "SetReference", "Socket", "String", "Symbol",
+    "TcpOption", "all_but", "order", "require_data",
+]  # fmt: skip
