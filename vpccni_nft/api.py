@@ -111,7 +111,8 @@ def verify(  # noqa: PLR0913 - one for each choice
     sides that count a packet. ``seconds`` is the time for each question to the solver,
     ``timeout`` that for the whole proof, if it is bounded. ``order`` says in which order base
     chains of one priority run: ``every`` order is tried, it is the ``same`` on both sides, they run
-    as they are ``given``, or a list as of ``--order`` (``docs/proof.md``).
+    as they are ``given``, they were ``registered`` as they are given, or a list as of ``--order``
+    (``docs/proof.md``).
 
     The answer is ``Equivalent`` with what it assumes, ``Different`` with packets, or ``Unknown``
     with reasons. Raises Refused where a text cannot be read, ValueError where ``allow`` is

@@ -82,6 +82,38 @@ def test_a_list_says_in_which_order_they_run() -> None:
                           vpccni_nft.Different)  # fmt: skip
 
 
+def test_where_one_order_of_both_sides_would_do_the_answer_says_so() -> None:
+    answer = vpccni_nft.verify([MARK, DROP], [MARK, DROP])
+    assert codes_of(answer) == {"V011"}
+    assert "--order same" in answer.reasons[0].hint  # type: ignore[union-attr]
+    assert isinstance(vpccni_nft.verify([MARK, DROP], [MARK, DROP], order="same"),
+                      vpccni_nft.Equivalent)  # fmt: skip
+
+
+def test_what_was_registered_last_runs_first() -> None:
+    ahead = MARK.replace("priority filter", "priority -1")
+    behind = MARK.replace("priority filter", "priority 1")
+    for sides, other in (((MARK, DROP), behind), ((DROP, MARK), ahead)):
+        answer = vpccni_nft.verify(sides, [other, DROP], order="registered")
+        assert isinstance(answer, vpccni_nft.Equivalent), other
+        assert any("last one that is given runs first" in one for one in answer.assumptions)
+    tracked = at("output", -200, "ct mark set 1")
+    assert codes_of(vpccni_nft.verify(tracked, at("output", -199, "ct mark set 1"),
+                                      order="registered")) == {"V011"}  # fmt: skip
+
+
+def test_nat_chains_run_only_where_connections_are_tracked() -> None:
+    base = "type nat hook prerouting priority -100; policy accept;"
+    one, other = (
+        f"table ip n {{ chain c {{ {base} ip saddr 10.0.0.{last} drop; }}; }}\n" for last in (1, 2)
+    )
+    answer = vpccni_nft.verify(one, other)
+    assert isinstance(answer, vpccni_nft.Equivalent)
+    assert "IPv4: no connections are tracked, so nat chains never run" in answer.assumptions
+    tracked = at("forward", 0, "ct state invalid accept")
+    assert isinstance(vpccni_nft.verify(one + tracked, other + tracked), vpccni_nft.Different)
+
+
 def test_where_they_differ_in_every_order_packets_are_shown() -> None:
     answer = vpccni_nft.verify([MARK, DROP], MARK.replace("0x1", "0x2"))
     assert isinstance(answer, vpccni_nft.Different)

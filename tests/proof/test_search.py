@@ -141,6 +141,14 @@ def test_the_whole_proof_ends_when_its_time_is_over() -> None:
     assert "V009" in status_of(answer)["forward"][1]
 
 
+def test_the_proof_ends_when_it_has_no_memory() -> None:
+    settings = proof.ProofSettings(most_megabytes=0.001)
+    one, other = (Side((vpccni_nft.parse(fan(mark)),)) for mark in (1, 2))
+    answer = proof.verify(one, other, settings)
+    assert status_of(answer)["forward"] == (HookStatus.UNDECIDED, {"V010"})
+    assert any("memory" in reason.message for reason in answer.reasons)  # type: ignore[union-attr]
+
+
 def test_the_proof_ends_when_it_has_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budget, "_OFTEN", 1)
     settings = proof.ProofSettings(most_terms=200)

@@ -523,3 +523,14 @@ cli(sys.argv[1:])
     assert done.returncode == 1, done.stderr
     assert "packet: hook=input saddr=10.128.0.0" in done.stderr
     assert not output.exists()
+
+
+def test_objects_that_name_what_is_not_there_are_refused_as_a_text_is() -> None:
+    set_ = nft.expressions.SetReference("nowhere")
+    match = nft.statements.Match(nft.expressions.Payload("ip", "saddr"), "==", set_)
+    chain = nft.Chain("c", (nft.Rule((match,)),), nft.Hook("filter", "input", 0))
+    side = Side((nft.Ruleset((nft.Table(Family.IP, "t", (chain,)),)),))
+    with pytest.raises(vpccni_nft.Refused) as refused:
+        prove(side, side, ProofSettings())
+    (found,) = refused.value.diagnostics
+    assert (found.code.name, found.message) == ("P018", "the table t has no set nowhere")

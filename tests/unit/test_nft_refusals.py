@@ -68,6 +68,7 @@ from ..support.nft_texts import BASE, NATIVE, in_chain, refused
         ("reject with icmp nonsense", 20),
         ("reject with icmpx type admin-prohibited", 15),
         ("dnat to example.org", 11),
+        ("dnat to ip daddr map @x:http-x", 26),
         ("dnat ip6 to 10.0.0.1", 8),
         ("acceptdrop", 3),
         ("tcpdport 80", 3),

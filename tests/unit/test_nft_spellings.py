@@ -45,6 +45,14 @@ from ..support.nft_texts import in_chain, read_rule, refused
         ("ip frag-off & 8191 == 0", "ip frag-off & 0x1fff == 0"),
         ("snat to 10.0.0.4/30:80", "snat to 10.0.0.4-10.0.0.7:80"),
         ("dnat ip to 10.0.0.4", "dnat to 10.0.0.4"),
+        (
+            "dnat to ip daddr map { 10.0.0.1 : 10.0.0.2 } : 80",
+            "dnat to ip daddr map { 10.0.0.1 : 10.0.0.2 }:80",
+        ),
+        (
+            "dnat ip to ip daddr map { 10.0.0.1 : 10.0.0.2 }:80-90 persistent",
+            "dnat to ip daddr map { 10.0.0.1 : 10.0.0.2 }:80-90 persistent",
+        ),
         ("reject", "reject with icmp type port-unreachable"),
         ("reject with icmp 13", "reject with icmp admin-prohibited"),
         ("log level warn", "log"),

@@ -99,7 +99,8 @@ ORDER = click.option(
     help="In which order base chains of one hook and priority run: TABLE CHAIN, TABLE CHAIN, ..."
     " with conntrack and nat where they belong; or a file with such a list, or with what nft list"
     " hooks prints; same, where it is the same on both sides; given, where they run as they are"
-    " given.  [default: every order is tried]",
+    " given; registered, where they were loaded as they are given, so that the last one runs first."
+    "  [default: every order is tried]",
 )
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Write the answer as JSON.")
 

@@ -35,6 +35,11 @@ _HINT = (
     " prints, or same, where it is the same on both sides"
 )
 
+_SAME_HINT = (
+    "where the order is the same on both sides nothing differs: --order same says that it is; or"
+    " say the order itself, as a list or as what nft list hooks prints"
+)
+
 _LATER = "give the chain a priority above -400, where conntrack reassembles them"
 
 #: One order of either side.
@@ -100,8 +105,22 @@ def decide(hook: HookSearch, order: ChainOrder, most: int) -> Decision:
         if other.status is HookStatus.UNDECIDED:
             return other
         if other.status is not decision.status:
-            return Decision(reasons=(_matters(hook, sides, first, orders, decision.status),))
+            hint = _SAME_HINT if _is_equal_in_one_order(hook, before, after, order) else _HINT
+            why = _matters(hook, sides, first, orders, decision.status)
+            return Decision(reasons=(attrs.evolve(why, hint=hint),))
     return attrs.evolve(decision, order=_sentence(sides, order, first))
+
+
+def _is_equal_in_one_order(
+    hook: HookSearch, before: _Side, after: _Side, order: ChainOrder
+) -> bool:
+    """Whether nothing differs in any order that both sides have."""
+    if order.ties is Ties.SAME:
+        return False
+    same = [one for one in product(before.orders, after.orders) if run_the_same(*one)]
+    if not same or len(same) > MOST:
+        return False
+    return all(hook.in_order(one, 1).status is HookStatus.EQUAL for one in same)
 
 
 def _sees_fragments(chain: BaseChain) -> bool:
@@ -151,6 +170,8 @@ def _sentence(sides: Sequence[_Side], order: ChainOrder, orders: _Orders) -> str
     count = max(len(side.orders) for side in sides)
     if order.ties is Ties.GIVEN:
         return "base chains of one priority run in the order in which they were given"
+    if order.ties is Ties.REGISTERED:
+        return "of base chains of one priority the last one that is given runs first"
     if not any(side.deciding for side in sides):
         return "the order of base chains of one priority makes no difference"
     if count == 1:

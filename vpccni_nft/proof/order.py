@@ -42,6 +42,7 @@ class Ties(enum.Enum):
     EVERY = "every"  #: nothing: every order is tried, of either side
     SAME = "same"  #: that it is the same on both sides: every order is tried
     GIVEN = "given"  #: they run as they are given
+    REGISTERED = "registered"  #: they were registered as they are given: the last one runs first
 
 
 @attrs.frozen
@@ -72,7 +73,7 @@ class ChainOrder:
 
     @classmethod
     def of(cls, text: str) -> ChainOrder:
-        """Read ``every``, ``same``, ``given``, a list, or what ``nft list hooks`` prints.
+        """Read the name of one of ``Ties``, a list, or what ``nft list hooks`` prints.
 
         A list has names with commas or line ends between them: ``TABLE CHAIN``, if need be with the
         family before it, ``conntrack`` and ``nat``. Raises ValueError.
@@ -109,6 +110,9 @@ class ChainOrder:
         if self.ties is Ties.GIVEN:
             yield group
             return
+        if self.ties is Ties.REGISTERED:
+            yield from _registered(group)
+            return
         places: dict[Item, int] = {}
         for number, one in enumerate(self.listed):
             named = [item for item in group if one.names(item, family, hook)]
@@ -141,6 +145,17 @@ def groups_at(chains: Sequence[BaseChain]) -> list[tuple[Item, ...]]:
             groups[key] += (act for act, priority in acts if priority == chain.priority)
         groups[key].append(chain)
     return [tuple(group) for group in groups.values() if len(group) > 1]
+
+
+def _registered(group: tuple[Item, ...]) -> Iterator[tuple[Item, ...]]:
+    """What was registered last runs first; when the kernel's own part was is not known."""
+    chains = [item for item in reversed(group) if isinstance(item, BaseChain)]
+    acts = [item for item in group if isinstance(item, Act)]
+    if not acts:
+        yield tuple(chains)
+        return
+    for place in range(len(chains) + 1):
+        yield (*chains[:place], *acts, *chains[place:])
 
 
 def describe(arrangement: Arrangement, groups: Iterable[tuple[Item, ...]]) -> str:

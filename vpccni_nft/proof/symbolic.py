@@ -25,8 +25,8 @@ except ImportError as missing:
     ) from missing
 
 
-#: How much memory the solver may take for a question.
-_MOST_MEGABYTES = 4096
+#: How many terms are translated before the budget is looked at again.
+_OFTEN = 2048
 
 
 class Undecided(Exception):  # noqa: N818 - an answer, not a mistake
@@ -72,11 +72,13 @@ class Solver:
         self.budget.check()
         seconds = min(self.seconds, self.budget.seconds_left)
         solver.set("timeout", max(1, int(seconds * 1000)))
-        solver.set("max_memory", _MOST_MEGABYTES)
+        solver.set("max_memory", max(1, int(self.budget.most_megabytes)))
         answer = solver.check()
         if answer == z3.unknown:
             self.budget.check()
-            raise Undecided(solver.reason_unknown())
+            if "memory" in (reason := solver.reason_unknown()):
+                raise self.budget.no_room("the solver has used up its memory")
+            raise Undecided(reason)
         return Model(self, solver.model()) if answer == z3.sat else None
 
     def translate(self, term: Term) -> Any:
@@ -84,6 +86,8 @@ class Solver:
         for one in postorder(term, self._translated):
             parts = [self._translated[part] for part in one.terms]
             self._translated[one] = self._node(one, parts)
+            if len(self._translated) % _OFTEN == 0:
+                self.budget.check()
         return self._translated[term]
 
     def _node(self, term: Term, parts: list[Any]) -> Any:  # noqa: PLR0912 - one a kind of term

@@ -12,11 +12,12 @@ from ..core.diagnostics import (
     ONE_SIDE_TRACKS,
     RECENT_LIST,
     Diagnostic,
+    Refused,
 )
 from ..model.oracle import KeptSet
-from ..model.packet import HOOKS
+from ..model.packet import HOOKS, STATE_BITS
 from .answers import Different, Equivalent, HookAnswer, Unknown
-from .budget import MOST_TERMS, Budget
+from .budget import MOST_MEGABYTES, MOST_TERMS, Budget
 from .chains import ChainComparison
 from .chance import TOLERANCE
 from .context import ProofContext
@@ -25,6 +26,7 @@ from .hooks import at_hook
 from .objects import has_list_and_set, tell_apart
 from .order import EVERY_ORDER, ChainOrder
 from .pairs import Chains
+from .references import missing_names
 from .symbolic import Solver
 from .terms import Terms
 
@@ -50,6 +52,7 @@ class ProofSettings:
     seconds: float = 60  #: for each question to the solver
     timeout: float | None = None  #: seconds for the whole proof; None: any time
     most_terms: int = MOST_TERMS  #: the proof's room, for the hooks of one family
+    most_megabytes: float = MOST_MEGABYTES  #: memory that the whole proof may take
     most: int = 10  #: how many packets are looked for
     counters: bool = False  #: whether it counts which rules counted a packet
     order: ChainOrder = EVERY_ORDER  #: in which order base chains of one priority run
@@ -64,8 +67,12 @@ def verify(
 ) -> Answer:
     """Whether two sides treat every packet the same.
 
-    ``progress`` is called with what is being looked at.
+    ``progress`` is called with what is being looked at. Raises Refused where an nft table names
+    something that it does not have.
     """
+    missing = dict.fromkeys(one for side in (before, after) for one in missing_names(side))
+    if missing:
+        raise Refused(list(missing))
     if unknown := (*before.unknown, *after.unknown):
         return Unknown(unknown)
     before, after, unknown = tell_apart(before, after, settings.allow)
@@ -102,7 +109,8 @@ class _Proof:
     _assumed: dict[str, None] = attrs.Factory(dict)
 
     def __attrs_post_init__(self) -> None:
-        self.budget = Budget(self.settings.timeout, self.settings.most_terms)
+        settings = self.settings
+        self.budget = Budget(settings.timeout, settings.most_terms, settings.most_megabytes)
 
     def of_family(self, family: Family) -> None:
         """Look at all hooks of a family."""
@@ -116,17 +124,23 @@ class _Proof:
         if not fragments:
             self._assume(f"{family.title}: no fragments, because conntrack reassembles packets")
         chains = [side.chains(family) for side in sides]
+        known: dict[str, int] = {}
+        if fragments:
+            known = {"ct_state": STATE_BITS["invalid"]}  # there are no connections
+            if any(one.type == "nat" for side in chains for one in side):
+                self._assume(f"{family.title}: no connections are tracked, so nat chains never run")
         solver = Solver(self.settings.seconds, self.budget)
         quick = Solver(min(self.settings.seconds, _MOST_SECONDS), self.budget)
         terms = Terms(self.budget)
-        known, other = (Chains(dict.fromkeys(one.program for one in side)) for side in chains)
+        ours, theirs = (Chains(dict.fromkeys(one.program for one in side)) for side in chains)
         anywhere: dict[Pair, ChainSummary | None] = {}
         for name in HOOKS:
             before, after = (at_hook(side, name) for side in chains)
             if before or after:
                 self.progress(f"{family.title} {name}")
-                setting = ProofContext(terms, family, name, fragments, self.settings.counters)
-                pairs = ChainComparison(setting, quick, known, other, anywhere)
+                counters = self.settings.counters
+                setting = ProofContext(terms, family, name, fragments, counters, known)
+                pairs = ChainComparison(setting, quick, ours, theirs, anywhere)
                 self._of_hook(HookSearch(pairs, solver, self.before, self.after, *chains))
         if any(isinstance(oracle.object, KeptSet) for oracle in terms.oracles()):
             self._assume(f"{family.title}: sets that rules fill have room for what they add")

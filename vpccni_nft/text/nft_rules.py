@@ -330,6 +330,8 @@ class NftRuleReader:
         for branch in rest:
             if branch.data == "lookup":
                 address = self.expressions.lookup(branch, types.ADDRESS[self.family])
+            elif branch.data == "nat_port":
+                port = self._port_of_map(word_of(branch))
             elif branch.data == "payload":
                 address = self.expressions.field(branch)
             elif branch.data == "nat_flags":
@@ -341,6 +343,13 @@ class NftRuleReader:
         if prefix and not isinstance(address, x.Lookup):
             address = self._as_prefix(address, tokens(tree)[0])
         return s.Nat(str(word_of(kind)), address, port, flags, prefix)
+
+    def _port_of_map(self, word: Token) -> x.Expression:
+        """The port, or a range of them, behind the colon that stands behind a map."""
+        text = word.removeprefix(":")
+        if not text or ":" in text:
+            raise self.words.problem(word, f"“{printed(word)}” is not a port")
+        return self.words.convert(word, lambda _: types.PORT.read(text))
 
     def _own_family(self, trees: list[Branch]) -> None:
         for tree in trees:
