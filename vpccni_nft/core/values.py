@@ -35,6 +35,26 @@ class Family(enum.Enum):
         self.socket_family = socket.AF_INET if name == "ip" else socket.AF_INET6
 
 
+class WideFamily(enum.Enum):
+    """The family of an nft table that packets of both families go through."""
+
+    INET = "inet"
+
+    @property
+    def title(self) -> str:
+        """The name for messages."""
+        return self.value
+
+
+#: What a table of nft can be of, as far as its rules are read.
+TableFamily = Family | WideFamily
+
+
+def families_of(family: TableFamily) -> tuple[Family, ...]:
+    """The families whose packets go through a table of a family."""
+    return (family,) if isinstance(family, Family) else tuple(Family)
+
+
 @attrs.frozen
 class Negatable(Generic[T]):
     """A value that a field must have or, after a ``!``, must not have."""

@@ -179,6 +179,11 @@ class Table:
     generated: str = attrs.field(default="", eq=False, repr=False)  #: the remark before it
     completed: str = attrs.field(default="", eq=False, repr=False)  #: the remark after it
 
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """The families whose packets go through it, as nft has them."""
+        return (self.family,)
+
 
 @attrs.frozen
 class Ruleset:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..core.values import Family
+from ..core.values import families_of
 from . import datatypes
 from .datatypes import KeyType, key_type
 from .expressions import Expression, Pair, require_data
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..core.span import Span
+    from ..core.values import Family, TableFamily
     from .statements import Statement
 
 
@@ -152,7 +153,7 @@ class Counter:
 class Table:
     """A family's chains and the objects that their rules name."""
 
-    family: Family
+    family: TableFamily
     name: str
     chains: tuple[Chain, ...] = ()
     sets: tuple[Set, ...] = ()  #: and maps; the kernel keeps them in one list
@@ -162,6 +163,11 @@ class Table:
     def __attrs_post_init__(self) -> None:
         checked(self.name)
         checked_string(self.comment)
+
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """The families whose packets go through it."""
+        return families_of(self.family)
 
 
 @attrs.frozen

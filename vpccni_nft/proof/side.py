@@ -91,7 +91,12 @@ class Side:
     @property
     def families(self) -> set[Family]:
         """The families that there are tables of."""
-        return {table.family for ruleset in self.rulesets for table in ruleset.tables}
+        return {
+            family
+            for ruleset in self.rulesets
+            for table in ruleset.tables
+            for family in table.families
+        }
 
     @property
     def dumps(self) -> tuple[iptables.Ruleset, ...]:
@@ -113,7 +118,7 @@ class Side:
             _tracks(table)
             for ruleset in self.rulesets
             for table in ruleset.tables
-            if table.family is family
+            if family in table.families
         )
 
     def reassembles(self, family: Family) -> bool:
@@ -122,7 +127,7 @@ class Side:
             isinstance(value, _REASSEMBLING)
             for ruleset in self.rulesets
             for table in ruleset.tables
-            if table.family is family
+            if family in table.families
             for value in (_nodes(table) if isinstance(table, iptables.Table) else values_in(table))
         )
 

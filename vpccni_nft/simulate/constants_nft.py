@@ -32,17 +32,21 @@ _LARGEST = {
 def add_constants(found: Constants, ruleset: Ruleset, family: Family) -> None:
     """Add those of a family's tables."""
     for table in ruleset.tables:
-        if table.family is family:
+        if family in table.families:
             for statement in values_in(table):
-                if isinstance(statement, s.Match):
-                    _add(found, _fields(statement.left), statement.right)
-                elif isinstance(statement, s.Nat):
-                    _add(found, ("daddr",), statement.address)
-                    _add(found, ("dport",), statement.port)
-                elif isinstance(statement, s.VerdictMap) and isinstance(
-                    statement.map, x.AnonymousSet
-                ):
-                    _add(found, _fields(statement.key), statement.map)
+                if not of_other_family(statement, family):
+                    _add_of(found, statement)
+
+
+def _add_of(found: Constants, statement: object) -> None:
+    match statement:
+        case s.Match():
+            _add(found, _fields(statement.left), statement.right)
+        case s.Nat():
+            _add(found, ("daddr",), statement.address)
+            _add(found, ("dport",), statement.port)
+        case s.VerdictMap(key, x.AnonymousSet() as elements):
+            _add(found, _fields(key), elements)
 
 
 def _fields(expression: x.Expression) -> tuple[str, ...]:

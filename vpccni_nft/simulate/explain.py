@@ -93,5 +93,5 @@ def _side(source: Source, family: Family | None) -> NamedRuleset:
 
 def _family_of(side: NamedRuleset) -> Family:
     """IPv4 where there is a table of it."""
-    families = [table.family for table in side.ruleset.tables]
+    families = [family for table in side.ruleset.tables for family in table.families]
     return Family.IP if Family.IP in families or not families else families[0]

@@ -51,7 +51,7 @@ def chains_of(ruleset: iptables.Ruleset | nft.Ruleset, family: Family) -> Chains
     return tuple(
         chain
         for table in ruleset.tables
-        if table.family is family
+        if family in table.families
         for chain in nft_meaning.base_chains(table)
     )
 
