@@ -95,7 +95,6 @@ def test_a_rule_that_is_not_known_is_refused_at_its_place(rule: str, column: int
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("table inet t {\n}\n", 1),
         ("table netdev t {\n}\n", 1),
         ("delete table ip t\n", 1),
         ("table ip t {\n}\ndelete table ip t\ndelete table ip t\n", 4),

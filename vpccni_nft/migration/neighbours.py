@@ -117,8 +117,6 @@ def _close(
 
 def _read(listing: Source, moved: MovedTable, family: str, name: str) -> nft.Ruleset:
     table = f"the table {family} {name}"
-    if family == "inet":
-        raise Refused([_unknown(moved, table, "tables of the family inet are not read")])
     try:
         return nft.parse(_listed(listing, family, name), table.removeprefix("the "))
     except Refused as refused:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..core.values import families_of
+from ..core.values import Family, families_of
 from . import datatypes
 from .datatypes import KeyType, key_type
 from .expressions import Expression, Pair, require_data
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..core.span import Span
-    from ..core.values import Family, TableFamily
+    from ..core.values import TableFamily
     from .statements import Statement
 
 
@@ -163,6 +163,11 @@ class Table:
     def __attrs_post_init__(self) -> None:
         checked(self.name)
         checked_string(self.comment)
+
+    @property
+    def label(self) -> str:
+        """Its name among the tables of a family of packets: no two tables there share one."""
+        return self.name if isinstance(self.family, Family) else f"{self.family.value} {self.name}"
 
     @property
     def families(self) -> tuple[Family, ...]:

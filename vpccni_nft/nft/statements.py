@@ -48,12 +48,21 @@ from .words import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from ..core.values import Family
     from . import ast
 
 
 def _require_bits(number: int | None, bits: int, what: str) -> None:
     if number is not None and not 0 <= number < 1 << bits:
         raise ValueError(f"{what} is a number of {bits} bits, not {number}")
+
+
+def _require_family(address: Expression | None, family: Family | None) -> None:
+    """An address is of the family that is said."""
+    ends = (address.low, address.high) if isinstance(address, Range) else (address,)
+    found = {end.address.family for end in ends if isinstance(end, Host | Prefix)}
+    if family and found - {family}:
+        raise ValueError(f"this is not an address of {family.title}")
 
 
 class Statement:
@@ -234,9 +243,12 @@ class Nat(Statement):
     flags: tuple[NatFlag, ...] = attrs.field(default=(), converter=_nat_flags)
     #: Whether ``address`` is a Prefix for the first bits only; the others stay as they are.
     prefix: bool = False
+    #: In a table of the family inet: that of the address. Other packets go on behind the rule.
+    family: Family | None = None
 
     def __attrs_post_init__(self) -> None:
         address, port = self.address, self.port
+        _require_family(address, self.family)
         if address is not None and self.kind in _WITHOUT_ADDRESS:
             raise ValueError(f"{self.kind} takes ports only")
         by_packet = Lookup if self.prefix else Lookup | Payload
@@ -262,6 +274,7 @@ _WITHOUT_ADDRESS = (NatKind.MASQUERADE, NatKind.REDIRECT)
 #: By protocol of a ``reject``: the reasons, by name, and their codes.
 REASONS: Mapping[str, Mapping[str, int]] = {
     "icmp": t.ICMP_CODE.words, "icmpv6": t.ICMPV6_CODE.words, "tcp": {"reset": 0},
+    "icmpx": {"no-route": 0, "port-unreachable": 1, "host-unreachable": 2, "admin-prohibited": 3},
 }  # fmt: skip
 
 
@@ -270,7 +283,7 @@ class Reject(Verdict):
     """Drop the packet and notify its sender."""
 
     protocol: RejectProtocol = attrs.field(converter=RejectProtocol)
-    reason: str  #: an ICMP code's name, or ``reset``
+    reason: str  #: an ICMP code's name, or that of one for both families, or ``reset``
 
     def __attrs_post_init__(self) -> None:
         if self.reason not in REASONS[self.protocol]:
@@ -343,8 +356,11 @@ class Tproxy(Statement):
 
     address: Host | None = None  #: None: the first address of the incoming interface
     port: int | None = None  #: None or 0: the packet's own
+    #: In a table of the family inet: that of the address. Other packets end the rule.
+    family: Family | None = None
 
     def __attrs_post_init__(self) -> None:
+        _require_family(self.address, self.family)
         _require_bits(self.port, 16, "a port")
 
 
@@ -422,28 +438,28 @@ def is_stateful(statement: Statement) -> bool:
     """Whether its place matters: it draws, or answers by what it has seen itself."""
     return any(
         isinstance(part, _STATEFUL) or (isinstance(part, Meta) and part.key is MetaKey.RANDOM)
-        for part in _parts(statement)
+        for part in parts_of(statement)
         if not (isinstance(part, Limit) and isinstance(statement, UpdateSet))
     )
 
 
 def sets_of(statement: Statement) -> Iterator[str]:
     """The named sets that a statement looks up in, or changes."""
-    for part in _parts(statement):
+    for part in parts_of(statement):
         if isinstance(part, UpdateSet):
             yield part.set
         elif isinstance(part, SetReference):
             yield part.name
 
 
-def _parts(node: Statement | Expression) -> Iterator[Statement | Expression]:
+def parts_of(node: Statement | Expression) -> Iterator[Statement | Expression]:
     """A statement and all that it is made of."""
     yield node
     for field in getattr(node, "__attrs_attrs__", ()):
         inner = getattr(node, field.name)
         for one in inner if isinstance(inner, tuple) else (inner,):
             if isinstance(one, _NODES):
-                yield from _parts(one)
+                yield from parts_of(one)
 
 
 _NODES = (Statement, Expression)

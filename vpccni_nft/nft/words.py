@@ -294,6 +294,7 @@ class RejectProtocol(Word):
 
     ICMP = "icmp"
     ICMPV6 = "icmpv6"
+    ICMPX = "icmpx"  #: of a table of the family inet: for packets of either family
     TCP = "tcp"
 
 

@@ -118,7 +118,7 @@ def native(ruleset: nft.Ruleset, beside: Sequence[nft.Ruleset] = ()) -> nft.Rule
     Chains that the CNI already has in its own table ``beside`` stay as they are. Raises Refused
     where two of them would have the same name.
     """
-    families = dict.fromkeys(table.family for table in ruleset.tables)
+    families = dict.fromkeys(family for table in ruleset.tables for family in table.families)
     return nft.Ruleset(tuple(_table(family, ruleset, beside) for family in families))
 
 

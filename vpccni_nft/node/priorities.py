@@ -83,10 +83,11 @@ class Occupied:
         """Those of base chains in nft rulesets; iptables' own are passed over anyway."""
         return cls(
             frozenset(
-                (table.family, chain.hook.name, chain.hook.priority)
+                (family, chain.hook.name, chain.hook.priority)
                 for ruleset in others
                 if isinstance(ruleset, nft.Ruleset)
                 for table in ruleset.tables
+                for family in table.families
                 for chain in table.chains
                 if chain.hook
             )
@@ -111,13 +112,14 @@ def placed(
              for (family, table, chain), side in sides.items()}  # fmt: skip
     tables = []
     for table in ruleset.tables:
+        (family,) = table.families  # of a dump, which has tables of one family each
         chains = []
         for chain in table.chains:
-            side = found.get((table.family, table.name, chain.name))
+            side = found.get((family, table.name, chain.name))
             if chain.hook is None:
                 chains.append(chain)
             elif side:
-                priority = occupied.next_to(table.family, chain.hook, side)
+                priority = occupied.next_to(family, chain.hook, side)
                 chains.append(attrs.evolve(chain, hook=attrs.evolve(chain.hook, priority=priority)))
         tables.append(attrs.evolve(table, chains=tuple(chains)))
     return nft.Ruleset(tuple(tables))

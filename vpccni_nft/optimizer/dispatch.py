@@ -269,7 +269,7 @@ class _Dispatching:
         self, row: _Row, found: list[_Element], common: tuple[s.Match, ...], home: str
     ) -> Rule:
         """A map, and the rule that looks it up."""
-        family = self.table.family
+        (family,) = self.table.families
         name = fresh(home.lstrip("."), self.set_names)
         number = len({id(one) for each in found for one in each.rules})
         self.maps.append(

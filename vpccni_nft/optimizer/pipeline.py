@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from ..core.values import WideFamily
 from ..nft.ast import Ruleset
 from .calls import Calls
 from .dead import remove_dead
@@ -42,6 +43,8 @@ def optimize(ruleset: Ruleset) -> Ruleset:
 
 
 def _optimized(table: Table) -> Table:
+    if isinstance(table.family, WideFamily):
+        return table  # keys are made for one family of addresses
     calls = Calls.of(table)
     for pass_ in PASSES:
         changed = pass_(table, calls)

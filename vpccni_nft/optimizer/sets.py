@@ -149,7 +149,7 @@ class _Gathering:
         self.sets.append(
             Set(
                 name,
-                key_type(order, self.table.family),
+                key_type(order, *self.table.families),
                 flags=("interval",) if any(is_range(one.key) for one in elements) else (),
                 elements=tuple(one.literal(with_comment=not same_comment) for one in elements),
                 counts=counter is not None,
@@ -184,7 +184,8 @@ class _Gathering:
         for match, field in first.conditions:
             if field in PORTS and isinstance(match.left, x.Payload) and "protocol" not in order:
                 protocol = match.left.protocol
-        key = key_expression(order, self.table.family, protocol)
+        (family,) = self.table.families
+        key = key_expression(order, family, protocol)
         lookup = s.Match(key, "==", x.SetReference(name))
         conditions = first.conditions_but(frozenset(order))
         return Rule((*conditions, lookup, *does), comment)

@@ -203,6 +203,8 @@ def _listed(words: Sequence[str]) -> Listed:
             return Listed(act=Act(act))
         case [[table, chain]] | [[table], [chain]]:
             return Listed(table, chain)
+        case [["inet"], [table], [chain]]:
+            return Listed(f"inet {table}", chain)
         case [[family], [table], [chain]] if family in {one.value for one in Family}:
             return Listed(table, chain, family=family)
     raise ValueError(
@@ -219,7 +221,8 @@ def _hooks(lines: Iterable[str]) -> Iterator[Listed]:
         elif entry := _ENTRY.fullmatch(line):
             words, module = entry["what"].split(), entry["module"] or ""
             if words[0] == "chain" and len(words) == 4:
-                yield Listed(words[2], words[3], family=family, hook=hook)
+                table = " ".join(words[1:3]) if words[1] == "inet" else words[2]
+                yield Listed(table, words[3], family=family, hook=hook)
             elif module in _MODULES:
                 yield Listed(act=_MODULES[module], family=family, hook=hook)
             elif module.startswith(("iptable_", "ip6table_")):

@@ -178,7 +178,13 @@ def _sources(texts: Iterable[Source | str]) -> Iterator[Source]:
 def _family_of(sides: Iterable[Contents]) -> Family:
     """IPv4 where anything is of it."""
     families = {table.family for side in sides for table in side.rules.tables}
-    families |= {table.family for side in sides for one in side.scripts for table in one.tables}
+    families |= {
+        family
+        for side in sides
+        for one in side.scripts
+        for table in one.tables
+        for family in table.families
+    }
     return Family.IP6 if families == {Family.IP6} else Family.IP
 
 

@@ -98,7 +98,8 @@ class Guide:
             for family in sorted({table.family for table in ruleset.tables}, key=str)
         ]
         for script in scripts:
-            for family in sorted({one for table in script.tables for one in table.families}, key=str):
+            found = {one for table in script.tables for one in table.families}
+            for family in sorted(found, key=str):
                 if not any(pool.family is family for pool in pools):
                     pools.append(Pool.of(Ruleset(()), family))
                 for pool in pools:

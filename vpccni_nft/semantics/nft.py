@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..core.values import Family
+from ..core.values import Family, WideFamily
 from ..model.effects import View
 from ..model.hook import BaseChain, call
 from ..model.oracle import Bound, KeptSet, Oracle, OracleKind, Position
@@ -30,6 +30,7 @@ from ..model.packet import (
 from ..nft import ast, names
 from ..nft import expressions as x
 from ..nft import statements as s
+from ..nft.inet import implied_family
 from ..nft.names import TABLE_PREFIX
 from .nft_host import set_label
 from .nft_value import Value
@@ -54,6 +55,19 @@ _HELPER = re.compile(r"\.(.+)")
 #: What a chain of conntrack's zone directions is called, and its number.
 ZONE_DIRECTIONS = {"": 0, "original": 1, "reply": 2}
 
+#: The answers that ``icmpx`` stands for (nft_reject.c, nft_reject_icmp_code).
+_REASONS: Mapping[Family, Mapping[str, str]] = {
+    Family.IP: {
+        "no-route": "icmp net-unreachable", "port-unreachable": "icmp port-unreachable",
+        "host-unreachable": "icmp host-unreachable", "admin-prohibited": "icmp admin-prohibited",
+    },
+    Family.IP6: {
+        "no-route": "icmpv6 no-route", "port-unreachable": "icmpv6 port-unreachable",
+        "host-unreachable": "icmpv6 addr-unreachable",
+        "admin-prohibited": "icmpv6 admin-prohibited",
+    },
+}  # fmt: skip
+
 #: One step of one rule: chain, rule and step by number.
 Step = tuple[str, int, int]
 
@@ -68,10 +82,13 @@ def base_chains(table: ast.Table) -> Iterator[BaseChain]:
     counts: defaultdict[str, Iterator[int]] = defaultdict(itertools.count)
     for chain in table.chains:
         if not chain.name.startswith("."):
-            home = _Home(table.name.removeprefix(TABLE_PREFIX), spelt[chain.name], counts)
+            home = _Home(table.label.removeprefix(TABLE_PREFIX), spelt[chain.name], counts)
             _name_places(chain, chains, sets, home, places)
     sets |= {name: _opened(sets[name]) for name in _changed_sets(table) if name in sets}
-    program = NftProgram(table.name, chains, sets, places, spelt, _shared_sets(table))
+    both = isinstance(table.family, WideFamily)
+    tables = dict.fromkeys(sets, table.label) if both else {}
+    shared = _shared_sets(table)
+    program = NftProgram(table.label, chains, sets, places, spelt, shared, tables, both)
     for chain in table.chains:
         if hook := chain.hook:
             drops = hook.policy == "drop"
@@ -137,7 +154,7 @@ def _name_places(
 class NftProgram:
     """A table."""
 
-    table: str
+    table: str  #: as the table's label
     chains: Mapping[str, ast.Chain]
     sets: Mapping[str, ast.Set]
     places: Mapping[Step, Position]
@@ -145,6 +162,8 @@ class NftProgram:
     shared: frozenset[str]  #: the sets that several statements use
     #: The tables of sets that are not the only ones of their names.
     tables: Mapping[str, str] = attrs.Factory(dict)
+    #: Whether packets of both families go through it, which share all that keeps state.
+    both: bool = False
 
     @property
     def changed_sets(self) -> Mapping[str, str]:
@@ -204,6 +223,9 @@ class NftProgram:
         for index, step in enumerate(rule.statements):
             if algebra.impossible(fits):
                 break
+            if self.both and implied_family(step) not in {None, state.family}:
+                fits = algebra.false
+                break
             view = self._view(state, self.places.get((chain, number, index)), fits)
             match step:
                 case s.Continue():
@@ -249,7 +271,10 @@ class NftProgram:
             case s.Drop():
                 state.set_verdict(when, DROP)
             case s.Reject(protocol, reason):
-                state.set_verdict(when, Verdict("reject", f"{protocol} {reason}"))
+                answer = f"{protocol} {reason}"
+                if protocol == "icmpx":
+                    answer = _REASONS[state.family][reason]
+                state.set_verdict(when, Verdict("reject", answer))
             case s.Synproxy():
                 state.set_verdict(when, Verdict("synproxy", _handshake(verdict)))
             case s.Queue(first, last, flags):
@@ -275,6 +300,8 @@ class NftProgram:
                 return _has_syn_or_ack(state)
             case s.Reject("tcp"):
                 return state.is_("protocol", 6)
+            case s.Nat(family=family) if family not in {None, state.family}:
+                return state.algebra.false  # nft_nat.c, nft_nat_inet_eval
             case s.Nat(address=x.Lookup()):
                 found = (
                     here
@@ -319,7 +346,8 @@ class NftProgram:
             case s.Counter():
                 state.emit(when, Event("count"))
             case s.NamedCounter(name):
-                state.emit(when, Event("count", (names.demangle(name),)))
+                home = (self.table,) if self.both else ()
+                state.emit(when, Event("count", (*home, names.demangle(name))))
             case s.Log():
                 state.emit(when, _logged(step))
             case s.Dup(x.Host(address), device):
@@ -412,6 +440,8 @@ def _logged(log: s.Log) -> Event:
 def _tproxy(step: s.Tproxy, view: View, when: Bool) -> Bool:
     """The rule goes on where there is a socket to give the packet to (nft_tproxy.c)."""
     state, algebra = view.state, view.state.algebra
+    if step.family not in {None, state.family}:
+        return algebra.false
     address, port = step.address.address.value if step.address else 0, step.port or 0
     connection = (state.fields[name] for name in ("protocol", "saddr", "daddr", "sport", "dport"))
     found = algebra.all(

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..core.values import Family
 from ..model.headers import changing, transport_field
 from ..model.oracle import LABELS, Oracle, OracleKind, system_of_syn
 from ..model.packet import NAME_BYTES, TCP_FLAGS, Event, NoMeaning, width
 from ..nft import expressions as x
+from ..nft.datatypes import NF_PROTO
 from .nft_value import Value
 
 if TYPE_CHECKING:
@@ -98,6 +100,8 @@ def connection_value(key: str, direction: str, view: View) -> Value:
         return Value(
             view.ask(Oracle(OracleKind.MASTER_HELPER), width=NAME_BITS), NAME_BITS, has_helper
         )
+    if key == "l3proto":
+        return _family(view, state.has_entry)
     if key == "expiration":
         return Value(view.ask(Oracle(OracleKind.SECONDS_LEFT), width=32), 32, state.has_entry)
     raise NoMeaning(f"no meaning for ct {key}")
@@ -119,11 +123,22 @@ def _meta(key: str, view: View) -> Value:
             return _field(f"{interface}_group", view, algebra.not_(state.is_(interface, 0)))
         case "ipsec":
             return _transformed("in", view)
+        case "nfproto":
+            return _family(view, algebra.true)
+        case "protocol":
+            number = 0x0800 if state.family is Family.IP else 0x86DD
+            return Value(algebra.const(number, 16), 16, algebra.true)
         case _ if key in CLOCKS:
             question, bits, largest = CLOCKS[key]
             return Value(view.ask_up_to(largest, question, bits), bits, algebra.true)
         case _:
             raise NoMeaning(f"no meaning for meta {key}")
+
+
+def _family(view: View, there: Bool) -> Value:
+    """The number of the packet's family: NFPROTO_IPV4 or NFPROTO_IPV6."""
+    number = NF_PROTO.words["ipv4" if view.state.family is Family.IP else "ipv6"]
+    return Value(view.state.algebra.const(number, 8), 8, there)
 
 
 def _has_own_socket(view: View) -> Bool:

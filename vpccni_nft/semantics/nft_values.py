@@ -23,6 +23,7 @@ from ..model.packet import (
 from ..nft import expressions as x
 from ..nft import names
 from ..nft import statements as s
+from ..nft.datatypes import ETHER_TYPE, NF_PROTO
 from ..nft.headers import TCP_OPTIONS
 from .nft_host import connection_value, ethernet_value, has_label, host_value
 from .nft_value import Value
@@ -95,6 +96,9 @@ SYMBOLS = {
     **{f"ct status {name}": bit for name, bit in STATUS_BITS.items()},
     **{f"tcp flags {name}": bit for name, bit in TCP_FLAGS.items()},
     **{f"fib type {name}": number for name, number in ADDRESS_TYPES.items()},
+    **{f"meta nfproto {name}": number for name, number in NF_PROTO.words.items()},
+    **{f"ct l3proto {name}": number for name, number in NF_PROTO.words.items()},
+    **{f"meta protocol {name}": number for name, number in ETHER_TYPE.words.items()},
     "fib oif missing": 0, "fib oif exists": 1,
     "exthdr missing": 0, "exthdr exists": 1,
     "ct direction original": 0, "ct direction reply": 1,
@@ -141,6 +145,10 @@ def _connection(ct: x.Ct, view: View) -> Value:
     if ct.key == "state":
         return _field(state, "ct_state", state.algebra.true)
     if field := CONNECTION.get((ct.key, ct.direction)):
+        header, _, end = ct.key.partition(" ")
+        if end and header != state.family.value:  # no connection has both (nft_ct.c)
+            bits = ct.type[0].bits
+            return Value(state.algebra.const(0, bits), bits, state.algebra.false)
         return _field(state, field, state.has_entry)
     return connection_value(ct.key, ct.direction, view)
 

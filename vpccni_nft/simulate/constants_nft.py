@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..model.packet import interface_word
 from ..nft import expressions as x
 from ..nft import statements as s
+from ..nft.inet import implied_family
 from .constants import Constants, values_in
 
 if TYPE_CHECKING:
@@ -34,8 +35,14 @@ def add_constants(found: Constants, ruleset: Ruleset, family: Family) -> None:
     for table in ruleset.tables:
         if family in table.families:
             for statement in values_in(table):
-                if not of_other_family(statement, family):
+                if isinstance(statement, s.Statement) and is_for(statement, family):
                     _add_of(found, statement)
+
+
+def is_for(statement: s.Statement, family: Family) -> bool:
+    """Whether a statement says something of packets of a family."""
+    own = statement.family if isinstance(statement, s.Nat | s.Tproxy) else None
+    return {own, implied_family(statement)} <= {None, family}
 
 
 def _add_of(found: Constants, statement: object) -> None:

@@ -60,7 +60,8 @@ def chains_of_side(
         match program:
             case NftProgram():
                 twice = (name for name, of in program.changed_sets.items() if changed[of] > 1)
-                tables = dict.fromkeys(program.sets if by_table else twice, home)
+                own = program.sets if by_table or program.both else twice
+                tables = dict.fromkeys(own, home)
                 told_apart[program] = attrs.evolve(program, places=places, tables=tables)
             case IptablesProgram():
                 told_apart[program] = attrs.evolve(program, places=places)

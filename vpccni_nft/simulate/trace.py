@@ -159,10 +159,11 @@ def _places(
 ) -> Iterator[tuple[int, tuple[str, str, int]]]:
     """Table, chain and number of each rule, by its identity."""
     for table in ruleset.tables:
-        if table.family is family:
+        if family in table.families:
+            name = table.label if isinstance(table, nft.Table) else table.name
             for chain in table.chains:
                 for number, rule in enumerate(chain.rules, 1):
-                    yield id(rule), (table.name, chain.name, number)
+                    yield id(rule), (name, chain.name, number)
 
 
 @attrs.define

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import attrs
@@ -45,11 +46,12 @@ if TYPE_CHECKING:
 
     from hypothesis.strategies import DrawFn, SearchStrategy
 
-_ADDRESS_TYPE = {Family.IP: t.IPV4_ADDR, Family.IP6: t.IPV6_ADDR}
+ADDRESS_TYPE = {Family.IP: t.IPV4_ADDR, Family.IP6: t.IPV6_ADDR}
 _REFUSALS = {
     Family.IP: (RejectProtocol.ICMP, ("port-unreachable", "host-unreachable", "admin-prohibited")),
     Family.IP6: (RejectProtocol.ICMPV6, ("port-unreachable", "no-route", "admin-prohibited")),
 }
+_OF_BOTH = (RejectProtocol.ICMPX, tuple(s.REASONS["icmpx"]))
 _SOURCE_HOOKS = frozenset({HookName.INPUT, HookName.POSTROUTING})
 
 
@@ -57,11 +59,12 @@ _SOURCE_HOOKS = frozenset({HookName.INPUT, HookName.POSTROUTING})
 class Site:
     """Where a rule stands: what it may name there, and what the kernel lets it do."""
 
-    family: Family
+    family: Family  #: of the addresses that the rule names
     hooks: frozenset[HookName]  #: those that lead there
     is_nat: bool
     callees: tuple[str, ...]  #: chains that it may jump to
     sets: Mapping[str, ast.Set]
+    both: bool = False  #: whether the table is of the family inet
 
     @property
     def can_reject(self) -> bool:
@@ -75,6 +78,8 @@ def rules(draw: DrawFn, site: Site) -> ast.Rule:
     protocol = draw(st.none() | transports(site.family))
     reads = Reads(site.family, protocol)
     steps: list[s.Statement] = []
+    if site.both and draw(st.integers(0, 4)) == 0:
+        steps.append(draw(_own_family(site.family)))
     if protocol is not None:
         steps.append(s.Match(x.Meta("l4proto"), Operator.EQ, x.Protocol(protocol)))
     steps += draw(st.lists(_matches(site, reads), max_size=2))
@@ -89,6 +94,13 @@ def rules(draw: DrawFn, site: Site) -> ast.Rule:
     end = draw(_ends(site, reads))
     steps += () if end is None else (end,)
     return ast.Rule(tuple(steps) or (s.Counter(),))
+
+
+def _own_family(family: Family) -> SearchStrategy[s.Match]:
+    """What asks for packets of one family only."""
+    names = {Family.IP: ("ipv4", "ip"), Family.IP6: ("ipv6", "ip6")}
+    keys = zip(("nfproto", "protocol"), names[family], strict=True)
+    return st.sampled_from([s.Match(x.Meta(key), "==", x.Symbol(name)) for key, name in keys])
 
 
 # --- matches --------------------------------------------------------------------------------------
@@ -261,7 +273,8 @@ def _ends(draw: DrawFn, site: Site, reads: Reads) -> s.Statement | None:
     if site.can_reject and choice < 5:
         if draw(st.booleans()) and reads.protocol in {None, TCP}:
             return s.Reject(RejectProtocol.TCP, "reset")
-        protocol, reasons = _REFUSALS[site.family]
+        refusals = [_REFUSALS[site.family], *([_OF_BOTH] if site.both else [])]
+        protocol, reasons = draw(st.sampled_from(refusals))
         return s.Reject(protocol, draw(st.sampled_from(reasons)))
     return draw(verdicts(site.callees))
 
@@ -308,27 +321,28 @@ def _bindings(draw: DrawFn, site: Site, reads: Reads) -> s.Nat:
     flags = draw(st.sampled_from(((), (), (NatFlag.RANDOM,), (NatFlag.PERSISTENT,))))
     if kind in {NatKind.MASQUERADE, NatKind.REDIRECT}:
         return s.Nat(kind, None, port, flags)
+    nat = partial(s.Nat, kind, flags=flags, family=family if site.both else None)
     named = [
         (one, key)
         for one, key in _keys(site, reads)
-        if isinstance(one, ast.Map) and one.data == (_ADDRESS_TYPE[family],)
+        if isinstance(one, ast.Map) and one.data == (ADDRESS_TYPE[family],)
     ]
     choice = draw(st.integers(0, 3))
     if choice == 0 and named:
         map_, wanted = draw(st.sampled_from(named))
-        return s.Nat(kind, x.Lookup(draw(wanted), x.SetReference(map_.name)), None, flags)
+        return nat(x.Lookup(draw(wanted), x.SetReference(map_.name)))
     if choice == 1:
         # nft's grammar has no routing table there.
         key = draw(reads.words.filter(lambda one: not isinstance(one, x.Fib)))
         assert key.type
         found = [x.Pair(one, draw(hosts(family))) for one in draw(elements(key.type, family))]
-        return s.Nat(kind, x.Lookup(key, x.AnonymousSet(tuple(found))), None, flags)
+        return nat(x.Lookup(key, x.AnonymousSet(tuple(found))))
     if choice == 2:
         low, high = sorted(draw(st.tuples(*[st.sampled_from(range(4))] * 2)))
         base = Address.parse(ADDRESSES[family][2]).value
         ends = (x.Host(Address(family, base + low)), x.Host(Address(family, base + high + 1)))
-        return s.Nat(kind, x.Range(*ends), port, flags)
-    return s.Nat(kind, draw(hosts(family)), port, flags)
+        return nat(x.Range(*ends), port)
+    return nat(draw(hosts(family)), port)
 
 
 @st.composite

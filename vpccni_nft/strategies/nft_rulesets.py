@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+import attrs
 from hypothesis import strategies as st
 
-from ..core.values import Family
+from ..core.values import Family, TableFamily, WideFamily, families_of
 from ..nft import ast
 from ..nft import datatypes as t
 from ..nft import expressions as x
 from ..nft import statements as s
 from ..nft.words import ChainType, HookName, Policy, SetFlag
-from .nft_rules import Site, rules, verdicts
+from .nft_rules import ADDRESS_TYPE, Site, rules, verdicts
 from .nft_values import elements, hosts, intervals
 from .values import families
 
@@ -39,19 +41,27 @@ def nft_rulesets(
 ) -> st.SearchStrategy[ast.Ruleset]:
     """Rulesets over what nft's reader takes and has a meaning for, as the kernel takes them.
 
-    All tables are of one family; nothing tells it: any of the two.
+    All tables are of one family, or of inet; without ``family`` it is any of the two.
     """
     if family is None:
         return families.flatmap(lambda one: nft_rulesets(one, most_tables))
     names = st.lists(st.sampled_from(_TABLES), min_size=1, max_size=most_tables, unique=True)
+    of = st.sampled_from((family, family, WideFamily.INET))
     return names.flatmap(
-        lambda chosen: st.tuples(*(nft_tables(family, name) for name in chosen)).map(ast.Ruleset)
+        lambda chosen: st.tuples(
+            *(of.flatmap(partial(nft_tables, name=name)) for name in chosen)
+        ).map(ast.Ruleset)
     )
 
 
 @st.composite
-def nft_tables(draw: DrawFn, family: Family, name: str, most_rules: int = 4) -> ast.Table:
-    """A table: chains of one type, at some hooks, and others that they lead to."""
+def nft_tables(draw: DrawFn, family: TableFamily, name: str, most_rules: int = 4) -> ast.Table:
+    """A table: chains of one type, at some hooks, and others that they lead to.
+
+    In one of the family inet each rule and each set has addresses of one family.
+    """
+    both = isinstance(family, WideFamily)
+    packets = st.sampled_from(families_of(family))
     is_nat = draw(st.integers(0, 2)) == 0
     usable = draw(st.sampled_from(_ENDS)) if is_nat else frozenset(HookName)
     hooks = draw(st.lists(st.sampled_from(sorted(usable)), min_size=1, max_size=2))
@@ -60,19 +70,35 @@ def nft_tables(draw: DrawFn, family: Family, name: str, most_rules: int = 4) -> 
         set_.name: set_
         for number, wanted in enumerate(draw(st.lists(st.booleans(), min_size=3, max_size=3)))
         if wanted
-        for set_ in (draw(_sets(family, _SETS[number], tuple(callees))),)
+        for set_ in (draw(_sets(draw(packets), _SETS[number], tuple(callees))),)
     }
     # A map of verdicts leads to any callee, so that only base chains may look it up.
     plain = {name: one for name, one in sets.items() if not _leads(one)}
     chains = []
     for number, hook in enumerate(hooks):
-        site = Site(family, frozenset(hooks), is_nat, tuple(callees), sets)
-        body = draw(st.lists(rules(site), max_size=most_rules))
+        site = Site(Family.IP, frozenset(hooks), is_nat, tuple(callees), sets, both)
+        body = draw(st.lists(_rules_of(site, packets), max_size=most_rules))
         chains.append(ast.Chain(f"base{number}", tuple(body), draw(_places(hook, is_nat=is_nat))))
     for number, chain in enumerate(callees):
-        site = Site(family, frozenset(hooks), is_nat, tuple(callees[number + 1 :]), plain)
-        chains.append(ast.Chain(chain, tuple(draw(st.lists(rules(site), max_size=most_rules)))))
+        site = Site(Family.IP, frozenset(hooks), is_nat, tuple(callees[number + 1 :]), plain, both)
+        body = draw(st.lists(_rules_of(site, packets), max_size=most_rules))
+        chains.append(ast.Chain(chain, tuple(body)))
     return ast.Table(family, name, tuple(chains), tuple(sets.values()))
+
+
+def _rules_of(site: Site, packets: st.SearchStrategy[Family]) -> st.SearchStrategy[ast.Rule]:
+    """Rules with addresses of one family, and with the sets that have no others."""
+
+    def of(family: Family) -> st.SearchStrategy[ast.Rule]:
+        (others,) = (ADDRESS_TYPE[one] for one in Family if one is not family)
+        sets = {name: one for name, one in site.sets.items() if others not in _types(one)}
+        return rules(attrs.evolve(site, family=family, sets=sets))
+
+    return packets.flatmap(of)
+
+
+def _types(set_: ast.Set) -> tuple[t.DataType, ...]:
+    return (*set_.type, *(set_.data if isinstance(set_, ast.Map) else ()))
 
 
 @st.composite

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from lark import Token
 
-    from ..core.values import Family
+    from ..core.values import TableFamily
     from .nft_types import Reading
     from .nft_words import Branch, Words
 
@@ -46,7 +46,7 @@ class ExpressionReader:
     """Reads expressions of a table of one family."""
 
     words: Words
-    family: Family
+    family: TableFamily
 
     # --- what is read ---------------------------------------------------------------------------
 

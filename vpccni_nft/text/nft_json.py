@@ -16,6 +16,7 @@ from .nft_script import expression_text, interface_pattern
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ..core.values import Family
     from ..nft.ast import Chain, Counter, Rule, Ruleset, Set, Table
     from ..nft.datatypes import KeyType
 
@@ -391,7 +392,7 @@ def _(statement: s.Set) -> Json:
 
 @statement_json.register(s.Nat)
 def _(nat: s.Nat) -> Json:
-    fields: Json = {}
+    fields: Json = _family(nat.family)
     if nat.address:
         fields["addr"] = expression_json(nat.address)
     if nat.port:
@@ -402,6 +403,10 @@ def _(nat: s.Nat) -> Json:
     if nat.prefix:
         fields["type_flags"] = "prefix"
     return {nat.kind: fields or None}
+
+
+def _family(family: Family | None) -> Json:
+    return {"family": family.value} if family else {}
 
 
 @statement_json.register(s.Reject)
@@ -448,7 +453,7 @@ def _(dup: s.Dup) -> Json:
 
 @statement_json.register(s.Tproxy)
 def _(tproxy: s.Tproxy) -> Json:
-    fields: Json = {}
+    fields: Json = _family(tproxy.family)
     if tproxy.address:
         fields["addr"] = expression_json(tproxy.address)
     if tproxy.port is not None:

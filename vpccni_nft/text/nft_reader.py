@@ -15,7 +15,7 @@ from lark import Token, Tree, UnexpectedInput, UnexpectedToken
 
 from ..core.diagnostics import NFT_SYNTAX, Diagnostic, Problem, Refused
 from ..core.span import Source, Span
-from ..core.values import Family
+from ..core.values import Family, TableFamily, WideFamily
 from ..nft.ast import PRIORITIES, Chain, Counter, Hook, Map, Ruleset, Set, Table
 from ..nft.expressions import Pair
 from ..nft.words import ChainType, HookName, Policy, SetFlag
@@ -27,7 +27,7 @@ from .nft_rules import NftRuleReader
 from .nft_words import LOST, Words, branches, first_token, tokens, word_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ..nft.ast import Rule
     from ..nft.datatypes import KeyType
@@ -37,7 +37,11 @@ if TYPE_CHECKING:
 
 
 #: A table by its family and name.
-TableKey = tuple[Family, str]
+TableKey = tuple[TableFamily, str]
+
+
+#: The families of tables that are read, by nft's words.
+_FAMILIES: Mapping[str, TableFamily] = {one.value: one for one in (*Family, *WideFamily)}
 
 
 @attrs.frozen
@@ -76,7 +80,7 @@ def load(sources: Iterable[Source]) -> Loaded:
 
 @attrs.define
 class _TableDraft:
-    family: Family
+    family: TableFamily
     name: str
     comment: str = ""
     chains: dict[str, Chain] = attrs.Factory(dict)
@@ -150,15 +154,8 @@ class _Reader:
         if block:
             self._fill(draft, block[0])
 
-    def _family(self, word: Token | None = None) -> Family:
-        if word is None:
-            return Family.IP
-        try:
-            return Family(str(word))
-        except ValueError:
-            message = f"tables of the family {word[:40]} are not read"
-            hint = "only tables of the families ip and ip6 are"
-            raise self.words.problem(word, message, hint) from None
+    def _family(self, word: Token | None = None) -> TableFamily:
+        return Family.IP if word is None else self.words.look_up(word, _FAMILIES, "family")
 
     def _clear(self, command: str, key: TableKey, place: Token, chain_word: Token | None) -> None:
         """Delete a table, or the rules of its chains or of one chain."""
@@ -241,7 +238,7 @@ class _Reader:
 
     # --- chains ---------------------------------------------------------------------------------
 
-    def _chain(self, tree: Branch, name: str, family: Family) -> tuple[Chain, str]:
+    def _chain(self, tree: Branch, name: str, family: TableFamily) -> tuple[Chain, str]:
         """A chain, and its policy where one is said."""
         reader = NftRuleReader(self.words, family)
         rules: list[Rule] = []
@@ -306,7 +303,7 @@ class _Reader:
 
     # --- sets, maps and counters ----------------------------------------------------------------
 
-    def _counter(self, tree: Branch, name: str, family: Family) -> Counter:
+    def _counter(self, tree: Branch, name: str, family: TableFamily) -> Counter:
         packets, octets, comment = 0, 0, ""
         counted = False
         for item in branches(tree):
@@ -319,7 +316,7 @@ class _Reader:
             packets, octets = ExpressionReader(self.words, family).counted(item)
         return Counter(name, packets, octets, comment)
 
-    def _set(self, tree: Branch, name: str, family: Family) -> Set:
+    def _set(self, tree: Branch, name: str, family: TableFamily) -> Set:
         place = tokens(tree)[0]
         reader = ExpressionReader(self.words, family)
         draft = _SetDraft()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..core.values import Address, Family
+from ..core.values import Address, Family, TableFamily, WideFamily, families_of
 from ..nft import expressions as x
 from ..nft import statements as s
 from ..nft.ast import Rule
@@ -36,6 +36,16 @@ _LOG_FLAGS = {
 #: What ``log flags all`` stands for.
 _ALL_LOG_FLAGS = tuple(flag for flags in _LOG_FLAGS.values() for flag in flags.values())
 
+#: What answers a plain ``reject``, by the table's family, and all that can.
+_UNREACHABLE: Mapping[TableFamily, str] = {
+    Family.IP: "icmp", Family.IP6: "icmpv6", WideFamily.INET: "icmpx",
+}  # fmt: skip
+_ANSWERS: Mapping[TableFamily, frozenset[str]] = {
+    Family.IP: frozenset({"icmp", "tcp"}),
+    Family.IP6: frozenset({"icmpv6", "tcp"}),
+    WideFamily.INET: frozenset({"icmp", "icmpv6", "icmpx", "tcp"}),
+}
+
 #: Numbers in a ``log`` statement, and their bits.
 _LOG_NUMBERS = {"log_group": 16, "log_snaplen": 32, "log_threshold": 16}
 _QUEUES = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", re.ASCII)
@@ -50,12 +60,16 @@ _PLACE = re.compile(
 )
 
 
+#: How an address of IPv6 begins.
+_WITH_COLONS = re.compile(r"\[|[0-9A-Fa-f]*:[0-9A-Fa-f]*:", re.ASCII)
+
+
 @attrs.frozen
 class NftRuleReader:
     """Reads the rules of a table of one family."""
 
     words: Words
-    family: Family
+    family: TableFamily
 
     @property
     def expressions(self) -> ExpressionReader:
@@ -201,9 +215,11 @@ class NftRuleReader:
 
     def _reject(self, tree: Branch) -> s.Reject:
         if not tree.children:
-            return s.Reject("icmp" if self.family is Family.IP else "icmpv6", "port-unreachable")
-        protocol = str(word_of(branches(tree)[0]))
-        (reason,) = tokens(tree)
+            return s.Reject(_UNREACHABLE[self.family], "port-unreachable")
+        kind = word_of(branches(tree)[0])
+        protocol, (reason,) = str(kind), tokens(tree)
+        if protocol not in _ANSWERS[self.family]:
+            raise self.words.problem(kind, f"a table of {self.family.value} has no {kind}")
         if protocol == "tcp":
             return s.Reject(protocol, str(reason))
         names = s.REASONS[protocol]
@@ -264,6 +280,8 @@ class NftRuleReader:
 
     def _dup(self, tree: Branch) -> s.Dup:
         word, *device = tokens(tree)
+        if not isinstance(self.family, Family):
+            raise self.words.problem(word, f"a table of {self.family.value} duplicates no packets")
         address = self.words.value(word, types.ADDRESS[self.family])
         if not isinstance(address, x.Host):
             raise self.words.problem(word, "a packet is sent to one address")
@@ -277,12 +295,13 @@ class NftRuleReader:
         return interface.name
 
     def _tproxy(self, tree: Branch) -> s.Tproxy:
-        self._own_family(branches(tree))
         (word,) = tokens(tree)
-        address, port = self._place(word)
+        family = self._family_of_address(tree)
+        address, port = self._place(word, family)
         if not isinstance(address, x.Host | None) or not isinstance(port, x.Number | None):
             raise self.words.problem(word, "a proxy has one address and one port")
-        return s.Tproxy(address, port.value if port else None)
+        number = port.value if port else None
+        return s.Tproxy(address, number, self._said(family))
 
     def _synproxy(self, tree: Branch) -> s.Synproxy:
         numbers: dict[str, int] = {}
@@ -325,11 +344,15 @@ class NftRuleReader:
         port: x.Expression | None = None
         flags: tuple[str, ...] = ()
         prefix = False
+        family = self._family_of_address(tree)
         for word in tokens(tree):
-            address, port = self._place(word)
+            address, port = self._place(word, family)
         for branch in rest:
             if branch.data == "lookup":
-                address = self.expressions.lookup(branch, types.ADDRESS[self.family])
+                if family is None:
+                    message = "it is not said of which family the addresses are"
+                    raise self.words.problem(word_of(branch), message, "write ip or ip6 before to")
+                address = self.expressions.lookup(branch, types.ADDRESS[family])
             elif branch.data == "nat_port":
                 port = self._port_of_map(word_of(branch))
             elif branch.data == "payload":
@@ -338,11 +361,9 @@ class NftRuleReader:
                 flags = _nat_flags(branch)
             elif branch.data == "prefix":
                 prefix = True
-            else:
-                self._own_family([branch])
         if prefix and not isinstance(address, x.Lookup):
             address = self._as_prefix(address, tokens(tree)[0])
-        return s.Nat(str(word_of(kind)), address, port, flags, prefix)
+        return s.Nat(str(word_of(kind)), address, port, flags, prefix, self._said(family))
 
     def _port_of_map(self, word: Token) -> x.Expression:
         """The port, or a range of them, behind the colon that stands behind a map."""
@@ -351,10 +372,27 @@ class NftRuleReader:
             raise self.words.problem(word, f"“{printed(word)}” is not a port")
         return self.words.convert(word, lambda _: types.PORT.read(text))
 
-    def _own_family(self, trees: list[Branch]) -> None:
-        for tree in trees:
-            if str(word_of(tree)) != self.family.value:
-                raise self.words.problem(word_of(tree), "this is not the family of the table")
+    def _family_of_address(self, tree: Branch) -> Family | None:
+        """The family of an address that is bound to: the table's, the one said, or its own.
+
+        None where nothing says it.
+        """
+        for said in (one for one in branches(tree) if one.data == "nat_family"):
+            family = Family(str(word_of(said)))
+            if family not in families_of(self.family):
+                raise self.words.problem(word_of(said), "this is not the family of the table")
+            return family
+        if isinstance(self.family, Family):
+            return self.family
+        for word in tokens(tree):
+            if not word.startswith(":"):
+                return Family.IP6 if _WITH_COLONS.match(word) else Family.IP
+        own = (str(word_of(one)) for one in branches(tree) if one.data == "payload")
+        return next((Family(header) for header in own if header in {"ip", "ip6"}), None)
+
+    def _said(self, family: Family | None) -> Family | None:
+        """The family as the statement has it: that of the table needs no word."""
+        return None if isinstance(self.family, Family) else family
 
     def _as_prefix(self, address: x.Expression | None, word: Token) -> x.Prefix:
         """What ``_as_range`` made a range of, as the network that it is."""
@@ -370,26 +408,30 @@ class NftRuleReader:
         kind, *flags = branches(tree)
         port: x.Expression | None = None
         for word in tokens(tree):
-            address, port = self._place(word)
+            address, port = self._place(word, None)
             if address:
                 raise self.words.problem(word, f"{word_of(kind)} takes ports only")
         return s.Nat(str(word_of(kind)), None, port, _nat_flags(flags[0]) if flags else ())
 
-    def _place(self, word: Token) -> tuple[x.Expression | None, x.Expression | None]:
+    def _place(
+        self, word: Token, family: Family | None
+    ) -> tuple[x.Expression | None, x.Expression | None]:
         """An address or a range of them, and ports; IPv6 needs brackets only before ports."""
-        if self.family is Family.IP6 and re.match(r"[0-9A-Fa-f]*:[0-9A-Fa-f]*:", word, re.ASCII):
-            return _as_range(self.words.value(word, types.ADDRESS[self.family])), None
+        if family is Family.IP6 and _WITH_COLONS.match(word) and not word.startswith("["):
+            return _as_range(self.words.value(word, types.ADDRESS[family])), None
         match = _PLACE.fullmatch(word)
         if not match or (not match["low"] and (match["length"] or match["high"])):
             raise self.words.problem(word, f"“{printed(word)}” is not an address with ports")
         address: x.Expression | None = None
-        if match["low"]:
+        if match["low"] and family is None:
+            raise self.words.problem(word, "no address is expected here")
+        if match["low"] and family is not None:
             text = match["low"].strip("[]")
             if match["length"]:
                 text += f"/{match['length']}"
             elif match["high"]:
                 text += f"-{match['high'].strip('[]')}"
-            read = types.ADDRESS[self.family].read
+            read = types.ADDRESS[family].read
             address = _as_range(self.words.convert(word, lambda _: read(text)))
         if not match["ports"]:
             return address, None

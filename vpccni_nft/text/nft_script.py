@@ -22,6 +22,7 @@ from ..nft.names import checked
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from ..core.values import Family
     from ..nft.ast import Chain, Counter, Rule, Ruleset, Set, Table
 
 #: The protocols that nft's own grammar names; others need /etc/protocols, so they are numbers.
@@ -478,7 +479,7 @@ def _(nat: s.Nat) -> str:
     place = _nat_address(nat.address) if nat.address else ""
     if nat.port:
         place += f":{expression_text(nat.port)}"
-    words: list[str] = [nat.kind, "prefix"] if nat.prefix else [nat.kind]
+    words = [nat.kind, *_family(nat.family), *(("prefix",) if nat.prefix else ())]
     if place:
         words += ["to", place]
     if nat.flags:
@@ -543,7 +544,12 @@ def _(dup: s.Dup) -> str:
 def _(tproxy: s.Tproxy) -> str:
     address = _nat_address(tproxy.address) if tproxy.address else ""
     port = "" if tproxy.port is None else f":{tproxy.port}"
-    return f"tproxy to {address}{port}"
+    return " ".join(("tproxy", *_family(tproxy.family), "to", f"{address}{port}"))
+
+
+def _family(family: Family | None) -> tuple[str, ...]:
+    """The word for the family of an address, which only tables of both families have."""
+    return (family.value,) if family else ()
 
 
 @statement_text.register(s.Synproxy)
