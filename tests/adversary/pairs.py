@@ -209,6 +209,38 @@ NFT = (
     _nft("ports of another protocol", "th dport 80 drop", "tcp dport 80 drop"),
     _nft("the type of a message that looks like a port", "th sport 2048 drop",
          "meta l4proto { 6, 17, 33, 132, 136 } th sport 2048 drop"),
+    *(
+        _nft(f"the type of a message before {field} is read", f"{field} 5 drop", f"{raw} 5 drop")
+        for field, raw in (
+            ("icmp id", "meta l4proto icmp @th,32,16"),
+            ("icmp sequence", "meta l4proto icmp @th,48,16"),
+            ("icmp mtu", "meta l4proto icmp @th,48,16"),
+        )
+    ),
+    # What is seen of a packet, and when.
+    *(
+        _nft(f"{what} before or behind {change}", f"{seen}\n {change}", f"{change}\n {seen}")
+        for what, seen in (
+            ("a line of the log", "log"),
+            ("what a group is given", "log group 1"),
+            ("a copy", 'dup to 10.0.0.1 device "eth0"'),
+        )
+        for change in ("ip ttl set 5", "meta mark set 1", "ip dscp set 3")
+    ),
+    Pair(
+        "nft: a program decides before or behind a mark is set",
+        chain("queue num 1", type_="filter -5")
+        + chain("meta mark set 1").replace(" t ", " u "),
+        chain("queue num 1", type_="filter 5")
+        + chain("meta mark set 1").replace(" t ", " u "),
+    ),
+    Pair(
+        "nft: the mark that a packet is routed anew by",
+        chain("meta mark set 3", hook="output", type_="route -150")
+        + chain("meta mark set 2", hook="output").replace(" t ", " u "),
+        chain("meta mark set 1", hook="output", type_="route -150")
+        + chain("meta mark set 2", hook="output").replace(" t ", " u "),
+    ),
     # Verdicts.
     _nft("reject or drop", "reject", "drop"),
     _nft("the reason of a rejection", "reject with icmp type host-unreachable",
@@ -319,6 +351,7 @@ def _target(operator: str, before: str, after: str, place: str = "mangle FORWARD
 
 
 _RECENT = "-m recent --update --seconds 60 --hitcount 4 --name a --mask 255.255.255.255 --rsource"
+_LIST = "--name a --mask 255.255.255.255 --rsource"
 _HASH = (
     "-m hashlimit --hashlimit-upto 5/sec --hashlimit-burst 5 --hashlimit-mode srcip"
     " --hashlimit-name a"
@@ -382,6 +415,30 @@ IPTABLES = (
         "iptables: recent forgets what is too old, or keeps it",
         _recent_and_asked(_RECENT),
         _recent_and_asked(_RECENT.replace("--seconds 60", "--seconds 60 --reap")),
+    ),
+    Pair(
+        "iptables: the TTL that recent keeps of an address",
+        dump("FORWARD -j TTL --ttl-set 5", f"FORWARD -m recent --set {_LIST}",
+             f"INPUT -m recent --rcheck --rttl {_LIST} -j DROP", table="mangle"),
+        dump(f"FORWARD -m recent --set {_LIST}", "FORWARD -j TTL --ttl-set 5",
+             f"INPUT -m recent --rcheck --rttl {_LIST} -j DROP", table="mangle"),
+    ),
+    Pair(
+        "iptables: the TTL that recent looks for",
+        dump("FORWARD -j TTL --ttl-set 5", f"FORWARD -m recent --rcheck --rttl {_LIST} -j DROP",
+             table="mangle"),
+        dump("FORWARD", f"FORWARD -m recent --rcheck --rttl {_LIST} -j DROP",
+             "FORWARD -j TTL --ttl-set 5", table="mangle"),
+    ),
+    Pair(
+        "iptables: a copy before or behind the hops are set",
+        dump("FORWARD -j TEE --gateway 10.0.0.1", "FORWARD -j TTL --ttl-set 5", table="mangle"),
+        dump("FORWARD -j TTL --ttl-set 5", "FORWARD -j TEE --gateway 10.0.0.1", table="mangle"),
+    ),
+    Pair(
+        "iptables: a line of the log before or behind a mark is set",
+        dump("FORWARD -j LOG", "FORWARD -j MARK --set-xmark 0x1/0xffffffff", table="mangle"),
+        dump("FORWARD -j MARK --set-xmark 0x1/0xffffffff", "FORWARD -j LOG", table="mangle"),
     ),
     _match("the rate of limit", "-m limit --limit 5/sec", "-m limit --limit 6/sec"),
     _match("the burst of limit", "-m limit --limit 5/sec --limit-burst 7",

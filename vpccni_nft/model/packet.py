@@ -138,6 +138,16 @@ CHANGES = frozenset({"add", "update", "delete", "spend"})
 #: count in turn, ``draw`` a random number, and ``reap`` takes the old out of a recent list.
 USES = CHANGES | {"turn", "draw", "reap"}
 
+#: Kinds of events that let someone see the packet as it is then: a line of a log, a copy, a program
+#: that decides. A packet that is routed anew is routed by what it has then.
+SHOWS = frozenset({"log", "nflog", "ulog", "audit", "dup", "queue", "reroute"})
+
+#: What of a packet is seen, as far as rules can change it.
+SHOWN = (
+    "saddr", "daddr", "sport", "dport", "tos", "ttl", "tcp_flags", "mss", "mark", "priority",
+    "ct_mark",
+)  # fmt: skip
+
 
 @attrs.frozen
 class Event:
@@ -338,10 +348,17 @@ class State:
         self.fields[field] = self.algebra.ite(when, value, self.fields[field])
 
     def emit(self, when: Bool, event: Event) -> None:
-        """Note a side effect where a condition holds."""
+        """Note a side effect where a condition holds, and what of the packet it shows."""
         if not self.algebra.impossible(when):
+            if event.kind in SHOWS:
+                event = attrs.evolve(event, arguments=self.shown)
             self.events.append((when, event))
             self.use(when, event)
+
+    @property
+    def shown(self) -> tuple[Word, ...]:
+        """What is seen of the packet as it is now, as far as rules can change it."""
+        return tuple(self.fields[name] for name in SHOWN)
 
     def set_verdict(self, when: Bool, verdict: Verdict) -> None:
         """End the hook where a condition holds."""

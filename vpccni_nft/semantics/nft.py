@@ -279,7 +279,7 @@ class NftProgram:
                 state.set_verdict(when, Verdict("synproxy", _handshake(verdict)))
             case s.Queue(first, last, flags):
                 drops = view.says_of(
-                    OracleKind.QUEUE_DROPS, ("queue", first, last), first, last, key=()
+                    OracleKind.QUEUE_DROPS, ("queue", first, last), first, last, key=state.shown
                 )
                 state.emit(when, Event("queue", (first, last, tuple(sorted(flags)))))
                 state.set_verdict(state.algebra.all(when, drops), DROP)

@@ -57,6 +57,14 @@ TRANSPORT = {
 #: The protocol that a header's fields ask for.
 PROTOCOLS = {name: number for (name, _), (number, _, _) in TRANSPORT.items()}
 
+#: The types of messages that nft asks for before it reads a field that only these have (nft puts
+#: the comparison into the rule: src/proto.c of nftables; seen with ``nft --debug=netlink``).
+OF_TYPES = {
+    ("icmp", "id"): (0, 8), ("icmp", "sequence"): (0, 8), ("icmp", "mtu"): (3,),
+    ("icmpv6", "id"): (128, 129), ("icmpv6", "sequence"): (128, 129), ("icmpv6", "mtu"): (2,),
+    ("icmpv6", "parameter-problem"): (4,), ("icmpv6", "max-delay"): (130,),
+}  # fmt: skip
+
 #: Bits of what the world knows of IPv6 extension headers.
 EXTENSIONS = {
     ("frag", "id"): 32, ("frag", "reserved"): 8, ("frag", "reserved2"): 2,
@@ -189,7 +197,12 @@ def _bits_of_field(payload: x.Payload, state: State) -> Value:
         return Value(word, place.bits, there)
     word, there = transport_bits(state, place.offset, place.bits)
     if payload.protocol != "th":  # of which it is not asked what protocol it is
-        there = state.algebra.all(there, state.is_("protocol", PROTOCOLS[payload.protocol]))
+        protocol = PROTOCOLS[payload.protocol]
+        there = state.algebra.all(there, state.is_("protocol", protocol))
+        if types := OF_TYPES.get((payload.protocol, payload.field)):
+            type_ = transport_field(state, protocol, "icmp_type", 8)
+            same = (state.algebra.equal(type_, state.algebra.const(one, 8)) for one in types)
+            there = state.algebra.all(there, state.algebra.any(*same))
     return Value(word, place.bits, there)
 
 

@@ -93,7 +93,10 @@ def meaning(node: Recent, view: View) -> Test:
     oracle = membership(node, view.sharing)
     listed, age, seconds = oracle.object, oracle.parameters, _seconds(node)
     assert isinstance(listed, KeptSet)
-    update, delete = (Event(kind, (listed,), (key,)) for kind in ("update", "delete"))
+    users = view.sharing.get(node.shares, (node,))
+    # The list keeps the TTL that an address was last seen with.
+    ttl = (state.fields["ttl"],) if any(user.same_ttl for user in users) else ()
+    update, delete = (Event(kind, (listed,), (key, *ttl)) for kind in ("update", "delete"))
     reaped = Event("reap", (listed, *age))
     reaps = ((algebra.true, reaped),) if node.reap and listed.policy else ()
     if node.operation is Operation.SET:
@@ -105,7 +108,7 @@ def meaning(node: Recent, view: View) -> Test:
     if often or node.same_ttl:
         wanted = f"{node.hit_count or 1} times{' with this TTL' * node.same_ttl}"
         counts = (wanted, view.place, seconds)
-        seen = view.says_of(OracleKind.RECENT_SEEN, listed, *counts, key=(key,))
+        seen = view.says_of(OracleKind.RECENT_SEEN, listed, *counts, key=(key, *ttl))
         found = algebra.all(found, seen)
     holds = view.negate(found, negated=node.negated)
     if node.operation is Operation.CHECK:

@@ -64,7 +64,9 @@ def meaning(node: Nfqueue, view: View) -> Effect:
 
 def _queued(first: int, last: int, flags: tuple[str, ...], view: View) -> Effect:
     """The program drops the packet or accepts it as it is; other answers are not modelled."""
-    drops = view.says_of(OracleKind.QUEUE_DROPS, ("queue", first, last), first, last, key=())
+    drops = view.says_of(
+        OracleKind.QUEUE_DROPS, ("queue", first, last), first, last, key=view.state.shown
+    )
     return Effect(
         events=(Event("queue", (first, last, flags)),), verdicts=((drops, DROP),), verdict=ACCEPT
     )
