@@ -1,8 +1,9 @@
 """Fill the examples of the pages in docs/codes: what is put in, and the messages that it gives.
 
 An example is a vector with a line ``page CODE`` (``tests/vectors/matches`` and ``targets``), or a
-file ``tests/vectors/codes/CODE.save`` or ``CODE.nft``, with ``CODE.ipset`` beside it where rules
-name sets. With ``--check`` nothing is written, and the exit code is 1 where a page is out of date.
+file ``tests/vectors/codes/CODE.save``, ``CODE.nft`` or ``CODE.v4``, with ``CODE.ipset`` beside it
+where rules name sets. With ``--check`` nothing is written, and the exit code is 1 where a page is
+out of date.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ def examples() -> dict[str, Example]:
         for vector in VECTORS
         if vector.page
     }
-    for path in sorted([*INPUTS.glob("*.save"), *INPUTS.glob("*.nft")]):
+    inputs = (INPUTS.glob(f"*.{kind}") for kind in ("save", "nft", "v4"))
+    for path in sorted(path for paths in inputs for path in paths):
         sets = path.with_suffix(".ipset")
         found[path.stem] = Example(
             f"node{path.suffix}", path.read_text(), sets.read_text() if sets.exists() else None

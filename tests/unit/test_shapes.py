@@ -162,7 +162,7 @@ def test_a_line_that_cannot_be_read_is_not_kept(line: str) -> None:
 
 
 def test_a_value_with_a_problem_has_it_in_each_line() -> None:
-    good, bad = "-A A -s 10.0.0.1 -j B\n", "-A A -s 10.0.0 -j B\n"
+    good, bad = "-A A -s 10.0.0.1 -j B\n", "-A A -s 10.0.0.300 -j B\n"
     with pytest.raises(Refused) as refused:
         vpccni_nft.parse(HEADER + good + bad + good + bad + bad + "COMMIT\n")
     lines = [found.span.line for found in refused.value.diagnostics if found.span]

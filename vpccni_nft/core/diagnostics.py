@@ -71,6 +71,8 @@ NFT_SYNTAX = _code("P016", Kind.ERROR, "the nft ruleset cannot be read")
 IPSET_SYNTAX = _code("P017", Kind.ERROR, "the output of ipset save cannot be read")
 NFT_MISSING = _code("P018", Kind.ERROR, "the nft ruleset names something that it does not have")
 NFT_LOOP = _code("P019", Kind.ERROR, "chains of the nft ruleset jump in a circle")
+POLICY_ASSUMED = _code("P020", Kind.NOTE, "the policy of a built-in chain is taken for ACCEPT")
+FAMILY_BY_NAME = _code("P021", Kind.NOTE, "the family is taken from the name of the file")
 
 #: Codes of a text that is no ruleset at all, or none that nft loads.
 UNREADABLE_CODES = frozenset({NOT_A_DUMP, NFT_SYNTAX, NFT_MISSING, NFT_LOOP})

@@ -36,7 +36,7 @@ class Source:
             text = text.decode("utf-8", "surrogateescape")
         else:
             text = _NO_BYTE.sub("\N{REPLACEMENT CHARACTER}", text)
-        lines = text.split("\n")
+        lines = text.removeprefix("\N{BYTE ORDER MARK}").split("\n")
         if lines[-1] == "":
             lines.pop()
         return cls(name, tuple(line.removesuffix("\r") for line in lines))
@@ -105,12 +105,13 @@ class Line:
     whole: Span  #: without the blanks around it
     words: Sequence[str]
     starts: Sequence[int] = ()  #: the column of each word; empty where single blanks part them
+    ends: Sequence[int] = ()  #: the columns behind the words, where these are respelt
 
     def span(self, first: int, last: int) -> Span:
         """From one word to another one."""
         if self.starts:
             start = self.starts[first]
-            end = self.starts[last] + len(self.words[last])
+            end = self.ends[last] if self.ends else self.starts[last] + len(self.words[last])
         else:
             start = self.whole.start + sum(len(word) + 1 for word in self.words[:first])
             end = start + len(" ".join(self.words[first : last + 1]))
@@ -118,7 +119,7 @@ class Line:
 
 
 #: A word as iptables-restore splits it; the same as in ``grammars/common.lark``.
-_WORD = re.compile(r'(?:[^ \t"]++|"(?:[^"\\]++|\\.)*+")++')
+_WORD = re.compile(r'(?:[^ \t"]++(?:"(?:[^"\\]++|\\.)*+")?|"(?:[^"\\]++|\\.)*+")')
 
 #: Looked for first: to look for words behind each of many quotes takes the square of the time.
 _WORDS = re.compile(f"{_WORD.pattern}(?: {_WORD.pattern})*+")

@@ -222,10 +222,7 @@ class PortRange:
 
     @classmethod
     def parse(cls, text: str, separator: str) -> PortRange:
-        """Read PORT or PORT<separator>PORT; an open end reaches to 0 or 65535.
-
-        Service names are refused: iptables-save prints numbers.
-        """
+        """Read PORT or PORT<separator>PORT; an open end reaches to 0 or 65535."""
         first, found, last = text.partition(separator)
         if not found:
             port = parse_integer(first, 0xFFFF)

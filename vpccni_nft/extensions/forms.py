@@ -6,7 +6,8 @@ import functools
 from typing import TYPE_CHECKING
 
 from ..core.values import Address, MaskedMark, Network, PortRange, parse_integer
-from .option_table import Form
+from ..iptables.services import port_of
+from .option_table import Form, Shorthand
 from .shared.words import quote
 
 if TYPE_CHECKING:
@@ -101,9 +102,15 @@ def _prefix_text(network: Network) -> str:
 #: Networks with a length, which is always printed.
 PREFIX = Form("ADDRESS/LENGTH", _parse_prefix, _prefix_text)
 
+
+def parse_ports(text: str, separator: str = ":") -> PortRange:
+    """Ports by their numbers, or by the names of services."""
+    return PortRange.parse(separator.join(map(port_of, text.split(separator))), separator)
+
+
 PORTS = Form(
     "PORT[:PORT]",
-    functools.partial(PortRange.parse, separator=":"),
+    parse_ports,
     lambda ports: ports.format(":"),
 )
 
@@ -119,6 +126,24 @@ def _full_mark_text(mark: MaskedMark) -> str:
 #: Marks to compare, without a full mask, and marks to set, always with one.
 MARK = Form("VALUE[/MASK]", MaskedMark.parse, _mark_text)
 NEW_MARK = Form("VALUE[/MASK]", MaskedMark.parse, _full_mark_text)
+
+
+def _set_xmark(value: int, mask: int) -> tuple[str, ...]:
+    return "--set-xmark", f"{value:#x}/{mask:#x}"
+
+
+def _set_mark(text: str) -> tuple[str, ...]:
+    mark = MaskedMark.parse(text)
+    return _set_xmark(mark.value, mark.value | mark.mask)
+
+
+#: Other ways to set a mark (libxt_MARK.c, libxt_CONNMARK.c).
+MARK_SHORTHANDS = (
+    Shorthand("--set-mark", _set_mark),
+    Shorthand("--or-mark", lambda text: _set_xmark(bits := parse_integer(text), bits)),
+    Shorthand("--xor-mark", lambda text: _set_xmark(parse_integer(text), 0)),
+    Shorthand("--and-mark", lambda text: _set_xmark(0, parse_integer(text) ^ 0xFFFFFFFF)),
+)
 
 
 def named_mark(subject: str, zero: str) -> Form[MaskedMark]:

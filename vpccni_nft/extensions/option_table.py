@@ -20,6 +20,7 @@ from .shared.words import unquote
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from ..core.values import Family
     from .options import GivenOption, GivenOptions
 
 Value = TypeVar("Value")
@@ -52,6 +53,8 @@ class Option:
     negatable: bool = attrs.field(default=False, kw_only=True)  #: then the value is a Negatable
     required: bool = attrs.field(default=False, kw_only=True)
     repeated: bool = attrs.field(default=False, kw_only=True)  #: whether it may stand twice
+    #: Other names of it that iptables-restore takes and iptables-save does not print.
+    spellings: tuple[str, ...] = attrs.field(default=(), kw_only=True)
     #: Whether it is printed even where the field has its default.
     always: bool = attrs.field(default=False, kw_only=True)
     #: What the node keeps of the value, where that is something else.
@@ -110,6 +113,20 @@ class Option:
         text = self.form.text(value)
         words = (self.name, text) if isinstance(text, str) else (self.name, *text)
         return ("!", *words) if negated else words
+
+
+#: Options by their names in the order in which they are given, each with its values.
+Written = dict[str, tuple[str, ...]]
+
+
+@attrs.frozen
+class Shorthand:
+    """An option that iptables-restore takes, and that iptables-save prints as other ones."""
+
+    name: str
+    #: The words of the other options; it is given the words behind this one. Raises ValueError.
+    written_out: Callable[..., tuple[str, ...]]
+    words: int = 1
 
 
 @attrs.frozen
@@ -194,6 +211,10 @@ class OptionTable:
 
     options: tuple[Option, ...] = ()
     combinations: tuple[Combination | Requirement, ...] = ()
+    shorthands: tuple[Shorthand, ...] = ()
+    #: The options that iptables-save prints where a file written by hand gives these: with those
+    #: that iptables-restore adds.
+    completed: Callable[[Written, Family], Written] | None = None
     by_name: dict[str, Option] = attrs.field(
         init=False, repr=False, default=attrs.Factory(_by_name, takes_self=True)
     )
@@ -204,12 +225,23 @@ class OptionTable:
     )
 
     @classmethod
-    def of(cls, *entries: Option | Combination | Requirement) -> OptionTable:
-        """A table of options, and of what is asked of several together."""
+    def of(
+        cls,
+        *entries: Option | Combination | Requirement | Shorthand,
+        completed: Callable[[Written, Family], Written] | None = None,
+    ) -> OptionTable:
+        """A table of options, of what is asked of several together, and of shorthands."""
         return cls(
             tuple(entry for entry in entries if isinstance(entry, Option)),
-            tuple(entry for entry in entries if not isinstance(entry, Option)),
+            tuple(entry for entry in entries if isinstance(entry, Combination | Requirement)),
+            tuple(entry for entry in entries if isinstance(entry, Shorthand)),
+            completed,
         )
+
+    def spelled(self) -> dict[str, Option | Shorthand]:
+        """All options that iptables-restore takes, by all of their names."""
+        names = {name: one for one in self.options for name in (one.name, *one.spellings)}
+        return names | {one.name: one for one in self.shorthands}
 
     def read(self, given: GivenOptions) -> dict[str, Any]:
         """The fields of the node that the given options fill."""

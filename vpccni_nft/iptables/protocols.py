@@ -27,6 +27,7 @@ PROTOCOLS = {
     "rohc": 142, "ethernet": 143,
     # Other names for the same numbers.
     "icmpv6": 58, "ipv6-mh": 135, "mh": 135, "ipv4": 4,
+    "all": 0,
 }  # fmt: skip
 
 _NAMES: dict[int, str] = {}

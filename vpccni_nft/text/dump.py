@@ -12,6 +12,7 @@ from ..core.diagnostics import (
     BAD_STRUCTURE,
     BAD_VALUE,
     CUT_SHORT,
+    FAMILY_BY_NAME,
     FAMILY_MIXED,
     FAMILY_UNKNOWN,
     INCOMPLETE_DUMP,
@@ -27,23 +28,25 @@ from ..core.values import Family
 from ..extensions.options import Evidence
 from ..extensions.shared.words import unquote
 from ..iptables import ast
+from ..iptables.protocols import protocol_name
+from .drafts import BUILT_IN, CHAIN_NAME, ChainDraft, TableDraft
 from .line import NodeBuilder, read_counters
 from .rules import RuleReader
 from .shapes import Shapes, pattern, whole_line
 from .syntax import explain
+from .written import read_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ..core.diagnostics import Code
     from ..core.span import Line
+    from .rules import Planned
     from .shapes import Key, Shape
+    from .written import Command
 
 #: iptables-restore reads no longer line (xshared.c and iptables-restore.c: a buffer of 10240).
 LINE_LENGTH = 10240
-
-#: Bytes of a chain's name.
-CHAIN_NAME = 28
 
 #: After so many lines that cannot be read, and no table, the input is something else.
 PATIENCE = 100
@@ -68,48 +71,39 @@ def parse_document(
 
     ``family`` is the family of tables for which the text itself does not show it.
     """
-    reader = _Reader(source)
+    reader = _read(source, ())
+    if any(draft.asks_family and not draft.family for draft in reader.drafts):
+        # What some lines say depends on the family, which only the end of the text may show.
+        reader = _read(source, reader.families(family))
+    return reader.finish(family)
+
+
+def _read(source: Source, assumed: Sequence[_Assumed | None]) -> _Reader:
+    reader = _Reader(source, assumed=assumed)
     for number, line in enumerate(source.lines, start=1):
         if line.strip():
             reader.read(number, line)
         if not reader.drafts and len(reader.unreadable) > PATIENCE:
             break
-    return reader.finish(family)
+    return reader
 
 
-@attrs.define
-class _ChainDraft:
-    policy: ast.Policy | None
-    counters: ast.Counters | None
-    span: Span
-    rules: list[ast.Rule] = attrs.Factory(list)
+@attrs.frozen
+class _Assumed:
+    """The family of a table that has no remark."""
 
-
-@attrs.define
-class _TableDraft:
-    span: Span
-    name: str  #: empty where the lines are those of iptables -S
-    builder: NodeBuilder
-    generated: str = ""
-    family: Family | None = None  #: from the remark before it
-    chains: dict[str, _ChainDraft] = attrs.Factory(dict)
-    committed: bool = False
-    completed: str = ""
-    group: int = 0  #: tables of one group came from one dump
-    mixed: set[int] = attrs.Factory(set)  #: the lines that name addresses of the other family
-
-    @property
-    def is_listing(self) -> bool:
-        return not self.name
+    family: Family
+    by_name: bool = False  #: whether only the file's name shows it
 
 
 @attrs.define
 class _Reader:
     source: Source
+    assumed: Sequence[_Assumed | None] = ()  #: by the numbers of the tables, from an earlier pass
     diagnostics: list[Diagnostic] = attrs.Factory(list)
     unreadable: list[Diagnostic] = attrs.Factory(list)
-    drafts: list[_TableDraft] = attrs.Factory(list)
-    current: _TableDraft | None = None
+    drafts: list[TableDraft] = attrs.Factory(list)
+    current: TableDraft | None = None
     header: tuple[str, Family] | None = None  #: the remark that speaks of the next tables
     group: int = 0
     counters: dict[str, ast.Counters] = attrs.Factory(dict)  #: those of chains, by their text
@@ -128,11 +122,19 @@ class _Reader:
         try:
             likely = self._likely_chain if text[0] == ":" else self._likely_rule
             if not likely(whole, text):
-                self._read(number, text)
-        except UnexpectedInput as error:
-            self.unreadable.append(explain(error, self.source, number))
+                self._read_slowly(number, text)
         except Problem as problem:
             self.diagnostics.append(problem.at(whole_line(self.source, number)))
+
+    def _read_slowly(self, number: int, text: str) -> None:
+        """Take a line by its shape, or as one that is written by hand."""
+        try:
+            shape, line, key = self.shapes.read(self.source, number, text)
+        except UnexpectedInput as error:
+            if not self._read_written(whole_line(self.source, number), text):
+                self.unreadable.append(explain(error, self.source, number))
+        else:
+            self._read(shape, line, key, text)
 
     def _likely_rule(self, whole: Span, text: str) -> bool:
         """Take a rule of a shape that is likely here; False where it is anything else."""
@@ -142,14 +144,15 @@ class _Reader:
         planned = self.rules.likely(text)
         if planned is None:
             return False
-        self._add_rule(draft, whole, *self.rules.rule(*planned, draft.builder, whole))
+        self._take_rule(draft, whole, text, planned)
         return True
 
-    def _read(self, number: int, text: str) -> None:
-        """Take a line by its shape."""
-        shape, line, key = self.shapes.read(self.source, number, text)
+    def _read(self, shape: Shape, line: Line, key: Key | None, text: str) -> None:
+        in_table = self.current is not None and not self.current.is_listing
         if shape.kind == "rule":
-            self._rule(shape, line, key)
+            self._rule(shape, line, key, text)
+        elif shape.kind in {"policy", "new_chain"} and in_table:
+            self._take_written(line.whole, text)
         elif shape.kind == "chain":
             self._chain(shape, line, key)
         else:
@@ -190,10 +193,12 @@ class _Reader:
             self._cut_short(self.current)
         self._open(name, line.whole)
 
-    def _open(self, name: str, span: Span) -> _TableDraft:
+    def _open(self, name: str, span: Span) -> TableDraft:
         generated, family = self.header or ("", None)
+        if not family and (assumed := self._assumed(len(self.drafts))):
+            family = assumed.family
         builder = NodeBuilder(self.diagnostics, Evidence(family))
-        draft = _TableDraft(span, name, builder, generated, family, group=self.group)
+        draft = TableDraft(span, name, builder, generated, family, group=self.group)
         self.drafts.append(draft)
         self.current = draft
         return draft
@@ -210,12 +215,19 @@ class _Reader:
             raise Problem(BAD_STRUCTURE, "a chain without a table before it", span=whole)
         name, policy = line.words[:2]
         counters = shape.words[2]
-        chain = _ChainDraft(
+        chain = ChainDraft(
             _parse_policy(policy, whole),
             None if counters is None else self._counters(line, counters),
             whole,
         )
-        self._declare(self.current, name[1:], chain)
+        if (
+            chain.policy
+            or self.current.generated
+            or name[1:] not in BUILT_IN.get(self.current.name, ())
+        ):
+            self.current.declare(name[1:], chain)
+        else:
+            self.current.chain(name[1:], whole)
         if key and not chain.policy:
             form = pattern(key, line.words)
             if form and form.groups == len(("name", "counters")):
@@ -231,7 +243,9 @@ class _Reader:
         name, counters = word[1:], self.counters.get(counted)
         if not counters or name in draft.chains or not name.isascii() or len(name) > CHAIN_NAME:
             return False
-        draft.chains[name] = _ChainDraft(None, counters, whole)
+        if name in BUILT_IN.get(draft.name, ()):
+            return False
+        draft.chains[name] = ChainDraft(None, counters, whole)
         return True
 
     def _counters(self, line: Line, place: int) -> ast.Counters:
@@ -253,36 +267,77 @@ class _Reader:
             draft = self._open("", whole)  # the next table's listing
         assert name is not None
         assert policy is not None
-        chain = _ChainDraft(_parse_policy(line.words[policy], whole), counters, whole)
-        self._declare(draft, line.words[name], chain)
+        chain = ChainDraft(_parse_policy(line.words[policy], whole), counters, whole)
+        draft.declare(line.words[name], chain)
 
     def _new_chain(self, shape: Shape, line: Line) -> None:
         (place,) = shape.words
         assert place is not None
         whole = line.whole
         name = unquote(line.words[place])
-        self._declare(self._listing(whole), name, _ChainDraft(None, None, whole))
+        self._listing(whole).declare(name, ChainDraft(None, None, whole))
 
-    def _rule(self, shape: Shape, line: Line, key: Key | None) -> None:
+    def _rule(self, shape: Shape, line: Line, key: Key | None, text: str) -> None:
         whole = line.whole
         draft = self.current or self._listing(whole)
         if self.rules.family is not draft.family:
             self.rules = RuleReader(draft.family, self.shapes)
-        plan, values = self.rules.plan(key, shape, line)
-        found = self.rules.rule(plan, values, draft.builder, whole, line)
-        self._add_rule(draft, whole, *found)
+        self._take_rule(draft, whole, text, self.rules.plan(key, shape, line), line)
 
-    def _add_rule(self, draft: _TableDraft, whole: Span, name: str, rule: ast.Rule) -> None:
-        if name not in draft.chains:
-            raise Problem(
-                BAD_STRUCTURE,
-                f"the chain {name} is not declared before this rule",
-                span=whole,
-                hint="is the beginning of the dump missing?",
-            )
-        draft.chains[name].rules.append(rule)
+    def _take_rule(
+        self, draft: TableDraft, whole: Span, text: str, planned: Planned, line: Line | None = None
+    ) -> None:
+        """Take a rule as iptables-save prints it; with a problem, as it may be written by hand."""
+        if planned[0].completes and not draft.generated:
+            draft.asks_family = True
+            if self._read_written(whole, text):
+                return
+        families = draft.builder.evidence.families
+        before = len(self.diagnostics), len(families)
+        name, rule = self.rules.rule(*planned, draft.builder, whole, line)
+        if len(self.diagnostics) > before[0]:
+            found = self.diagnostics[before[0] :], families[before[1] :]
+            del self.diagnostics[before[0] :], families[before[1] :]
+            if self._read_written(whole, text):
+                return
+            self.diagnostics += found[0]
+            families += found[1]
+        draft.chain(name, whole).rules.append(_renamed(rule, draft))
 
-    def _listing(self, span: Span) -> _TableDraft:
+    def _read_written(self, whole: Span, text: str) -> bool:
+        """Take a line that is written by hand; False where nobody writes such a line."""
+        if self.current is None or text.lstrip()[:1] not in {"-", "["}:
+            return False
+        try:
+            command = read_line(self.source, whole.line, text, self.current.family)
+        except Problem:
+            return False
+        if any(" ".join(word.text for word in words) == whole.text for words in command.rules):
+            return False  # it is as iptables-save prints it
+        self._apply(command, whole)
+        return True
+
+    def _take_written(self, whole: Span, text: str) -> None:
+        assert self.current
+        self._apply(read_line(self.source, whole.line, text, self.current.family), whole)
+
+    def _apply(self, command: Command, whole: Span) -> None:
+        draft = self.current
+        assert draft
+        draft.written = draft.asks_family = True
+        if command.family and command.family is not draft.family:
+            return  # iptables-restore reads over what is for the other family
+        if self.rules.family is not draft.family:
+            self.rules = RuleReader(draft.family, self.shapes)
+        rules = []
+        for words in command.rules:
+            shape, line = self.shapes.read_words(whole, words)
+            planned = self.rules.plan(None, shape, line)
+            rule = self.rules.rule(*planned, draft.builder, whole, line)[1]
+            rules.append(_renamed(rule, draft))
+        draft.apply(command, rules, whole)
+
+    def _listing(self, span: Span) -> TableDraft:
         """The table of iptables -S lines, which have no line for it."""
         if self.current and not self.current.is_listing:
             raise Problem(
@@ -293,17 +348,7 @@ class _Reader:
             )
         return self.current or self._open("", span)
 
-    def _declare(self, draft: _TableDraft, name: str, chain: _ChainDraft) -> None:
-        if name in draft.chains:
-            first = draft.chains[name].span.line
-            raise Problem(BAD_STRUCTURE, f"the chain {name} is declared in line {first} already")
-        if not name or len(name.encode("utf-8", "surrogateescape")) > CHAIN_NAME:
-            raise Problem(
-                BAD_VALUE, f"a chain's name has 1 to {CHAIN_NAME} characters", span=chain.span
-            )
-        draft.chains[name] = chain
-
-    def _cut_short(self, draft: _TableDraft) -> None:
+    def _cut_short(self, draft: TableDraft) -> None:
         self.diagnostics.append(
             Diagnostic(
                 CUT_SHORT,
@@ -336,16 +381,23 @@ class _Reader:
         )
 
     def _tables(self, fallback: Family | None) -> Iterator[ast.Table]:
-        known = self._families_of_groups()
-        for draft in self.drafts:
+        families = self.families(fallback)
+        for draft, found in zip(self.drafts, families, strict=True):
             if draft.is_listing:
                 draft.name = self._name_of_listing(draft)
                 if not draft.name:
                     continue
-            family = draft.family or known.get(draft.group) or fallback
-            if family:
-                self._check_family(draft, family)
-                yield _table(draft, family)
+            if found:
+                if found.by_name:
+                    self._add(
+                        FAMILY_BY_NAME,
+                        f"the table {draft.name} is taken for one of {found.family.title}: only the"
+                        " file's name shows it",
+                        draft.span,
+                        f"--family {found.family.value} says the same without this note",
+                    )
+                self._check_family(draft, found.family)
+                yield _table(draft, found.family)
             else:
                 self._add(
                     FAMILY_UNKNOWN,
@@ -357,7 +409,7 @@ class _Reader:
     def _add(self, code: Code, message: str, span: Span | None, hint: str) -> None:
         self.diagnostics.append(Diagnostic(code, message, span, hint))
 
-    def _name_of_listing(self, draft: _TableDraft) -> str:
+    def _name_of_listing(self, draft: TableDraft) -> str:
         built_in = frozenset(name for name, chain in draft.chains.items() if chain.policy)
         name = _TABLE_OF_CHAINS.get(built_in, "")
         if name == "filter":
@@ -377,15 +429,31 @@ class _Reader:
             )
         return name
 
-    def _families_of_groups(self) -> dict[int, Family]:
-        """Tables without a remark that follow one another are of one family."""
+    def families(self, fallback: Family | None) -> list[_Assumed | None]:
+        """The family of each table, as far as anything shows it.
+
+        Tables without a remark that follow one another are of one family.
+        """
         known: dict[int, Family] = {}
         for draft in self.drafts:
             if not draft.family and draft.builder.evidence.families:
                 known.setdefault(draft.group, draft.builder.evidence.families[0][0])
-        return known
+        named = family_of_name(self.source.name)
+        found: list[_Assumed | None] = []
+        for place, draft in enumerate(self.drafts):
+            earlier = self._assumed(place)
+            family = draft.family or known.get(draft.group) or fallback
+            if family:
+                by_name = bool(earlier and earlier.by_name and not draft.generated)
+                found.append(_Assumed(family, by_name))
+            else:
+                found.append(_Assumed(named, by_name=True) if named else None)
+        return found
 
-    def _check_family(self, draft: _TableDraft, family: Family) -> None:
+    def _assumed(self, place: int) -> _Assumed | None:
+        return self.assumed[place] if place < len(self.assumed) else None
+
+    def _check_family(self, draft: TableDraft, family: Family) -> None:
         """Refuse what is of the other family; no node after this has to expect it."""
         for found, span in draft.builder.evidence.families:
             if found is not family:
@@ -398,19 +466,47 @@ class _Reader:
                 )
 
 
-def _rules(chain: _ChainDraft, mixed: set[int]) -> tuple[ast.Rule, ...]:
+def _renamed(rule: ast.Rule, draft: TableDraft) -> ast.Rule:
+    """With the name of its protocol that iptables prints, where a program wrote none of its own."""
+    if draft.generated or not rule.protocol:
+        return rule
+    name = protocol_name(rule.protocol.value)
+    return rule if rule.protocol_name == name else attrs.evolve(rule, protocol_name=name)
+
+
+#: Words in the names of files that say which family is in them.
+_NAMES = {
+    "v4": Family.IP, "ipv4": Family.IP, "ip4": Family.IP, "iptables": Family.IP,
+    "v6": Family.IP6, "ipv6": Family.IP6, "ip6": Family.IP6, "ip6tables": Family.IP6,
+}  # fmt: skip
+
+
+def family_of_name(name: str) -> Family | None:
+    """The family that a file's name says is in it.
+
+    >>> family_of_name("/etc/iptables/rules.v6"), family_of_name("node.save")
+    (<Family.IP6: 'ip6'>, None)
+    """
+    words = re.split(r"[^a-z0-9]+", re.split(r"[/\\]", name)[-1].lower())
+    found = {_NAMES[word] for word in words if word in _NAMES}
+    if found == {Family.IP, Family.IP6} and "iptables" in words:
+        return Family.IP6  # iptables.v6
+    return found.pop() if len(found) == 1 else None
+
+
+def _rules(chain: ChainDraft, mixed: set[int]) -> tuple[ast.Rule, ...]:
     if not mixed:
         return tuple(chain.rules)
     return tuple(rule for rule in chain.rules if rule.span and rule.span.line not in mixed)
 
 
-def _table(draft: _TableDraft, family: Family) -> ast.Table:
+def _table(draft: TableDraft, family: Family) -> ast.Table:
     return ast.Table(
         family=family,
         name=draft.name,
         chains=tuple(
             ast.Chain(name, chain.policy, _rules(chain, draft.mixed), chain.counters, chain.span)
-            for name, chain in draft.chains.items()
+            for name, chain in draft.ordered()
         ),
         span=draft.span,
         generated=draft.generated,

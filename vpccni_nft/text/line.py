@@ -13,6 +13,7 @@ from ..core.diagnostics import (
     UNKNOWN_MATCH,
     UNKNOWN_OPTION,
     UNKNOWN_TARGET,
+    Diagnostic,
     Problem,
 )
 from ..core.values import Negatable, Network, parse_integer
@@ -25,7 +26,7 @@ from ..iptables.protocols import parse_protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..core.diagnostics import Code, Diagnostic
+    from ..core.diagnostics import Code
     from ..core.span import Line, Span
     from ..extensions.extension import Extension
     from .shapes import Part
@@ -95,14 +96,18 @@ class NodeBuilder:
         """``-f``."""
         return Negatable(value=True, negated=part.options[0].negated)
 
-    def stray(self, part: Part, line: Line) -> NoReturn:
-        """An option that belongs to no match."""
-        raise Problem(
-            UNKNOWN_OPTION,
-            f"{line.words[part.options[0].name]} belongs to no match",
-            span=_span(part, line),
-            hint="iptables-save prints the match before its options, as in -m tcp --dport 80",
+    def stray(self, part: Part, line: Line) -> ast.UnknownMatch:
+        """An option that belongs to no match: without it the rule would be another one."""
+        name = line.words[part.options[0].name]
+        self.diagnostics.append(
+            Diagnostic(
+                UNKNOWN_OPTION,
+                f"{name} belongs to no match",
+                _span(part, line),
+                "iptables-save prints the match before its options, as in -m tcp --dport 80",
+            )
         )
+        return ast.UnknownMatch(name, tuple(line.words[part.first : part.last + 1]))
 
     def repeated(self, part: Part, line: Line) -> NoReturn:
         """An option of the base specification that the rule has already."""

@@ -21,6 +21,7 @@ import attrs
 from ..core.caching import caching
 from ..core.diagnostics import Problem
 from ..core.span import Line, Places, WordPlaces
+from ..extensions import MATCHES, TARGETS
 from ..extensions.shared.words import unquote
 from ..iptables import ast
 from .line import BUILDERS
@@ -68,6 +69,7 @@ class _Plan:
     steps: tuple[_Step, ...]
     fields: dict[str, Any]  #: those that depend on no value, as far as they are known
     matches: dict[int, Any]  #: the same, by the numbers of the matches
+    completes: bool  #: whether iptables-restore adds options to one of its parts
     followers: list[_Plan] = attrs.Factory(list)  #: the plans of the lines behind, latest first
 
     def settle(self, step: _Step, node: Any) -> None:
@@ -77,6 +79,10 @@ class _Plan:
         else:
             self.fields[step.field] = node
         self.steps = tuple(other for other in self.steps if other is not step)
+
+
+#: A line's plan, and its values.
+Planned = tuple[_Plan, Sequence[str]]
 
 
 class RuleReader:
@@ -90,7 +96,7 @@ class RuleReader:
         self._nodes: dict[tuple[str, Key], Nodes] = {}
         self._last: _Plan | None = None
 
-    def likely(self, text: str) -> tuple[_Plan, Sequence[str]] | None:
+    def likely(self, text: str) -> Planned | None:
         """A line's plan and its values, where it is of a shape that followed the last one."""
         last = self._last
         if last is None:
@@ -105,7 +111,7 @@ class RuleReader:
                 return plan, values
         return None
 
-    def plan(self, key: Key | None, shape: Shape, line: Line) -> tuple[_Plan, Sequence[str]]:
+    def plan(self, key: Key | None, shape: Shape, line: Line) -> Planned:
         """The same by the line's shape; for it alone where no key names the shape."""
         if key is None:
             return self._make_plan(None, shape, line), line.words
@@ -177,6 +183,7 @@ class RuleReader:
             steps,
             {},
             dict.fromkeys(range(len(matches))),
+            any(_completes(step.part, line) for step in steps),
         )
 
     def _steps(self, shape: Shape, key: Key | None, values: Sequence[int]) -> Iterator[_Step]:
@@ -191,6 +198,15 @@ class RuleReader:
             matches += field is None
 
 
+_EXTENSIONS = {"match": MATCHES, "target": TARGETS}
+
+
+def _completes(part: Part, line: Line) -> bool:
+    """Whether a part is one of those that iptables-restore adds options to."""
+    extension = part.kind in _EXTENSIONS and _EXTENSIONS[part.kind].get(line.words[part.words[0]])
+    return bool(extension and extension.options.completed)
+
+
 def _fields(shape: Shape) -> Iterator[tuple[str | None, Part]]:
     """The parts of a rule, each with the field that it fills; None for a match."""
     bracketed, _ = shape.words
@@ -200,7 +216,7 @@ def _fields(shape: Shape) -> Iterator[tuple[str | None, Part]]:
     for part in shape.parts:
         kind = part.kind
         if kind in {"match", "counters", "stray"}:
-            yield None if kind == "match" else kind, part
+            yield kind if kind == "counters" else None, part
             continue
         field = "target" if kind in TARGET_KINDS else kind
         if field in seen:

@@ -28,6 +28,8 @@ from .grammar import line_parser
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from .restore_words import Word
+
 #: Shapes of one text that are kept.
 MOST_SHAPES = 4096
 
@@ -117,6 +119,23 @@ class Shapes:
                 return (*_plain(whole, tree), None)
             self._known[key] = shape = _shape(tree, places)
         return shape, Line(whole, words), key
+
+    def read_words(self, whole: Span, words: Sequence[Word]) -> tuple[Shape, Line]:
+        """The shape of a line of these words, which stand in other places than their own.
+
+        Raises Lark's UnexpectedInput where they are no line.
+        """
+        tree = line_parser().parse(" ".join(word.text for word in words))
+        places: dict[int, Word] = {}
+        column = 1
+        for word in words:
+            places[column] = word
+            column += len(word.text) + 1
+        tokens = list(_tokens(tree))
+        shape = _shape(tree, {token.column or 1: at for at, token in enumerate(tokens)})
+        own = [places[token.column or 1] for token in tokens]
+        starts, ends = [word.start for word in own], [word.end for word in own]
+        return shape, Line(whole, [str(token) for token in tokens], starts, ends)
 
 
 def pattern(key: Key, words: Sequence[str]) -> re.Pattern[str] | None:

@@ -120,6 +120,7 @@ EXTENSION = Extension(
         Option("--connlimit-daddr", field="destination"),
         exactly_one("--connlimit-upto", "--connlimit-above"),
         at_most_one("--connlimit-saddr", "--connlimit-daddr"),
+        completed=lambda given, family: {"--connlimit-mask": (str(family.bits),)} | given,
     ),
     meaning=meaning,
     lower=lower,

@@ -17,10 +17,11 @@ from ...nft.expressions import NETWORK_HEADER
 from .. import kinds as k
 from ..extension import Extension
 from ..forms import number
-from ..option_table import Option, OptionTable
+from ..option_table import Option, OptionTable, Shorthand
 from ..placement import ANYWHERE
 from ..shared.compare import equality
 from ..shared.number_ranges import NumberRange
+from ..shared.value_names import dscp_class
 
 if TYPE_CHECKING:
     from ...core.values import Negatable
@@ -59,7 +60,8 @@ EXTENSION = Extension(
             "value",
             negatable=True,
             required=True,
-        )
+        ),
+        Shorthand("--dscp-class", lambda name: ("--dscp", dscp_class(name))),
     ),
     meaning=meaning,
     lower=lower,

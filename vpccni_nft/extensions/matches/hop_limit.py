@@ -109,6 +109,7 @@ def _options(name: str) -> OptionTable:
             number(LARGEST),
             "test",
             negatable=True,
+            spellings=(f"--{name}",),
             keep=lambda hops: HopTest("eq", hops),
             show=lambda node: node.test.number if node.test.relation == "eq" else None,
         ),

@@ -23,6 +23,7 @@ from ..option_table import Form, Option, OptionTable
 from ..placement import Placement
 from ..shared.compare import always_or_never, equality
 from ..shared.fragments import with_transport_header
+from ..shared.value_names import ICMP_TYPES, ICMPV6_TYPES, by_beginning
 
 if TYPE_CHECKING:
     from ...model.effects import View
@@ -43,7 +44,7 @@ class MessageType:
 
     @classmethod
     def parse(cls, text: str) -> MessageType:
-        """Read TYPE or TYPE/CODE; iptables-save prints numbers only.
+        """Read TYPE or TYPE/CODE in numbers.
 
         >>> MessageType.parse("3/4")
         MessageType(type=3, code=4)
@@ -71,10 +72,15 @@ class Icmp6(Match):
 
 
 def _parse_message(text: str) -> MessageType | None:
+    text = by_beginning(text, ICMP_TYPES)
     if text == "any":
         return None
     message = MessageType.parse(text)
     return None if message.type == ANY else message
+
+
+def _parse_message6(text: str) -> MessageType:
+    return MessageType.parse(by_beginning(text, ICMPV6_TYPES))
 
 
 def meaning(node: Icmp | Icmp6, view: View) -> Test:
@@ -165,7 +171,7 @@ ICMP6 = Extension(
     options=OptionTable.of(
         Option(
             "--icmpv6-type",
-            Form("TYPE[/CODE]", MessageType.parse),
+            Form("TYPE[/CODE]", _parse_message6),
             "message",
             negatable=True,
             required=True,

@@ -112,6 +112,10 @@ def aim(node: Multiport, draft: Draft) -> None:
         draft.fit(field, node.ports)
 
 
+#: The other names of the lists.
+_SPELLINGS = {SOURCE: ("--source-ports",), DESTINATION: ("--destination-ports",)}
+
+
 def _list(name: str) -> Option:
     return Option(
         name,
@@ -122,6 +126,7 @@ def _list(name: str) -> Option:
         ),
         ("option", "ports"),
         negatable=True,
+        spellings=_SPELLINGS.get(name, ()),
         keep=lambda ports: (name, ports),
         show=lambda node: node.ports if node.option == name else None,
     )

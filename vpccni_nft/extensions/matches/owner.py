@@ -54,7 +54,9 @@ class Owner(Match):
 
 
 def _parse_ids(text: str) -> NumberRange:
-    """Read ID or ID-ID; iptables-save prints numbers only."""
+    """Read ID or ID-ID; of the names that a node may have, only root has one number everywhere."""
+    if text == "root":
+        return NumberRange(0, 0)
     first, dash, last = text.partition("-")
     low = parse_integer(first, LARGEST)
     high = parse_integer(last, LARGEST) if dash else low

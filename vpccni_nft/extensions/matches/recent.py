@@ -255,6 +255,9 @@ EXTENSION = Extension(
         exactly_one(*(operation.value for operation in Operation)),
         at_most_one("--rsource", "--rdest"),
         needs("--reap", "--seconds"),
+        completed=lambda given, family: (
+            {"--mask": (str(Address(family, family.all_ones)),)} | given
+        ),
     ),
     meaning=meaning,
     lower=lower,

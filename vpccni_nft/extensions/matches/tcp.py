@@ -20,7 +20,7 @@ from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
 from ..forms import number
-from ..option_table import Form, Option, OptionTable
+from ..option_table import Form, Option, OptionTable, Shorthand
 from ..placement import Placement
 from ..shared.compare import always_or_never, equality
 from ..shared.fragments import with_transport_header
@@ -163,6 +163,7 @@ EXTENSION = Extension(
             "flags",
             negatable=True,
         ),
+        Shorthand("--syn", lambda: ("--tcp-flags", "FIN,SYN,RST,ACK", "SYN"), words=0),
     ),
     meaning=meaning,
     lower=lower,

@@ -27,7 +27,7 @@ from ...nft import statements as s
 from .. import kinds as k
 from ..aiming import around
 from ..extension import AnyOf, Extension
-from ..option_table import Form, Option, OptionTable
+from ..option_table import Form, Option, OptionTable, Shorthand
 from ..placement import ANYWHERE
 from ..shared.compare import NEVER
 
@@ -295,6 +295,8 @@ _OPTIONS = OptionTable.of(
     Option("--datestop", _DATES, "date_stop"),
     Option("--kerneltz", field="kernel_zone"),
     Option("--contiguous", field="contiguous"),
+    Shorthand("--utc", lambda: (), words=0),
+    completed=lambda given, _family: {"--datestop": (_date(LAST_DATE),)} | given,
 )
 
 

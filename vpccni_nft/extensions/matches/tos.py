@@ -21,6 +21,7 @@ from ..extension import Extension
 from ..option_table import Form, Option, OptionTable
 from ..placement import ANYWHERE
 from ..shared.compare import always_or_never, equality
+from ..shared.value_names import tos_text
 
 if TYPE_CHECKING:
     from ...model.effects import View
@@ -43,7 +44,7 @@ class MaskedTos:
         >>> MaskedTos.parse("0x10/0x3f")
         MaskedTos(value=16, mask=63)
         """
-        value, slash, mask = text.partition("/")
+        value, slash, mask = tos_text(text).partition("/")
         return cls(parse_integer(value, FULL), parse_integer(mask, FULL) if slash else FULL)
 
     def __str__(self) -> str:

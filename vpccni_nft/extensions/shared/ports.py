@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 #: The two options that all of them have but for ``multiport``.
 PORT_OPTIONS = (
-    Option("--sport", PORTS, "source_port", negatable=True),
-    Option("--dport", PORTS, "destination_port", negatable=True),
+    Option("--sport", PORTS, "source_port", negatable=True, spellings=("--source-port",)),
+    Option("--dport", PORTS, "destination_port", negatable=True, spellings=("--destination-port",)),
 )
 
 #: nft's words for the protocols whose headers begin with two ports.

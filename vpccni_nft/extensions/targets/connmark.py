@@ -23,8 +23,8 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
-from ..forms import NEW_MARK, number
-from ..option_table import Option, OptionTable, at_most_one, exactly_one
+from ..forms import MARK_SHORTHANDS, NEW_MARK, number
+from ..option_table import Option, OptionTable, Shorthand, at_most_one, exactly_one
 from ..placement import ANYWHERE
 from ..shared.marks import FULL, Copy, set_bits, set_shifted, xor_masked
 
@@ -177,6 +177,8 @@ EXTENSION = Extension(
             keep=lambda places: -places,
             show=lambda node: -node.shift if node.shift < 0 else None,
         ),
+        *MARK_SHORTHANDS,
+        Shorthand("--mask", lambda mask: ("--nfmask", mask, "--ctmask", mask)),
         exactly_one(*(mode.value for mode in Mode)),
         at_most_one(Mode.SET.value, "--nfmask"),
         at_most_one(Mode.SET.value, "--ctmask"),

@@ -19,8 +19,9 @@ from ...nft.expressions import NETWORK_HEADER
 from .. import kinds as k
 from ..extension import Extension
 from ..forms import number
-from ..option_table import Option, OptionTable
+from ..option_table import Option, OptionTable, Shorthand
 from ..placement import Placement
+from ..shared.value_names import dscp_class
 
 if TYPE_CHECKING:
     from ...model.effects import View
@@ -59,7 +60,8 @@ EXTENSION = Extension(
             number(LARGEST, text=lambda value: f"{value:#04x}"),
             "value",
             required=True,
-        )
+        ),
+        Shorthand("--set-dscp-class", lambda name: ("--set-dscp", dscp_class(name))),
     ),
     meaning=meaning,
     lower=lower,

@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ...core.diagnostics import LOG_PREFIX
+from ...core.values import parse_integer
 from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...model.packet import Event
 from ...nft import statements as s
 from .. import kinds as k
 from ..extension import Extension
-from ..forms import number, text_of
-from ..option_table import Option, OptionTable
+from ..forms import text_of
+from ..option_table import Form, Option, OptionTable
 from ..placement import ANYWHERE
 from ..shared.prefixes import lower_prefix
+from ..shared.value_names import LOG_LEVELS
 from ..shared.words import flags
 
 if TYPE_CHECKING:
@@ -49,6 +51,11 @@ class Log(Target):
     ip_options: bool = False
     uid: bool = False
     macdecode: bool = False
+
+
+def _parse_level(text: str) -> int:
+    level = LOG_LEVELS.get(text)
+    return parse_integer(text, len(LEVELS) - 1) if level is None else level
 
 
 def meaning(node: Log, _view: View) -> Effect:
@@ -82,7 +89,7 @@ EXTENSION = Extension(
     node=Log,
     options=OptionTable.of(
         Option("--log-prefix", text_of("a log prefix", PREFIX_LENGTH), "prefix"),
-        Option("--log-level", number(len(LEVELS) - 1), "level"),
+        Option("--log-level", Form("NUMBER", _parse_level), "level"),
         Option("--log-tcp-sequence", field="tcp_sequence"),
         Option("--log-tcp-options", field="tcp_options"),
         Option("--log-ip-options", field="ip_options"),

@@ -15,7 +15,7 @@ from ...model.effects import Effect
 from ...nft import expressions as x
 from .. import kinds as k
 from ..extension import Extension
-from ..forms import NEW_MARK
+from ..forms import MARK_SHORTHANDS, NEW_MARK
 from ..option_table import Option, OptionTable
 from ..placement import ANYWHERE
 from ..shared.marks import set_bits, xor_masked
@@ -50,7 +50,9 @@ def lower(node: SetMark, _context: Context) -> tuple[s.Statement, ...]:
 EXTENSION = Extension(
     name="MARK",
     node=SetMark,
-    options=OptionTable.of(Option("--set-xmark", NEW_MARK, "mark", required=True)),
+    options=OptionTable.of(
+        Option("--set-xmark", NEW_MARK, "mark", required=True), *MARK_SHORTHANDS
+    ),
     meaning=meaning,
     lower=lower,
     placement=ANYWHERE,

@@ -23,6 +23,7 @@ from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...core.values import AddressRange, Family, PortRange, parse_integer
 from ...iptables.ast import Target
 from ...iptables.protocols import PROTOCOLS
+from ...iptables.services import port_of
 from ...model.effects import Effect
 from ...model.packet import Binding
 from ...nft import statements as s
@@ -49,8 +50,8 @@ _FORM = re.compile(r"(?:\[(?P<bracketed>[^]]+)\]|(?P<plain>[^:[]*))(?::(?P<ports
 def parse_ports(text: str) -> PortRange:
     """Read PORT or PORT-PORT; iptables takes no open end here."""
     first, dash, last = text.partition("-")
-    low = parse_integer(first, 0xFFFF)
-    return PortRange(low, parse_integer(last, 0xFFFF) if dash else low)
+    low = parse_integer(port_of(first), 0xFFFF)
+    return PortRange(low, parse_integer(port_of(last), 0xFFFF) if dash else low)
 
 
 @attrs.frozen

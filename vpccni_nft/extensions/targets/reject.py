@@ -26,6 +26,7 @@ from ..placement import ANYWHERE, Placement
 if TYPE_CHECKING:
     from ...model.effects import View
     from ..context import Context
+    from ..option_table import Written
 
 
 @attrs.frozen
@@ -94,6 +95,30 @@ def _parse_kind(text: str) -> Kind:
     return KINDS[text]
 
 
+#: The other names of the answers, by these.
+_ALIASES = {
+    "icmp-net-unreachable": "net-unreach", "icmp-host-unreachable": "host-unreach",
+    "icmp-proto-unreachable": "proto-unreach", "icmp-port-unreachable": "port-unreach",
+    "icmp-net-prohibited": "net-prohib", "icmp-host-prohibited": "host-prohib",
+    "icmp-admin-prohibited": "admin-prohib", "tcp-reset": "tcp-rst",
+    "icmp6-no-route": "no-route", "icmp6-adm-prohibited": "adm-prohibited",
+    "icmp6-addr-unreachable": "addr-unreach", "icmp6-port-unreachable": "port-unreach",
+    "icmp6-policy-fail": "policy-fail", "icmp6-reject-route": "reject-route",
+}  # fmt: skip
+_USUAL = {Family.IP: "icmp-port-unreachable", Family.IP6: "icmp6-port-unreachable"}
+
+
+def _completed(given: Written, family: Family) -> Written:
+    """The first answer of the family that begins so; ports are unreachable where there is none."""
+    (text,) = given.get("--reject-with", (_USUAL[family],))
+    for kind in KINDS.values():
+        names = (kind.name, _ALIASES[kind.name])
+        if kind.family in (family, None) and any(name.startswith(text.lower()) for name in names):
+            text = kind.name
+            break
+    return {"--reject-with": (text,)}
+
+
 def meaning(node: Reject, view: View) -> Effect:
     """The answer that goes with the kind, then NF_DROP."""
     answer = _ANSWERS[node.kind.name] if node.kind else _USUAL_ANSWERS[view.state.family]
@@ -125,7 +150,8 @@ EXTENSION = Extension(
     name="REJECT",
     node=Reject,
     options=OptionTable.of(
-        Option("--reject-with", Form("KIND", _parse_kind, lambda kind: kind.name), "kind")
+        Option("--reject-with", Form("KIND", _parse_kind, lambda kind: kind.name), "kind"),
+        completed=_completed,
     ),
     meaning=meaning,
     lower=lower,

@@ -20,9 +20,10 @@ from ...nft import expressions as x
 from ...nft.expressions import NETWORK_HEADER
 from .. import kinds as k
 from ..extension import Extension
-from ..option_table import Form, Option, OptionTable
+from ..option_table import Form, Option, OptionTable, Shorthand
 from ..placement import Placement
 from ..shared.old_values import Change, in_helper
+from ..shared.value_names import tos_text
 
 if TYPE_CHECKING:
     from ...model.effects import View
@@ -41,7 +42,7 @@ class SetTos(Target):
 
 
 def _parse_tos(text: str) -> tuple[int, int]:
-    value, slash, mask = text.partition("/")
+    value, slash, mask = tos_text(text).partition("/")
     return parse_integer(value, FULL), parse_integer(mask, FULL) if slash else FULL
 
 
@@ -71,7 +72,13 @@ EXTENSION = Extension(
             Form("VALUE[/MASK]", _parse_tos, lambda tos: f"{tos[0]:#04x}/{tos[1]:#04x}"),
             ("value", "mask"),
             required=True,
-        )
+        ),
+        Shorthand("--or-tos", lambda text: ("--set-tos", f"{text}/{text}")),
+        Shorthand("--xor-tos", lambda text: ("--set-tos", f"{text}/0")),
+        Shorthand(
+            "--and-tos",
+            lambda text: ("--set-tos", f"0/{parse_integer(text, FULL) ^ FULL}"),
+        ),
     ),
     meaning=meaning,
     lower=lower,
