@@ -6,11 +6,13 @@ from typing import Any
 
 import attrs
 
+from vpccni_nft import nft
+from vpccni_nft.core.values import Family
 from vpccni_nft.model.concrete import Concrete
-from vpccni_nft.model.hook import Outcome
-from vpccni_nft.model.packet import ACCEPT, State
-from vpccni_nft.proof.terms import LOG, Term, postorder
-from vpccni_nft.simulate.sample import Packet
+from vpccni_nft.model.hook import Outcome, run_hook
+from vpccni_nft.model.packet import ACCEPT, FIELDS, HOOKS, State, width
+from vpccni_nft.proof.terms import LOG, Term, Terms, postorder
+from vpccni_nft.simulate.sample import Packet, chains_of
 
 
 @attrs.define
@@ -83,3 +85,15 @@ def outcome_of(state: State, case: InCase) -> Outcome:
             if case.value(when)
         ),
     )
+
+
+def has_meaning(ruleset: nft.Ruleset) -> bool:
+    """Go through every hook of a ruleset with any packet; NoMeaning where a rule has none."""
+    for family in Family:
+        for hook in HOOKS:
+            terms = Terms()
+            packet = {field: terms.variable(field, width(field, family)) for field in FIELDS}
+            # Nothing has been said of how conntrack is to see a packet that comes to a hook.
+            packet["ct_template"] = terms.const(0, 1)
+            run_hook(terms, family, hook, chains_of(ruleset, family), packet)
+    return True

@@ -55,6 +55,7 @@ STATEMENTS: dict[type, s.Statement] = {
     x.Ipsec: is_(x.Ipsec("in", "reqid", 1), x.Number(5)),
     x.Osf: is_(x.Osf("loose"), x.String("Linux")),
     x.Hash: is_(x.Hash(ADDRESS, 4, 7), x.Number(3)),
+    x.SymmetricHash: is_(x.SymmetricHash(4, 2), x.Number(3)),
     x.Numgen: is_(x.Numgen(4), x.Number(3)),
     x.Binary: is_(x.Binary("&", MARK, x.Hex(1)), x.Hex(1)),
     x.Concat: is_(x.Concat((ADDRESS, MARK)), x.AnonymousSet((x.Concat((HOST, x.Hex(1))),))),

@@ -53,7 +53,7 @@ from ..support.nft_texts import BASE, NATIVE, in_chain, refused
         ("tcp dport vmap { 80 : 90 }", 20),
         ("tcp dport { 80 comment \"a\" comment \"b\" }", 15),
         ("meta mark set meta mark | 1 & 2", 31),
-        ("meta mark set meta mark << 3", 27),
+        ("meta mark set meta mark << 32", 30),
         ("meta mark set \"x\"", 17),
         ("fib daddr set 5", 13),
         ("jump 1up", 8),

@@ -33,6 +33,8 @@ class View:
     sharing: Mapping[tuple[str, str], tuple[Any, ...]] = attrs.Factory(dict)
     #: The tables of sets, by their names, of those that are not the only ones of their names.
     tables: Mapping[str, str] = attrs.Factory(dict)
+    #: The sets and maps of the nft table that the rule stands in, by their names.
+    named: Mapping[str, Any] = attrs.Factory(dict)
 
     def negate(self, condition: Bool, *, negated: bool) -> Bool:
         """A condition, turned round where the rule has a ``!`` before it."""

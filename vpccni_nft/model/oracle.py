@@ -73,10 +73,12 @@ class OracleKind(enum.Enum):
     SYSTEM_BY_TTL = "system {0}"
     LOOKS_LIKE_SYSTEM = "looks like {0} by the TTL {1}"
     SOURCE_IS_EUI64 = "the source is made of the MAC address"
+    INTERFACE_TYPE = "type of the interface"
     CAME_BY_ETHERNET = "came by Ethernet"
 
     # Hashes: functions of the arguments.
     JHASH = "jhash mod {0} seed {1}"
+    SYMMETRIC_HASH = "symhash mod {0}"
     HASH_MARK = "hash mark {0}"
     HAS_HASH_MARK = "has hash mark {0}"
     CLUSTER_IS_OURS = "cluster {0} {1} {2} {3}"
@@ -107,6 +109,7 @@ class OracleKind(enum.Enum):
     TRAFFIC = "{0} of {object}"  #: packets, bytes or their mean, of a direction
     LABELS_ARE_KEPT = "the connection keeps labels"
     HELPER_FORESAW = "a helper foresaw the connection"
+    CONNECTION_NUMBER = "number of the connection"
     MASTER_HELPER = "helper of the master"
     SECONDS_LEFT = "seconds left"
 

@@ -127,6 +127,7 @@ class Map(Set):
 
     #: The value's data types; as it is written, or ``verdict``.
     data: KeyType = attrs.field(default=(datatypes.VERDICT,), converter=key_type)
+    data_intervals: bool = False  #: whether the values may be ranges: ``interval ipv4_addr``
 
     def _require_value(self, element: Expression) -> None:
         require_data(element, self.data)

@@ -93,15 +93,24 @@ _ADDRESS_TYPES = {
     "blackhole": 6, "unreachable": 7, "prohibit": 8,
 }  # fmt: skip
 _PACKET_TYPES = {"host": 0, "unicast": 0, "broadcast": 1, "multicast": 2, "other": 3}
-_ETHER_TYPES = {"ip": 0x0800, "arp": 0x0806, "ip6": 0x86DD, "8021q": 0x8100, "8021ad": 0x88A8}
+_ETHER_TYPES = {
+    "ip": 0x0800, "arp": 0x0806, "ip6": 0x86DD, "8021q": 0x8100, "8021ad": 0x88A8, "vlan": 0x8100,
+}  # fmt: skip
 _STATES = {"invalid": 0x01, "established": 0x02, "related": 0x04, "new": 0x08, "untracked": 0x40}
 _STATUSES = {
     "expected": 0x001, "seen-reply": 0x002, "assured": 0x004, "confirmed": 0x008, "snat": 0x010,
-    "dnat": 0x020, "dying": 0x200,
+    "dnat": 0x020, "seq-adjust": 0x040, "snat-done": 0x080, "dnat-done": 0x100, "dying": 0x200,
 }  # fmt: skip
 _TCP_FLAGS = {
     "fin": 0x01, "syn": 0x02, "rst": 0x04, "psh": 0x08, "ack": 0x10, "urg": 0x20, "ecn": 0x40,
     "cwr": 0x80,
+}  # fmt: skip
+_INTERFACE_TYPES = {
+    "ether": 1, "ppp": 512, "ipip": 768, "ipip6": 769, "loopback": 772, "sit": 776, "ipgre": 778,
+}  # fmt: skip
+_IGMP_TYPES = {
+    "membership-query": 17, "membership-report-v1": 18, "membership-report-v2": 22,
+    "leave-group": 23, "membership-report-v3": 34,
 }  # fmt: skip
 _PRESENCE = {"missing": 0, "exists": 1}
 _DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
@@ -131,6 +140,8 @@ REALM = DataType("realm", 32, {"cosmos": 0})
 DEVGROUP = DataType("devgroup", 32, {"default": 0})
 IFNAME = DataType("ifname", NAME_BITS)
 IFACE_INDEX = DataType("iface_index", 32)
+IFACE_TYPE = DataType("iface_type", 16, _INTERFACE_TYPES)
+IGMP_TYPE = DataType("igmp_type", 8, _IGMP_TYPES)
 ICMP_TYPE = DataType("icmp_type", 8, _ICMP_TYPES)
 ICMP_CODE = DataType("icmp_code", 8, _ICMP_CODES)
 ICMPV6_TYPE = DataType("icmpv6_type", 8, _ICMPV6_TYPES)
@@ -175,7 +186,8 @@ DECLARED: Mapping[str, DataType] = {
     for type_ in (
         IPV4_ADDR, IPV6_ADDR, ETHER_ADDR, ETHER_TYPE, INET_PROTO, INET_SERVICE, MARK, IFNAME,
         IFACE_INDEX, ICMP_TYPE, ICMP_CODE, ICMPV6_TYPE, ICMPV6_CODE, DSCP, FIB_ADDRTYPE, PKT_TYPE,
-        NF_PROTO, CT_DIR, CT_STATE, CT_STATUS, TCP_FLAG, DAY,
+        NF_PROTO, CT_DIR, CT_STATE, CT_STATUS, TCP_FLAG, DAY, HOUR, CLASSID, REALM, DEVGROUP,
+        IFACE_TYPE, IGMP_TYPE, DCCP_TYPE, MH_TYPE, ECN,
     )
 }  # fmt: skip
 

@@ -17,8 +17,10 @@ from .expressions import (
     Concat,
     Expression,
     Flags,
+    Hash,
     Hex,
     Host,
+    Interface,
     Lookup,
     Meta,
     Number,
@@ -28,6 +30,7 @@ from .expressions import (
     Prefix,
     Range,
     SetReference,
+    SymmetricHash,
 )
 from .names import PREFIX_LENGTH, checked, checked_string
 from .words import (
@@ -237,9 +240,10 @@ class Nat(Statement):
     """Bind the connection to new addresses or ports; ends the base chain as accept does."""
 
     kind: NatKind = attrs.field(converter=NatKind)
-    #: A Host or a Range of them, a Lookup, or the Payload that has the address.
+    #: A Host or a Range of them, a Lookup, perhaps of addresses with ports, the Payload that has
+    #: the address, or what counts, draws or hashes one.
     address: Expression | None = None
-    port: Expression | None = None  #: a Number or a Range of them
+    port: Expression | None = None  #: a Number, a Range of them, or a Lookup
     flags: tuple[NatFlag, ...] = attrs.field(default=(), converter=_nat_flags)
     #: Whether ``address`` is a Prefix for the first bits only; the others stay as they are.
     prefix: bool = False
@@ -251,13 +255,14 @@ class Nat(Statement):
         _require_family(address, self.family)
         if address is not None and self.kind in _WITHOUT_ADDRESS:
             raise ValueError(f"{self.kind} takes ports only")
-        by_packet = Lookup if self.prefix else Lookup | Payload
+        by_packet = Lookup if self.prefix else _BY_PACKET
         if address is not None and not isinstance(address, by_packet):
             self._require_kind(address, Prefix if self.prefix else Host)
         elif self.prefix and address is None:
             raise ValueError("there is no prefix to bind to")
         if port is not None:
-            self._require_kind(port, Number)
+            if not isinstance(port, Lookup):
+                self._require_kind(port, Number)
             port.require_fit((t.INET_SERVICE,))
 
     def _require_kind(self, bound: Expression, kind: type[Expression]) -> None:
@@ -265,6 +270,9 @@ class Nat(Statement):
         if not all(isinstance(end, kind) for end in ends) and bound.type not in _ADDRESSES:
             raise ValueError(f"{self.kind} binds nothing to {bound!r}")
 
+
+#: What gives each packet an address of its own.
+_BY_PACKET = Lookup | Payload | Numgen | Hash | SymmetricHash
 
 #: The types of what a connection can be bound to as it is read from the packet.
 _ADDRESSES = ((t.IPV4_ADDR,), (t.IPV6_ADDR,))
@@ -434,10 +442,20 @@ def _draws(expression: Expression) -> bool:
 _STATEFUL = (Numgen, Limit, CtCount, Quota)
 
 
+def _is_stateful(part: Statement | Expression) -> bool:
+    match part:
+        case Meta(key):
+            return key is MetaKey.RANDOM
+        case Hash(seed=seed):
+            return seed is None
+        case _:
+            return isinstance(part, _STATEFUL)
+
+
 def is_stateful(statement: Statement) -> bool:
     """Whether its place matters: it draws, or answers by what it has seen itself."""
     return any(
-        isinstance(part, _STATEFUL) or (isinstance(part, Meta) and part.key is MetaKey.RANDOM)
+        _is_stateful(part)
         for part in parts_of(statement)
         if not (isinstance(part, Limit) and isinstance(statement, UpdateSet))
     )
@@ -450,6 +468,24 @@ def sets_of(statement: Statement) -> Iterator[str]:
             yield part.set
         elif isinstance(part, SetReference):
             yield part.name
+
+
+#: The one interface whose number is the same on every node.
+_LOOPBACK = "lo"
+
+
+def interfaces_by_number(statement: Statement, sets: Mapping[str, ast.Set]) -> Iterator[str]:
+    """The interfaces, but for the loopback, whose numbers a statement compares: ``iif "eth0"``."""
+    parts = tuple(parts_of(statement))
+    if not any(isinstance(part, Meta) and part.key in _NUMBERED for part in parts):
+        return
+    named = (sets[part.name].elements for part in parts if isinstance(part, SetReference))
+    for part in (*parts, *(one for elements in named for key in elements for one in parts_of(key))):
+        if isinstance(part, Interface) and part.name != _LOOPBACK:
+            yield part.name
+
+
+_NUMBERED = frozenset({MetaKey.IIF, MetaKey.OIF})
 
 
 def parts_of(node: Statement | Expression) -> Iterator[Statement | Expression]:

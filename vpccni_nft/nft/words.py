@@ -118,6 +118,10 @@ class MetaKey(Word):
     DAY = "day"
     TIME = "time"
     PRIORITY = "priority"
+    IIFTYPE = "iiftype"
+    OIFTYPE = "oiftype"
+    SDIF = "sdif"
+    SDIFNAME = "sdifname"
 
 
 class CtKey(Word):
@@ -225,11 +229,30 @@ class NumgenMode(Word):
 
 
 class BitOperator(Word):
-    """How two values become one, bit by bit."""
+    """How two values become one, bit by bit, or how far one is shifted."""
 
+    LEFT = "<<"
+    RIGHT = ">>"
     AND = "&"
-    OR = "|"
     XOR = "^"
+    OR = "|"
+
+    @property
+    def binding(self) -> int:
+        """How close it binds: of several operators, the one with the larger number goes first."""
+        return _BINDINGS[self]
+
+    @property
+    def is_shift(self) -> bool:
+        """Whether the number behind it is one of places, not of bits."""
+        return self in _SHIFTS
+
+
+_SHIFTS = frozenset({BitOperator.LEFT, BitOperator.RIGHT})
+_BINDINGS = {
+    BitOperator.LEFT: 4, BitOperator.RIGHT: 4, BitOperator.AND: 3, BitOperator.XOR: 2,
+    BitOperator.OR: 1,
+}  # fmt: skip
 
 
 class Operator(Word):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from .. import iptables, nft
-from ..core.diagnostics import Kind, Refused
+from ..core.diagnostics import LASTING_DEVICE, Diagnostic, Kind, Refused
 from ..core.values import Family
 from ..extensions import extension_of
 from ..extensions.matches.socket import Socket
@@ -17,6 +17,7 @@ from ..lowering import TranslateOptions, lower
 from ..lowering.jumps import check_names
 from ..nft import expressions as x
 from ..nft import statements as s
+from ..nft.statements import interfaces_by_number
 from ..simulate.constants import values_in
 from ..simulate.side import chains_of_side
 from ..text.language import by_language
@@ -28,7 +29,6 @@ from .shared_tables import SharedTables
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ..core.diagnostics import Diagnostic
     from ..core.span import Source
     from ..model.hook import BaseChain
 
@@ -132,11 +132,26 @@ class Side:
         )
 
     def approximated(self) -> Iterator[Diagnostic]:
-        """The rules of dumps that nft has no exact form of."""
-        for dump in self.dumps:
-            for found in lower(dump, TranslateOptions())[1]:
+        """The rules that the model has no exact form of: of dumps as nft has none, or of nft."""
+        for ruleset in self.rulesets:
+            if isinstance(ruleset, nft.Ruleset):
+                yield from _looked_up_once(ruleset)
+                continue
+            for found in lower(ruleset, TranslateOptions())[1]:
                 if found.code.kind is Kind.APPROXIMATION:
                     yield found
+
+
+def _looked_up_once(ruleset: nft.Ruleset) -> Iterator[Diagnostic]:
+    """The rules that compare the number of an interface, which the model has by its name."""
+    for table in ruleset.tables:
+        sets = {one.name: one for one in table.sets}
+        for chain in table.chains:
+            for rule in chain.rules:
+                for statement in rule.statements:
+                    for name in interfaces_by_number(statement, sets):
+                        message = f"nft looks {name} up once, when the rule is loaded"
+                        yield Diagnostic(LASTING_DEVICE, message, rule.origin)
 
 
 def _tracks(table: iptables.Table | nft.Table) -> bool:

@@ -214,5 +214,5 @@ def _one_side_reassembles(family: Family) -> Diagnostic:
     )
 
 
-def _key(found: Diagnostic) -> tuple[str, str]:
-    return found.code.name, found.span.text if found.span else ""
+def _key(found: Diagnostic) -> tuple[str, str, str]:
+    return found.code.name, found.message, found.span.text if found.span else ""

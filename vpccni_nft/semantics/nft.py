@@ -68,6 +68,9 @@ _REASONS: Mapping[Family, Mapping[str, str]] = {
     },
 }  # fmt: skip
 
+#: What ends a rule: a verdict, or what NAT is asked for.
+_Ending = s.Statement | Binding
+
 #: One step of one rule: chain, rule and step by number.
 Step = tuple[str, int, int]
 
@@ -173,7 +176,7 @@ class NftProgram:
         }
 
     def _view(self, state: State, place: Position | None, where: Bool) -> View:
-        return View(state, place, where, tables=self.tables)
+        return View(state, place, where, tables=self.tables, named=self.sets)
 
     def rules(self, chain: str) -> tuple[ast.Rule, ...]:
         """The rules of a chain."""
@@ -192,7 +195,7 @@ class NftProgram:
         return live, back
 
     def _follow(
-        self, verdict: s.Statement, state: State, when: Bool, live: Bool, back: Bool
+        self, verdict: _Ending, state: State, when: Bool, live: Bool, back: Bool
     ) -> tuple[Bool, Bool]:
         """Where the chain goes on, and where it comes back, after a verdict."""
         algebra = state.algebra
@@ -212,14 +215,14 @@ class NftProgram:
 
     def _run_steps(
         self, chain: str, number: int, rule: ast.Rule, state: State, live: Bool
-    ) -> tuple[Bool, list[tuple[Bool, s.Statement]]]:
+    ) -> tuple[Bool, list[tuple[Bool, _Ending]]]:
         """Do one step after the other; the answer is where the end is reached, and what ends it.
 
         Only ``continue`` goes on to the statement behind it (nf_tables_core.c, nft_do_chain).
         """
         algebra = state.algebra
         fits = live
-        ended: list[tuple[Bool, s.Statement]] = []
+        ended: list[tuple[Bool, _Ending]] = []
         for index, step in enumerate(rule.statements):
             if algebra.impossible(fits):
                 break
@@ -232,7 +235,11 @@ class NftProgram:
                     pass
                 case s.Synproxy() if index + 1 < len(rule.statements):
                     raise NoMeaning("no meaning for what follows synproxy")
-                case s.Verdict() | s.Nat() | s.Queue() | s.Synproxy():
+                case s.Nat():
+                    bindings = self._bindings(step, view)
+                    ended += ((algebra.all(fits, here), binding) for here, binding in bindings)
+                    fits = algebra.false
+                case s.Verdict() | s.Queue() | s.Synproxy():
                     ended.append((algebra.all(fits, self._is_taken(step, state)), step))
                     # The rule has fitted where synproxy lets a packet go on.
                     fits = fits if isinstance(step, s.Synproxy) else algebra.false
@@ -245,13 +252,11 @@ class NftProgram:
                     fits = algebra.all(fits, self._step(step, view, fits))
         return algebra.any(fits, *(when for when, _ in ended)), ended
 
-    def _look_up(
-        self, step: s.VerdictMap, view: View, fits: Bool
-    ) -> list[tuple[Bool, s.Statement]]:
+    def _look_up(self, step: s.VerdictMap, view: View, fits: Bool) -> list[tuple[Bool, _Ending]]:
         """The verdicts that a map may hold for the packet."""
-        verdicts: list[tuple[Bool, s.Statement]] = [
+        verdicts: list[tuple[Bool, _Ending]] = [
             (view.state.algebra.all(fits, when), verdict)
-            for when, verdict in pairs(step.key, step.map, view, self.sets)
+            for when, verdict in pairs(step.key, step.map, view)
             if isinstance(verdict, s.Verdict)
         ]
         if self._counts(step.map):
@@ -263,7 +268,7 @@ class NftProgram:
         """Whether an element counts the lookups that find it (nft_lookup.c, nft_lookup_eval)."""
         return isinstance(elements, x.SetReference) and self.sets[elements.name].counts
 
-    def _decide(self, view: View, when: Bool, verdict: s.Statement) -> None:
+    def _decide(self, view: View, when: Bool, verdict: _Ending) -> None:
         state = view.state
         match verdict:
             case s.Accept():
@@ -283,39 +288,29 @@ class NftProgram:
                 )
                 state.emit(when, Event("queue", (first, last, tuple(sorted(flags)))))
                 state.set_verdict(state.algebra.all(when, drops), DROP)
-            case s.Nat():
-                for here, binding in self._bindings(verdict, view):
-                    state.bind(state.algebra.all(when, here), binding)
+            case Binding():
+                state.bind(when, verdict)
             case _:
                 raise NoMeaning(f"no meaning for {verdict!r}")
 
     def _is_taken(self, ending: s.Statement, state: State) -> Bool:
         """Where a statement that ends the rule acts; other packets go on behind the rule.
 
-        nft puts a test of the protocol before a TCP reset where the rule has none. A lookup that
-        finds nothing ends the rule (nft_lookup_eval).
+        nft puts a test of the protocol before a TCP reset where the rule has none.
         """
         match ending:
             case s.Synproxy():
                 return _has_syn_or_ack(state)
             case s.Reject("tcp"):
                 return state.is_("protocol", 6)
-            case s.Nat(family=family) if family not in {None, state.family}:
-                return state.algebra.false  # nft_nat.c, nft_nat_inet_eval
-            case s.Nat(address=x.Lookup()):
-                found = (
-                    here
-                    for here, _ in self._bindings(
-                        ending, self._view(state, None, state.algebra.true)
-                    )
-                )
-                return state.algebra.any(*found)
             case _:
                 return state.algebra.true
 
     def _bindings(self, nat: s.Nat, view: View) -> Iterator[tuple[Bool, Binding]]:
-        """What a NAT statement may ask for: one thing, or what a map holds for the packet."""
-        ports = _bounds(nat.port)
+        """What a NAT statement may ask for: one thing, or what maps hold for the packet.
+
+        A lookup that finds nothing ends the rule (nft_lookup_eval).
+        """
         flags: frozenset[str] = frozenset(nat.flags)
         if nat.prefix:
             # For IPv4 the kernel takes even the same address for another (measured on Linux 6.18).
@@ -325,21 +320,22 @@ class NftProgram:
             own = "saddr" if nat.kind == "snat" else "daddr"
             if nat.address != x.Payload(view.state.family.value, own):
                 raise NoMeaning(f"no meaning for {nat!r}")
-            yield view.state.algebra.true, Binding(nat.kind, None, ports, flags)
-            return
-        if not isinstance(nat.address, x.Lookup):
-            yield view.state.algebra.true, Binding(nat.kind, _bounds(nat.address), ports, flags)
-            return
-        for when, value in pairs(nat.address.key, nat.address.map, view, self.sets):
-            if isinstance(value, x.Expression):
-                yield when, Binding(nat.kind, _bounds(value), ports, flags)
+        address = None if isinstance(nat.address, x.Payload) else nat.address
+        algebra = view.state.algebra
+        if nat.family not in {None, view.state.family}:
+            return  # such packets go on behind the rule (nft_nat.c, nft_nat_inet_eval)
+        for where, port in _held(nat.port, view):
+            for when, place in _held(address, view):
+                low, ports = place.parts if isinstance(place, x.Concat) else (place, port)
+                bound = Binding(nat.kind, _bounds(low), _bounds(ports), flags)
+                yield algebra.all(where, when), bound
 
     def _step(self, step: s.Statement, view: View, when: Bool) -> Bool:
         """Do one step where a condition holds; the answer is where the rule goes on."""
         state = view.state
         match step:
             case s.Match():
-                holds = compare(step, view, self.sets)
+                holds = compare(step, view)
                 if step.operator == "==" and self._counts(step.right):
                     state.emit(state.algebra.all(when, holds), Event("count"))
                 return holds
@@ -536,6 +532,16 @@ def _notrack(state: State, when: Bool) -> None:
     algebra = state.algebra
     fresh = algebra.all(when, algebra.not_(state.has_entry))
     state.assign(fresh, "ct_state", state.word("ct_state", STATE_BITS["untracked"]))
+
+
+def _held(bound: x.Expression | None, view: View) -> Iterator[tuple[Bool, x.Expression | None]]:
+    """What a connection is bound to, or what a map holds for the packet: each value, and where."""
+    if not isinstance(bound, x.Lookup):
+        yield view.state.algebra.true, bound
+        return
+    for when, value in pairs(bound.key, bound.map, view):
+        if isinstance(value, x.Expression):
+            yield when, value
 
 
 def _bounds(literal: x.Expression | None) -> tuple[int, int] | None:

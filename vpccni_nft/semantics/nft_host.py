@@ -12,14 +12,15 @@ from ..core.values import Family
 from ..model.headers import changing, transport_field
 from ..model.oracle import LABELS, Oracle, OracleKind, system_of_syn
 from ..model.packet import NAME_BYTES, TCP_FLAGS, Event, NoMeaning, width
+from ..nft import datatypes as t
 from ..nft import expressions as x
 from ..nft.datatypes import NF_PROTO
 from .nft_value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
-    from ..model.algebra import Bool, Word
+    from ..model.algebra import Algebra, Bool, Word
     from ..model.effects import View
 
 #: Bits of a name of a helper or a system.
@@ -49,8 +50,7 @@ def host_value(
         case x.Socket(key):
             return _socket(key, view)
         case x.Rt("classid"):
-            there = view.state.hook != "prerouting"
-            return _field("realm", view, view.state.algebra.true if there else _routed(view))
+            return _realm(view)
         case x.Rt("ipsec"):
             return _transformed("out", view)
         case x.Rt("mtu"):
@@ -65,8 +65,13 @@ def host_value(
         case x.Osf(ttl):
             system = view.ask(system_of_syn(ttl), *changing(view.state), width=NAME_BITS)
             return Value(system, NAME_BITS, _is_syn(view))
-        case x.Hash(key, modulus, seed):
-            return _hash(evaluate(key, view), modulus, seed, view)
+        case x.Hash():
+            return _hash(expression, view, evaluate)
+        case x.SymmetricHash(modulus):
+            oracle = Oracle(OracleKind.SYMMETRIC_HASH, parameters=(modulus,))
+            hashed = view.ask(oracle, *changing(view.state), width=32)
+            algebra = view.state.algebra
+            return Value(shifted(hashed, expression, algebra), 32, algebra.true)
         case _:
             raise NoMeaning(f"no meaning for {expression!r}")
 
@@ -102,6 +107,8 @@ def connection_value(key: str, direction: str, view: View) -> Value:
         )
     if key == "l3proto":
         return _family(view, state.has_entry)
+    if key == "id":
+        return Value(view.ask(Oracle(OracleKind.CONNECTION_NUMBER), width=32), 32, state.has_entry)
     if key == "expiration":
         return Value(view.ask(Oracle(OracleKind.SECONDS_LEFT), width=32), 32, state.has_entry)
     raise NoMeaning(f"no meaning for ct {key}")
@@ -128,6 +135,15 @@ def _meta(key: str, view: View) -> Value:
         case "protocol":
             number = 0x0800 if state.family is Family.IP else 0x86DD
             return Value(algebra.const(number, 16), 16, algebra.true)
+        case "rtclassid":
+            return _realm(view)
+        case "iiftype" | "oiftype":
+            interface = key.removesuffix("type")
+            device = state.fields[interface]
+            kind = view.ask(Oracle(OracleKind.INTERFACE_TYPE), device, width=16)
+            return Value(kind, 16, algebra.not_(state.is_(interface, 0)))
+        case "random":
+            return Value(view.ask_here(OracleKind.RANDOM, width=32), 32, algebra.true)
         case _ if key in CLOCKS:
             question, bits, largest = CLOCKS[key]
             return Value(view.ask_up_to(largest, question, bits), bits, algebra.true)
@@ -171,6 +187,12 @@ def _socket(key: str, view: View) -> Value:
     return Value(view.ask(Oracle(OracleKind.SOCKET_MARK), *looked_up, width=32), 32, full)
 
 
+def _realm(view: View) -> Value:
+    """Of the packet's route, which nothing has before it is looked up."""
+    there = view.state.hook != "prerouting"
+    return _field("realm", view, view.state.algebra.true if there else _routed(view))
+
+
 def _routed(view: View) -> Bool:
     return view.says(Oracle(OracleKind.HAS_ROUTE))
 
@@ -194,12 +216,31 @@ def _is_syn(view: View) -> Bool:
     return algebra.all(state.is_("protocol", 6), algebra.equal(algebra.bvand(flags, syn), syn))
 
 
-def _hash(key: Value, modulus: int, seed: int, view: View) -> Value:
-    """A function of the key; it is below the modulus."""
-    algebra = view.state.algebra
-    hashed = view.ask(Oracle(OracleKind.JHASH, parameters=(modulus, seed)), key.word, width=32)
-    below = algebra.ule(hashed, algebra.const(modulus - 1, 32))
-    return Value(algebra.ite(below, hashed, algebra.const(0, 32)), 32, key.there)
+def _hash(hashed: x.Hash, view: View, evaluate: Callable[[x.Expression, View], Value]) -> Value:
+    """A function of the key, and of how its bytes stand in the registers (nft_jhash_eval)."""
+    algebra, key = view.state.algebra, hashed.key
+    values = [evaluate(part, view) for part in (key.parts if isinstance(key, x.Concat) else (key,))]
+    parameters: tuple[Hashable, ...] = (hashed.modulus, hashed.seed)
+    if key.type not in _ADDRESSES:
+        parameters += (key.type,)
+    if hashed.seed is None and view.place is None:
+        raise NoMeaning("what draws a seed stands in no place of its own")
+    seed = "" if hashed.seed is not None else view.place
+    oracle = Oracle(OracleKind.JHASH, seed, parameters)
+    found = view.ask(oracle, *(value.word for value in values), width=32)
+    there = algebra.all(*(value.there for value in values))
+    return Value(shifted(found, hashed, algebra), 32, there)
+
+
+#: Keys whose bytes stand in a register as they stand in a packet, whatever the field is called.
+_ADDRESSES = ((t.IPV4_ADDR,), (t.IPV6_ADDR,))
+
+
+def shifted(number: Word, by: x.Hash | x.SymmetricHash | x.Numgen, algebra: Algebra) -> Word:
+    """A number below the modulus, and with what is added to it."""
+    below = algebra.ule(number, algebra.const(by.modulus - 1, 32))
+    number = algebra.ite(below, number, algebra.const(0, 32))
+    return algebra.bvadd(number, algebra.const(by.offset, 32), 32) if by.offset else number
 
 
 def has_label(literal: x.Expression, view: View) -> Bool:

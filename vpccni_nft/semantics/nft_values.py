@@ -23,13 +23,13 @@ from ..model.packet import (
 from ..nft import expressions as x
 from ..nft import names
 from ..nft import statements as s
-from ..nft.datatypes import ETHER_TYPE, NF_PROTO
+from ..nft.datatypes import CT_STATUS, ETHER_TYPE, NF_PROTO
 from ..nft.headers import TCP_OPTIONS
-from .nft_host import connection_value, ethernet_value, has_label, host_value
+from .nft_host import connection_value, ethernet_value, has_label, host_value, shifted
 from .nft_value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from ..model.algebra import Algebra, Bool
     from ..model.effects import View
@@ -81,7 +81,8 @@ MOBILITY = 135
 RAW = {"nh": network_bits, "th": transport_bits}
 
 META = {"mark": "mark", "iifname": "iif", "oifname": "oif", "l4proto": "protocol",
-        "length": "length", "cpu": "cpu", "pkttype": "packet_type"}  # fmt: skip
+        "length": "length", "cpu": "cpu", "pkttype": "packet_type", "priority": "priority",
+        "iif": "iif", "oif": "oif"}  # fmt: skip
 
 #: What of a connection has a field here, by key and direction.
 CONNECTION = {
@@ -98,6 +99,9 @@ CONNECTION = {
     },
 }  # fmt: skip
 
+#: Words for bits of a connection's status that no packet of the model has a reason for.
+RARE_STATUS = ("dying", "seq-adjust", "snat-done", "dnat-done")
+
 #: What the words of a key stand for.
 SYMBOLS = {
     **{f"ct state {name}": bit for name, bit in STATE_BITS.items()},
@@ -113,6 +117,7 @@ SYMBOLS = {
     "ipsec missing": 0, "ipsec exists": 1,
     **{f"meta pkttype {name}": number for name, number in PACKET_TYPES.items()},
     "meta pkttype unicast": PACKET_TYPES["host"],
+    **{f"ct status {name}": CT_STATUS.words[name] for name in RARE_STATUS},
 }  # fmt: skip
 
 RANDOM_BITS = 31
@@ -126,7 +131,7 @@ def evaluate(expression: x.Expression, view: View) -> Value:
             draw = view.ask_here(OracleKind.RANDOM, width=RANDOM_BITS)
             return Value(draw, RANDOM_BITS, state.algebra.true)
         case x.Binary():
-            return _binary(expression, view)
+            return _operate(expression, evaluate(expression.left, view), view)
         case x.Payload():
             return _payload(expression, view)
         case x.RawPayload():
@@ -143,6 +148,8 @@ def evaluate(expression: x.Expression, view: View) -> Value:
             return _fib(expression, view)
         case x.Numgen():
             return _numgen(expression, view)
+        case x.Lookup():
+            raise NoMeaning(f"no meaning for {expression!r} in this place")
         case _:
             return host_value(expression, view, evaluate)
 
@@ -258,25 +265,46 @@ def _extension_header(header: x.ExtensionHeader, view: View) -> Value:
 def _numgen(numgen: x.Numgen, view: View) -> Value:
     """A counter that stands somewhere, or a number drawn below the modulus."""
     algebra = view.state.algebra
-    if numgen.offset:
-        raise NoMeaning(f"no meaning for {numgen!r}")
     if numgen.mode == "inc":
-        return Value(view.ask_here(OracleKind.COUNTER, numgen.modulus, width=32), 32, algebra.true)
+        counted = view.ask_here(OracleKind.COUNTER, numgen.modulus, width=32)
+        if numgen.offset:
+            counted = shifted(counted, numgen, algebra)
+        return Value(counted, 32, algebra.true)
     drawn = view.ask_here(OracleKind.NUMBER_BELOW, numgen.modulus, width=32)
-    below = algebra.ule(drawn, algebra.const(numgen.modulus - 1, 32))
-    return Value(algebra.ite(below, drawn, algebra.const(0, 32)), 32, algebra.true)
+    return Value(shifted(drawn, numgen, algebra), 32, algebra.true)
 
 
-def _binary(binary: x.Binary, view: View) -> Value:
+#: Bits that nft shifts at once: one register.
+REGISTER_BITS = 32
+
+
+def _operate(binary: x.Binary, left: Value, view: View) -> Value:
     """Bit by bit; a mask's bits beyond the value's meet zeros, and others make it longer."""
     algebra = view.state.algebra
-    left, mask = evaluate(binary.left, view), _constant(binary.right, binary.left)
+    if binary.operator.is_shift:
+        return _shift(left, binary, algebra)
+    if _is_interface(binary.left):
+        raise NoMeaning("the bits of an interface's number are not known")
+    mask = _constant(binary.right, binary.left)
     if binary.operator == "&":
         mask &= (1 << left.width) - 1
     else:
         left = extended(left, max(left.width, mask.bit_length()), algebra)
     operation = {"&": algebra.bvand, "|": algebra.bvor, "^": algebra.bvxor}[binary.operator]
     return attrs.evolve(left, word=operation(left.word, algebra.const(mask, left.width)))
+
+
+def _shift(value: Value, binary: x.Binary, algebra: Algebra) -> Value:
+    """What leaves a register at its end is lost (nft_bitwise_eval_lshift, _rshift)."""
+    if value.width != REGISTER_BITS or not isinstance(binary.right, x.Number):
+        raise NoMeaning(f"no meaning for {binary!r}")
+    places, kept = binary.right.value, REGISTER_BITS - binary.right.value
+    zeros = algebra.const(0, places)
+    if binary.operator == "<<":
+        word = algebra.concat(algebra.extract(value.word, 0, kept), zeros, places)
+    else:
+        word = algebra.concat(zeros, algebra.extract(value.word, places, kept), kept)
+    return attrs.evolve(value, word=word)
 
 
 def extended(value: Value, bits: int, algebra: Algebra) -> Value:
@@ -317,8 +345,33 @@ def evaluate_for(key: x.Expression, expression: x.Expression, view: View, bits: 
             if constant >> bits:
                 raise NoMeaning(f"no meaning for {constant} as {key!r}")
             return Value(algebra.const(constant, bits), bits, algebra.true)
+        case x.Lookup():
+            return _looked_up(key, expression, view, bits)
+        case x.Binary() if _has_shift(expression):
+            # What is narrower is widened to what it is given to before it is shifted.
+            left = evaluate_for(key, expression.left, view, bits)
+            return _operate(expression, left, view)
         case _:
             return extended(evaluate(expression, view), bits, algebra)
+
+
+def _has_shift(expression: x.Expression) -> bool:
+    return isinstance(expression, x.Binary) and (
+        expression.operator.is_shift or _has_shift(expression.left)
+    )
+
+
+def _looked_up(key: x.Expression, lookup: x.Lookup, view: View, bits: int) -> Value:
+    """What a map holds for the packet; no value where it holds nothing."""
+    algebra = view.state.algebra
+    word, found = algebra.const(0, bits), []
+    for here, literal in pairs(lookup.key, lookup.map, view):
+        if not isinstance(literal, x.Expression):
+            raise NoMeaning("a map of verdicts is no map of values")
+        value = evaluate_for(key, literal, view, bits)
+        word = algebra.ite(here, value.word, word)
+        found.append(here)
+    return Value(word, bits, algebra.any(*found))
 
 
 def evaluate_key(key: x.Expression, view: View) -> tuple[Value, ...]:
@@ -327,16 +380,23 @@ def evaluate_key(key: x.Expression, view: View) -> tuple[Value, ...]:
     return tuple(evaluate(part, view) for part in parts)
 
 
-def compare(match: s.Match, view: View, sets: Mapping[str, Set]) -> Bool:
+_EQUALITIES = ("==", "!=")
+
+
+def compare(match: s.Match, view: View) -> Bool:
     """Whether a match holds."""
     algebra = view.state.algebra
     if isinstance(match.right, x.AnonymousSet | x.SetReference):
-        there, holds = contains(match.left, match.right, view, sets)
+        there, holds = contains(match.left, match.right, view)
         return algebra.all(there, holds if match.operator == "==" else algebra.not_(holds))
     if match.left == x.Ct("label") and match.operator in {"in", "!"}:
         found = has_label(match.right, view)
         holds = found if match.operator == "in" else algebra.not_(found)
         return algebra.all(view.state.has_entry, holds)
+    if _is_interface(match.left) and (
+        match.operator not in _EQUALITIES or isinstance(match.right, x.Range)
+    ):
+        raise NoMeaning("the numbers of interfaces are in no order that is known")
     value = evaluate(match.left, view)
     match match.operator:
         case "==":
@@ -378,26 +438,25 @@ def contains(
     key: x.Expression,
     elements: x.AnonymousSet | x.SetReference,
     view: View,
-    sets: Mapping[str, Set],
 ) -> tuple[Bool, Bool]:
     """Whether a key has a value, and whether it is in a set.
 
     What the text does not list is for the world to know: sets that rules or programs fill.
     """
-    _require_type(key, elements, sets)
+    _require_type(key, elements, view)
     algebra = view.state.algebra
     values = evaluate_key(key, view)
     there = algebra.all(*(value.there for value in values))
-    listed = _elements(elements, sets)
-    if isinstance(elements, x.SetReference) and (not listed or _is_open(elements, sets)):
+    listed = _elements(elements, view)
+    if isinstance(elements, x.SetReference) and (not listed or _is_open(elements, view)):
         words = [one.word for one in values]
         first = algebra.const(0, LISTED_BITS)
         for one in listed:
-            left = algebra.const(_left(one, sets[elements.name]) + 1, LISTED_BITS)
+            left = algebra.const(_left(one, view.named[elements.name]) + 1, LISTED_BITS)
             first = algebra.ite(is_element(values, key, one, view), left, first)
         words += [first] if listed else []
-        return there, view.state.member(kept_set(sets[elements.name], view), *words)
-    kept = sets[elements.name] if isinstance(elements, x.SetReference) else None
+        return there, view.state.member(kept_set(view.named[elements.name], view), *words)
+    kept = view.named[elements.name] if isinstance(elements, x.SetReference) else None
     return there, algebra.any(
         *(
             algebra.all(is_element(values, key, one, view), _stays(one, kept, view))
@@ -434,17 +493,16 @@ def pairs(
     key: x.Expression,
     elements: x.AnonymousSet | x.SetReference,
     view: View,
-    sets: Mapping[str, Set],
 ) -> Iterator[tuple[Bool, x.Expression | s.Verdict]]:
     """What a map holds for a key: each value, and where it is the one."""
-    _require_type(key, elements, sets)
+    _require_type(key, elements, view)
     algebra = view.state.algebra
     values = evaluate_key(key, view)
     free = algebra.all(*(value.there for value in values))
-    kept = sets[elements.name] if isinstance(elements, x.SetReference) else None
+    kept = view.named[elements.name] if isinstance(elements, x.SetReference) else None
     if kept and "dynamic" in kept.flags:
         raise NoMeaning(f"what rules put into the map {kept.name} is not known")
-    listed = [_pair(element) for element in _elements(elements, sets)]
+    listed = [_pair(element) for element in _elements(elements, view)]
     # The element for all others comes last, wherever it stands.
     for wanted, value in sorted(listed, key=lambda pair: isinstance(pair[0], x.CatchAll)):
         stays = _stays(wanted, kept, view)
@@ -453,25 +511,24 @@ def pairs(
         free = algebra.all(free, algebra.not_(here))
 
 
-def _elements(
-    elements: x.AnonymousSet | x.SetReference, sets: Mapping[str, Set]
-) -> tuple[x.Expression, ...]:
+def _elements(elements: x.AnonymousSet | x.SetReference, view: View) -> tuple[x.Expression, ...]:
     if isinstance(elements, x.AnonymousSet):
         return elements.elements
-    return sets[elements.name].elements
+    named: Set = view.named[elements.name]
+    return named.elements
 
 
-def _require_type(key: x.Expression, elements: x.Expression, sets: Mapping[str, Set]) -> None:
+def _require_type(key: x.Expression, elements: x.Expression, view: View) -> None:
     """A key of another type than a named set's: nft refuses the rule."""
     if isinstance(elements, x.SetReference) and key.type is not None:
-        wanted = sets[elements.name].type
+        wanted = view.named[elements.name].type
         if [type_.bits for type_ in key.type] != [type_.bits for type_ in wanted]:
             raise NoMeaning(f"{elements.name} has keys of another type than {key!r}")
 
 
-def _is_open(reference: x.SetReference, sets: Mapping[str, Set]) -> bool:
+def _is_open(reference: x.SetReference, view: View) -> bool:
     """Whether rules change the set, so that what is listed was only its beginning."""
-    return "dynamic" in sets[reference.name].flags
+    return "dynamic" in view.named[reference.name].flags
 
 
 def _pair(element: x.Expression) -> tuple[x.Expression, x.Expression | s.Verdict]:
@@ -511,6 +568,8 @@ def _equals(value: Value, left: x.Expression, right: x.Expression, view: View) -
     algebra = view.state.algebra
     match right:
         case x.Range(low, high):
+            if _is_interface(left):
+                raise NoMeaning("the numbers of interfaces are in no order that is known")
             return algebra.all(
                 _is_from(value, _constant(low, left), algebra),
                 _is_up_to(value, _constant(high, left), algebra),
@@ -540,8 +599,12 @@ def _equals_masked(value: Value, wanted: int, mask: int, view: View) -> Bool:
 def _constant(literal: x.Expression, left: x.Expression) -> int:
     """A literal's number, by what it is compared with."""
     if isinstance(left, x.Fib) and left.result != "type" and not isinstance(literal, x.Symbol):
+        if left.result == "oif" and literal == x.Number(0):
+            return 0  # there is none
         raise NoMeaning(f"which interface a route leads to is not modelled: {literal!r}")
     match literal:
+        case x.Number(value) | x.Hex(value) if _is_interface(left):
+            return _index(value)
         case x.Number(value) | x.Hex(value):
             return value
         case x.Protocol(number):
@@ -560,6 +623,21 @@ def _constant(literal: x.Expression, left: x.Expression) -> int:
             return sum(_symbol(left, name) for name in flags)
         case _:
             raise NoMeaning(f"not a constant: {literal!r}")
+
+
+#: The interfaces whose numbers are known: none, and the one that every node has first.
+_INDICES = {0: "", 1: "lo"}
+
+
+def _is_interface(expression: x.Expression) -> bool:
+    return isinstance(expression, x.Meta) and expression.key in {"iif", "oif"}
+
+
+def _index(number: int) -> int:
+    """The interface of a number, as the model knows it: by its name."""
+    if number not in _INDICES:
+        raise NoMeaning(f"which interface has the number {number} is not known")
+    return interface_word(_INDICES[number])
 
 
 def _symbol(left: x.Expression, name: str) -> int:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 import attrs
 
+from ..nft import datatypes as t
 from ..nft import expressions as x
 from ..nft import statements as s
 from ..nft.headers import EXTENSION_HEADERS, TCP_OPTIONS
-from ..nft.words import IpsecDirection, NumgenMode
+from ..nft.words import BitOperator, IpsecDirection, NumgenMode
 from . import nft_types as types
 from .nft_words import branches, tokens, word_of
 
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
 
     Readings = tuple[Reading, ...]
 
+#: How a number is read that is wider than what it is combined with.
+WIDE = types.reading(t.integer(32))
+
 #: Longer chains of operators, and longer keys, than any rule has or nft takes.
 LONGEST = 16
 
@@ -33,12 +39,15 @@ VERDICTS: Mapping[str, Callable[..., s.Verdict]] = {
     "jump": s.Jump, "goto": s.Goto,
 }  # fmt: skip
 
-_OPERATORS = {"and": "&", "xor": "^", "or": "|"}
-_BINDING = {"&": 3, "^": 2, "|": 1}
+_OPERATORS = {"and": "&", "xor": "^", "or": "|", "lshift": "<<", "rshift": ">>"}
 _FRAGMENT = x.Payload("ip", "frag-off")
 
 #: What an element can have besides its key and value.
 _OPTIONS = frozenset({"comment", "timeout", "expires", "element_counter"})
+
+
+def _is_number(word: Token) -> bool:
+    return re.fullmatch(r"0x[0-9a-fA-F]+|[0-9]+", word, re.ASCII) is not None
 
 
 @attrs.frozen
@@ -65,21 +74,30 @@ class ExpressionReader:
 
     def _term(self, tree: Branch) -> tuple[x.Expression, Reading]:
         field, *rest = branches(tree)
-        result, type_ = self._field(field)
+        result, type_ = self._term(field) if field.data == "group" else self._field(field)
         if len(rest) > 2 * LONGEST:
             raise self.words.problem(word_of(tree), "the expression has too many operators")
-        binding = _BINDING["&"]
+        binding = BitOperator.LEFT.binding
         for sign, operand in zip(rest[::2], rest[1::2], strict=True):
             word = word_of(sign)
-            operator = _OPERATORS.get(word, str(word))
-            if _BINDING[operator] > binding:
+            operator = BitOperator(_OPERATORS.get(word, str(word)))
+            if operator.binding > binding:
                 message = f"“{word}” binds closer than the operator before it"
                 raise self.words.problem(word, message)
-            binding = _BINDING[operator]
-            result = x.Binary(operator, result, self._operand(operand, result, type_))
+            binding = operator.binding
+            right = self._operand(operand, operator, result, type_)
+            made = partial(x.Binary, operator, result, right)
+            result = self.words.build(word_of(operand), made)
         return result, type_
 
-    def _operand(self, tree: Branch, left: x.Expression, type_: Reading) -> x.Expression:
+    def _operand(
+        self, tree: Branch, operator: BitOperator, left: x.Expression, type_: Reading
+    ) -> x.Expression:
+        if operator.is_shift:
+            return x.Number(self.words.integer(word_of(tree), 7))
+        if operator is not BitOperator.AND and type_.type.bits < WIDE.type.bits:
+            # What is narrower is widened before bits are added to it.
+            type_ = WIDE if _is_number(word_of(tree)) else type_
         literal = self.flags(tokens(tree), type_)
         # nft lists this mask in decimal.
         if left == _FRAGMENT and isinstance(literal, x.Number):
@@ -93,7 +111,7 @@ class ExpressionReader:
         # What has no word of its own is known to the grammar as a whole: rt mtu, osf name.
         place = words[-1] if words else None
         build: Callable[..., x.Expression] = getattr(self, f"_{tree.data}")
-        arguments = (tree,) if tree.data == "jhash" else words
+        arguments = (tree,) if tree.data in {"jhash", "symhash"} else words
         found = self.words.build(place, lambda: build(*arguments))
         assert found.type is not None
         return found, types.reading(found.type[0])
@@ -152,9 +170,15 @@ class ExpressionReader:
         return x.Ipsec(way, str(key), self.words.integer(number[0], 8) if number else 0)
 
     def _jhash(self, tree: Branch) -> x.Hash:
-        key, _ = self._field(branches(tree)[0])
-        modulus, seed = tokens(tree)
-        return x.Hash(key, self.words.integer(modulus), self.words.integer(seed))
+        key_tree, *options = branches(tree)
+        key, _ = self.expression(key_tree)
+        found = {option.data: self.words.integer(word_of(option)) for option in options}
+        modulus = self.words.integer(tokens(tree)[0])
+        return x.Hash(key, modulus, found.get("seed"), found.get("offset", 0))
+
+    def _symhash(self, tree: Branch) -> x.SymmetricHash:
+        offset = [self.words.integer(word_of(option)) for option in branches(tree)]
+        return x.SymmetricHash(self.words.integer(tokens(tree)[0]), *offset)
 
     # --- literals -------------------------------------------------------------------------------
 
@@ -198,13 +222,21 @@ class ExpressionReader:
             return self.reference(tree)
         return x.AnonymousSet(self.pairs(tree, types_, None))
 
-    def lookup(self, tree: Branch, type_: Reading) -> x.Lookup:
-        """What a map holds for a key."""
+    def lookup(self, tree: Branch, *data: Readings) -> x.Lookup:
+        """What a map holds for a key: values of one of some types, by how many parts they have."""
         key_tree, map_tree = branches(tree)
         key, types_ = self.expression(key_tree)
-        if map_tree.data == "reference":
-            return x.Lookup(key, self.reference(map_tree))
-        return x.Lookup(key, x.AnonymousSet(self.pairs(map_tree, types_, (type_,))))
+        return x.Lookup(key, self.map(map_tree, types_, *data))
+
+    def map(
+        self, tree: Branch, types_: Readings, *data: Readings
+    ) -> x.AnonymousSet | x.SetReference:
+        """A map that is written in the rule, or a reference to a named one."""
+        if tree.data == "reference":
+            return self.reference(tree)
+        parts = len(branches(branches(branches(tree)[0])[-1]))
+        fitting = next((one for one in data if len(one) == parts), data[0])
+        return x.AnonymousSet(self.pairs(tree, types_, fitting))
 
     # --- elements -------------------------------------------------------------------------------
 

@@ -178,7 +178,19 @@ def _(e: x.Osf) -> Json:
 
 @expression_json.register(x.Hash)
 def _(e: x.Hash) -> Json:
-    return {"jhash": {"mod": e.modulus, "seed": e.seed, "expr": expression_json(e.key)}}
+    fields: Json = {"mod": e.modulus, "expr": expression_json(e.key)}
+    if e.seed is not None:
+        fields["seed"] = e.seed
+    return {"jhash": fields | _offset(e)}
+
+
+@expression_json.register(x.SymmetricHash)
+def _(e: x.SymmetricHash) -> Json:
+    return {"symhash": {"mod": e.modulus} | _offset(e)}
+
+
+def _offset(e: x.Hash | x.SymmetricHash) -> Json:
+    return {"offset": e.offset} if e.offset else {}
 
 
 @expression_json.register(x.Numgen)

@@ -366,6 +366,9 @@ class _Reader:
 
     def _set_types(self, draft: _SetDraft, trees: list[Branch], reader: ExpressionReader) -> None:
         key_tree, *data_trees = trees
+        if data_trees and data_trees[0].data == "data_intervals":
+            del data_trees[0]
+            draft.fields["data_intervals"] = True
         draft.key = self._types(key_tree, reader)
         draft.fields["type"] = _key(draft.key)
         for data_tree in data_trees:

@@ -50,6 +50,9 @@ _ANSWERS: Mapping[TableFamily, frozenset[str]] = {
 _LOG_NUMBERS = {"log_group": 16, "log_snaplen": 32, "log_threshold": 16}
 _QUEUES = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", re.ASCII)
 
+#: What may give each packet an address of its own.
+_NAT_FIELDS = frozenset({"payload", "numgen", "jhash", "symhash"})
+
 _RATE = re.compile(r"(\d{1,19})/(\w+)", re.ASCII)
 #: ADDRESS, ADDRESS/LENGTH or ADDRESS-ADDRESS, and ports.
 _PLACE = re.compile(
@@ -159,7 +162,7 @@ class NftRuleReader:
             if len(found) > 1:
                 raise self.words.problem(word_of(value_tree), "this is not one value")
         elif value_tree.data == "lookup":
-            value = self.expressions.lookup(value_tree, type_)
+            value = self.expressions.lookup(value_tree, (type_,))
         elif value_tree.data == "all_of":
             value = self.expressions.flags(tokens(value_tree), type_)
         else:
@@ -345,18 +348,27 @@ class NftRuleReader:
         flags: tuple[str, ...] = ()
         prefix = False
         family = self._family_of_address(tree)
-        for word in tokens(tree):
-            address, port = self._place(word, family)
+        words = tokens(tree)
+        maps = [branch for branch in rest if branch.data == "port_map"]
+        if maps:
+            address, port = self._mapped_port(words, maps[0], family)
+        elif len(words) > 1:
+            raise self.words.problem(words[1], "this is not expected here")
+        elif words:
+            address, port = self._place(words[0], family)
         for branch in rest:
             if branch.data == "lookup":
                 if family is None:
                     message = "it is not said of which family the addresses are"
                     raise self.words.problem(word_of(branch), message, "write ip or ip6 before to")
-                address = self.expressions.lookup(branch, types.ADDRESS[family])
+                own = types.ADDRESS[family]
+                address = self.expressions.lookup(branch, (own,), (own, types.PORT))
             elif branch.data == "nat_port":
                 port = self._port_of_map(word_of(branch))
-            elif branch.data == "payload":
+            elif branch.data in _NAT_FIELDS:
                 address = self.expressions.field(branch)
+            elif branch.data == "port_map":
+                continue
             elif branch.data == "nat_flags":
                 flags = _nat_flags(branch)
             elif branch.data == "prefix":
@@ -405,13 +417,37 @@ class NftRuleReader:
         raise self.words.problem(word, f"“{printed(word)}” is not a network")
 
     def _masquerade(self, tree: Branch) -> s.Nat:
-        kind, *flags = branches(tree)
+        kind, *rest = branches(tree)
+        found = {branch.data: branch for branch in rest}
+        address: x.Expression | None = None
         port: x.Expression | None = None
-        for word in tokens(tree):
-            address, port = self._place(word, None)
-            if address:
-                raise self.words.problem(word, f"{word_of(kind)} takes ports only")
-        return s.Nat(str(word_of(kind)), None, port, _nat_flags(flags[0]) if flags else ())
+        words = tokens(tree)
+        if "port_map" in found:
+            address, port = self._mapped_port(words, found["port_map"], None)
+        elif words:
+            address, port = self._place(words[0], None)
+        if address:
+            raise self.words.problem(words[0], f"{word_of(kind)} takes ports only")
+        flags = _nat_flags(found["nat_flags"]) if "nat_flags" in found else ()
+        return s.Nat(str(word_of(kind)), None, port, flags)
+
+    def _mapped_port(
+        self, words: list[Token], tree: Branch, family: Family | None
+    ) -> tuple[x.Expression | None, x.Lookup]:
+        """An address, if there is one, and behind its colon a map: ``10.0.0.1:tcp dport map``."""
+        *before, last = words
+        text, _, protocol = last.rpartition(":")
+        address = None
+        if text or before:
+            place = before[0] if before else last.update(value=text)
+            address, port = self._place(place, family)
+            if port or (before and text):
+                raise self.words.problem(last, "there is a port already")
+        (field,) = tokens(tree)
+        key = self.words.build(field, lambda: x.Payload(protocol, str(field)))
+        types_ = (types.reading(key.place.type[0]),)
+        map_ = self.expressions.map(branches(tree)[0], types_, (types.PORT,))
+        return address, x.Lookup(key, map_)
 
     def _place(
         self, word: Token, family: Family | None

@@ -123,7 +123,8 @@ def _set_lines(set_: Set) -> Iterator[str]:
     name = checked(set_.name)
     if isinstance(set_, Map):
         yield f"\tmap {name} {{"
-        yield f"\t\ttype {declaration(set_.type)} : {declaration(set_.data)}"
+        intervals = "interval " if set_.data_intervals else ""
+        yield f"\t\ttype {declaration(set_.type)} : {intervals}{declaration(set_.data)}"
     else:
         yield f"\tset {name} {{"
         yield f"\t\ttype {declaration(set_.type)}"
@@ -224,19 +225,30 @@ def _(e: x.Osf) -> str:
 
 @expression_text.register(x.Hash)
 def _(e: x.Hash) -> str:
-    return f"jhash {expression_text(e.key)} mod {e.modulus} seed {e.seed:#x}"
+    seed = "" if e.seed is None else f" seed {e.seed:#x}"
+    return f"jhash {expression_text(e.key)} mod {e.modulus}{seed}{_offset(e)}"
+
+
+@expression_text.register(x.SymmetricHash)
+def _(e: x.SymmetricHash) -> str:
+    return f"symhash mod {e.modulus}{_offset(e)}"
 
 
 @expression_text.register(x.Numgen)
 def _(e: x.Numgen) -> str:
-    offset = f" offset {e.offset}" if e.offset else ""
-    return f"numgen {e.mode} mod {e.modulus}{offset}"
+    return f"numgen {e.mode} mod {e.modulus}{_offset(e)}"
+
+
+def _offset(e: x.Hash | x.SymmetricHash | x.Numgen) -> str:
+    return f" offset {e.offset}" if e.offset else ""
 
 
 @expression_text.register(x.Binary)
 def _(e: x.Binary) -> str:
-    # nft binds & before ^ before |, from the left; that is how lowering nests them.
-    return f"{expression_text(e.left)} {e.operator} {_operand(e.right)}"
+    left = expression_text(e.left)
+    if isinstance(e.left, x.Binary) and e.left.operator.binding < e.operator.binding:
+        left = f"({left})"
+    return f"{left} {e.operator} {_operand(e.right)}"
 
 
 def _operand(expression: x.Expression) -> str:

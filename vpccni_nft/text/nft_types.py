@@ -248,7 +248,7 @@ _READINGS = (
     Reading(t.ETHER_ADDR, _mac),
     Reading(t.INET_PROTO, _or_range(_protocol)),
     Reading(t.INET_SERVICE, _or_range(_service)),
-    Reading(t.CLASSID, _class),
+    Reading(t.CLASSID, _or_range(_class)),
     Reading(t.IFNAME, interface, quoted=True),
     Reading(t.IFACE_INDEX, _interface_or_number, quoted=True),
     Reading(t.FIB_ADDRTYPE, _address_type),
@@ -256,7 +256,7 @@ _READINGS = (
     Reading(t.STRING, _string, quoted=True),
     Reading(t.HOUR, partial(_time_or_range, _hour), quoted=True),
     Reading(t.TIME, partial(_time_or_range, _moment), quoted=True),
-    Reading(t.DURATION, _seconds),
+    Reading(t.DURATION, _or_range(_seconds)),
     _reading(t.MARK, _hexadecimal, ranges=True),
     _reading(t.DEVGROUP, _named_number, ranges=True, quoted=True),
     _reading(t.REALM, _named_number, ranges=True, quoted=True),
@@ -265,7 +265,7 @@ _READINGS = (
     *(
         _reading(type_, _numbered, ranges=True)
         for type_ in (t.ICMP_TYPE, t.ICMP_CODE, t.ICMPV6_TYPE, t.ICMPV6_CODE, t.DSCP, t.ECN,
-                      t.DCCP_TYPE, t.MH_TYPE)
+                      t.DCCP_TYPE, t.MH_TYPE, t.IFACE_TYPE, t.IGMP_TYPE)
     ),
     *(
         _reading(type_, _symbol)

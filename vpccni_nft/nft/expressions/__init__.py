@@ -35,6 +35,7 @@ from .selectors import (
     RawPayload,
     Rt,
     Socket,
+    SymmetricHash,
     TcpOption,
 )
 from .sets import AnonymousSet, CatchAll, Element, Pair, SetReference, all_but, require_data
@@ -44,5 +45,5 @@ __all__ = [
     "Expression", "ExtensionHeader", "Fib", "Flags", "Hash", "Hex", "Host", "Interface",
     "Ipsec", "Lookup", "Mac", "Meta", "Number", "Numgen", "Osf", "Pair", "Payload", "Prefix",
     "Protocol", "Range", "RawPayload", "Rt", "SetReference", "Socket", "String", "Symbol",
-    "TcpOption", "all_but", "order", "require_data",
+    "SymmetricHash", "TcpOption", "all_but", "order", "require_data",
 ]  # fmt: skip

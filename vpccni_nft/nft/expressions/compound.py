@@ -8,23 +8,44 @@ import attrs
 
 from ..words import BitOperator
 from .base import Expression
+from .literals import Hex, Number
 from .sets import AnonymousSet, SetReference
 
 if TYPE_CHECKING:
     from ..datatypes import KeyType
 
 
+#: Bits of a register that what is narrower is widened to before bits are added or shifted.
+_REGISTER_BITS = 32
+
+
 @attrs.frozen
 class Binary(Expression):
-    """Bit by bit: ``left & right``."""
+    """Bit by bit, ``left & right``; or shifted, ``left << right``."""
 
     operator: BitOperator = attrs.field(converter=BitOperator)
     left: Expression
     right: Expression
 
     def __attrs_post_init__(self) -> None:
-        if (type_ := self.left.type) is not None:
+        type_ = self.left.type
+        if type_ is None:
+            return
+        if self.operator.is_shift:
+            places = self.right.value if isinstance(self.right, Number) else -1
+            if not 0 < places < max(_REGISTER_BITS, sum(part.bits for part in type_)):
+                raise ValueError(f"nothing is shifted by {self.right!r}")
+        elif self.operator is BitOperator.AND or not self._widens(type_):
             self.right.require_fit(type_)
+
+    def _widens(self, key: KeyType) -> bool:
+        """Whether bits are added to a number that is narrower than a register."""
+        return (
+            len(key) == 1
+            and key[0].bits < _REGISTER_BITS
+            and isinstance(self.right, Number | Hex)
+            and self.right.value < 1 << _REGISTER_BITS
+        )
 
     @property
     def type(self) -> KeyType | None:

@@ -64,7 +64,8 @@ _META: dict[str, KeyType] = {
     "skuid": (integer(32),), "skgid": (integer(32),), "cpu": (integer(32),),
     "cgroup": (integer(32),), "nftrace": (integer(1),), "rtclassid": (t.REALM,),
     "ipsec": (t.BOOLEAN,), "hour": (t.HOUR,), "day": (t.DAY,), "time": (t.TIME,),
-    "priority": (t.CLASSID,),
+    "priority": (t.CLASSID,), "iiftype": (t.IFACE_TYPE,), "oiftype": (t.IFACE_TYPE,),
+    "sdif": (t.IFACE_INDEX,), "sdifname": (t.IFNAME,),
 }  # fmt: skip
 
 
@@ -274,11 +275,28 @@ class Hash(Expression):
 
     key: Expression
     modulus: int
-    seed: int
+    seed: int | None  #: None: the kernel draws one when it loads the rule
+    offset: int = 0  #: what is added to the number
 
     def __attrs_post_init__(self) -> None:
-        _require_modulus(self.modulus)
-        require_bits(self.seed, 32, "a seed")
+        _require_modulus(self.modulus, self.offset)
+        require_bits(self.seed or 0, 32, "a seed")
+
+    @property
+    def type(self) -> KeyType:
+        """A number."""
+        return (integer(32),)
+
+
+@attrs.frozen
+class SymmetricHash(Expression):
+    """The kernel's hash of a flow, the same both ways, below ``modulus``: ``symhash mod 2``."""
+
+    modulus: int
+    offset: int = 0  #: what is added to the number
+
+    def __attrs_post_init__(self) -> None:
+        _require_modulus(self.modulus, self.offset)
 
     @property
     def type(self) -> KeyType:
