@@ -27,9 +27,12 @@ from vpccni_nft.core.diagnostics import (
 )
 from vpccni_nft.core.render import render
 from vpccni_nft.core.span import Source
+from vpccni_nft.core.values import Family
 from vpccni_nft.lowering import TranslateOptions
+from vpccni_nft.migration.edits import InTheWay, no_longer_fits, taking
+from vpccni_nft.migration.moves import Move
 from vpccni_nft.migration.plan import Choice, NodeOutput, plan
-from vpccni_nft.migration.tables import change_of
+from vpccni_nft.migration.saved import SavedTable
 from vpccni_nft.node.detection import detect_sources
 from vpccni_nft.node.extraction import move
 from vpccni_nft.node.ownership import inventory
@@ -196,10 +199,16 @@ def planned(text: str) -> tuple[Diagnostic, ...]:
     """What planning says of a node, or of a table that was changed after it."""
     files = {found["name"]: found["text"] for found in _FILE.finditer(text)}
     if "now" in files:
-        before, now = (files[name].splitlines() for name in ("before", "now"))
-        changed = change_of("iptables-legacy.filter", before, now)
-        assert changed
-        return (changed,)
+        before, after, now = (
+            SavedTable.of("filter", files[name].splitlines()) for name in ("before", "after", "now")
+        )
+        moving = Move(
+            name="iptables-legacy.filter", program="iptables-legacy", family=Family.IP,
+            table="filter", nft_table="vpccni-filter", before=before, after=after,
+        )  # fmt: skip
+        with pytest.raises(InTheWay) as found:
+            taking(moving, now)
+        return (no_longer_fits(moving.name, found.value),)
     files = files or {"legacy.save": text}
     ruleset = files.pop("ruleset.nft", "")
     dumps = {_DUMPS.get(name, "iptables_legacy_save"): text for name, text in files.items()}

@@ -1,109 +1,206 @@
-"""Prove that what is loaded now means what the plan's dumps mean."""
+"""Prove of a table, as it is now, that it means the same with the moved rules and without.
+
+*With* them it is iptables alone. *Without* them the new nft table does their part. Both hold before
+rules are taken out of iptables, and before they are put back: the same question decides.
+"""
 
 from __future__ import annotations
 
+import enum
+import re
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .. import nft
+from .. import iptables, nft
 from ..core.diagnostics import Refused
 from ..core.errors import CannotRead
-from ..core.render import render
-from ..core.span import Source
+from ..core.render import printable
+from ..core.span import IPSET_NAME, Source
 from ..lowering.options import codes_named
 from ..node.live import output_of
-from ..proof.answers import Different, Equivalent
-from ..proof.order import GIVEN_ORDER
-from ..proof.side import Side
-from ..proof.verify import ProofSettings, verify
 from ..text.sources import parse_sources
-from . import directory as plans
-from .tables import change_of
+from .neighbours import REACH, neighbours
+from .plan import ALL
+from .programs import run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping
 
-    from .. import iptables
+    from ..core.values import Family
+    from ..proof.answers import Answer
+    from ..proof.side import Ruleset
+    from ..proof.verify import ProofSettings
+    from .moves import Move
+    from .neighbours import Neighbours, Turn
+    from .saved import SavedTable
+
+_COUNTER = re.compile(r"\bcounter packets \d+ bytes \d+\b", re.ASCII)
 
 
-def problem_of(
-    directory: Path,
-    about: Mapping[str, Any],
-    listing: Callable[[str, str], str],
-    saved: Callable[[str, str], str],
-    seconds: float,
-) -> str:
-    """What is wrong with the rules as they are now; empty where nothing is.
+class Age(enum.Enum):
+    """What is known of when the new table was loaded: what is loaded last runs first."""
 
-    ``listing(family, table)`` is what nft lists, ``saved(program, table)`` what iptables-save
-    prints.
-    """
-    settings = ProofSettings(
-        seconds=seconds, most=1, order=GIVEN_ORDER, allow=codes_named(about["allowed"])
-    )
-    sets = _file(directory, about["ipset_save"]) if about["ipset_save"] else None
-    try:
-        for entry in about["tables"]:
-            program = entry["name"].partition(".")[0]
-            before = _dump(_file(directory, about["dumps"][entry["slot"]]), entry, sets)
-            now = Source.of(saved(program, entry["table"]), f"<{program}-save>")
-            after = _file(directory, f"tables/{entry['name']}/after")
-            if changed := change_of(entry["name"], after.lines, now.lines):
-                return render(changed)
-            rest = _dump(now, entry, sets)
-            new = nft.parse(listing(entry["family"], entry["nft_table"]), "<nft list table>")
-            answer = verify(Side((before,)), Side((new, rest)), settings)
+    NEWEST = "newest"  #: after everything else
+    THIS_START = "this start"  #: after the table of iptables, and before or after other tables
+    UNKNOWN = "unknown"  #: the machine was started since
+
+
+@attrs.frozen
+class _Beside:
+    """A table for ``neighbours``."""
+
+    name: str
+    table: iptables.Table
+
+
+@attrs.define
+class Checker:
+    """Answers the question for the tables of one plan. Answers are kept: rules come back."""
+
+    allow: frozenset[Any]
+    turn: Turn | None
+    whole: bool  #: whether all rules move, not those of one owner
+    twice: bool  #: whether it is accepted that rules act twice while both are there
+    sets: bool  #: whether rules name ipsets
+    seconds: float
+    age: Age = Age.NEWEST
+    _known: dict[object, str] = attrs.Factory(dict)
+
+    @classmethod
+    def of(cls, about: Mapping[str, Any], seconds: float) -> Checker:
+        """A checker for a plan, by its ``plan.json``."""
+        return cls(
+            codes_named(about["allowed"]),
+            about["iptables_runs"],
+            about["owner"] == ALL,
+            bool(about["proof"]["overlaps"]),
+            bool(about["ipset_save"]),
+            seconds,
+        )
+
+    def problem(
+        self, move: Move, full: SavedTable, rest: SavedTable, new: str, *, stay: bool = False
+    ) -> str:
+        """Why it is not proved that a new table and what is left mean the full table.
+
+        Empty where it is proved. ``new`` is the new table as nft prints it, or what loads it.
+        Unless ``stay``, the new table with the full one must mean the same, too: both are there
+        meanwhile.
+        """
+        try:
+            return self._problem(move, full, rest, new, stay=stay)
+        except Refused as refused:
+            return f"{move.name}: {refused.diagnostics[0].message}"
+        except ModuleNotFoundError as missing:
+            raise CannotRead(f"{missing.name} is missing, which proofs need") from None
+
+    def _problem(
+        self, move: Move, full: SavedTable, rest: SavedTable, new: str, *, stay: bool
+    ) -> str:
+        listing = Source.of(run("nft", "list", "ruleset"), "<nft list ruleset>")
+        sets = self._sets()
+        before, after = (_ruleset(move, table, sets) for table in (full, rest))
+        script = _only(nft.parse(_COUNTER.sub("counter", new), "<nft>"), move)
+        beside = neighbours(
+            listing,
+            _Beside(move.name, before.tables[0]),
+            0 if self.whole else REACH,
+            self.turn,
+            frozenset({move.nft_table}),
+        )
+        others = self._others(move, before, sets)
+        known = (
+            tuple(full.lines()), tuple(rest.lines()), script, beside.rulesets, self.age, stay,
+            None if sets is None else sets.content, others,
+        )  # fmt: skip
+        if known not in self._known:
+            question = _Question(before, script, beside, others, self._settings(), self.age)
+            problem = question.problem(move.name, after)
+            if not problem and not stay and not self.twice:
+                problem = question.problem(f"{move.name}, while both are there", before)
+            self._known[known] = problem
+        return self._known[known]
+
+    def _settings(self) -> ProofSettings:
+        from ..proof.order import GIVEN_ORDER
+        from ..proof.verify import ProofSettings
+
+        return ProofSettings(seconds=self.seconds, most=1, order=GIVEN_ORDER, allow=self.allow)
+
+    def _sets(self) -> Source | None:
+        if not self.sets:
+            return None
+        return Source.of(output_of("ipset", "save") or b"", IPSET_NAME)
+
+    def _others(
+        self, move: Move, table: iptables.Ruleset, sets: Source | None
+    ) -> tuple[iptables.Ruleset, ...]:
+        """The other tables, where it matters to this one that they make the kernel track."""
+        from ..proof.side import Side
+
+        if Side((table,)).tracks(move.family):
+            return ()
+        text = Source.of(run(f"{move.program}-save"), f"<{move.program}-save>")
+        whole, _ = parse_sources((text,), move.family, sets)
+        tables = (one for one in whole.tables if one.name != move.table)
+        return (attrs.evolve(whole, tables=tuple(tables)),)
+
+
+@attrs.frozen
+class _Question:
+    before: iptables.Ruleset
+    script: nft.Ruleset
+    beside: Neighbours
+    others: tuple[iptables.Ruleset, ...]
+    settings: ProofSettings
+    age: Age
+
+    def problem(self, name: str, after: iptables.Ruleset) -> str:
+        """Why the new table with what is left is not proved to mean what the table means."""
+        from ..proof.answers import Equivalent
+        from ..proof.side import Side
+        from ..proof.verify import verify
+
+        for one, other in self._orders(after):
+            answer = verify(Side((*one, *self.others)), Side((*other, *self.others)), self.settings)
             if not isinstance(answer, Equivalent):
-                return f"{entry['name']}: {_why(answer)}"
-    except Refused as refused:
-        return str(refused)
-    return ""
+                return f"{name}: {_why(answer)}"
+        return ""
+
+    def _orders(
+        self, after: iptables.Ruleset
+    ) -> Iterator[tuple[tuple[Ruleset, ...], tuple[Ruleset, ...]]]:
+        """Both sides, in each order of base chains that the kernel can have."""
+        alone = attrs.evolve(self.beside, rulesets=())
+        for beside in (alone, self.beside) if self.beside.rulesets else (alone,):
+            for order in beside.orders(self.before):
+                own = next(number for number, one in enumerate(order) if one is self.before)
+                left = tuple(after if one is self.before else one for one in order)
+                last = {Age.NEWEST: 0, Age.THIS_START: own, Age.UNKNOWN: len(order)}[self.age]
+                for place in range(last + 1):
+                    yield order, (*left[:place], self.script, *left[place:])
 
 
-def problem_on_node(directory: Path, seconds: float) -> str:
-    """The same for the rules that this node has now. Raises NoPlan."""
-
-    def listing(family: str, table: str) -> str:
-        return _printed("nft", "list", "table", family, table)
-
-    def saved(program: str, table: str) -> str:
-        return _printed(f"{program}-save", "-t", table)
-
-    try:
-        return problem_of(directory, plans.read(directory), listing, saved, seconds)
-    except CannotRead as reason:
-        return str(reason)
+def _ruleset(move: Move, table: SavedTable, sets: Source | None) -> iptables.Ruleset:
+    text = Source.of("".join(f"{line}\n" for line in table.lines()), f"<{move.program}-save>")
+    ruleset, problems = parse_sources((text,), move.family, sets)
+    if refusing := [one for one in problems if one.refuses]:
+        raise Refused(refusing)
+    return ruleset
 
 
-def _printed(program: str, *arguments: str) -> str:
-    found = output_of(program, *arguments)
-    if found is None:
-        raise CannotRead(f"{program} is missing")
-    return found.decode("utf-8", "surrogateescape")
+def _only(ruleset: nft.Ruleset, move: Move) -> nft.Ruleset:
+    key: tuple[Family, str] = (move.family, move.nft_table)
+    tables = tuple(one for one in ruleset.tables if (one.family, one.name) == key)
+    if not tables:
+        raise CannotRead(f"the table {move.family.value} {move.nft_table} is not loaded")
+    return nft.Ruleset(tables)
 
 
-def _file(directory: Path, name: str) -> Source:
-    return Source.of((directory / name).read_bytes(), name)
+def _why(answer: Answer) -> str:
+    from ..proof.answers import Different
 
-
-def _dump(source: Source, entry: Mapping[str, Any], sets: Source | None) -> iptables.Ruleset:
-    """One table of a dump."""
-    ruleset, problems = parse_sources((source,), None, sets)
-    if any(one.refuses for one in problems):
-        raise Refused(problems)
-    return attrs.evolve(
-        ruleset,
-        tables=tuple(
-            table
-            for table in ruleset.tables
-            if (table.family.value, table.name) == (entry["family"], entry["table"])
-        ),
-    )
-
-
-def _why(answer: object) -> str:
     if isinstance(answer, Different):
-        return f"another thing happens to {answer.counterexamples[0].plain.text}"
+        return f"another thing happens to {printable(answer.counterexamples[0].plain.text)}"
     return "; ".join(one.message for one in getattr(answer, "reasons", ()))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import CannotRead
 from .report import report
-from .scripts import dump_file, removal, scripts
+from .tables import dump_file, removal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 #: The version of plan.json. Another number is another meaning.
 FORMAT = 1
-
-_SCRIPTS = {"preflight", "apply", "cleanup", "verify", "rollback", "state"}
 
 
 class NoPlan(CannotRead):
@@ -43,7 +41,7 @@ def write(plan: Plan, directory: Path, version: str) -> None:
         files = dict(_files(plan))
         files["plan.md"] = report(plan, version)
         for name, text in files.items():
-            _write(draft / name, text, executable=name in _SCRIPTS)
+            _write(draft / name, text)
         sums = {name: _sum(text) for name, text in sorted(files.items())}
         _write(draft / "SHA256SUMS", "".join(f"{one}  {name}\n" for name, one in sums.items()))
         about = _about(plan, version, sums)
@@ -75,15 +73,9 @@ def _files(plan: Plan) -> Iterator[tuple[str, str]]:
     if plan.node.ipset_save is not None:
         yield "before/ipset.save", plan.node.ipset_save.content
     for moved in plan.tables:
-        texts = {
-            "saved": moved.saved,
-            "before": moved.before,
-            "after": moved.after,
-            "delete": moved.delete,
-        }
+        texts = {"saved": moved.saved, "before": moved.before, "after": moved.after}
         for name, lines in texts.items():
             yield f"tables/{moved.name}/{name}", "".join(f"{line}\n" for line in lines)
-    yield from scripts(plan.tables).items()
 
 
 def _about(plan: Plan, version: str, sums: dict[str, str]) -> dict[str, Any]:
@@ -133,11 +125,9 @@ def _sum(text: str) -> str:
     return hashlib.sha256(_bytes(text)).hexdigest()
 
 
-def _write(path: Path, text: str, *, executable: bool = False) -> None:
+def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         file.write(_bytes(text))
         file.flush()
         os.fsync(file.fileno())
-    if executable:
-        path.chmod(0o755)

@@ -30,7 +30,10 @@ from ..node.snapshot import DUMPS, NFT
 from ..proof.side import Side
 from ..text.sources import parse_sources
 from . import directory as plans
+from .moves import Move
 from .plan import ALL
+from .saved import SavedTable
+from .stale import written_again
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,6 +50,8 @@ class _Left:
 
     owner: str
     allow: frozenset[Code]
+    owners: frozenset[str]  #: whose rules were moved
+    moves: tuple[tuple[str, Move], ...]  #: by slot
     tables: frozenset[tuple[str, str]]  #: the slots and the names of tables with rules that move
     rulesets: dict[str, Ruleset]  #: what is left in iptables, by slot
     script: nft.Ruleset
@@ -60,6 +65,8 @@ class Drift:
     expected: Side
     present: Side
     allow: frozenset[Code]  #: approximations that the plan takes for exact
+    #: What owners of moved rules have written since: the packets are not what they want any more.
+    stale: tuple[str, ...]
 
 
 def drift_of(directory: Path, now: Sequence[Path] = (), *, moved: bool = False) -> Drift:
@@ -70,7 +77,15 @@ def drift_of(directory: Path, now: Sequence[Path] = (), *, moved: bool = False) 
     node does not give what is needed, and Refused where a text is no dump or ruleset.
     """
     plan = _read_plan(directory)
-    rulesets, present = _read_now(plan, now)
+    dumps, rulesets, present = _read_now(plan, now)
+    stale = [
+        sentence
+        for slot, move in plan.moves
+        if slot in dumps
+        for sentence in written_again(
+            move, plan.owners, SavedTable.of(move.table, dumps[slot].lines)
+        )
+    ]
     native = [plan.others, plan.script]
     expected = plan.rulesets
     if moved:
@@ -78,7 +93,10 @@ def drift_of(directory: Path, now: Sequence[Path] = (), *, moved: bool = False) 
         present = _only(present, plan.script)
         expected, rulesets = (_moved_of(plan, side) for side in (expected, rulesets))
     return Drift(
-        Side((*expected.values(), *native)), Side((*rulesets.values(), present)), plan.allow
+        Side((*expected.values(), *native)),
+        Side((*rulesets.values(), present)),
+        plan.allow,
+        tuple(stale),
     )
 
 
@@ -94,13 +112,15 @@ def _read_plan(directory: Path) -> _Left:
         left = {key: _source(directory / "tables" / name / "after") for key, name in moved.items()}
         return _Left(
             owner=about["owner"],
+            owners=frozenset(about["rules"]["moved"]),
+            moves=tuple((one["slot"], Move.read(directory, one)) for one in about["tables"]),
             allow=codes_named(about["allowed"]),
             tables=frozenset(moved),
             rulesets={slot: _after(slot, source, left) for slot, source in dumps.items()},
             script=nft.parse(_source(directory / "apply.nft").content, "apply.nft"),
             others=_native(others) if others else nft.Ruleset(),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise CannotRead(
             f"{directory / 'plan.json'} is not what migrate plan writes: {error!r}"
         ) from None
@@ -148,8 +168,10 @@ def _native(listing: Source) -> nft.Ruleset:
 # --- the node -------------------------------------------------------------------------------------
 
 
-def _read_now(plan: _Left, now: Sequence[Path]) -> tuple[dict[str, Ruleset], nft.Ruleset]:
-    """The rules of iptables by slot, and the native tables."""
+def _read_now(
+    plan: _Left, now: Sequence[Path]
+) -> tuple[dict[str, Source], dict[str, Ruleset], nft.Ruleset]:
+    """The dumps and the rules of iptables by slot, and the native tables."""
     dumps, listing = _given(now) if now else _live()
     if listing is None:
         raise CannotRead("what nft list ruleset prints is missing")
@@ -159,7 +181,7 @@ def _read_now(plan: _Left, now: Sequence[Path]) -> tuple[dict[str, Ruleset], nft
         programs = ", ".join(sorted(SLOTS[slot].program for slot in needed))
         raise CannotRead(f"what {programs} prints is missing")
     rulesets = {slot: _parse(slot, dumps[slot]) for slot in SLOTS if slot in dumps}
-    return rulesets, _native(listing)
+    return dumps, rulesets, _native(listing)
 
 
 def _live() -> tuple[dict[str, Source], Source | None]:

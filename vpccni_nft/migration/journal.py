@@ -1,10 +1,10 @@
 """How far a migration is: ``state.json``, replaced at once, and a lock for who changes the node.
 
-The journal says what to do next; what is in place is seen from the node itself (``state``). So a
+The journal says what to do next; what is in place is seen from the node itself (``steps``). So a
 journal that could not be written does not keep a rollback from being complete.
 
-The lock is one on an open file, which the scripts inherit. Where their starter is killed, it stays
-locked until the script has ended: no process rolls back beside a step that is still at work.
+The lock is one on an open file, which the programs of a step inherit. Where their starter is
+killed, it stays locked until they have ended: no process rolls back beside a step at work.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
+
+from .programs import inheriting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,8 +92,17 @@ class JournalState:
     runner: Process | None = None
     watchdog: Process | None = None
     boot: str = ""  #: which start of the machine it is about
+    #: The phase that an earlier start of the machine ended in: its rules are gone.
+    before_restart: Phase = Phase.NEW
     #: Each phase with the time at which it was reached.
     history: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def taken(self) -> bool:
+        """Whether this run has come so far that no rule that moves is left in iptables."""
+        names = [name for name, _ in self.history]
+        started = len(names) - 1 - names[::-1].index("preflight") if "preflight" in names else 0
+        return Phase.WAITING.value in names[started:]
 
     def to(self, phase: Phase, **changes: Any) -> JournalState:
         """The next state."""
@@ -111,22 +122,26 @@ def clock() -> float:
 
 
 def load(directory: Path) -> JournalState:
-    """The journal; of another start of the machine nothing counts."""
+    """The journal; what an earlier start of the machine came to is kept apart."""
     try:
         text = (directory / _JOURNAL).read_text()
     except FileNotFoundError:
         return JournalState(boot=boot())
     found = json.loads(text)
+    phase, earlier = Phase(found["phase"]), Phase(found.get("before_restart", "new"))
+    history = tuple((phase, at) for phase, at in found["history"])
     if found["boot"] != boot():
-        return JournalState(boot=boot())
+        ended = earlier if phase is Phase.NEW else phase
+        return JournalState(boot=boot(), before_restart=ended, history=history)
     return JournalState(
-        phase=Phase(found["phase"]),
+        phase=phase,
+        before_restart=earlier,
         reason=found["reason"],
         deadline=found["deadline"],
         runner=Process(**found["runner"]) if found["runner"] else None,
         watchdog=Process(**found["watchdog"]) if found["watchdog"] else None,
         boot=found["boot"],
-        history=tuple((phase, at) for phase, at in found["history"]),
+        history=history,
     )
 
 
@@ -156,12 +171,13 @@ def _plain(_: object, __: object, value: Any) -> Any:
 
 
 @contextlib.contextmanager
-def locked(directory: Path) -> Iterator[int]:
-    """Hold the lock; what is given is the file that scripts inherit."""
+def locked(directory: Path) -> Iterator[None]:
+    """Hold the lock; programs that are started meanwhile inherit it."""
     # Opened for reading, where it is there: so it can be locked on a full disk, too.
     handle = os.open(directory / _LOCK, os.O_RDONLY | os.O_CREAT, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        yield handle
+        with inheriting(handle):
+            yield
     finally:
         os.close(handle)

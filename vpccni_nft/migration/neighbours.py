@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import permutations
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import attrs
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from .. import iptables
     from ..core.span import Source
     from ..proof.side import Ruleset
-    from .tables import MovedTable
 
 #: When iptables' base chains run among others of their priority.
 Turn = Literal["first", "last"]
@@ -35,6 +34,19 @@ REACH = 2 * STEP
 
 #: The most tables whose orders are gone through: there are 24 orders of three and iptables.
 MOST = 3
+
+
+class Moving(Protocol):
+    """A table with rules that move."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+
+    @property
+    def table(self) -> iptables.Table:
+        """All of it."""
+
 
 #: A hook and a priority.
 _Place = tuple[str, int]
@@ -77,9 +89,15 @@ class Neighbours:
 
 
 def neighbours(
-    listing: Source | None, moved: MovedTable, reach: int, turn: Turn | None
+    listing: Source | None,
+    moved: Moving,
+    reach: int,
+    turn: Turn | None,
+    but: frozenset[str] = frozenset(),
 ) -> Neighbours:
     """The native tables with a base chain so close to one of a moved table.
+
+    ``but`` are the names of tables that do not count: what the move itself has loaded.
 
     Raises Refused where one cannot be read, or where they are too many to try all their orders.
     """
@@ -91,7 +109,8 @@ def neighbours(
     )
     if listing is None:
         return Neighbours(places)
-    found = _close(listing, moved.table.family.value, places, reach)
+    close = _close(listing, moved.table.family.value, places, reach)
+    found = [one for one in close if one[1] not in but]
     rulesets = tuple(_read(listing, moved, *one) for one in found[: MOST + 1])
     at = Counter(hook for one in rulesets for hook, _ in _places_of(one))
     # One owner's base chains go around those that are there, and must not get out of reach.
@@ -115,7 +134,7 @@ def _close(
     return list(found)
 
 
-def _read(listing: Source, moved: MovedTable, family: str, name: str) -> nft.Ruleset:
+def _read(listing: Source, moved: Moving, family: str, name: str) -> nft.Ruleset:
     table = f"the table {family} {name}"
     try:
         return nft.parse(_listed(listing, family, name), table.removeprefix("the "))
@@ -130,7 +149,7 @@ def _places_of(ruleset: nft.Ruleset) -> Iterator[_Place]:
                 yield chain.hook.name, chain.hook.priority
 
 
-def _unknown(moved: MovedTable, beside: str, why: str) -> Diagnostic:
+def _unknown(moved: Moving, beside: str, why: str) -> Diagnostic:
     return Diagnostic(
         NOT_PROVED,
         f"{moved.name} beside {beside}: their order can change, and it is unknown whether"

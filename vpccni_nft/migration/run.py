@@ -18,14 +18,15 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from .check import Age
 from .journal import JournalState, Phase, Process, boot, clock, load, locked, store
+from .steps import Failed, Steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-#: Seconds that a script may take, and that all steps may take.
-STEP_SECONDS = 300
+#: Seconds that all steps may take.
 WORK_SECONDS = 1800
 #: Seconds between looks at the journal.
 _PAUSE = 0.1
@@ -39,10 +40,6 @@ _LAG = 2
 _LATE = "no confirmation came in time"
 
 
-class Failed(Exception):  # noqa: N818 - it says what the matter is
-    """A step failed to do its work."""
-
-
 class AlreadyRunning(Exception):  # noqa: N818
     """Another process is at it, or has settled it."""
 
@@ -51,9 +48,13 @@ class AlreadyRunning(Exception):  # noqa: N818
 class Runner:
     """Carries out the plan in a directory."""
 
-    directory: Path
-    verify: Callable[[], str]  #: what is wrong with the rules as they are now; empty: nothing
+    steps: Steps
     say: Callable[[str], None]
+
+    @property
+    def directory(self) -> Path:
+        """Where the plan is."""
+        return self.steps.directory
 
     def run(self, confirm_timeout: float) -> bool:
         """Move, or go on with a move. Whether the node is moved, and that is confirmed.
@@ -63,6 +64,8 @@ class Runner:
         """
         earlier = self._begin()
         if earlier.phase is Phase.CONFIRMED:
+            if problem := "; ".join(problems_of(self.steps, earlier)):
+                raise AlreadyRunning(f"the move was confirmed, but {problem}")
             self.say("the node is moved already, and that is confirmed")
             return True
         if earlier.phase in {Phase.ROLLING_BACK, Phase.STUCK}:
@@ -70,7 +73,8 @@ class Runner:
             self.rollback(earlier.reason)
             return False
         try:
-            self._preflight()
+            self.say("preflight")
+            self.steps.preflight()
         except Failed as failed:
             if earlier.phase.changes:
                 self.rollback(str(failed))
@@ -108,10 +112,6 @@ class Runner:
                 store(self.directory, attrs.evolve(state, runner=mine))
         return state
 
-    def _preflight(self) -> None:
-        self.say("preflight")
-        _script(self.directory, "preflight")
-
     def _move(self, confirm_timeout: float) -> None:
         with locked(self.directory):
             state = load(self.directory)
@@ -120,13 +120,13 @@ class Runner:
             store(self.directory, armed)
             watchdog = self._watchdog()
             store(self.directory, attrs.evolve(armed, watchdog=watchdog))
-        for phase in (Phase.APPLY, Phase.CLEANUP):
-            with self._turn(phase) as lock:
+        for phase, step in ((Phase.APPLY, self.steps.apply), (Phase.CLEANUP, self.steps.cleanup)):
+            with self._turn(phase):
                 self.say(phase.value)
-                _script(self.directory, phase.value, lock)
+                step()
         with self._turn(Phase.VERIFY):
             self.say("verify")
-        if problem := self.verify():
+        if problem := self.steps.verify():
             raise Failed(f"verify: {problem}")
         with self._turn(Phase.WAITING, deadline=clock() + confirm_timeout):
             self.say(
@@ -135,14 +135,14 @@ class Runner:
             )
 
     @contextlib.contextmanager
-    def _turn(self, phase: Phase, **changes: float) -> Iterator[int]:
+    def _turn(self, phase: Phase, **changes: float) -> Iterator[None]:
         """Hold the lock for a step, unless the move was given up meanwhile."""
-        with locked(self.directory) as lock:
+        with locked(self.directory):
             state = load(self.directory)
             if not state.phase.goes_on:
                 raise Failed(state.reason)  # the watchdog goes back
             store(self.directory, state.to(phase, **changes))
-            yield lock
+            yield
 
     def _watchdog(self) -> Process:
         """Start the watchdog, and wait until it watches."""
@@ -170,6 +170,8 @@ class Runner:
         while True:
             state = load(self.directory)
             if state.phase is Phase.CONFIRMED:
+                if problem := "; ".join(problems_of(self.steps, state)):
+                    raise AlreadyRunning(f"the move was confirmed, but {problem}")
                 self.say("confirmed")
                 return True
             if state.phase is not Phase.WAITING:
@@ -178,7 +180,7 @@ class Runner:
                 raise Failed(_LATE)
             if _entered(_PAUSE):
                 with contextlib.suppress(AlreadyRunning):  # too late: the next look shows it
-                    confirm(self.directory)
+                    confirm(self.steps)
 
     def _settle(self, phase: Phase, reason: str) -> None:
         with locked(self.directory), contextlib.suppress(OSError):
@@ -187,39 +189,71 @@ class Runner:
     def rollback(self, reason: str) -> None:
         """Go back. Raises Failed where that cannot be done; it can be tried again."""
         self.say(f"rolling back: {reason}")
-        self.say(roll_back(self.directory, reason, unless={Phase.CONFIRMED, Phase.ROLLED_BACK}))
+        self.say(roll_back(self.steps, reason, unless={Phase.CONFIRMED, Phase.ROLLED_BACK}))
 
 
-def roll_back(directory: Path, reason: str, *, unless: set[Phase] | None = None) -> str:
-    """Go back, and say so. Raises Failed.
+def roll_back(steps: Steps, reason: str, *, unless: set[Phase] | None = None) -> str:
+    """Go back, and say so. Raises Failed: then what the move has done is still in place.
 
     ``unless`` are the phases, settled meanwhile, in which nothing is to be done. A journal that
     cannot be written does not stop it.
     """
-    with locked(directory) as lock:
+    directory = steps.directory
+    with locked(directory):
         state = load(directory)
         if state.phase in (unless or set()):
             return state.phase.value
-        if state.phase in {Phase.NEW, Phase.PREFLIGHT, Phase.REFUSED}:
-            return "nothing was changed"
+        age = age_of(state)
+        unchanged = state.phase in {Phase.NEW, Phase.PREFLIGHT, Phase.REFUSED}
+        if unchanged and not steps.anything_loaded():
+            return _NOTHING if age is Age.UNKNOWN else "nothing was changed"
         state = state.to(Phase.ROLLING_BACK, reason=reason)
         with contextlib.suppress(OSError):
             store(directory, state)
         try:
-            said = _script(directory, "rollback", lock)
+            said = steps.back(age, taken=state.taken or age is Age.UNKNOWN)
         except Failed as failed:
             with contextlib.suppress(OSError):
                 store(directory, state.to(Phase.STUCK, reason=f"{reason}; {failed}"))
             raise
         with contextlib.suppress(OSError):
             store(directory, state.to(Phase.ROLLED_BACK))
-    return f"{said}rolled back: the node is as it was"
+    return f"{said}rolled back: the moved rules are in iptables again, and nothing else was changed"
 
 
-def confirm(directory: Path) -> None:
-    """Say that the move is to stay. Raises AlreadyRunning where it is too late, or too early."""
+_NOTHING = "the machine was started again: nothing of the move is on this node"
+
+
+def age_of(state: JournalState) -> Age:
+    """What is known of when the new tables were loaded."""
+    if state.before_restart is not Phase.NEW and state.phase is Phase.NEW:
+        return Age.UNKNOWN
+    return Age.NEWEST if state.phase.goes_on else Age.THIS_START
+
+
+def problems_of(steps: Steps, state: JournalState) -> list[str]:
+    """Where the node is not as a move that was confirmed has left it."""
+    restarted = state.phase is Phase.NEW and state.before_restart is not Phase.NEW
+    settled = state.before_restart if restarted else state.phase
+    found = steps.problems() if settled is Phase.CONFIRMED else []
+    return ["the machine was started again since", *found] if found and restarted else found
+
+
+def _against_confirming(steps: Steps, state: JournalState) -> list[str]:
+    return steps.problems() if state.phase in {Phase.WAITING, Phase.CONFIRMED} else []
+
+
+def confirm(steps: Steps) -> None:
+    """Say that the move is to stay.
+
+    Raises AlreadyRunning where it is too late, or too early, or where the node is not as the move
+    has left it, and Failed where the node does not answer.
+    """
+    directory = steps.directory
     with locked(directory):
         state = load(directory)
+        if problem := "; ".join(_against_confirming(steps, state)):
+            raise AlreadyRunning(f"there is nothing to confirm: {problem}")
         if state.phase is Phase.CONFIRMED:
             return
         if state.phase is not Phase.WAITING or clock() > state.deadline:
@@ -228,8 +262,9 @@ def confirm(directory: Path) -> None:
         store(directory, state.to(Phase.CONFIRMED))
 
 
-def watch(directory: Path, ready: int) -> None:
+def watch(steps: Steps, ready: int) -> None:
     """Be the watchdog: roll back where the runner stops, or no confirmation comes."""
+    directory = steps.directory
     os.write(ready, b"!")
     os.close(ready)
     me = os.getpid()
@@ -242,7 +277,7 @@ def watch(directory: Path, ready: int) -> None:
             break
     for _ in range(_ATTEMPTS):
         try:
-            roll_back(directory, reason, unless={Phase.CONFIRMED, Phase.ROLLED_BACK})
+            roll_back(steps, reason, unless={Phase.CONFIRMED, Phase.ROLLED_BACK})
         except Failed:
             time.sleep(_RETRY)
         else:
@@ -258,33 +293,6 @@ def _why_back(state: JournalState) -> str:
     if not runs and state.phase is not Phase.WAITING:
         return f"the run has ended in {state.phase.value}"
     return ""
-
-
-def _script(directory: Path, name: str, lock: int | None = None) -> str:
-    """Run a script of the plan; what it said. Raises Failed with its last words."""
-    try:
-        done = subprocess.run(
-            ["/bin/sh", str(directory / name)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
-            timeout=STEP_SECONDS,
-            # A signal of the terminal is for us: we know what to do with it.
-            start_new_session=True,
-            pass_fds=() if lock is None else (lock,),
-        )
-    except subprocess.TimeoutExpired:
-        raise Failed(f"{name}: no answer for {STEP_SECONDS} s") from None
-    said = done.stdout.decode(errors="replace")
-    if done.returncode:
-        raise Failed(f"{name}: {said.strip() or f'exit code {done.returncode}'}")
-    return said
-
-
-def state_of(directory: Path) -> str:
-    """What is in place, as the node shows it. Raises Failed."""
-    return _script(directory, "state")
 
 
 def _is_terminal() -> bool:

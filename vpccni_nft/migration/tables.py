@@ -7,12 +7,11 @@ program spelt it, and what is compared after it, too.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import attrs
 
-from ..core.diagnostics import BAD_STRUCTURE, NODE_CHANGED, Diagnostic, Refused
+from ..core.diagnostics import BAD_STRUCTURE, Diagnostic, Refused
 from ..iptables.ast import Policy
 from ..node.detection import SLOTS
 from .writers import KEPT_CHAINS
@@ -85,15 +84,6 @@ class MovedTable:
         ]
 
     @property
-    def delete(self) -> Iterator[str]:
-        """What takes the rules away, for ``iptables-restore --noflush``: one transaction."""
-        yield f"*{self.table.name}"
-        yield from (f"-P {chain} ACCEPT" for chain in self.policies)
-        yield from (f"-D{rule[2:]}" for rule in self.rules)
-        yield from (f"-X {chain}" for chain in self.chains)
-        yield "COMMIT"
-
-    @property
     def after(self) -> Iterator[str]:
         """What is left of the table, without counters."""
         gone = {rule.span.line for chain in self.taken.chains for rule in chain.rules if rule.span}
@@ -146,24 +136,20 @@ def slot_of(table: Table, dumps: dict[str, Source]) -> str:
     return next(slot for slot, source in dumps.items() if source is table.span.source)
 
 
+def removal(tables: Sequence[MovedTable]) -> str:
+    """What removes the new tables, whether they are there or not."""
+    names = dict.fromkeys(f"{one.table.family.value} {one.nft_table}" for one in tables)
+    return "".join(f"add table {name}\ndelete table {name}\n" for name in names)
+
+
+def dump_file(slot: str) -> str:
+    """What a dump is called in the directory."""
+    return f"{SLOTS[slot].program.removesuffix('-save')}.save"
+
+
 def normal(lines: Sequence[str]) -> tuple[str, ...]:
-    """Lines of a dump without remarks and counters; what the scripts do with sed."""
+    """Lines of a dump without remarks and counters."""
     return tuple(_plain(line) for line in lines if not line.startswith("#"))
-
-
-def change_of(name: str, planned: Sequence[str], now: Sequence[str]) -> Diagnostic | None:
-    """What no longer matches the plan, without counters."""
-    one, other = Counter(normal(planned)), Counter(normal(now))
-    new, gone = (other - one).total(), (one - other).total()
-    if normal(planned) == normal(now):
-        return None
-    return Diagnostic(
-        NODE_CHANGED,
-        f"the table {name} no longer matches the plan: {new} line{'s' * (new != 1)}"
-        f" {'are' if new != 1 else 'is'} new, {gone} {'is' if gone == 1 else 'are'} gone",
-        None,
-        "plan again",
-    )
 
 
 def _plain(line: str) -> str:

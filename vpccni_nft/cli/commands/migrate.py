@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ...migration.plan import NodeOutput
+    from ...migration.steps import Steps
 
 
 @click.group()
@@ -183,11 +184,10 @@ def run(directory: str, confirm_timeout: float, seconds: float) -> ExitCode:
     rolls back where this one is killed.
     """
     require_solver()
-    from ...migration.check import problem_on_node
-    from ...migration.run import AlreadyRunning, Failed, Runner
+    from ...migration.run import AlreadyRunning, Runner
+    from ...migration.steps import Failed
 
-    place = _plan(directory)
-    runner = Runner(place, lambda: problem_on_node(place, seconds), _say)
+    runner = Runner(_steps(directory, seconds), _say)
     try:
         return ExitCode.DONE if runner.run(confirm_timeout) else ExitCode.REFUSED
     except AlreadyRunning as reason:
@@ -215,10 +215,11 @@ def confirm(directory: str) -> ExitCode:
     """Say that the move in DIR is to stay."""
     from ...migration.run import AlreadyRunning
     from ...migration.run import confirm as confirm_move
+    from ...migration.steps import Failed
 
     try:
-        confirm_move(_plan(directory))
-    except AlreadyRunning as reason:
+        confirm_move(_steps(directory))
+    except (AlreadyRunning, Failed) as reason:
         _say(str(reason))
         return ExitCode.REFUSED
     _say("confirmed")
@@ -228,18 +229,33 @@ def confirm(directory: str) -> ExitCode:
 @migrate.command(
     cls=Command,
     exits={
-        ExitCode.DONE: "the node is as it was before the move",
-        ExitCode.USAGE: "wrong usage, or no plan",
-        ExitCode.UNKNOWN: "rolling back failed: see vpccni-nft migrate status",
+        ExitCode.DONE: "the moved rules are in iptables again, or nothing was to be done",
+        ExitCode.USAGE: "wrong usage, no plan, or z3-solver is missing",
+        ExitCode.UNKNOWN: "refused: the message says what is in the way; nothing was changed",
     },
 )
 @DIRECTORY
-def rollback(directory: str) -> ExitCode:
-    """Put back the rules that the plan in DIR has moved, at any time."""
-    from ...migration.run import Failed, roll_back
+@click.option(
+    "--print", "shown", is_flag=True, help="Show what would be changed now; change nothing."
+)
+@SECONDS
+def rollback(directory: str, *, shown: bool, seconds: float) -> ExitCode:
+    """Put the rules that the plan in DIR has moved back into iptables as it is now.
 
+    Each rule goes between the rules that it stood between, if that is proved to mean what the node
+    means now; otherwise nothing is changed. What other programs have written stays as it is.
+    """
+    from ...migration.journal import load
+    from ...migration.run import age_of, roll_back
+    from ...migration.steps import Failed
+
+    steps = _steps(directory, seconds)
     try:
-        _say(roll_back(_plan(directory), "asked for"))
+        if shown:
+            for line in steps.shown(age_of(load(steps.directory))):
+                click.echo(printable(line))
+        else:
+            _say(roll_back(steps, "asked for"))
     except Failed as failed:
         _say(str(failed))
         return ExitCode.UNKNOWN
@@ -250,6 +266,7 @@ def rollback(directory: str) -> ExitCode:
     cls=Command,
     exits={
         ExitCode.DONE: "shown",
+        ExitCode.REFUSED: "the move was confirmed, and the node is not as it has left it",
         ExitCode.USAGE: "wrong usage, no plan, or the node does not answer",
     },
 )
@@ -257,30 +274,38 @@ def rollback(directory: str) -> ExitCode:
 @AS_JSON
 def status(directory: str, *, as_json: bool) -> ExitCode:
     """Show how far the move in DIR is, and what is in place on this node."""
-    from ...migration.journal import load
-    from ...migration.run import Failed, state_of
+    from ...migration.journal import Phase, load
+    from ...migration.run import problems_of
+    from ...migration.steps import Failed
 
-    place = _plan(directory)
-    state = load(place)
+    steps = _steps(directory)
+    state = load(steps.directory)
     try:
-        places = dict(line.split() for line in state_of(place).splitlines())
+        places = steps.in_place()
+        problems = problems_of(steps, state)
     except Failed as failed:
         _say(str(failed))
         return ExitCode.USAGE
     if as_json:
         report = {
             "phase": state.phase.value,
+            "before_restart": state.before_restart.value,
             "reason": state.reason,
             "history": [{"phase": phase, "at": at} for phase, at in state.history],
             "in_place": places,
+            "problems": problems,
         }
         click.echo(json.dumps(report, indent=2))
-        return ExitCode.DONE
+        return ExitCode.REFUSED if problems else ExitCode.DONE
     why = f": {state.reason}" if state.reason else ""
-    click.echo(f"{state.phase.value}{printable(why)}")
+    earlier = f" ({state.before_restart.value} before the machine was started again)"
+    shown = state.before_restart is not Phase.NEW and state.phase is Phase.NEW
+    click.echo(f"{state.phase.value}{printable(why)}{earlier * shown}")
     for name, value in places.items():
         click.echo(f"  {name:<28}{value}")
-    return ExitCode.DONE
+    for problem in problems:
+        click.echo(f"but {printable(problem)}")
+    return ExitCode.REFUSED if problems else ExitCode.DONE
 
 
 @migrate.command(
@@ -297,9 +322,7 @@ def status(directory: str, *, as_json: bool) -> ExitCode:
 def verify_migration(directory: str, seconds: float) -> ExitCode:
     """Prove that the rules on this node mean what the saved ones in DIR mean."""
     require_solver()
-    from ...migration.check import problem_on_node
-
-    if problem := problem_on_node(_plan(directory), seconds):
+    if problem := _steps(directory, seconds).verify():
         _say(f"verify: {problem}")
         return ExitCode.REFUSED
     _say("verified: every packet is treated as before")
@@ -315,16 +338,14 @@ def watch(directory: str, ready: int) -> ExitCode:
     """Roll back where the run stops, or where the move is not confirmed in time."""
     from ...migration.run import watch as watch_move
 
-    watch_move(_plan(directory), ready)
+    watch_move(_steps(directory), ready)
     return ExitCode.DONE
 
 
-def _plan(target: str) -> Path:
-    from ...migration import directory as plans
+def _steps(target: str, seconds: float = 60) -> Steps:
+    from ...migration.steps import Steps
 
-    directory = Path(target).absolute()
-    plans.read(directory)
-    return directory
+    return Steps.of(Path(target).absolute(), seconds)
 
 
 def _say(text: str) -> None:

@@ -10,6 +10,7 @@ import click
 
 from ...core.diagnostics import Refused
 from ...core.exit_codes import ExitCode
+from ...core.render import printable
 from ...lowering.options import codes_named
 from ..command import Command
 from ..files import write_output
@@ -35,7 +36,7 @@ from ..render.diagnostics import show
     cls=Command,
     exits={
         ExitCode.DONE: "equivalent: both sides treat every packet the same",
-        ExitCode.REFUSED: "different: a packet is shown",
+        ExitCode.REFUSED: "different: a packet is shown; or a plan's copy of rules is stale",
         ExitCode.USAGE: "wrong usage, unreadable input, or z3-solver is missing",
         ExitCode.UNKNOWN: "unknown: there was not enough time, or the model approximates a rule",
     },
@@ -130,10 +131,12 @@ def verify(  # noqa: PLR0913 - one for each option
         allow=codes_named(allow),
     )
     names = ", ".join(before), ", ".join(after)
+    stale: tuple[str, ...] = ()
     try:
         if plan:
             drift = drift_of(Path(plan), [Path(file) for file in now], moved=moved)
             one, other, names = drift.expected, drift.present, ("the plan", "now")
+            stale = drift.stale
             settings = attrs.evolve(settings, allow=settings.allow | drift.allow)
         else:
             sides = read_sides(before, after, ipset_save, family)
@@ -144,8 +147,12 @@ def verify(  # noqa: PLR0913 - one for each option
     with progress.of_proof() as report:
         answer = prove(one, other, settings, report)
     if as_json:
-        write_output(json.dumps(dict_of(answer), indent=2) + "\n", "-")
+        found = dict_of(answer) | ({"stale": list(stale)} if plan else {})
+        write_output(json.dumps(found, indent=2) + "\n", "-")
     else:
         for line in lines_of_answer(answer, *names):
             click.echo(line)
-    return code_of_answer(answer)
+        for sentence in stale:
+            click.echo(f"stale: {printable(sentence)}")
+    code = code_of_answer(answer)
+    return ExitCode.REFUSED if stale and code is ExitCode.DONE else code

@@ -1,0 +1,102 @@
+"""One table of iptables as ``iptables-save -c`` prints it: chains, and rules as lines.
+
+Rules are compared as text, without counters: a program prints equal rules the same, and what is
+given to iptables again is spelt as iptables spelt it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..core.errors import CannotRead
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_COUNTED_RULE = re.compile(r"(?:\[(\d+:\d+)\] )?(-A (\S+) ?.*)", re.ASCII)
+_CHAIN = re.compile(r":(\S+) (\S+)(?: \[(\d+:\d+)\])?", re.ASCII)
+
+#: What a user-defined chain has in place of a policy.
+NO_POLICY = "-"
+
+
+@attrs.frozen
+class SavedRule:
+    """A rule: ``-A CHAIN`` and the rest. Equal where the text is; counters do not matter."""
+
+    text: str
+    counters: str = attrs.field(default="0:0", eq=False)  #: packets and bytes
+
+    @property
+    def specification(self) -> str:
+        """What follows ``-A CHAIN``."""
+        return self.text.split(" ", 2)[2] if self.text.count(" ") > 1 else ""
+
+
+@attrs.frozen
+class SavedChain:
+    """A chain with its rules in their order."""
+
+    name: str
+    policy: str  #: ACCEPT, DROP, or ``NO_POLICY``
+    rules: tuple[SavedRule, ...] = ()
+    counters: str = attrs.field(default="0:0", eq=False)
+
+    @property
+    def built_in(self) -> bool:
+        """Whether the kernel calls it by itself."""
+        return self.policy != NO_POLICY
+
+
+def _meant(chains: tuple[SavedChain, ...]) -> frozenset[SavedChain]:
+    """What two tables are compared by: an empty built-in chain that accepts is like none."""
+    return frozenset(one for one in chains if one.rules or one.policy != "ACCEPT")
+
+
+@attrs.frozen
+class SavedTable:
+    """A table; a table that is not there has no chains. The order of chains does not matter."""
+
+    name: str
+    chains: tuple[SavedChain, ...] = attrs.field(default=(), eq=_meant)
+
+    @classmethod
+    def of(cls, name: str, lines: Sequence[str]) -> SavedTable:
+        """Read a table of a dump. Raises CannotRead where a line is not one of iptables-save."""
+        chains: dict[str, SavedChain] = {}
+        rules: dict[str, list[SavedRule]] = {}
+        inside = False
+        for line in lines:
+            if line.startswith("*"):
+                inside = line == f"*{name}"
+            elif not inside or not line or line.startswith("#") or line == "COMMIT":
+                continue
+            elif found := _CHAIN.fullmatch(line):
+                chain, policy, counters = found.groups()
+                chains[chain] = SavedChain(chain, policy, (), counters or "0:0")
+                rules[chain] = []
+            elif (found := _COUNTED_RULE.fullmatch(line)) and found[3] in rules:
+                rules[found[3]].append(SavedRule(found[2], found[1] or "0:0"))
+            else:
+                raise CannotRead(f"the table {name}: this is no line of iptables-save: {line}")
+        return cls(
+            name, tuple(attrs.evolve(one, rules=tuple(rules[one.name])) for one in chains.values())
+        )
+
+    def chain(self, name: str) -> SavedChain | None:
+        """A chain by its name."""
+        return next((one for one in self.chains if one.name == name), None)
+
+    def lines(self, *, counters: bool = False) -> Iterator[str]:
+        """The table as iptables-save prints it, with counters or without."""
+        yield f"*{self.name}"
+        for chain in self.chains:
+            numbers = f" [{chain.counters}]" if counters else ""
+            yield f":{chain.name} {chain.policy}{numbers}"
+        for chain in self.chains:
+            for rule in chain.rules:
+                yield f"[{rule.counters}] {rule.text}" if counters else rule.text
+        yield "COMMIT"

@@ -1,0 +1,290 @@
+"""The steps of a move, and the way back: what each of them does to the node.
+
+No step keeps in memory what it has done. What is to be done is seen from the node: which of the
+rules that move are in iptables, and whether the new tables are loaded. So each step can be killed
+and made again. Each change is one transaction of the kernel.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from ..core.errors import CannotRead
+from ..core.render import render
+from . import directory as plans
+from . import nftables
+from .change import Change, present
+from .check import Age, Checker
+from .edits import Edit, InTheWay, no_longer_fits, taking
+from .moves import Move, moves_of
+from .places import putting_back
+from .programs import ProgramFailed, path_of, run
+from .saved import SavedTable
+from .stale import written_again
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Failed(Exception):  # noqa: N818 - it says what the matter is
+    """A step failed to do its work."""
+
+
+@attrs.frozen
+class Steps:
+    """What can be done with a plan on this node. Every method raises Failed."""
+
+    directory: Path
+    moves: tuple[Move, ...]
+    checker: Checker
+    owners: frozenset[str]  #: whose rules move
+    files: dict[str, str]  #: each file of the plan with its SHA-256
+
+    @classmethod
+    def of(cls, directory: Path, seconds: float = 60) -> Steps:
+        """The steps of a plan. Raises NoPlan."""
+        about = plans.read(directory)
+        try:
+            moves = tuple(moves_of(directory, about))
+            owners = frozenset(about["rules"]["moved"])
+            return cls(directory, moves, Checker.of(about, seconds), owners, dict(about["files"]))
+        except (OSError, KeyError, TypeError, ValueError, CannotRead) as error:
+            raise plans.NoPlan(f"{directory} is no plan: {error}") from None
+
+    # --- forth ------------------------------------------------------------------------------------
+
+    def preflight(self) -> None:
+        """Look whether the move can be made; nothing is changed."""
+        self._check_files()
+        with _failing("preflight"):
+            for program in ("nft", *(f"{one.program}-{what}" for one in self.moves
+                                     for what in ("save", "restore"))):  # fmt: skip
+                path_of(program)
+            for move in self.moves:
+                try:
+                    self._check_there(move)
+                    self._taking(move).settled(move)
+                except InTheWay as found:
+                    raise InTheWay(render(no_longer_fits(move.name, found))) from None
+            # The kernel builds the tables and drops them: this shows whether it has what they need.
+            run("nft", "-c", "-f", str(self.directory / "apply.nft"))
+
+    def apply(self) -> None:
+        """Load the new tables in one transaction, unless they are there."""
+        with _failing("apply"):
+            if not all(map(loaded, self.moves)):
+                run("nft", "-f", str(self.directory / "apply.nft"))
+
+    def cleanup(self) -> None:
+        """Take the rules that the new tables replace out of iptables."""
+        with _failing("cleanup"):
+            for move in self.moves:
+                _clear(move)
+                self._taking(move).make(move)
+
+    def _check_there(self, move: Move) -> None:
+        """What moves is in iptables, or in the new table of an earlier run."""
+        if (missing := move.missing(present(move))) and not loaded(move):
+            raise InTheWay(f"of what moves, this is not in iptables: {missing[0]}")
+
+    def _taking(self, move: Move) -> Change:
+        def problem(edit: Edit) -> str:
+            if not edit.chains:
+                return ""
+            return self.checker.problem(move, edit.now, edit.result, self._script)
+
+        return Change(
+            edits=lambda now: [taking(move, now)],
+            problem=problem,
+            record=lambda edit: self._record(move, edit.now),
+        )
+
+    def verify(self) -> str:
+        """What is wrong with the rules as they are now; empty where nothing is."""
+        try:
+            for move in self.moves:
+                if again := next(move.present(present(move)), ""):
+                    return f"{move.name}: a rule that moves is in iptables: {again}"
+                self._putting_back(move, stay=True).settled(move)
+        except (InTheWay, CannotRead, ProgramFailed, OSError) as problem:
+            return str(problem)
+        return ""
+
+    # --- back -------------------------------------------------------------------------------------
+
+    def back(self, age: Age, *, taken: bool) -> str:
+        """Put the moved rules back into iptables as it is now, and remove the new tables.
+
+        Nothing is changed unless every edit is proved. Unless ``taken``, no rule was taken out yet:
+        what was loaded beside them is removed. The answer is what was done.
+        """
+        self.checker.age = age
+        done = []
+        with _failing("rollback"):
+            moves = self._to_put_back(age)
+            for move in moves:
+                self._putting_back(move, taken=taken).settled(move)
+            for move in moves:
+                _clear(move)
+                edit = self._putting_back(move, taken=taken).make(move)
+                rules = sum(
+                    len(one.result) - len(_rules(edit.now, one.name)) for one in edit.chains
+                )
+                done.append(f"{move.name}: {rules} rules put back\n")
+            for move in moves:
+                if missing := move.missing(present(move)):
+                    raise InTheWay(f"{move.name}: put back, and gone again: {missing[0]}")
+            # Where they are needed no longer. One transaction for all of them.
+            if any(map(loaded, self.moves)):
+                run("nft", "-f", str(self.directory / "remove.nft"))
+        return "".join(done)
+
+    def shown(self, age: Age) -> Iterator[str]:
+        """What going back would change now: each edit, and what is removed."""
+        self.checker.age = age
+        with _failing("rollback"):
+            for move in self._to_put_back(age):
+                edit = self._putting_back(move).settled(move)
+                yield f"# {move.program}-restore --noflush --counters"
+                yield from (f"# {line}" for line in edit.shown())
+                yield from edit.script().splitlines() if edit.chains else ()
+            if any(map(loaded, self.moves)):
+                yield "# nft -f remove.nft"
+                yield from (self.directory / "remove.nft").read_text().splitlines()
+
+    def _to_put_back(self, age: Age) -> list[Move]:
+        """The tables whose part is with nft now. Raises InTheWay where a part is nowhere."""
+        found = []
+        for move in self.moves:
+            if loaded(move):
+                found.append(move)
+            elif missing := move.missing(present(move)):
+                if age is Age.UNKNOWN and not any(map(loaded, self.moves)):
+                    continue  # the machine was started again, and has neither: nothing to undo
+                raise InTheWay(
+                    f"{_nft(move)} is gone, and so is this from iptables: {missing[0]}: load it"
+                    f" again with nft -f {self.directory}/apply.nft, then roll back"
+                )
+        return found
+
+    def _putting_back(self, move: Move, *, taken: bool = True, stay: bool = False) -> Change:
+        def problem(edit: Edit) -> str:
+            if not edit.chains and not taken:
+                return ""
+            new = run("nft", "list", "table", move.family.value, move.nft_table)
+            full = edit.result
+            # Where nothing comes, the rules that move are all there, and the rest is without them.
+            rest = edit.now if edit.now != full else taking(move, full).result
+            return self.checker.problem(move, full, rest, new, stay=stay)
+
+        return Change(
+            edits=lambda now: putting_back(move, self._recorded(move), now), problem=problem
+        )
+
+    # --- what is in place -------------------------------------------------------------------------
+
+    def in_place(self) -> dict[str, str]:
+        """For each table of iptables: ``before``, ``after`` or ``changed``; each new one: if there.
+
+        A table is as before where all that moves is in it, and as after where nothing of it is.
+        """
+        found = {}
+        with _failing("status"):
+            for move in self.moves:
+                now = present(move)
+                state = "changed" if any(move.present(now)) else "after"
+                found[move.name] = "before" if not move.missing(now) else state
+            for move in self.moves:
+                name = f"nft.{move.family.value}.{move.nft_table}"
+                found[name] = "loaded" if loaded(move) else "absent"
+        return found
+
+    def anything_loaded(self) -> bool:
+        """Whether a new table is there."""
+        with _failing("status"):
+            return any(map(loaded, self.moves))
+
+    def problems(self) -> list[str]:
+        """Where the node is not as the move has left it, as sentences."""
+        found = []
+        with _failing("status"):
+            for move in self.moves:
+                if not loaded(move):
+                    found.append(f"{_nft(move)} is gone")
+                found += written_again(move, self.owners, present(move))
+        return found
+
+    # --- files ------------------------------------------------------------------------------------
+
+    @property
+    def _script(self) -> str:
+        return (self.directory / "apply.nft").read_bytes().decode("utf-8", "surrogateescape")
+
+    def _check_files(self) -> None:
+        for name, expected in self.files.items():
+            try:
+                found = hashlib.sha256((self.directory / name).read_bytes()).hexdigest()
+            except OSError as error:
+                raise Failed(f"preflight: {name}: {error.strerror}") from None
+            if found != expected:
+                raise Failed(f"preflight: the plan was changed after it was made: {name}")
+
+    def _record(self, move: Move, table: SavedTable) -> None:
+        """Write down where the rules stand that are taken out now. Raises OSError."""
+        folder = self.directory / "backup"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        draft = folder / f".{move.name}.{os.getpid()}"
+        text = "".join(f"{line}\n" for line in table.lines(counters=True))
+        with draft.open("wb") as file:
+            file.write(text.encode("utf-8", "surrogateescape"))
+            file.flush()
+            os.fsync(file.fileno())
+        draft.rename(folder / move.name)
+
+    def _recorded(self, move: Move) -> SavedTable:
+        """Where the rules stood when they were taken out, or when the plan was made."""
+        try:
+            text = (self.directory / "backup" / move.name).read_bytes()
+        except FileNotFoundError:
+            return move.before
+        return SavedTable.of(move.table, text.decode("utf-8", "surrogateescape").split("\n"))
+
+
+def loaded(move: Move) -> bool:
+    """Whether the new table is there. Raises CannotRead and ProgramFailed."""
+    tables = run("nft", "list", "tables", move.family.value).split("\n")
+    return f"table {move.family.value} {move.nft_table}" in tables
+
+
+def _nft(move: Move) -> str:
+    return f"the table {move.family.value} {move.nft_table}"
+
+
+def _rules(table: SavedTable, name: str) -> tuple[Any, ...]:
+    chain = table.chain(name)
+    return chain.rules if chain else ()
+
+
+def _clear(move: Move) -> None:
+    """Delete what an edit that was killed has left."""
+    if not move.legacy:
+        nftables.clear(move)
+
+
+class _failing:  # noqa: N801 - it reads as a word
+    """Turn what goes wrong in a step into Failed."""
+
+    def __init__(self, step: str) -> None:
+        self.step = step
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, problem: BaseException | None, __: object) -> None:
+        if isinstance(problem, InTheWay | CannotRead | ProgramFailed | OSError):
+            raise Failed(f"{self.step}: {problem}") from None
