@@ -15,7 +15,15 @@ from . import datatypes
 from .datatypes import KeyType, key_type
 from .expressions import Expression, Pair, require_data
 from .names import checked, checked_string
-from .words import HOOKS_OF_TYPE, ChainType, HookName, Policy, SetFlag
+from .words import (
+    HOOKS_OF_TYPE,
+    ChainType,
+    HookName,
+    OtherFamily,
+    Policy,
+    SetFlag,
+    TableFlag,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,10 +69,13 @@ class Hook:
     priority: int  #: lower runs earlier
     #: What becomes of a packet that no rule decided.
     policy: Policy = attrs.field(default=Policy.ACCEPT, converter=Policy)
+    devices: tuple[str, ...] = ()  #: of the hook ingress alone, which is one of devices
 
     def __attrs_post_init__(self) -> None:
         if self.name not in HOOKS_OF_TYPE[self.type]:
             raise ValueError(f"a chain of type {self.type} has no hook {self.name}")
+        if (self.name is HookName.INGRESS) != bool(self.devices):
+            raise ValueError(f"the hook {self.name} is not one of these devices")
         if not -(1 << 31) <= self.priority < 1 << 31:
             raise ValueError(f"a priority is a signed number of 32 bits, not {self.priority}")
 
@@ -150,6 +161,10 @@ class Counter:
                 raise ValueError(f"a counter is a number of 64 bits, not {number}")
 
 
+def _table_flags(flags: Iterable[str]) -> tuple[TableFlag, ...]:
+    return tuple(map(TableFlag, flags))
+
+
 @attrs.frozen
 class Table:
     """A family's chains and the objects that their rules name."""
@@ -160,10 +175,16 @@ class Table:
     sets: tuple[Set, ...] = ()  #: and maps; the kernel keeps them in one list
     counters: tuple[Counter, ...] = ()
     comment: str = ""
+    flags: tuple[TableFlag, ...] = attrs.field(default=(), converter=_table_flags)
 
     def __attrs_post_init__(self) -> None:
         checked(self.name)
         checked_string(self.comment)
+
+    @property
+    def is_dormant(self) -> bool:
+        """Whether the kernel calls none of its base chains."""
+        return TableFlag.DORMANT in self.flags
 
     @property
     def label(self) -> str:
@@ -177,7 +198,30 @@ class Table:
 
 
 @attrs.frozen
+class OtherChain:
+    """A base chain whose rules are not read."""
+
+    type: str
+    hook: str
+    devices: tuple[str, ...] = ()  #: of the family netdev
+
+
+@attrs.frozen
+class OtherTable:
+    """A table of the family bridge, arp or netdev, of which it is known where it is called."""
+
+    family: OtherFamily = attrs.field(converter=OtherFamily)
+    name: str
+    chains: tuple[OtherChain, ...] = ()
+    text: tuple[str, ...] = ()  #: all lines about it, without remarks
+
+    def __attrs_post_init__(self) -> None:
+        checked(self.name)
+
+
+@attrs.frozen
 class Ruleset:
     """Tables, in the order in which they are written."""
 
     tables: tuple[Table, ...] = ()
+    others: tuple[OtherTable, ...] = ()  #: of families whose rules are not read

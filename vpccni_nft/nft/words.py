@@ -35,14 +35,31 @@ class Word(StrEnum, metaclass=_WordType):
 # --- chains -------------------------------------------------------------------------------------
 
 
+class OtherFamily(Word):
+    """The families of tables whose rules are not read."""
+
+    BRIDGE = "bridge"
+    ARP = "arp"
+    NETDEV = "netdev"
+
+
 class HookName(Word):
-    """The hooks of the families ip and ip6."""
+    """The hooks of base chains whose rules are read."""
 
     PREROUTING = "prerouting"
     INPUT = "input"
     FORWARD = "forward"
     OUTPUT = "output"
     POSTROUTING = "postrouting"
+    INGRESS = "ingress"  #: of a device, ahead of all others; in tables of the family inet
+
+
+class TableFlag(Word):
+    """What a table is beside its objects."""
+
+    DORMANT = "dormant"  #: its base chains are not called
+    OWNER = "owner"  #: only the program that made it changes it
+    PERSIST = "persist"  #: it stays when that program ends
 
 
 class ChainType(Word):
@@ -56,7 +73,7 @@ class ChainType(Word):
 #: The hooks that each type of chains can have (nf_tables_api.c, nft_chain_parse_hook).
 HOOKS_OF_TYPE = {
     ChainType.FILTER: frozenset(HookName),
-    ChainType.NAT: frozenset(HookName) - {HookName.FORWARD},
+    ChainType.NAT: frozenset(HookName) - {HookName.FORWARD, HookName.INGRESS},
     ChainType.ROUTE: frozenset({HookName.OUTPUT}),
 }
 

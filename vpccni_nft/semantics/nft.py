@@ -32,6 +32,7 @@ from ..nft import expressions as x
 from ..nft import statements as s
 from ..nft.inet import implied_family
 from ..nft.names import TABLE_PREFIX
+from ..nft.words import HookName
 from .nft_host import set_label
 from .nft_value import Value
 from .nft_values import (
@@ -93,7 +94,7 @@ def base_chains(table: ast.Table) -> Iterator[BaseChain]:
     shared = _shared_sets(table)
     program = NftProgram(table.label, chains, sets, places, spelt, shared, tables, both)
     for chain in table.chains:
-        if hook := chain.hook:
+        if (hook := chain.hook) and hook.name is not HookName.INGRESS and not table.is_dormant:
             drops = hook.policy == "drop"
             yield BaseChain(hook.name, hook.priority, hook.type, drops, program, chain.name)
 

@@ -31,6 +31,7 @@ _ENDS = (
     frozenset({HookName.POSTROUTING, HookName.INPUT}),
     frozenset({HookName.POSTROUTING}),
 )
+_HOOKS = frozenset(HookName) - {HookName.INGRESS}
 #: Before conntrack, at it and behind it; equal ones are ties.
 _PRIORITIES = (-300, -250, -150, -150, -10, 0, 0, 50, 150)
 _NAT_PRIORITIES = (-110, -100, 100)
@@ -63,7 +64,7 @@ def nft_tables(draw: DrawFn, family: TableFamily, name: str, most_rules: int = 4
     both = isinstance(family, WideFamily)
     packets = st.sampled_from(families_of(family))
     is_nat = draw(st.integers(0, 2)) == 0
-    usable = draw(st.sampled_from(_ENDS)) if is_nat else frozenset(HookName)
+    usable = draw(st.sampled_from(_ENDS)) if is_nat else _HOOKS
     hooks = draw(st.lists(st.sampled_from(sorted(usable)), min_size=1, max_size=2))
     callees = draw(st.lists(st.sampled_from(_CHAINS), max_size=2, unique=True))
     sets = {

@@ -250,6 +250,10 @@ class ExpressionReader:
             raise self.words.problem(word_of(tree), "an element of a set has no value")
         return self._decorated(children, types_)
 
+    def keys(self, tree: Branch, types_: Readings) -> tuple[x.Expression, ...]:
+        """The keys of elements, of which it does not matter what else they have."""
+        return tuple(self._key(branches(element)[0], types_) for element in branches(tree))
+
     def pairs(self, tree: Branch, types_: Readings, data: Readings | None) -> tuple[x.Pair, ...]:
         """The elements of a map; without types of its data, of a verdict map."""
         return tuple(self._pair(element, types_, data) for element in branches(tree))

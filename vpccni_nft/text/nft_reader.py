@@ -1,47 +1,48 @@
-"""Read an nft ruleset: what ``nft list ruleset`` prints, or a script that defines whole tables.
+"""Read nft texts: what ``nft list ruleset`` prints, and the commands of ``nft -f``.
 
-Whatever the objects cannot hold is refused: nothing of the text is passed over but remarks, and
-with these the handles that ``nft -a`` prints.
+Whatever the objects cannot hold is refused: nothing of a text is passed over but remarks, and
+tables of the families bridge, arp and netdev are kept as they are. What nft or the kernel refuses
+is refused at its place.
 """
 
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import attrs
-from lark import Token, Tree, UnexpectedInput, UnexpectedToken
+from lark import Token, UnexpectedInput, UnexpectedToken
 
-from ..core.diagnostics import NFT_SYNTAX, Diagnostic, Problem, Refused
+from ..core.diagnostics import NFT_MISSING, NFT_SYNTAX, Diagnostic, Problem, Refused
 from ..core.span import Source, Span
 from ..core.values import Family, TableFamily, WideFamily
-from ..nft.ast import PRIORITIES, Chain, Counter, Hook, Map, Ruleset, Set, Table
-from ..nft.expressions import Pair
-from ..nft.words import ChainType, HookName, Policy, SetFlag
-from . import nft_types as types
+from ..nft.ast import OtherChain, OtherTable, Ruleset
+from ..nft.words import OtherFamily
 from .grammar import ruleset_parser
-from .nft_expressions import ExpressionReader
-from .nft_references import check_references
-from .nft_rules import NftRuleReader
-from .nft_words import LOST, Words, branches, first_token, tokens, word_of
+from .nft_blocks import BlockReader
+from .nft_drafts import RuleDraft, TableDraft
+from .nft_references import check_loops
+from .nft_source import ParsedText
+from .nft_words import LOST, Words, branches, tokens, with_remarks, word_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from ..nft.ast import Rule
-    from ..nft.datatypes import KeyType
-    from .nft_expressions import Readings
-    from .nft_references import References
+    from .nft_drafts import ChainDraft, SetDraft
+    from .nft_references import Reference
     from .nft_words import Branch
 
 
 #: A table by its family and name.
 TableKey = tuple[TableFamily, str]
 
-
 #: The families of tables that are read, by nft's words.
 _FAMILIES: Mapping[str, TableFamily] = {one.value: one for one in (*Family, *WideFamily)}
+
+#: The tables that iptables-nft keeps its rules in.
+IPTABLES_TABLES = ("filter", "nat", "mangle", "raw", "security")
+
+_BY_HANDLE = "name it, or put what nft -a list ruleset prints before it"
 
 
 @attrs.frozen
@@ -68,329 +69,389 @@ def load(sources: Iterable[Source]) -> Loaded:
     reader = _Reader()
     for source in sources:
         reader.read(source)
-    drafts = reader.tables.values()
-    ruleset = Ruleset(tuple(draft.finish() for draft in drafts))
-    if not reader.diagnostics:  # what cannot be read may be what is missing
-        for table, draft in zip(ruleset.tables, drafts, strict=True):
-            reader.diagnostics += check_references(table, draft.references)
-    if reader.diagnostics:
-        raise Refused(reader.diagnostics)
-    return Loaded(ruleset, frozenset(reader.cleared), reader.cleared_all)
-
-
-@attrs.define
-class _TableDraft:
-    family: TableFamily
-    name: str
-    comment: str = ""
-    chains: dict[str, Chain] = attrs.Factory(dict)
-    sets: dict[str, Set] = attrs.Factory(dict)
-    counters: dict[str, Counter] = attrs.Factory(dict)
-    references: References = attrs.Factory(dict)
-
-    def finish(self) -> Table:
-        return Table(
-            self.family,
-            self.name,
-            tuple(self.chains.values()),
-            tuple(self.sets.values()),
-            tuple(self.counters.values()),
-            self.comment,
-        )
-
-
-@attrs.define
-class _SetDraft:
-    """A set while its lines are read."""
-
-    fields: dict[str, object] = attrs.Factory(dict)
-    key: Readings | None = None
-    data: Readings | None = None  #: of a map; None: verdicts
-    elements: Branch | None = None
+    # What cannot be read may be what is missing.
+    if found := reader.diagnostics or reader.missing:
+        raise Refused(found)
+    tables = tuple(draft.finish() for draft in reader.tables.values())
+    others = tuple(reader.others.values())
+    return Loaded(Ruleset(tables, others), frozenset(reader.cleared), reader.cleared_all)
 
 
 @attrs.define
 class _Reader:
     words: Words = attrs.field(init=False)  #: of the text at hand
+    text: ParsedText = attrs.field(init=False)
     diagnostics: list[Diagnostic] = attrs.Factory(list)
-    tables: dict[TableKey, _TableDraft] = attrs.Factory(dict)
+    missing: list[Diagnostic] = attrs.Factory(list)
+    tables: dict[TableKey, TableDraft] = attrs.Factory(dict)
+    others: dict[tuple[OtherFamily, str], OtherTable] = attrs.Factory(dict)
     cleared: set[TableKey] = attrs.Factory(set)
     cleared_all: bool = False
 
     def read(self, source: Source) -> None:
-        self.words = Words(source)
+        """Load one text."""
         self.diagnostics += _lost_rules(source)
         try:
-            tree = ruleset_parser().parse("\n".join((*source.lines, "")))
-        except UnexpectedInput as error:
-            self.diagnostics.append(_explain(error, source))
+            self.text = ParsedText.of(source)
+            tree = ruleset_parser().parse(self.text.content)
+        except Problem as problem:
+            self._report(problem)
             return
-        for command in branches(tree):
+        except UnexpectedInput as error:
+            self.diagnostics.append(_explain(error, self.text))
+            return
+        self.words = Words(self.text)
+        for command, remark in with_remarks(tree):
             try:
-                self._command(command)
+                self._command(command, remark)
             except Problem as problem:
                 self._report(problem)
+        # It is one transaction: what leads in a circle meanwhile is not looked at.
+        if not self.diagnostics and not self.missing:
+            for table in self.tables.values():
+                self.diagnostics += check_loops(table)
 
     def _report(self, problem: Problem) -> None:
-        self.diagnostics.append(problem.at(None))
+        self._note(problem.at(None))
 
-    def _command(self, tree: Branch) -> None:
-        if tree.data == "flush_ruleset":
-            self.tables.clear()
-            self.cleared_all = True
+    def _note(self, found: Diagnostic) -> None:
+        (self.missing if found.code is NFT_MISSING else self.diagnostics).append(found)
+
+    def _command(self, tree: Branch, remark: Token | None) -> None:
+        run: Callable[[Branch], None] = getattr(self, f"_{tree.data}")
+        last = branches(tree)[-1] if branches(tree) else None
+        if remark is not None and last is not None and last.data == "rule":
+            self.words.handle(remark)
+        run(tree)
+
+    # --- what a command names -------------------------------------------------------------------
+
+    def _names(self, given: Branch | list[Token], count: int) -> tuple[TableFamily, list[Token]]:
+        """The family, and the names of a table and of an object in it."""
+        words = given if isinstance(given, list) else tokens(given)
+        family: TableFamily = Family.IP
+        if len(words) == count + 1:
+            family = self.words.look_up(words.pop(0), _FAMILIES, "family")
+        if len(words) != count:
+            message = "a name is missing here" if len(words) < count else "a name is too much here"
+            raise self.words.problem(words[-1], message)
+        for word in words:
+            self.words.name(word)
+        return family, words
+
+    def _table(self, family: TableFamily, name: Token) -> TableDraft:
+        """A table that has to be there."""
+        found = self.tables.get((family, str(name)))
+        if found is None:
+            raise self._missing(name, f"there is no table {family.value} {name}")
+        return found
+
+    def _missing(self, place: Token, message: str) -> Problem:
+        problem = self.words.problem(place, message)
+        problem.code = NFT_MISSING
+        return problem
+
+    def _reader(self, table: TableDraft) -> BlockReader:
+        return BlockReader(self.words, table.family, self._note)
+
+    def _require(self, table: TableDraft, references: Iterable[Reference]) -> None:
+        """What is named has to be there at once (nf_tables_api.c: ENOENT)."""
+        for one in references:
+            if not table.has(one.key):
+                kind, name = one.key
+                message = f"the table {table.name} has no {kind} {name}"
+                self._note(Diagnostic(NFT_MISSING, message, one.place))
+
+    # --- add and create -------------------------------------------------------------------------
+
+    def _make(self, tree: Branch) -> None:
+        *verb, made = branches(tree)
+        anew = bool(verb) and str(word_of(verb[0])) == "create"
+        if not verb and made.data in {"table", "chain"} and len(branches(made)) == 1:
+            # nft takes it, but so ends a listing that is cut off.
+            word = tokens(branches(made)[0])[-1]
+            hint = f"write add {made.data} where it has no block"
+            raise self.words.problem(word, f"the block of this {made.data} is missing", hint)
+        if made.data == "table":
+            self._make_table(made, anew=anew)
             return
-        head, *block = branches(tree)
-        *family_word, name_word = tokens(head)
-        chain_word = None
-        if tree.data == "flush_chain":
-            *family_word, name_word, chain_word = tokens(head)
-        family = self._family(*family_word)
-        name = self.words.name(name_word)
-        key = (family, name)
-        if tree.data not in {"table", "add_table"}:
-            self._clear(str(tree.data), key, name_word, chain_word)
+        if made.data == "add_rule":
+            if anew:
+                raise self.words.problem(word_of(verb[0]), "rules are added, not created")
+            self._place_rule(made, before=False)
             return
-        draft = self.tables.setdefault(key, _TableDraft(family, name))
+        family, (table_name, name) = self._names(branches(made)[0], 2)
+        table = self._table(family, table_name)
+        if made.data == "element_command":
+            self._add_elements(table, name, branches(made)[1], anew=anew)
+            return
+        kind = {"map": "set", "counter_object": "counter"}.get(made.data, str(made.data))
+        if anew and table.has((kind, str(name))):
+            raise self.words.problem(name, f"there is a {kind} {name} already")
+        self._require(table, self._add_object(table, made, name))
+
+    def _make_table(self, tree: Branch, *, anew: bool) -> None:
+        names, *block = branches(tree)
+        family, (word,) = self._names(names, 1)
+        key = (family, str(word))
+        if anew and key in self.tables:
+            raise self.words.problem(word, f"there is a table {family.value} {word} already")
+        there = key in self.tables
+        table = self.tables.setdefault(key, TableDraft(*key))
         if block:
-            self._fill(draft, block[0])
+            self._fill(table, block[0], there=there)
 
-    def _family(self, word: Token | None = None) -> TableFamily:
-        return Family.IP if word is None else self.words.look_up(word, _FAMILIES, "family")
-
-    def _clear(self, command: str, key: TableKey, place: Token, chain_word: Token | None) -> None:
-        """Delete a table, or the rules of its chains or of one chain."""
-        self.cleared.add(key)
-        draft = self.tables.get(key)
-        if draft is None:
-            if command != "destroy_table":
-                raise self.words.problem(place, f"there is no table {key[1]} here")
-            return
-        if command in {"delete_table", "destroy_table"}:
-            del self.tables[key]
-            return
-        if chain_word is not None and str(chain_word) not in draft.chains:
-            raise self.words.problem(chain_word, f"there is no chain {chain_word[:40]} here")
-        for name, chain in draft.chains.items():
-            if chain_word is None or name == chain_word:
-                draft.chains[name] = attrs.evolve(chain, rules=())
-                draft.references.pop(("chain", name), None)
-
-    def _fill(self, table: _TableDraft, block: Branch) -> None:
+    def _fill(self, table: TableDraft, block: Branch, *, there: bool) -> None:
+        """What stands in the block of a table; a comment stays as it was where one was."""
+        reader, comment, flags = self._reader(table), "", None
         seen: set[tuple[str, str]] = set()
+        named: list[Reference] = []
         for item in branches(block):
             try:
                 if item.data == "comment":
-                    table.comment = self._comment(item, table.comment)
+                    comment = reader.comment(item, comment)
                     continue
-                word = tokens(item)[0]
-                kind = "set" if item.data == "map" else str(item.data)
-                name = self.words.name(word)
-                if (kind, name) in seen:
-                    raise self.words.problem(word, f"{name} is given twice")
-                seen.add((kind, name))
-                if item.data == "chain":
-                    self._add_chain(table, item, name)
-                elif item.data == "counter_object":
-                    table.counters.setdefault(name, self._counter(item, name, table.family))
-                else:
-                    self._add_set(table, item, name)
-                named = table.references.setdefault((kind, name), [])
-                named += self.words.take_references()
+                if item.data == "table_flags":
+                    if flags is not None:
+                        raise self.words.problem(tokens(item)[0], "the table has flags already")
+                    flags = reader.table_flags(item)
+                    continue
+                (name, *more) = tokens(branches(item)[0])
+                if more:
+                    raise self.words.problem(more[0], "a name is too much here")
+                kind = {"map": "set"}.get(item.data, str(item.data))
+                if (kind, str(name)) in seen:
+                    raise self.words.problem(name, f"{name} is given twice")
+                seen.add((kind, str(name)))
+                named += self._add_object(table, item, name)
             except Problem as problem:
                 self._report(problem)
+        if not there:
+            table.comment = comment
+        table.flags = table.flags if flags is None else flags
+        self._require(table, named)
 
-    def _add_chain(self, table: _TableDraft, tree: Branch, name: str) -> None:
-        """Add a chain, or rules to the one that is there (nf_tables_api.c, nf_tables_updchain)."""
-        chain, policy = self._chain(tree, name, table.family)
-        there = table.chains.get(name)
-        if there:
-            hook = there.hook
-            if chain.hook and _place(chain.hook) != (hook and _place(hook)):
-                message = f"the chain {name} is there already with another hook"
-                raise self.words.problem(tokens(tree)[0], message)
-            if hook and policy:
-                hook = attrs.evolve(hook, policy=policy)
-            rules = (*there.rules, *chain.rules)
-            chain = attrs.evolve(there, rules=rules, hook=hook)
-        table.chains[name] = chain
+    def _add_object(self, table: TableDraft, tree: Branch, name: Token) -> list[Reference]:
+        """Add a chain, set or counter, or what is new of it; the answer is what it names."""
+        reader, word = self._reader(table), self.words.name(name)
+        self.words.take_references()
+        if tree.data == "chain":
+            return self._add_chain(table, tree, name, reader)
+        if tree.data == "counter_object":
+            table.counters.setdefault(word, reader.counter(tree, word))
+            return []
+        found = reader.set_(tree, name)
+        named = self.words.take_references()
+        self.words.build(name, lambda: table.add_set(found, named))
+        return named
 
-    def _add_set(self, table: _TableDraft, tree: Branch, name: str) -> None:
-        """Add a set or map, or elements to the one that is there."""
-        found = self._set(tree, name, table.family)
-        there = table.sets.get(name)
-        if there:
-            if attrs.evolve(found, elements=there.elements, comment=there.comment) != there:
-                message = f"{name} is there already as another set"
-                raise self.words.problem(tokens(tree)[0], message)
-            elements = tuple(dict.fromkeys((*there.elements, *found.elements)))
-            keys = [one.key if isinstance(one, Pair) else one for one in elements]
-            if len(set(keys)) < len(keys):
-                message = f"an element of {name} is there already with another value"
-                raise self.words.problem(tokens(tree)[0], message)
-            found = attrs.evolve(there, elements=elements)
-        table.sets[name] = found
-
-    def _comment(self, tree: Branch, before: str) -> str:
-        (word,) = tokens(tree)
-        if before:
-            raise self.words.problem(word, "there is a comment already")
-        return self.words.comment(word)
-
-    # --- chains ---------------------------------------------------------------------------------
-
-    def _chain(self, tree: Branch, name: str, family: TableFamily) -> tuple[Chain, str]:
-        """A chain, and its policy where one is said."""
-        reader = NftRuleReader(self.words, family)
-        rules: list[Rule] = []
-        hook: Hook | None = None
-        policy: Token | None = None
-        comment = ""
-        for item, remark in _with_remarks(tree):
-            try:
-                if item.data == "rule":
-                    rules.append(reader.rule(item))
-                    if remark is not None:
-                        self.words.require_handle(remark)
-                elif item.data == "comment":
-                    comment = self._comment(item, comment)
-                elif item.data == "hook":
-                    if hook:
-                        raise self.words.problem(tokens(item)[0], "the chain has a hook already")
-                    hook = self._hook(item)
-                else:
-                    if policy is not None:
-                        raise self.words.problem(tokens(item)[0], "the chain has a policy already")
-                    policy = self._one_of(tokens(item)[0], Policy, "policy")
-            except Problem as problem:
-                self._report(problem)
-        if policy is not None:
-            if not hook:
+    def _add_chain(
+        self, table: TableDraft, tree: Branch, name: Token, reader: BlockReader
+    ) -> list[Reference]:
+        """Add a chain, or rules to the one that is there."""
+        block = branches(tree)[1:]
+        found, policy = reader.chain(block[0], str(name)) if block else (None, None)
+        chain = table.chains.get(str(name))
+        if chain is None:
+            chain = table.new_chain(str(name))
+            if found:
+                chain.hook, chain.comment = found.hook, found.comment
+            if policy is not None and chain.hook is None:
                 raise self.words.problem(policy, "a chain without a hook has no policy")
-            hook = attrs.evolve(hook, policy=str(policy))
-        return Chain(name, tuple(rules), hook, comment), "" if policy is None else str(policy)
+        elif found:
+            there = chain
+            said = "" if policy is None else str(policy)
+            hook = found.hook
+            self.words.build(name, lambda: there.update(hook, said))
+        rules = found.rules if found else []
+        for rule in rules:
+            table.insert(chain, len(chain.rules), rule)
+        return [one for rule in rules for one in rule.references]
 
-    def _hook(self, tree: Branch) -> Hook:
-        kind, name = tokens(tree)
-        self._one_of(kind, ChainType, "type of chains")
-        self._one_of(name, HookName, "hook of ip and ip6")
-        priority = self._priority(branches(tree)[0])
-        return self.words.build(name, lambda: Hook(str(kind), str(name), priority))
+    def _add_elements(self, table: TableDraft, name: Token, tree: Branch, *, anew: bool) -> None:
+        set_ = self.words.build(name, lambda: table.set_(str(name)))
+        self.words.take_references()
+        elements = self._reader(table).elements(tree, set_.declared)
+        named = self.words.take_references()
+        place = word_of(tree)
+        self.words.build(place, lambda: table.add_elements(set_, elements, named, anew=anew))
+        self._require(table, named)
 
-    def _priority(self, tree: Branch) -> int:
-        first, *rest = tokens(tree)
-        if first.type == "SIGNED":
-            return self._signed(first)
-        if first[0].isdigit():
-            base = self.words.integer(first, 31)
-        else:
-            base = self.words.look_up(first, PRIORITIES, "priority of ip and ip6")
-        if not rest:
-            return base
-        if first[0].isdigit():
-            raise self.words.problem(rest[0], "only a named priority is added to")
-        if len(rest) == 1:
-            return base + self._signed(rest[0])
-        offset = self.words.integer(rest[1], 31)
-        return base + offset if str(rest[0]) == "+" else base - offset
+    # --- rules ----------------------------------------------------------------------------------
 
-    def _signed(self, token: Token) -> int:
-        return -self.words.integer(token.update(value=token[1:]), 31)
+    def _insert(self, tree: Branch) -> None:
+        self._place_rule(tree, before=True)
 
-    def _one_of(self, token: Token, known: Iterable[str], what: str) -> Token:
-        if str(token) not in known:
-            raise self.words.problem(token, f"“{token[:40]}” is not a known {what}")
-        return token
+    def _place_rule(self, tree: Branch, *, before: bool) -> None:
+        """Put a rule at the end or the beginning of a chain, or behind or before another rule."""
+        place_tree, rule_tree = branches(tree)
+        table, chain = self._chain(branches(place_tree)[0])
+        at = 0 if before else len(chain.rules)
+        for one in branches(place_tree)[1:]:
+            at = self._position(chain, one) + (0 if before else 1)
+        rule = self._reader(table).rule(rule_tree)
+        table.insert(chain, at, rule)
+        self._require(table, rule.references)
 
-    # --- sets, maps and counters ----------------------------------------------------------------
+    def _replace(self, tree: Branch) -> None:
+        place_tree, rule_tree = branches(tree)
+        names, *places = branches(place_tree)
+        table, chain = self._chain(names)
+        if not places:
+            raise self.words.problem(tokens(names)[-1], "which rule is replaced is not said")
+        at = self._position(chain, places[0])
+        self.cleared.add((table.family, table.name))
+        handle = chain.rules[at].handle
+        rule = self._reader(table).rule(rule_tree)
+        table.take(chain, at)
+        table.insert(chain, at, RuleDraft(rule.rule, rule.references, handle))
+        self._require(table, rule.references)
 
-    def _counter(self, tree: Branch, name: str, family: TableFamily) -> Counter:
-        packets, octets, comment = 0, 0, ""
-        counted = False
-        for item in branches(tree):
-            if item.data == "comment":
-                comment = self._comment(item, comment)
-                continue
-            if counted:
-                raise self.words.problem(tokens(item)[0], "the counter has a value already")
-            counted = True
-            packets, octets = ExpressionReader(self.words, family).counted(item)
-        return Counter(name, packets, octets, comment)
+    def _chain(self, names: Branch) -> tuple[TableDraft, ChainDraft]:
+        family, (table_name, name) = self._names(names, 2)
+        table = self._table(family, table_name)
+        return table, self.words.build(name, lambda: table.chain(str(name)))
 
-    def _set(self, tree: Branch, name: str, family: TableFamily) -> Set:
-        place = tokens(tree)[0]
-        reader = ExpressionReader(self.words, family)
-        draft = _SetDraft()
-        is_map = tree.data == "map"
-        seen: set[str] = set()
-        for item in branches(tree):
-            kind = (
-                str(item.data).replace("typeof", "type").removeprefix("map_").removeprefix("set_")
+    def _position(self, chain: ChainDraft, tree: Branch) -> int:
+        """The rule that an index or a handle stands for."""
+        kind, number = word_of(branches(tree)[0]), tokens(tree)[0]
+        value = self.words.integer(number, 64)
+        if str(kind) == "index":
+            return self.words.build(number, lambda: chain.at_index(value))
+        try:
+            return self.words.build(number, lambda: chain.at_handle(value))
+        except Problem as problem:
+            problem.hint = _BY_HANDLE
+            raise
+
+    # --- delete, destroy, flush and rename ------------------------------------------------------
+
+    def _remove(self, tree: Branch) -> None:
+        verb, kind_tree, *rest = branches(tree)
+        whatever = str(word_of(verb)) == "destroy"
+        try:
+            if kind_tree.data == "element_command":
+                self._remove_elements(kind_tree, whatever=whatever)
+            else:
+                names, *places = rest
+                self._remove_object(str(word_of(kind_tree)), names, places)
+        except Problem as problem:
+            if not whatever or problem.code is not NFT_MISSING or problem.hint:
+                raise
+
+    def _remove_elements(self, tree: Branch, *, whatever: bool) -> None:
+        family, (table_name, name) = self._names(branches(tree)[0], 2)
+        table = self._table(family, table_name)
+        set_ = self.words.build(name, lambda: table.set_(str(name)))
+        self.cleared.add((table.family, table.name))
+        keys = self._reader(table).keys(branches(tree)[1], set_.declared)
+        place = word_of(branches(tree)[1])
+        self.words.build(place, lambda: table.remove_elements(set_, keys, whatever=whatever))
+
+    def _remove_object(self, kind: str, names: Branch, places: list[Branch]) -> None:
+        if kind == "rule":
+            table, chain = self._chain(names)
+            if not places:
+                raise self.words.problem(tokens(names)[-1], "which rule is deleted is not said")
+            table.take(chain, self._position(chain, places[0]))
+            self.cleared.add((table.family, table.name))
+            return
+        if places:
+            raise self.words.problem(
+                tokens(places[0])[0], f"no {kind} is known by its handle", _BY_HANDLE
             )
-            if kind in seen:
-                word = first_token(item)
-                raise self.words.problem(
-                    place if word is None else word, "the set has this line already"
-                )
-            seen.add(kind)
-            self._set_item(draft, item, reader)
-        if draft.key is None or is_map != ("data" in draft.fields):
-            raise self.words.problem(place, f"the type of {name} is missing")
-        if draft.elements is not None and not is_map:
-            draft.fields["elements"] = reader.elements(draft.elements, draft.key)
-        elif draft.elements is not None:
-            draft.fields["elements"] = reader.pairs(draft.elements, draft.key, draft.data)
-        make = Map if is_map else Set
-        return self.words.build(place, lambda: make(name, **draft.fields))  # type: ignore[arg-type]
+        if kind == "table":
+            family, (word,) = self._names(names, 1)
+            self.cleared.add((family, str(word)))
+            self._table(family, word)
+            del self.tables[family, str(word)]
+            return
+        family, (table_name, name) = self._names(names, 2)
+        self.cleared.add((family, str(table_name)))
+        table = self._table(family, table_name)
+        self.words.build(name, lambda: table.remove(kind, str(name)))
 
-    def _set_item(self, draft: _SetDraft, item: Branch, reader: ExpressionReader) -> None:
-        fields, kind = draft.fields, str(item.data)
-        if kind == "comment":
-            fields["comment"] = self._comment(item, "")
-        elif kind == "timeout":
-            fields["timeout"] = self.words.seconds(tokens(item)[0])
-        elif kind == "size":
-            fields["size"] = self.words.integer(tokens(item)[0])
-        elif kind == "set_flags":
-            flags = tokens(item)
-            fields["flags"] = tuple(str(self._one_of(flag, SetFlag, "flag")) for flag in flags)
-        elif kind == "auto_merge":
-            fields["auto_merge"] = True
-        elif kind == "counts":
-            fields["counts"] = True
-        elif kind == "elements_item":
-            draft.elements = branches(item)[0]
-        else:
-            self._set_types(draft, branches(item), reader)
-            if kind in {"map_type", "map_typeof"}:
-                fields["data"] = "verdict" if draft.data is None else _key(draft.data)
+    def _flush(self, tree: Branch) -> None:
+        kind, *rest = branches(tree)
+        if kind.data == "flush_ruleset":
+            self._flush_ruleset(kind)
+            return
+        word, (names,) = str(word_of(kind)), rest
+        family, (table_name, *objects) = self._names(names, 1 if word == "table" else 2)
+        self.cleared.add((family, str(table_name)))
+        table = self._table(family, table_name)
+        if word == "table":
+            for chain in table.chains.values():
+                table.flush(chain)
+            return
+        (name,) = objects
+        if word == "chain":
+            table.flush(self.words.build(name, lambda: table.chain(str(name))))
+            return
+        maps = word == "map"
+        set_: SetDraft = self.words.build(name, lambda: table.set_(str(name), maps=maps))
+        table.remove_elements(set_, None)
 
-    def _set_types(self, draft: _SetDraft, trees: list[Branch], reader: ExpressionReader) -> None:
-        key_tree, *data_trees = trees
-        if data_trees and data_trees[0].data == "data_intervals":
-            del data_trees[0]
-            draft.fields["data_intervals"] = True
-        draft.key = self._types(key_tree, reader)
-        draft.fields["type"] = _key(draft.key)
-        for data_tree in data_trees:
-            if [str(word) for word in tokens(data_tree)] != ["verdict"]:
-                draft.data = self._types(data_tree, reader)
+    def _flush_ruleset(self, tree: Branch) -> None:
+        words = tokens(tree)
+        if not words:
+            self.tables.clear()
+            self.others.clear()
+            self.cleared_all = True
+            return
+        (word,) = words
+        if str(word) in set(OtherFamily):
+            self.others = {key: one for key, one in self.others.items() if key[0] != str(word)}
+            return
+        family = self.words.look_up(word, _FAMILIES, "family")
+        for key in [key for key in self.tables if key[0] is family]:
+            del self.tables[key]
+        # What else of the family was there is not known.
+        self.cleared |= {(family, name) for name in IPTABLES_TABLES}
 
-    def _types(self, tree: Branch, reader: ExpressionReader) -> Readings:
-        if tree.data == "type":
-            return tuple(
-                self.words.look_up(word, types.DECLARED, "type of sets") for word in tokens(tree)
-            )
-        _, found = reader.expression(tree)
-        if not all(found_.type.name in types.DECLARED for found_ in found):
-            raise self.words.problem(word_of(tree), "a set of these has a type without a name")
-        return found
+    def _rename(self, tree: Branch) -> None:
+        words = tokens(branches(tree)[0])
+        if len(words) < 3:
+            raise self.words.problem(words[-1], "a name is missing here")
+        *names, new = words
+        family, (table_name, name) = self._names(names, 2)
+        table = self._table(family, table_name)
+        to = self.words.name(new)
+        self.cleared.add((table.family, table.name))
+        self.words.build(name, lambda: table.rename(str(name), to))
+
+    # --- tables that are not read ---------------------------------------------------------------
+
+    def _other(self, tree: Branch) -> None:
+        (word,) = tokens(tree)
+        number = int(word[1:])
+        if number >= len(self.text.others):
+            raise self.words.problem(word, "this character is not expected here")
+        command = self.text.others[number]
+        key = (command.family, command.name)
+        if command.verb in {"delete", "destroy"} and command.object == "table":
+            if self.others.pop(key, None) is None and command.verb == "delete":
+                message = f"there is no table {command.family} {command.name}"
+                raise Problem(NFT_MISSING, message, span=command.span)
+            return
+        there = self.others.get(key)
+        if there is None and command.object != "table":
+            message = f"there is no table {command.family} {command.name}"
+            raise Problem(NFT_MISSING, message, span=command.span)
+        text = (*(there.text if there else ()), *command.text.split("\n"))
+        self.others[key] = OtherTable(
+            command.family, command.name, tuple(_other_chains(text)), text
+        )
 
 
-def _with_remarks(tree: Branch) -> Iterator[tuple[Branch, Token | None]]:
-    """What stands in a block, each with the remark behind it."""
-    for item, behind in pairwise((*tree.children, None)):
-        if isinstance(item, Tree):
-            yield item, behind if isinstance(behind, Token) else None
+#: A base chain in a table that is not read; devices stand between its hook and its priority.
+_OTHER_CHAIN = re.compile(r"\btype (\w+) hook (\w+)\b(.*?)\bpriority\b")
+
+
+def _other_chains(text: Iterable[str]) -> Iterator[OtherChain]:
+    for kind, hook, between in _OTHER_CHAIN.findall(" ".join(text)):
+        names = re.sub(r"\bdevices?\b|[={},\"]", " ", between).split()
+        yield OtherChain(kind, hook, tuple(names))
 
 
 #: A rule that begins with an extension, as nft lists it where it does not know how to.
@@ -405,21 +466,14 @@ def _lost_rules(source: Source) -> Iterator[Diagnostic]:
             yield Diagnostic(NFT_SYNTAX, "a remark hides a rule", span, LOST)
 
 
-def _place(hook: Hook) -> tuple[object, ...]:
-    return hook.type, hook.name, hook.priority
-
-
-def _key(found: Readings) -> KeyType:
-    return tuple(reading.type for reading in found)
-
-
-def _explain(error: UnexpectedInput, source: Source) -> Diagnostic:
+def _explain(error: UnexpectedInput, text: ParsedText) -> Diagnostic:
     """Say where reading stopped."""
+    source = text.source
     if isinstance(error, UnexpectedToken) and error.token.type == "$END":
         return _cut_short(source)
-    number, start = error.line, error.column
-    if number > len(source.lines):
+    if error.line > len(source.lines):
         return _cut_short(source)
+    number, start = error.line, text.span(error.line, error.column, error.column + 1).start
     line = source.lines[number - 1]
     rest = line[start - 1 : start + 80].split(maxsplit=1)
     word = rest[0] if rest and not line[start - 1].isspace() else ""

@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..core.diagnostics import NFT_LOOP, NFT_MISSING, Diagnostic
+from ..core.diagnostics import NFT_LOOP, Diagnostic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ..core.span import Span
-    from ..nft.ast import Table
+    from .nft_drafts import TableDraft
 
 #: An object of a table: ``chain``, ``set`` (maps are among these) or ``counter``, and its name.
 Key = tuple[str, str]
+
+
+class Missing(ValueError):  # noqa: N818 - as Problem
+    """Something that is named is not there."""
 
 
 @attrs.frozen
@@ -33,19 +37,10 @@ class Reference:
 References = dict[Key, list[Reference]]
 
 
-def check_references(table: Table, references: References) -> Iterator[Diagnostic]:
-    """The names of a table that nothing stands for, and the jumps that close a circle."""
-    there = {("chain", chain.name) for chain in table.chains}
-    there |= {("set", set_.name) for set_ in table.sets}
-    there |= {("counter", counter.name) for counter in table.counters}
-    for named in references.values():
-        for reference in named:
-            if reference.key not in there:
-                kind, name = reference.key
-                message = f"the table {table.name} has no {kind} {name}"
-                yield Diagnostic(NFT_MISSING, message, reference.place)
-    starts = [("chain", chain.name) for chain in table.chains if chain.hook]
-    yield from _loops(starts, references)
+def check_loops(table: TableDraft) -> Iterator[Diagnostic]:
+    """The jumps that close a circle."""
+    starts = [("chain", name) for name, chain in table.chains.items() if chain.hook]
+    yield from _loops(starts, table.references)
 
 
 def _loops(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ..core.values import Family
-    from ..nft.ast import Chain, Counter, Rule, Ruleset, Set, Table
+    from ..nft.ast import Chain, Counter, Hook, Rule, Ruleset, Set, Table
 
 #: The protocols that nft's own grammar names; others need /etc/protocols, so they are numbers.
 PROTOCOL_NAMES = {
@@ -46,6 +46,9 @@ def pieces(ruleset: Ruleset, header: str = "") -> Iterator[str]:
     yield "".join(f"# {line}\n" for line in header.splitlines())
     for table in ruleset.tables:
         yield from _table_pieces(table)
+    for other in ruleset.others:
+        name = f"table {other.family} {checked(other.name)}"
+        yield _joined((f"add {name}", f"delete {name}", *other.text))
 
 
 def rule_text(rule: Rule) -> str:
@@ -92,6 +95,8 @@ def duration(seconds: int) -> str:
 def _table_pieces(table: Table) -> Iterator[str]:
     name = f"table {table.family.value} {checked(table.name)}"
     comment = f"\tcomment {quoted(table.comment)}\n" if table.comment else ""
+    if table.flags:
+        comment += f"\tflags {','.join(table.flags)}\n"
     yield f"add {name}\ndelete {name}\n{name} {{\n{comment}"
     for counter in table.counters:
         yield _joined(_counter_lines(counter))
@@ -150,11 +155,18 @@ def _chain_lines(chain: Chain, texts: Texts) -> Iterator[str]:
     if chain.comment:
         yield f"\t\tcomment {quoted(chain.comment)}"
     if hook := chain.hook:
-        yield (
-            f"\t\ttype {hook.type} hook {hook.name} priority {hook.priority}; policy {hook.policy};"
-        )
+        place = f"type {hook.type} hook {hook.name}{_devices(hook)} priority {hook.priority}"
+        yield f"\t\t{place}; policy {hook.policy};"
     yield from [f"\t\t{_rule_text(rule, texts)}" for rule in chain.rules]
     yield "\t}"
+
+
+def _devices(hook: Hook) -> str:
+    """The devices of a hook that is one of devices."""
+    names = ", ".join(map(quoted, hook.devices))
+    return (
+        f" devices = {{ {names} }}" if len(hook.devices) > 1 else f" device {names}" * bool(names)
+    )
 
 
 # --- expressions --------------------------------------------------------------------------------

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 from lark import Token, Tree
 
-from ..core.diagnostics import NFT_SYNTAX, Problem
-from ..core.span import Source, Span
+from ..core.diagnostics import NFT_MISSING, NFT_SYNTAX, Problem
 from ..core.values import parse_integer
 from ..nft.names import checked_string
-from .nft_references import Reference
+from .nft_references import Missing, Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from ..core.span import Span
     from ..nft import expressions as x
+    from .nft_source import ParsedText
     from .nft_types import Reading
 
     Branch = Tree[Token]
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 #: What ``nft -a`` prints behind a rule.
-_HANDLE = re.compile(r"#\s*handle\s+[0-9]+\s*", re.ASCII)
+_HANDLE = re.compile(r"#\s*handle\s+([0-9]{1,20})\s*", re.ASCII)
 
 #: Why a remark is no remark.
 LOST = (
@@ -45,7 +47,7 @@ _MILLISECONDS = (604_800_000, 86_400_000, 3_600_000, 60_000, 1000, 1)
 class Words:
     """Reads tokens; what does not fit is a Problem at the token's place."""
 
-    source: Source
+    text: ParsedText
     #: What was named since it was last taken.
     _named: list[Reference] = attrs.Factory(list)
 
@@ -64,7 +66,7 @@ class Words:
         """Where a token stands."""
         assert token.line is not None
         assert token.column is not None
-        return Span(self.source, token.line, token.column, token.column + len(token))
+        return self.text.span(token.line, token.column, token.column + len(token))
 
     def problem(self, token: Token, message: str, hint: str = "") -> Problem:
         """A problem with a token."""
@@ -81,7 +83,10 @@ class Words:
         except ValueError as error:
             if token is None:
                 raise
-            raise self.problem(token, shortened(str(error), token)) from None
+            problem = self.problem(token, shortened(str(error), token))
+            if isinstance(error, Missing):
+                problem.code = NFT_MISSING
+            raise problem from None
 
     def value(self, token: Token, reading: Reading) -> x.Expression:
         """A literal of a data type."""
@@ -99,12 +104,14 @@ class Words:
         except KeyError:
             raise self.problem(token, f"“{printed(token)}” is not a known {what}") from None
 
-    def require_handle(self, token: Token) -> None:
-        """Nothing but its handle may stand in a remark behind a rule."""
-        if not _HANDLE.fullmatch(token):
+    def handle(self, token: Token) -> int:
+        """The handle in a remark behind a rule: nothing else may stand there."""
+        found = _HANDLE.fullmatch(token)
+        if not found:
             raise self.problem(
                 token, "a remark ends this rule, and hides what stands behind it", LOST
             )
+        return int(found[1])
 
     def name(self, token: Token) -> str:
         """The name of a table, chain, set or counter."""
@@ -181,3 +188,10 @@ def word_of(tree: Branch) -> Token:
     word = first_token(tree)
     assert word is not None
     return word
+
+
+def with_remarks(tree: Branch) -> Iterator[tuple[Branch, Token | None]]:
+    """What stands in a block, each with the remark behind it."""
+    for item, behind in pairwise((*tree.children, None)):
+        if isinstance(item, Tree):
+            yield item, behind if isinstance(behind, Token) else None
