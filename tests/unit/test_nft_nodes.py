@@ -146,6 +146,8 @@ OBJECTS: list[type] = [
     one
     for one in vars(ast).values()
     if isinstance(one, type) and attrs.has(one) and one.__module__ == ast.__name__
+    # Of tables whose rules are not read there is the text alone: test_nft_commands.py.
+    if one not in {ast.OtherTable, ast.OtherChain}
 ]
 every_class = pytest.mark.parametrize("class_", CLASSES, ids=lambda one: one.__qualname__)
 

@@ -6,7 +6,7 @@ Both languages have a Rule, so write ``nft.Rule`` and ``iptables.Rule``.
 from typing import Any
 
 from ..core.late import late
-from .ast import Chain, Counter, Hook, Map, Rule, Ruleset, Set, Table
+from .ast import Chain, Counter, Hook, Map, OtherTable, Rule, Ruleset, Set, Table
 
 
 def as_json(ruleset: Ruleset) -> dict[str, Any]:
@@ -32,6 +32,6 @@ def serialize(ruleset: Ruleset, header: str = "") -> str:
 
 
 __all__ = [
-    "Chain", "Counter", "Hook", "Map", "Rule", "Ruleset", "Set", "Table", "as_json", "parse",
-    "serialize",
+    "Chain", "Counter", "Hook", "Map", "OtherTable", "Rule", "Ruleset", "Set", "Table", "as_json",
+    "parse", "serialize",
 ]  # fmt: skip

@@ -239,9 +239,8 @@ def search(
 def _without(ruleset: nft.Ruleset, script: nft.Ruleset) -> nft.Ruleset:
     """What is left where a script replaces its own tables."""
     replaced = {(table.family, table.name) for table in script.tables}
-    return nft.Ruleset(
-        tuple(table for table in ruleset.tables if (table.family, table.name) not in replaced)
-    )
+    tables = (one for one in ruleset.tables if (one.family, one.name) not in replaced)
+    return attrs.evolve(ruleset, tables=tuple(tables))
 
 
 def _differs(found: Counterexample, owner: str, taken: iptables.Ruleset) -> Diagnostic:

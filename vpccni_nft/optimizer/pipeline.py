@@ -39,7 +39,7 @@ PASSES: tuple[Pass, ...] = (remove_dead, gather_sets, dispatch, inline)
 
 def optimize(ruleset: Ruleset) -> Ruleset:
     """The ruleset after all passes."""
-    return Ruleset(tuple(map(_optimized, ruleset.tables)))
+    return Ruleset(tuple(map(_optimized, ruleset.tables)), ruleset.others)
 
 
 def _optimized(table: Table) -> Table:

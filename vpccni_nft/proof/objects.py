@@ -180,7 +180,7 @@ def _with_own_names(side: Side, family: Family, own: Mapping[_Name, set[_Object]
         if isinstance(ruleset, nft.Ruleset):
             tables = (_renamed(table, own) if table.family is family else table
                       for table in ruleset.tables)  # fmt: skip
-            rulesets.append(nft.Ruleset(tuple(tables)))
+            rulesets.append(attrs.evolve(ruleset, tables=tuple(tables)))
         else:
             rulesets.append(ruleset)
     return attrs.evolve(side, rulesets=tuple(rulesets))

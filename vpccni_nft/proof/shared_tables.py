@@ -63,7 +63,8 @@ class SharedTables:
                 left_out.append(f"table {name} is as the dump has it, not as nft lists it")
             else:
                 unknown.append(_unknown(f"nft has a table {name}, and the dump's"))
-        return cls(nft.Ruleset(tuple(kept.values())), tuple(left_out), tuple(unknown))
+        rest = nft.Ruleset(tuple(kept.values()), loaded.ruleset.others)
+        return cls(rest, tuple(left_out), tuple(unknown))
 
 
 def _unknown(what: str) -> Diagnostic:

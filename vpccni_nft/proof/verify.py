@@ -29,6 +29,7 @@ from .pairs import Chains
 from .references import missing_names
 from .symbolic import Solver
 from .terms import Terms
+from .unread import UnreadRules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -87,13 +88,17 @@ def verify(
     for family in sorted(before.families | after.families, key=str):
         proof.of_family(family)
     proof.note_approximations()
+    not_read = UnreadRules.of(before, after)
+    proof.reasons += not_read.unknown
+    if proof.found:
+        proof.reasons += not_read.apart
     reasons = tuple(dict.fromkeys(proof.reasons))
     if proof.found:
         return Different(tuple(proof.found), tuple(proof.hooks), reasons)
     if reasons:
         return Unknown(reasons, tuple(proof.hooks))
     hooks = tuple((one.family, one.hook) for one in proof.hooks)
-    return Equivalent(hooks, tuple(proof.assumptions()))
+    return Equivalent(hooks, (*proof.assumptions(), *not_read.sentences))
 
 
 @attrs.define

@@ -24,7 +24,12 @@ Json = dict[str, Any]
 
 
 def commands(ruleset: Ruleset) -> Json:
-    """The commands, for ``json.dumps``."""
+    """The commands, for ``json.dumps``.
+
+    Raises ValueError where there are tables whose rules are not read.
+    """
+    if ruleset.others:
+        raise ValueError("tables of the families bridge, arp and netdev have no JSON here")
     found: list[Json] = [{"metainfo": {"json_schema_version": 1}}]
     for table in ruleset.tables:
         found += _table_commands(table)
