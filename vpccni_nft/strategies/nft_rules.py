@@ -117,7 +117,8 @@ def _matches(draw: DrawFn, site: Site, reads: Reads) -> s.Statement:
     operator = draw(st.sampled_from((Operator.EQ, Operator.EQ, Operator.NE)))
     if isinstance(left, x.Numgen):
         # nft takes no number that is never drawn.
-        return s.Match(left, operator, x.Number(draw(st.integers(0, left.modulus - 1))))
+        number = left.offset + draw(st.integers(0, left.modulus - 1))
+        return s.Match(left, operator, x.Number(number))
     literal = single(type_, site.family)
     if type_.is_mask:
         if draw(st.booleans()):
@@ -228,24 +229,31 @@ def _changes(draw: DrawFn, site: Site, reads: Reads) -> s.Statement:
     assert key.type
     (type_,) = key.type
     if type_ == t.MARK:
-        return s.Set(key, draw(_new_marks()))
+        return s.Set(key, draw(_new_marks(site, reads)))
     if key == x.Payload(header, life):
         return s.Set(key, x.Number(draw(st.sampled_from((1, 17, 64, 255)))))
     return s.Set(key, x.Number(draw(numbers(type_.bits))))
 
 
 @st.composite
-def _new_marks(draw: DrawFn) -> x.Expression:
-    """A number, another mark, or a mark of which some bits are changed."""
+def _new_marks(draw: DrawFn, site: Site, reads: Reads) -> x.Expression:
+    """A number, another mark, one of which some bits are changed or shifted, or one of a map."""
     other = st.sampled_from((x.Meta("mark"), x.Ct("mark")))
+    marks = st.sampled_from(MARKS).map(x.Hex)
+    if draw(st.integers(0, 3)) == 0:
+        key = draw(reads.words.filter(lambda one: not isinstance(one, x.Fib)))
+        assert key.type
+        pairs = [x.Pair(one, draw(marks)) for one in draw(elements(key.type, site.family))]
+        return x.Lookup(key, x.AnonymousSet(tuple(pairs)))
     bits = st.sampled_from([one for one in MARKS if one]).map(x.Hex)
-    return draw(
-        st.one_of(
-            st.sampled_from(MARKS).map(x.Hex),
-            other,
-            st.builds(x.Binary, st.sampled_from(BitOperator), other, bits),
-        )
-    )
+    places = st.sampled_from((1, 8, 31)).map(x.Number)
+    masks, shifts = _operators(shift=False), _operators(shift=True)
+    changed = st.builds(x.Binary, masks, other, bits) | st.builds(x.Binary, shifts, other, places)
+    return draw(st.one_of(marks, other, changed))
+
+
+def _operators(*, shift: bool) -> SearchStrategy[BitOperator]:
+    return st.sampled_from([one for one in BitOperator if one.is_shift is shift])
 
 
 # --- where it leads -------------------------------------------------------------------------------
@@ -335,7 +343,10 @@ def _bindings(draw: DrawFn, site: Site, reads: Reads) -> s.Nat:
         # nft's grammar has no routing table there.
         key = draw(reads.words.filter(lambda one: not isinstance(one, x.Fib)))
         assert key.type
-        found = [x.Pair(one, draw(hosts(family))) for one in draw(elements(key.type, family))]
+        # With a protocol that has ports, a map may hold them beside the addresses.
+        ports = has_ports and draw(st.booleans())
+        to = hosts(family) if not ports else st.tuples(hosts(family), _one_port()).map(x.Concat)
+        found = [x.Pair(one, draw(to)) for one in draw(elements(key.type, family))]
         return nat(x.Lookup(key, x.AnonymousSet(tuple(found))))
     if choice == 2:
         low, high = sorted(draw(st.tuples(*[st.sampled_from(range(4))] * 2)))
@@ -345,9 +356,13 @@ def _bindings(draw: DrawFn, site: Site, reads: Reads) -> s.Nat:
     return nat(draw(hosts(family)), port)
 
 
+def _one_port() -> SearchStrategy[x.Number]:
+    return st.sampled_from(PORTS).map(x.Number)
+
+
 @st.composite
 def _ports(draw: DrawFn) -> x.Expression:
     if draw(st.booleans()):
-        return x.Number(draw(st.sampled_from(PORTS)))
+        return draw(_one_port())
     low = draw(st.sampled_from((1000, 30000)))
     return x.Range(x.Number(low), x.Number(low + draw(st.sampled_from((1, 100)))))

@@ -34,6 +34,8 @@ _LENGTHS = {Family.IP: (8, 20, 24, 25, 31), Family.IP6: (16, 48, 64, 65, 127)}
 PORTS = (22, 53, 80, 443, 1024, 30000, 65535)
 MARKS = (0, 1, 0x80, 0x4000, 0xFF00, 0xFFFFFFFF)
 INTERFACES = ("eth0", "eth1", "eni1", "eni2", "lo")
+#: Those that are there whatever the rules name: nft asks for their numbers.
+LASTING = ("eth0", "eni1", "lo")
 MESSAGES = {Family.IP: ICMP, Family.IP6: ICMPV6}
 _NAMES = {TCP: "tcp", UDP: "udp", SCTP: "sctp", ICMP: "icmp", ICMPV6: "icmpv6"}
 
@@ -97,6 +99,8 @@ def single(type_: t.DataType, family: Family) -> SearchStrategy[x.Expression]:
             return st.sampled_from(MARKS).map(x.Hex)
         case t.IFNAME:
             return st.sampled_from(INTERFACES).map(x.Interface)
+        case t.IFACE_INDEX:
+            return st.sampled_from(LASTING).map(x.Interface)
         case t.ICMP_TYPE | t.ICMPV6_TYPE:
             return st.sampled_from((0, 3, 8, 1, 128, 129)).map(x.Number)
         case _:
@@ -106,7 +110,8 @@ def single(type_: t.DataType, family: Family) -> SearchStrategy[x.Expression]:
 #: The types whose values have an order that ranges follow.
 def is_ordered(type_: t.DataType) -> bool:
     """Whether ranges of a type make sense."""
-    return not type_.is_mask and type_ not in _WITH_WORDS and type_ != t.IFNAME
+    without = (*_WITH_WORDS, t.IFNAME, t.IFACE_INDEX)
+    return not type_.is_mask and type_ not in without
 
 
 @st.composite
@@ -178,7 +183,7 @@ class Reads:
     def _state(self) -> tuple[x.Expression, ...]:
         own = () if self.protocol is not None else ("l4proto",)
         return (
-            *(x.Meta(key) for key in ("mark", "iifname", "oifname", "length", *own)),
+            *(x.Meta(key) for key in ("mark", "iifname", "oifname", "iif", "oif", "length", *own)),
             *(x.Ct(key) for key in ("state", "status", "mark", "direction")),
             x.Fib(("daddr",), "type"),
             x.Fib(("saddr",), "type"),
@@ -201,7 +206,8 @@ class Reads:
     @property
     def anything(self) -> SearchStrategy[x.Expression]:
         """Raw bits, draws and counts as well."""
-        draws = st.builds(x.Numgen, st.sampled_from((2, 3)), st.sampled_from(NumgenMode))
+        moduli, offsets = st.sampled_from((2, 3)), st.sampled_from((0, 0, 7))
+        draws = st.builds(x.Numgen, moduli, st.sampled_from(NumgenMode), offsets)
         return st.one_of(self.words, self.words, st.sampled_from(self._raw), draws)
 
     def of_type(self, key: t.KeyType) -> SearchStrategy[x.Expression] | None:
