@@ -618,7 +618,8 @@ def test_the_world_tells_how_often_and_with_which_ttl(answer: bool) -> None:
     ):
         oracle = Oracle(OracleKind.RECENT_SEEN, LIST, (wanted, MATCH, 0))
         match = f"-m recent --rcheck {options} --name x --rsource"
-        answers = {(oracle, (SOURCE,)): answer}
+        ttl = (0,) if "--rttl" in options else ()
+        answers = {(oracle, (SOURCE, *ttl)): answer}
         assert fits(match, answers=answers | listed(SOURCE, 1)) is answer
         assert not fits(match, answers=answers | listed(SOURCE, 0))
 
@@ -691,7 +692,7 @@ def test_counters_of_a_set_are_asked_apart(answer: bool) -> None:
     for options in ("--packets-gt 3", "! --bytes-eq 7", "--return-nomatch"):
         match = f"--match-set hosts src {options}"
         counted = Oracle(OracleKind.MEMBER_COUNTED, "hosts", (match,))
-        answers = {(counted, (SOURCE,)): answer}
+        answers = {(counted, (SOURCE,)): answer, (member(KeptSet("hosts")), (SOURCE,)): 1}
         assert fits(f"-m set {match}", answers=answers) is answer
         assert fits(f"-m set ! {match}", answers=answers) is not answer
 

@@ -35,6 +35,10 @@ APPROXIMATE = ("T113", "T115", "T116")
 SYN = TCP_FLAGS["syn"]
 
 
+def kinds_of(result: Outcome) -> list[str]:
+    return [event.kind for event in result.events]
+
+
 def ip(text: str) -> int:
     return Address.parse(text).value
 
@@ -107,16 +111,16 @@ def test_dscp_keeps_the_bits_of_ecn(family: Family) -> None:
 
 def test_a_changed_type_of_service_reroutes_what_this_host_sends() -> None:
     text = dump("mangle", "OUTPUT -j TOS --set-tos 0x10/0xff")
-    assert Event("reroute") in both(text, "output").events
-    assert Event("reroute") not in both(text, "output", tos=0x10).events
+    assert "reroute" in kinds_of(both(text, "output"))
+    assert "reroute" not in kinds_of(both(text, "output", tos=0x10))
 
 
 def test_a_changed_time_to_live_reroutes_ipv6_alone() -> None:
     text = dump("mangle", "OUTPUT -j TTL --ttl-set 9")
     assert both(text, "output").fields["ttl"] == 9
-    assert Event("reroute") not in both(text, "output").events
+    assert "reroute" not in kinds_of(both(text, "output"))
     text = dump("mangle", "OUTPUT -j HL --hl-set 9", family="ip6")
-    assert Event("reroute") in both(text, "output", family=Family.IP6).events
+    assert "reroute" in kinds_of(both(text, "output", family=Family.IP6))
 
 
 @pytest.mark.parametrize(
@@ -225,9 +229,10 @@ def test_copies_records_and_traces_are_events_and_the_packet_goes_on() -> None:
         "FORWARD -j CLASSIFY --set-class 0001:000f",
     )
     found = both(text, "forward")
-    events = [event for event in found.events if event.kind != "count"]
-    told = Event("nflog", (3, "a b", 9, 0))
-    assert events == [Event("dup", (ip("10.0.0.9"), "")), Event("audit"), told]
+    events = [(event.kind, event.details) for event in found.events if event.kind != "count"]
+    assert events == [
+        ("dup", (ip("10.0.0.9"), "")), ("audit", ()), ("nflog", (3, "a b", 9, 0)),
+    ]  # fmt: skip
     assert (found.verdict, found.fields["priority"]) == (ACCEPT, 0x1000F)
     assert Event("trace") in both(dump("raw", "OUTPUT -j TRACE"), "output").events
 

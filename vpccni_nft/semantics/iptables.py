@@ -49,14 +49,16 @@ def sets_of(ruleset: ast.Ruleset) -> IpSets | None:
     if ruleset.ipsets is None:
         return None
     rules = (rule for table in ruleset.tables for chain in table.chains for rule in chain.rules)
-    changed = frozenset(
+    named = {
         members.name
         for rule in rules
         if isinstance(rule.target, SetTarget)
         for members in (rule.target.add, rule.target.delete)
         if members
-    )
-    return IpSets({one.name: one for one in ruleset.ipsets}, changed)
+    }
+    known = IpSets({one.name: one for one in ruleset.ipsets})
+    listed = {one.name for name in named for one in known.members(name)}
+    return attrs.evolve(known, changed=frozenset(named | listed))
 
 
 def sharing_of(tables: Iterable[ast.Table]) -> Mapping[tuple[str, str], tuple[ast.Match, ...]]:

@@ -177,7 +177,8 @@ class _Reader:
         if made is None:
             raise words.bad(f"the set {name} is not created before this line")
         parts = words.value("an element", lambda text: _parts(made, text))
-        entry = Entry(parts=parts, span=span)
+        # What has no timeout of its own has the set's.
+        entry = Entry(parts=parts, timeout=made.timeout, span=span)
         while words.left:
             entry = _add_option(entry, words)
         self.entries[name].append(entry)

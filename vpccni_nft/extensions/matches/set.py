@@ -26,6 +26,7 @@ from ...core.values import Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...model.oracle import KeptSet, Oracle, OracleKind
+from ...model.packet import Event
 from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
@@ -43,6 +44,7 @@ from ..shared.set_names import FIELDS, HINT, MEMBERS, Members
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...model.algebra import Bool
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
@@ -70,27 +72,53 @@ class MatchSet(Match):
     packets: CountTest | None = None
     bytes: CountTest | None = None
 
+    @property
+    def compares(self) -> bool:
+        """Whether it compares counters of the element."""
+        return bool(self.packets or self.bytes)
+
+    @property
+    def shares(self) -> tuple[str, str] | None:
+        """The counters that it compares: other rules count in them, too."""
+        return ("counters", self.members.value.name) if self.compares else None
+
+
+#: What counters of elements are part of, for the world.
+_COUNTERS = "counters of ipsets"
+
 
 def meaning(node: MatchSet, view: View) -> Test:
     """The addresses are in the set, with the counters that are asked for."""
-    members = node.members.value
+    members, algebra = node.members.value, view.state.algebra
+    wanted = " ".join(EXTENSION.save(attrs.evolve(node, members=Negatable(members))))
+    before = view.state.history(_COUNTERS)
     if view.sets is not None:
-        found = is_member(view, members.name, members.directions, nomatch=node.return_nomatch)
-        if (node.packets or node.bytes) and any(
-            one.counts for one in view.sets.members(members.name)
-        ):
-            wanted = " ".join(EXTENSION.save(attrs.evolve(node, members=Negatable(members))))
-            found = view.state.algebra.all(
-                found, view.says(Oracle(OracleKind.MEMBER_COUNTED_HERE, view.place, (wanted,)))
-            )
-        return Test(view.negate(found, negated=node.members.negated))
-    key = tuple(view.state.fields[FIELDS[direction]] for direction in members.directions)
-    if node.packets or node.bytes or node.return_nomatch:
-        wanted = " ".join(EXTENSION.save(attrs.evolve(node, members=Negatable(members))))
-        found = view.says(Oracle(OracleKind.MEMBER_COUNTED, members.name, (wanted,)), *key)
+        there = is_member(view, members.name, members.directions, nomatch=node.return_nomatch)
+        counts, found = any(one.counts for one in view.sets.members(members.name)), there
+        if counts and node.compares:
+            here = Oracle(OracleKind.MEMBER_COUNTED_HERE, view.place, (wanted,))
+            found = algebra.all(there, view.says(here, *before))
     else:
-        found = view.state.member(KeptSet(members.name), *key)
-    return Test(view.negate(found, negated=node.members.negated))
+        key = tuple(view.state.fields[FIELDS[direction]] for direction in members.directions)
+        asked = Oracle(OracleKind.MEMBER_COUNTED, members.name, (wanted,))
+        if node.return_nomatch:
+            there = found = view.says(asked, *before, *key)
+        else:
+            there = found = view.state.member(KeptSet(members.name), *key)
+            if node.compares:
+                found = algebra.all(there, view.says(asked, *before, *key))
+        counts = True
+    events = tuple(_counted(node, there, view)) if counts else ()
+    return Test(view.negate(found, negated=node.members.negated), events)
+
+
+def _counted(node: MatchSet, there: Bool, view: View) -> Iterator[tuple[Bool, Event]]:
+    """That the element counts the packet, where some rule asks for what elements have counted."""
+    if node.keep_counters or not any(kind == "counters" for kind, _ in view.sharing):
+        return
+    state, members = view.state, node.members.value
+    element = (*state.connection, state.fields["mark"])
+    yield there, Event("turn", (_COUNTERS, members.name, members.directions), element)
 
 
 def lower(node: MatchSet, context: Context) -> tuple[Piece, ...]:

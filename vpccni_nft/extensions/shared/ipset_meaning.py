@@ -14,7 +14,7 @@ import attrs
 from ...core.values import Network
 from ...ipset.ast import InterfacePart, MacPart, MarkPart, PortPart
 from ...model.oracle import LISTED_BITS, KeptSet, Oracle, OracleKind
-from ...model.packet import interface_word, prefix_mask
+from ...model.packet import NoMeaning, interface_word, prefix_mask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -203,6 +203,8 @@ class PacketKey:
                 return algebra.all(self._readable(), state.is_("mac_source", value))
             case MarkPart(value):
                 return algebra.equal(self._mark(), state.word("mark", value))
+            case InterfacePart(bridged=True):
+                raise NoMeaning(f"the set {self.ipset.name} has a port of a bridge")
             case InterfacePart(name, wildcard):
                 length = prefix_mask(name) if wildcard else None
                 field = "iif" if direction == "src" else "oif"

@@ -88,6 +88,12 @@ def _changes(
         key = tuple(view.state.fields[FIELDS[direction]] for direction in members.directions)
         yield view.state.algebra.true, Event(kind, (KeptSet(members.name),), key)
         return
+    named = view.sets.known.get(members.name)
+    if named is not None and named.storage == "list":
+        # list_set_kadd and list_set_kdel end at the first set of the list that is changed.
+        raise NoMeaning(f"which set of the list {named.name} is changed is not modelled")
+    if named is not None and named.evicts and kind != "delete":
+        raise NoMeaning(f"an element of {named.name} may take the place of another one")
     for ipset in view.sets.in_family(members.name, view.state.family):
         if len(members.directions) < len(ipset.kinds):
             continue
