@@ -22,14 +22,14 @@ from ..core.diagnostics import (
     GUESSED_BY_COUNT,
     KUBELET_IN_SEVERAL,
     LEGACY_TABLES,
-    MISPRINTED,
     OTHER_DEFAULT,
     OTHER_PROGRAM,
     PROXY_IN_SEVERAL,
     Diagnostic,
 )
 from ..core.span import Source
-from .scan import MISPRINTING_VERSION, Scan, scan_dump, scan_ruleset
+from ..text.saved_from import SavedFrom
+from .scan import Scan, scan_dump, scan_ruleset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -265,7 +265,6 @@ def _count(number: int, noun: str) -> str:
 def _problems(node: _Node, found: Detection) -> Iterator[Diagnostic]:
     for slot, scan in node.dumps.items():
         yield from _wrong_program(slot, scan)
-        yield from _misprinting(scan)
         legacy_is_given = any(other.back_end is BackEnd.LEGACY for other in node.dumps)
         for problem in scan.diagnostics:
             if problem.code is not LEGACY_TABLES or not legacy_is_given:
@@ -278,12 +277,14 @@ def _problems(node: _Node, found: Detection) -> Iterator[Diagnostic]:
     yield from _connmark_elsewhere(node)
 
 
+#: Where programs write that say so; nothing says it of 1.8.0 to 1.8.7.
+_SPEAKS = {SavedFrom.NFT: BackEnd.NFT, SavedFrom.LEGACY: BackEnd.LEGACY}
+
+
 def _wrong_program(slot: Slot, scan: Scan) -> Iterator[Diagnostic]:
     for program in scan.programs:
-        nft = slot.back_end is BackEnd.NFT
-        # Before 1.8 there was one back end, and 1.8.0 to 1.8.2 call both of them xtables-save.
-        if program.family != slot.family or program.nft != nft:
-            speaks = BackEnd.NFT if program.nft else BackEnd.LEGACY
+        speaks = _SPEAKS.get(program.back_end, slot.back_end)
+        if program.family != slot.family or speaks is not slot.back_end:
             version = "6" if program.family == "ip6" else ""
             said = speaks.value.replace("iptables", f"ip{version}tables")
             yield Diagnostic(
@@ -292,19 +293,6 @@ def _wrong_program(slot: Slot, scan: Scan) -> Iterator[Diagnostic]:
                 program.span,
                 "iptables-save is one of the two, depending on the system: call the program by "
                 f"its full name, {slot.program}",
-            )
-            return
-
-
-def _misprinting(scan: Scan) -> Iterator[Diagnostic]:
-    for program in scan.programs:
-        if program.nft and program.version == MISPRINTING_VERSION and scan.rules:
-            yield Diagnostic(
-                MISPRINTED,
-                f"iptables-nft-save {MISPRINTING_VERSION} prints sources and ports that rules "
-                "do not have",
-                program.span,
-                "save with iptables 1.8.9 or later",
             )
             return
 

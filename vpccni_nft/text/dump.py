@@ -17,6 +17,7 @@ from ..core.diagnostics import (
     FAMILY_UNKNOWN,
     INCOMPLETE_DUMP,
     LEGACY_TABLES,
+    MISPRINTED,
     NOT_A_DUMP,
     SYNTAX,
     TAKEN_FOR_FILTER,
@@ -31,6 +32,8 @@ from ..iptables import ast
 from ..iptables.protocols import protocol_name
 from .drafts import BUILT_IN, CHAIN_NAME, ChainDraft, TableDraft
 from .line import NodeBuilder, read_counters
+from .misprints import CHAINS as MISPRINTED_CHAINS
+from .misprints import is_misprinting, problems_of
 from .rules import RuleReader
 from .shapes import Shapes, pattern, whole_line
 from .syntax import explain
@@ -397,6 +400,7 @@ class _Reader:
                         f"--family {found.family.value} says the same without this note",
                     )
                 self._check_family(draft, found.family)
+                self._check_print(draft)
                 yield _table(draft, found.family)
             else:
                 self._add(
@@ -452,6 +456,15 @@ class _Reader:
 
     def _assumed(self, place: int) -> _Assumed | None:
         return self.assumed[place] if place < len(self.assumed) else None
+
+    def _check_print(self, draft: TableDraft) -> None:
+        """Refuse rules that the program of the dump printed otherwise than they are."""
+        misprinting = is_misprinting(draft.generated)
+        for name, chain in draft.chains.items():
+            if misprinting or name in MISPRINTED_CHAINS:
+                for span in (rule.span for rule in chain.rules if rule.span):
+                    for what, hint in problems_of(span.text, misprinting=misprinting):
+                        self._add(MISPRINTED, what, span, hint)
 
     def _check_family(self, draft: TableDraft, family: Family) -> None:
         """Refuse what is of the other family; no node after this has to expect it."""
