@@ -78,7 +78,7 @@ def test_a_written_file_is_read_as_the_kernel_has_it(
     def check(data: st.DataObject, drawn: random.Random) -> None:
         name = data.draw(st.sampled_from(tuple(own.BUILT_IN)))
         table = data.draw(own.tables(family, name, PRINTED, most_rules=2))
-        printed = iptables.save(iptables.Ruleset((table,))).splitlines()
+        printed = iptables.save(iptables.Ruleset((table,))).split("\n")
         hand = Hand(drawn)
         chains = [line for line in printed if line.startswith(":") and " - " in line]
         rules = [hand.line(line) for line in printed if line.startswith("-A")]

@@ -45,6 +45,10 @@ CHAINS = frozenset({"KUBE-FIREWALL", "KUBE-MARK-DROP", "CNI-HOSTPORT-MASQ"})
 _PLACE = re.compile(r" (?:-[sd]|--[sd]ports?|--ports) ")
 
 HINT = "save with the iptables version that wrote the rules: that of the agent's container"
+_DOUBT = (
+    "iptables-nft-save 1.8.8 prints an address or a port that the rule does not have, where it"
+    " compares a mark as this one does"
+)
 NEWER = "save with iptables 1.8.9 or later"
 
 
@@ -81,8 +85,4 @@ def problems_of(line: str, *, misprinting: bool) -> Iterator[tuple[str, str]]:
     if what := misprint_of(line):
         yield f"no agent writes this rule: {what}", HINT
     elif misprinting and is_doubtful(line):
-        yield (
-            "iptables-nft-save 1.8.8 prints an address or a port that the rule does not have, where"
-            " it has a mark as this one",
-            NEWER,
-        )
+        yield _DOUBT, NEWER
