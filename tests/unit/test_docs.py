@@ -64,7 +64,11 @@ _FILE = re.compile(
 )
 
 #: The dumps of a node as examples call them.
-_DUMPS = {"legacy.save": "iptables_legacy_save", "nft.save": "iptables_nft_save"}
+_DUMPS = {
+    "legacy.save": "iptables_legacy_save",
+    "nft.save": "iptables_nft_save",
+    "either.save": "iptables_save",
+}
 
 
 def read(path: Path) -> str:

@@ -13,6 +13,7 @@ from ..core.render import printable
 from ..core.values import Family
 from ..lowering.options import CounterMode, TranslateOptions, nft_version
 from .files import one_standard_input, read_source, read_sources
+from .nodes import read_rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -154,8 +155,8 @@ SIDES = together(
         "--before",
         multiple=True,
         metavar="FILE",
-        help="An iptables-save dump or an nft ruleset; may be given several"
-        " times for one node; - is standard input.",
+        help="An iptables-save dump or an nft ruleset, or a folder or archive with a node's; may be"
+        " given several times for one node; - is standard input.",
     ),
     click.option("--after", multiple=True, metavar="FILE", help="The same for the other side."),
 )
@@ -175,9 +176,10 @@ def read_sides(
 ) -> TwoSides:
     """What stands in the files of two sides."""
     one_standard_input(*before, *after, ipset_save)
-    sets = None if ipset_save is None else read_source(ipset_save)
-    options = TranslateOptions.of(family=family, ipset_save=sets)
-    return TwoSides(read_sources(before), read_sources(after), options)
+    one, sets = read_rules(before)
+    other, more = read_rules(after)
+    sets = sets or more if ipset_save is None else read_source(ipset_save)
+    return TwoSides(one, other, TranslateOptions.of(family=family, ipset_save=sets))
 
 
 def read_order(text: str | None) -> ChainOrder:
@@ -195,6 +197,8 @@ def read_order(text: str | None) -> ChainOrder:
 
 
 # --- a node --------------------------------------------------------------------------------------
+
+NODE = click.argument("node", required=False, metavar="[NODE]")
 
 OF_A_NODE = together(
     click.option(

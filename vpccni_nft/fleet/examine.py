@@ -8,7 +8,7 @@ import attrs
 
 from ..core.diagnostics import IPSET_SYNTAX, LEGACY_TABLES, UNREADABLE_CODES
 from ..core.span import Source
-from ..node.detection import SLOTS, BackEnd, detect_sources
+from ..node.detection import ALL_SLOTS, SLOTS, BackEnd, detect_sources
 from ..node.owners import VPC_CNI
 from ..node.releases import ANY
 from ..node.scan import scan_ruleset
@@ -174,7 +174,7 @@ def _prove(
 def _missing(sources: Mapping[str, Source], found: Detection) -> Iterator[str]:
     """Rules that are known to be on the node, and that nothing was given of."""
     back_ends = {
-        SLOTS[slot].back_end for name in sources if name in DUMPS and (slot := DUMPS[name].slot)
+        ALL_SLOTS[slot].back_end for name in sources if name in DUMPS and (slot := DUMPS[name].slot)
     }
     if not any(name in DUMPS for name in sources):
         yield "no iptables dump was given"

@@ -201,7 +201,7 @@ def _given(now: Sequence[Path]) -> tuple[dict[str, Source], Source | None]:
     for name, source in sources.items():
         if name in DUMPS:
             slot = DUMPS[name].slot
-            if slot is None:
+            if slot is None or slot not in SLOTS:
                 raise CannotRead(f"it is unclear which program wrote {source.name}")
             dumps[slot] = source
     return dumps, sources.get(NFT)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..core.diagnostics import (
+    BACK_END_UNKNOWN,
     BACK_ENDS_MIXED,
     CNI_IN_SEVERAL,
     CONNMARK_ELSEWHERE,
@@ -44,6 +45,7 @@ class BackEnd(enum.Enum):
     NFT = "iptables-nft"
     NATIVE = "nftables"
     IPVS = "ipvs"  #: of kube-proxy only, and never alone: some of its rules are iptables rules
+    EITHER = "iptables"  #: one of iptables' two: nothing shows which
 
 
 @attrs.frozen
@@ -74,8 +76,9 @@ class Detection:
 
     @property
     def known(self) -> bool:
-        """Whether anything was found of any agent."""
-        return bool(self.kubelet or self.kube_proxy or self.cni)
+        """Whether a back end was found of any agent."""
+        found = {*self.kubelet, *self.kube_proxy, *self.cni}
+        return bool(found - {BackEnd.EITHER})
 
 
 @attrs.frozen
@@ -93,6 +96,13 @@ SLOTS: dict[str, Slot] = {
     "iptables_nft_save": Slot(BackEnd.NFT, "ip", "iptables-nft-save"),
     "ip6tables_legacy_save": Slot(BackEnd.LEGACY, "ip6", "ip6tables-legacy-save"),
     "ip6tables_nft_save": Slot(BackEnd.NFT, "ip6", "ip6tables-nft-save"),
+}
+
+#: The same with dumps of programs that do not say which back end they speak to.
+ALL_SLOTS: dict[str, Slot] = {
+    **SLOTS,
+    "iptables_save": Slot(BackEnd.EITHER, "ip", "iptables-save"),
+    "ip6tables_save": Slot(BackEnd.EITHER, "ip6", "ip6tables-save"),
 }
 
 #: Chains that kubelet makes in the mangle table of the back end that it uses.
@@ -158,9 +168,10 @@ def detect(
 def detect_sources(
     dumps: Mapping[str, Source], nft: Source | None = None, iptables_version: str = ""
 ) -> Detection:
-    """Detect from sources; ``dumps`` are by the names of ``SLOTS``."""
+    """Detect from sources; ``dumps`` are by the names of ``ALL_SLOTS``."""
+    slots = {name: ALL_SLOTS[name] for name in dumps}
     node = _Node(
-        {SLOTS[name]: scan_dump(source, SLOTS[name].family) for name, source in dumps.items()},
+        {slots[name]: scan_dump(source, slots[name].family) for name, source in dumps.items()},
         None if nft is None else scan_ruleset(nft),
         iptables_version,
     )
@@ -169,6 +180,8 @@ def detect_sources(
         _back_ends(evidence, agent) for agent in ("kubelet", "kube-proxy", "vpc-cni")
     )
     next_start = kubelet[0] if kubelet else _by_count(node)
+    if next_start is BackEnd.EITHER:
+        next_start = None
     detection = Detection(
         kubelet=kubelet,
         kube_proxy=proxy,
@@ -196,7 +209,8 @@ class _Node:
 
 def _order(back_end: BackEnd) -> int:
     """Native rules go first, and iptables-nft before legacy: the order that agents ask in."""
-    return (BackEnd.NATIVE, BackEnd.IPVS, BackEnd.NFT, BackEnd.LEGACY).index(back_end)
+    order = (BackEnd.NATIVE, BackEnd.IPVS, BackEnd.NFT, BackEnd.LEGACY, BackEnd.EITHER)
+    return order.index(back_end)
 
 
 def _back_ends(evidence: Iterable[Sign], agent: str) -> tuple[BackEnd, ...]:
@@ -249,9 +263,11 @@ def _cni(node: _Node) -> Iterator[Sign]:
 
 def _by_count(node: _Node) -> BackEnd | None:
     """The back end with more rules, where kubelet left no chain: so do older images of the CNI."""
-    rules = dict.fromkeys((BackEnd.NFT, BackEnd.LEGACY), 0)
+    rules = dict.fromkeys((BackEnd.NFT, BackEnd.LEGACY, BackEnd.EITHER), 0)
     for back_end, scan in node.views():
         rules[back_end] += scan.rules
+    if rules[BackEnd.EITHER]:
+        return None
     return max(rules, key=lambda back_end: rules[back_end]) if any(rules.values()) else None
 
 
@@ -272,6 +288,7 @@ def _problems(node: _Node, found: Detection) -> Iterator[Diagnostic]:
     if node.nft:
         yield from node.nft.diagnostics
         yield from _disagreements(node)
+    yield from _unknown(node)
     yield from _several(found)
     yield from _mixed(node, found)
     yield from _connmark_elsewhere(node)
@@ -319,9 +336,26 @@ def _disagreements(node: _Node) -> Iterator[Diagnostic]:
         return
 
 
+def _known(back_ends: tuple[BackEnd, ...]) -> tuple[BackEnd, ...]:
+    return tuple(end for end in back_ends if end is not BackEnd.EITHER)
+
+
+def _unknown(node: _Node) -> Iterator[Diagnostic]:
+    for slot, scan in node.dumps.items():
+        if slot.back_end is BackEnd.EITHER and scan.rules:
+            yield Diagnostic(
+                BACK_END_UNKNOWN,
+                f"nothing shows which back end this output of {slot.program} is of",
+                scan.programs[0].span if scan.programs else None,
+                "iptables 1.8.0 to 1.8.7 do not say it; give the output of nft list ruleset as"
+                " well, which has the rules of iptables-nft",
+            )
+            return
+
+
 def _several(found: Detection) -> Iterator[Diagnostic]:
     """Rules of an earlier mode that still work."""
-    if len(found.kubelet) > 1:
+    if len(_known(found.kubelet)) > 1:
         yield Diagnostic(
             KUBELET_IN_SEVERAL,
             f"kubelet has chains in {_names(found.kubelet)}",
@@ -329,14 +363,14 @@ def _several(found: Detection) -> Iterator[Diagnostic]:
             "the CNI takes iptables-nft for kubelet's; delete the chains of the mode that kubelet "
             "no longer uses, or replace the node",
         )
-    if len(found.kube_proxy) > 1:
+    if len(_known(found.kube_proxy)) > 1:
         yield Diagnostic(
             PROXY_IN_SEVERAL,
             f"kube-proxy has rules in {_names(found.kube_proxy)}",
             _place(found, "kube-proxy", found.kube_proxy[-1]),
             "kube-proxy --cleanup removes its rules; then it writes those of its mode again",
         )
-    if BackEnd.LEGACY in found.cni and len(found.cni) > 1:
+    if BackEnd.LEGACY in found.cni and len(_known(found.cni)) > 1:
         yield Diagnostic(
             CNI_IN_SEVERAL,
             f"the CNI has rules in {_names(found.cni)}",
@@ -360,7 +394,7 @@ def _several(found: Detection) -> Iterator[Diagnostic]:
 def _mixed(node: _Node, found: Detection) -> Iterator[Diagnostic]:
     next_start = found.next_start
     iptables = [end for end in found.cni if end in {BackEnd.LEGACY, BackEnd.NFT}]
-    if found.kubelet and iptables and found.kubelet[0] not in iptables:
+    if _known(found.kubelet) and iptables and found.kubelet[0] not in iptables:
         yield Diagnostic(
             BACK_ENDS_MIXED,
             f"kubelet uses {found.kubelet[0].value}, and the CNI's rules are in {_names(iptables)}",
@@ -368,7 +402,7 @@ def _mixed(node: _Node, found: Detection) -> Iterator[Diagnostic]:
             f"a CNI that starts now writes to {found.kubelet[0].value} and leaves these rules",
         )
     proxies = [end for end in found.kube_proxy if end in {BackEnd.LEGACY, BackEnd.NFT}]
-    if len(proxies) == 1 and found.kubelet and proxies[0] not in found.kubelet:
+    if len(proxies) == 1 and _known(found.kubelet) and proxies[0] not in found.kubelet:
         yield Diagnostic(
             BACK_ENDS_MIXED,
             f"kubelet uses {found.kubelet[0].value}, and kube-proxy's rules are in "

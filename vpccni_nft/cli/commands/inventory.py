@@ -12,6 +12,7 @@ from ...core.render import printable
 from ...core.values import Family
 from ..command import Command
 from ..files import read_sources, write_output
+from ..nodes import read_rules
 from ..options import AS_JSON, FAMILY, FILES
 from ..render.diagnostics import code_of, show
 
@@ -37,15 +38,19 @@ from ..render.diagnostics import code_of, show
 def inventory(
     files: tuple[str, ...], family: str | None, *, rules: bool, as_json: bool
 ) -> ExitCode:
-    """Show whose the chains and rules of a dump are.
+    """Show whose the chains and rules of a node are.
 
-    Reads standard input where no FILE is given.
+    FILE is a dump, or a folder or archive with what the node's programs printed. Reads standard
+    input where none is given.
     """
     from ...node.ownership import inventory_of
+    from ...text.language import by_language
     from ..render.inventory import dict_of, lines_of_owners, lines_of_rules
 
     try:
-        found, diagnostics = inventory_of(read_sources(files), Family(family) if family else None)
+        sources, _ = read_rules(files) if files else (read_sources(files), None)
+        dumps, _ = by_language(sources)
+        found, diagnostics = inventory_of(dumps, Family(family) if family else None)
     except Refused as refused:
         show(refused.diagnostics, notes=False)
         return code_of(refused.diagnostics)

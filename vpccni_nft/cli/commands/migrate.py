@@ -16,10 +16,12 @@ from ...core.version import __version__
 from ...lowering import TranslateOptions
 from ..command import Command
 from ..files import read_source
+from ..nodes import read_node
 from ..options import (
     ALLOW,
     AS_JSON,
     IPSET_SAVE,
+    NODE,
     OF_A_NODE,
     SECONDS,
     check_owner,
@@ -54,6 +56,7 @@ DIRECTORY = click.argument("directory", metavar="DIR")
     ),
 )
 @DIRECTORY
+@NODE
 @OF_A_NODE
 @IPSET_SAVE
 @click.option(
@@ -93,6 +96,7 @@ DIRECTORY = click.argument("directory", metavar="DIR")
 @SECONDS
 def plan(  # noqa: PLR0913 - one for each option
     directory: str,
+    node: str | None,
     nft: str | None,
     iptables_version: str | None,
     ipset_save: str | None,
@@ -107,8 +111,9 @@ def plan(  # noqa: PLR0913 - one for each option
 ) -> ExitCode:
     """Write a plan to DIR, which must not be there yet: scripts, saved rules, and plan.md.
 
-    Without a file the programs are run on this node, which takes root; nothing is changed. Needs
-    z3-solver: pip install 'vpccni-nft[verify]'.
+    NODE is a file, a folder or an archive with what the node's programs printed. Without it and
+    without the files of the options the programs are run on this node, which takes root; nothing is
+    changed. Needs z3-solver: pip install 'vpccni-nft[verify]'.
     """
     require_solver()
     from ...migration import directory as plans
@@ -123,9 +128,9 @@ def plan(  # noqa: PLR0913 - one for each option
         turn=turn,
         seconds=seconds,
     )
-    node = _node(dumps, nft, iptables_version, ipset_save)
+    output = _node(node, dumps, nft, iptables_version, ipset_save)
     try:
-        made = plan_of(node, choice, progress.of_plan())
+        made = plan_of(output, choice, progress.of_plan())
         plans.write(made, Path(directory), __version__)
     except Refused as refused:
         show(refused.diagnostics, notes=False)
@@ -139,15 +144,24 @@ def plan(  # noqa: PLR0913 - one for each option
 
 
 def _node(
-    dumps: Mapping[str, str | None], nft: str | None, version: str | None, ipset_save: str | None
+    node: str | None,
+    dumps: Mapping[str, str | None],
+    nft: str | None,
+    version: str | None,
+    ipset_save: str | None,
 ) -> NodeOutput:
     from ...migration.plan import NodeOutput
-    from ...node.live import output_of, read_node
+    from ...node.live import output_of
+    from ...node.live import read_node as ask
 
     sources, ruleset = read_node_files(dumps, nft, ipset_save)
     sets = None if ipset_save is None else read_source(ipset_save)
-    if not sources and ruleset is None:
-        sources, ruleset, version = read_node("-c")
+    if node is not None:
+        if sources or ruleset is not None:
+            raise click.UsageError("give either NODE or the files of the options")
+        sources, ruleset, version, sets = _given(node, version, sets)
+    elif not sources and ruleset is None:
+        sources, ruleset, version = ask("-c")
         if sets is None and (text := output_of("ipset", "save")):
             sets = Source.of(text, IPSET_NAME)
     if not sources or ruleset is None:
@@ -156,6 +170,19 @@ def _node(
             " the base chains of other programs"
         )
     return NodeOutput(dumps=sources, nft=ruleset, iptables_version=version or "", ipset_save=sets)
+
+
+def _given(
+    name: str, version: str | None, sets: Source | None
+) -> tuple[dict[str, Source], Source | None, str, Source | None]:
+    from ...node.detection import SLOTS
+
+    given = read_node(name)
+    unclear = [*given.others, *(one for slot, one in given.dumps.items() if slot not in SLOTS)]
+    if unclear:
+        place = printable(unclear[0].name)
+        raise click.UsageError(f"nothing shows which back end {place} is of: name the file by it")
+    return given.dumps, given.nft, version or given.iptables_version, sets or given.ipsets
 
 
 @migrate.command(
