@@ -287,7 +287,7 @@ class TableDraft:
             self._require_unused("chain", name)
             del self.chains[name]
         elif kind in {"set", "map"}:
-            found = self.set_(name, maps=kind == "map")
+            found = self.set_(name)  # the kernel does not ask which of both it is
             self._require_unused("set", name)
             self.remove_elements(found, None)
             del self.sets[name]

@@ -23,7 +23,7 @@ from .nft_blocks import BlockReader
 from .nft_drafts import RuleDraft, TableDraft
 from .nft_references import check_loops
 from .nft_source import ParsedText
-from .nft_words import LOST, Words, branches, tokens, with_remarks, word_of
+from .nft_words import LOST, Words, branches, first_token, tokens, with_remarks, word_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -87,6 +87,8 @@ class _Reader:
     others: dict[tuple[OtherFamily, str], OtherTable] = attrs.Factory(dict)
     cleared: set[TableKey] = attrs.Factory(set)
     cleared_all: bool = False
+    #: Chains get their new names when the text is loaded: until then they have the old ones.
+    renames: list[tuple[TableDraft, Token, str]] = attrs.Factory(list)
 
     def read(self, source: Source) -> None:
         """Load one text."""
@@ -106,6 +108,7 @@ class _Reader:
                 self._command(command, remark)
             except Problem as problem:
                 self._report(problem)
+        self._rename_all()
         # It is one transaction: what leads in a circle meanwhile is not looked at.
         if not self.diagnostics and not self.missing:
             for table in self.tables.values():
@@ -155,10 +158,13 @@ class _Reader:
         return BlockReader(self.words, table.family, self._note)
 
     def _require(self, table: TableDraft, references: Iterable[Reference]) -> None:
-        """What is named has to be there at once (nf_tables_api.c: ENOENT)."""
+        """What is named has to be there at once, and no base chain (nft_verdict_init)."""
         for one in references:
-            if not table.has(one.key):
-                kind, name = one.key
+            kind, name = one.key
+            if kind == "chain" and name in table.chains and table.chains[name].hook:
+                message = f"the base chain {name} can only be called by the kernel"
+                self._note(Diagnostic(NFT_SYNTAX, message, one.place))
+            elif not table.has(one.key):
                 message = f"the table {table.name} has no {kind} {name}"
                 self._note(Diagnostic(NFT_MISSING, message, one.place))
 
@@ -172,6 +178,8 @@ class _Reader:
             word = tokens(branches(made)[0])[-1]
             hint = f"write add {made.data} where it has no block"
             raise self.words.problem(word, f"the block of this {made.data} is missing", hint)
+        if anew:
+            self._require_bare(made)
         if made.data == "table":
             self._make_table(made, anew=anew)
             return
@@ -189,6 +197,17 @@ class _Reader:
         if anew and table.has((kind, str(name))):
             raise self.words.problem(name, f"there is a {kind} {name} already")
         self._require(table, self._add_object(table, made, name))
+
+    def _require_bare(self, tree: Branch) -> None:
+        """Refuse what nft 1.0.6 passes over, and newer releases do not (measured, 1.1.3)."""
+        block = branches(tree)[1:] if tree.data in {"set", "map"} else []
+        if tree.data in {"table", "chain"} and len(branches(tree)) > 1:
+            block = branches(branches(tree)[1])
+        for item in block:
+            if item.data in {"rule", "elements_item", "chain", "set", "map", "counter_object"}:
+                word = first_token(item) or tokens(branches(tree)[0])[-1]
+                message = "some releases of nft pass over this in the block of create"
+                raise self.words.problem(word, message, "write add in place of create")
 
     def _make_table(self, tree: Branch, *, anew: bool) -> None:
         names, *block = branches(tree)
@@ -418,7 +437,21 @@ class _Reader:
         table = self._table(family, table_name)
         to = self.words.name(new)
         self.cleared.add((table.family, table.name))
-        self.words.build(name, lambda: table.rename(str(name), to))
+        self.words.build(name, lambda: table.chain(str(name)))
+        if to in table.chains:
+            raise self.words.problem(name, f"there is a chain {to} already")
+        self.renames.append((table, name, to))
+
+    def _rename_all(self) -> None:
+        """Give chains their new names (nf_tables_commit, NFT_MSG_NEWCHAIN)."""
+        for table, name, new in self.renames:
+            if str(name) not in table.chains:
+                continue  # deleted meanwhile
+            try:
+                table.rename(str(name), new)
+            except ValueError as error:
+                self._report(self.words.problem(name, str(error)))
+        self.renames.clear()
 
     # --- tables that are not read ---------------------------------------------------------------
 
