@@ -41,7 +41,17 @@ def plan_of(root: Path, owner: str = "all", dump: str = NODE) -> Path:
     for name, left in re.findall(r"^\*(\S+)\n(.*?)^COMMIT$", after, re.MULTILINE | re.DOTALL):
         place = f"iptables-nft.{name}"
         write(plan / "tables" / place / "after", f"*{name}\n{left}COMMIT\n")
-        tables.append({"name": place, "slot": "iptables_nft_save", "table": name})
+        saved = dump[dump.index(f"*{name}\n") :]
+        write(plan / "tables" / place / "saved", saved[: saved.index("COMMIT") + 7])
+        tables.append(
+            {
+                "name": place,
+                "slot": "iptables_nft_save",
+                "family": "ip",
+                "table": name,
+                "nft_table": f"vpccni-{name}",
+            }
+        )
     write(plan / "before" / "iptables-nft.save", dump)
     write(plan / "before" / "ruleset.nft", OTHERS)
     write(plan / "apply.nft", script)
@@ -52,6 +62,7 @@ def plan_of(root: Path, owner: str = "all", dump: str = NODE) -> Path:
         "dumps": {"iptables_nft_save": "before/iptables-nft.save"},
         "nft": "before/ruleset.nft",
         "tables": tables,
+        "rules": {"moved": {"vpc-cni": 9}, "stay": {}},
     }
     write(plan / "plan.json", json.dumps(about))
     return plan
@@ -112,6 +123,19 @@ def test_rules_that_the_owner_put_back_count_where_they_do_something_else(tmp_pa
     other = NODE.replace("0x80", "0x40")
     assert other != NODE
     assert drift(plan, other, NATIVE + SCRIPT, "--moved")[0].code == 1
+
+
+def test_a_copy_is_stale_where_its_owner_has_written_other_rules_since(tmp_path: Path) -> None:
+    """The copy goes on translating what a network that was added should return."""
+    plan = plan_of(tmp_path)
+    rule = next(line for line in NODE.splitlines() if "-A AWS-SNAT-CHAIN-0 -d 10.0" in line)
+    again = NODE.replace(rule, f"{rule.replace('10.0', '100.64')}\n{rule}")
+    assert again != NODE
+    done, answer = drift(plan, again, NATIVE + SCRIPT)
+    assert (done.code, answer["answer"]) == (1, "equivalent")
+    assert "stale copy: vpc-cni has written 1 other rules since: " in answer["stale"][0]
+    assert "100.64.0.0/16" in answer["stale"][0]
+    assert drift(plan, again, NATIVE)[1]["stale"] == []
 
 
 def test_a_plan_of_one_owner_expects_the_others_to_stay(tmp_path: Path) -> None:

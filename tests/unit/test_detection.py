@@ -490,3 +490,38 @@ def test_a_machine_without_the_programs_is_told(tmp_path: Path) -> None:
     done = run("detect", env=programs(tmp_path))
     assert (done.code, done.out) == (2, "")
     assert "give files" in done.err
+
+
+COPY = """\
+table ip vpccni-nat {
+	chain POSTROUTING {
+		type nat hook postrouting priority srcnat; policy accept;
+		counter packets 1 bytes 2 jump AWS-SNAT-CHAIN-0 comment "AWS SNAT CHAIN"
+	}
+	chain AWS-SNAT-CHAIN-0 {
+		ip daddr 10.0.0.0/16 counter packets 1 bytes 2 return
+	}
+}
+"""
+
+
+def test_tables_of_a_migration_are_evidence() -> None:
+    found = detect(iptables_legacy_save="*nat\n:AWS-SNAT-CHAIN-0 - [0:0]\nCOMMIT\n", nft=COPY)
+    assert [one.what for one in found.evidence if one.agent == "moved"] == [
+        "table ip vpccni-nat, with 2 rules that a migration has moved"
+    ]
+    assert "M012" not in codes(found)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "-A AWS-SNAT-CHAIN-0 -d 100.64.0.0/16 -j RETURN",
+        '-A POSTROUTING -m comment --comment "AWS SNAT CHAIN" -j AWS-SNAT-CHAIN-0',
+    ],
+)
+def test_rules_that_are_in_iptables_again_make_a_copy_stale(rule: str) -> None:
+    dump = f"*nat\n:POSTROUTING ACCEPT [0:0]\n:AWS-SNAT-CHAIN-0 - [0:0]\n{rule}\nCOMMIT\n"
+    assert "M012" in codes(detect(iptables_legacy_save=dump, nft=COPY))
+    assert "M012" not in codes(detect(ip6tables_legacy_save=dump, nft=COPY))
+    assert "M012" not in codes(detect(iptables_legacy_save=dump, nft=COPY.replace("-nat", "-raw")))

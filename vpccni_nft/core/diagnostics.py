@@ -142,6 +142,7 @@ GUESSED_BY_COUNT = _code(
 OTHER_DEFAULT = _code("M009", Kind.NOTE, "the iptables program uses the other back end")
 CONNMARK_ELSEWHERE = _code("M010", Kind.NOTE, "the CNI's connmark rules are not in the dump")
 BACK_END_UNKNOWN = _code("M011", Kind.NOTE, "the back end of a dump is unknown")
+COPY_IS_STALE = _code("M012", Kind.ERROR, "rules that were moved are in iptables again")
 
 OLD_RULES = _code("M101", Kind.NOTE, "the CNI's rules come from several releases or settings")
 SHARED_CHAIN = _code("M102", Kind.ERROR, "rules of several owners depend on each other")

@@ -33,7 +33,7 @@ from . import directory as plans
 from .moves import Move
 from .plan import ALL
 from .saved import SavedTable
-from .stale import written_again
+from .stale import stale
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -78,13 +78,12 @@ def drift_of(directory: Path, now: Sequence[Path] = (), *, moved: bool = False) 
     """
     plan = _read_plan(directory)
     dumps, rulesets, present = _read_now(plan, now)
-    stale = [
+    copies = {(table.family, table.name) for table in present.tables}
+    found = [
         sentence
         for slot, move in plan.moves
-        if slot in dumps
-        for sentence in written_again(
-            move, plan.owners, SavedTable.of(move.table, dumps[slot].lines)
-        )
+        if slot in dumps and (move.family, move.nft_table) in copies
+        for sentence in stale(move, plan.owners, SavedTable.of(move.table, dumps[slot].lines))
     ]
     native = [plan.others, plan.script]
     expected = plan.rulesets
@@ -96,7 +95,7 @@ def drift_of(directory: Path, now: Sequence[Path] = (), *, moved: bool = False) 
         Side((*expected.values(), *native)),
         Side((*rulesets.values(), present)),
         plan.allow,
-        tuple(stale),
+        tuple(found),
     )
 
 

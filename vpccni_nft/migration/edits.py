@@ -153,15 +153,14 @@ def taking(move: Move, now: SavedTable) -> Edit:
         for name in move.policies
         if name not in move.rules and (chain := now.chain(name))
     )
-    for edit in edits:
-        if edit.deleted:
-            _check_unused(edit.name, now, edits)
+    _check_unused({one.name for one in edits if one.deleted}, now, edits)
     return Edit(now, tuple(edits))
 
 
 def _taken(move: Move, chain: SavedChain) -> ChainEdit:
     texts = move.rules[chain.name]
-    there = tuple(rule.text for rule in chain.rules if rule.text in texts)
+    moved = frozenset(texts)
+    there = tuple(rule.text for rule in chain.rules if rule.text in moved)
     if there != texts:
         extra = next((text for text in there if there.count(text) > texts.count(text)), "")
         raise InTheWay(
@@ -170,24 +169,24 @@ def _taken(move: Move, chain: SavedChain) -> ChainEdit:
             else f"the rules that move are in another order in the chain {chain.name}"
         )
     deleted = chain.name in move.chains
-    kept = [rule.text for rule in chain.rules if rule.text not in texts]
+    kept = [rule.text for rule in chain.rules if rule.text not in moved]
     if deleted and kept:
         raise InTheWay(
             f"the chain {chain.name} moves, and has a rule that is not in the plan: {kept[0]}"
         )
-    rows = (Row(rule, Sign.DELETED if rule.text in texts else Sign.KEPT) for rule in chain.rules)
+    rows = (Row(rule, Sign.DELETED if rule.text in moved else Sign.KEPT) for rule in chain.rules)
     policy = "ACCEPT" if chain.name in move.policies else ""
     return ChainEdit(name=chain.name, rows=tuple(rows), policy=policy, deleted=deleted)
 
 
-def _check_unused(name: str, now: SavedTable, edits: list[ChainEdit]) -> None:
+def _check_unused(gone: set[str], now: SavedTable, edits: list[ChainEdit]) -> None:
     """No rule that stays may jump to a chain that goes."""
     changed = {one.name: one.result for one in edits}
-    for chain in now.chains:
+    for chain in now.chains if gone else ():
         for rule in changed.get(chain.name, chain.rules):
-            if target_of(rule.text) == name:
+            if (target := target_of(rule.text)) in gone:
                 raise InTheWay(
-                    f"the chain {name} moves, and a rule that stays jumps to it: {rule.text}"
+                    f"the chain {target} moves, and a rule that stays jumps to it: {rule.text}"
                 )
 
 

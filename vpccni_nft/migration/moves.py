@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -26,6 +27,18 @@ class Move:
     nft_table: str
     before: SavedTable = attrs.field(repr=False)  #: when the plan was made
     after: SavedTable = attrs.field(repr=False)  #: the same without what moves
+    #: The rules that move, by their chains. Equal rules of a chain move together.
+    rules: dict[str, tuple[str, ...]] = attrs.field(init=False, repr=False, eq=False)
+
+    @rules.default
+    def _rules(self) -> dict[str, tuple[str, ...]]:
+        found = {}
+        for chain in self.before.chains:
+            kept = self.after.chain(chain.name)
+            stay = {rule.text for rule in kept.rules} if kept else set()
+            if moved := tuple(rule.text for rule in chain.rules if rule.text not in stay):
+                found[chain.name] = moved
+        return found
 
     @classmethod
     def read(cls, directory: Path, entry: Mapping[str, Any]) -> Move:
@@ -51,17 +64,6 @@ class Move:
         return self.program.endswith("-legacy")
 
     @property
-    def rules(self) -> dict[str, tuple[str, ...]]:
-        """The rules that move, by their chains. Equal rules of a chain move together."""
-        found = {}
-        for chain in self.before.chains:
-            kept = self.after.chain(chain.name)
-            stay = {rule.text for rule in kept.rules} if kept else set()
-            if moved := tuple(rule.text for rule in chain.rules if rule.text not in stay):
-                found[chain.name] = moved
-        return found
-
-    @property
     def chains(self) -> tuple[str, ...]:
         """The user-defined chains that move as a whole."""
         return tuple(one.name for one in self.before.chains if not self.after.chain(one.name))
@@ -84,18 +86,18 @@ class Move:
         """The rules that move and that are in iptables now."""
         for name, texts in self.rules.items():
             if chain := now.chain(name):
-                yield from (rule.text for rule in chain.rules if rule.text in texts)
+                moved = frozenset(texts)
+                yield from (rule.text for rule in chain.rules if rule.text in moved)
 
     def missing(self, now: SavedTable) -> list[str]:
         """What of the move is not in iptables now: rules, chains, and policies as commands."""
         found = []
         for name, texts in self.rules.items():
             chain = now.chain(name)
-            there = [rule.text for rule in chain.rules] if chain else []
+            there = Counter(rule.text for rule in (chain.rules if chain else ()))
             for text in texts:
-                if text in there:
-                    there.remove(text)
-                else:
+                there[text] -= 1
+                if there[text] < 0:
                     found.append(text)
         found += (f"-N {name}" for name in self.chains if not now.chain(name))
         found += (

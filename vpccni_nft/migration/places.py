@@ -146,8 +146,9 @@ def _runs(before: SavedChain, texts: Sequence[str], present: Sequence[SavedRule]
     # Where its owner has written one again, at another place, it is there.
     there = Counter(rule.text for rule in present)
     again = {text for text, times in Counter(stood).items() if there[text] >= times}
+    moved = frozenset(texts)
     missing = [
-        text in texts and text not in again and number not in at
+        text in moved and text not in again and number not in at
         for number, text in enumerate(stood)
     ]
     start = 0

@@ -62,6 +62,11 @@ class SavedTable:
 
     name: str
     chains: tuple[SavedChain, ...] = attrs.field(default=(), eq=_meant)
+    _by_name: dict[str, SavedChain] = attrs.field(init=False, eq=False, repr=False)
+
+    @_by_name.default
+    def _index(self) -> dict[str, SavedChain]:
+        return {one.name: one for one in self.chains}
 
     @classmethod
     def of(cls, name: str, lines: Sequence[str]) -> SavedTable:
@@ -88,7 +93,7 @@ class SavedTable:
 
     def chain(self, name: str) -> SavedChain | None:
         """A chain by its name."""
-        return next((one for one in self.chains if one.name == name), None)
+        return self._by_name.get(name)
 
     def lines(self, *, counters: bool = False) -> Iterator[str]:
         """The table as iptables-save prints it, with counters or without."""

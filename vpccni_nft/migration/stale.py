@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..core.diagnostics import Refused
+from ..core.errors import CannotRead
 from ..core.span import Source
 from ..node.ownership import inventory
+from ..node.partition import UNKNOWN_PARTS
 from ..text.sources import parse_sources
 from .saved import SavedTable
 from .writers import STAYS
@@ -21,35 +22,46 @@ if TYPE_CHECKING:
     from .moves import Move
 
 
-def written_again(move: Move, owners: frozenset[str], now: SavedTable) -> Iterator[str]:
-    """Sentences about rules that are in iptables again, or new, of the owners whose rules move."""
-    copy = f"the table {move.family.value} {move.nft_table}"
+def in_iptables_again(move: Move, now: SavedTable) -> Iterator[str]:
+    """A sentence about moved rules that are in iptables beside the copy."""
     if again := list(move.present(now)):
         yield (
             f"{move.name}: {len(again)} of the moved rules are in iptables again, besides those of"
-            f" {copy}: {again[0]}"
+            f" {_copy(move)}: {again[0]}"
         )
+
+
+def stale(move: Move, owners: frozenset[str], now: SavedTable) -> Iterator[str]:
+    """Sentences about rules that owners have written since, whose rules have moved.
+
+    Raises CannotRead where a rule cannot be read.
+    """
     for owner, texts in _new(move, owners - {STAYS}, now).items():
         yield (
-            f"{move.name}: {copy} is a stale copy: {owner} has written {len(texts)} other rules"
-            f" since: {texts[0]}"
+            f"{move.name}: {_copy(move)} is a stale copy: {owner} has written {len(texts)} other"
+            f" rules since: {texts[0]}"
         )
+
+
+def _copy(move: Move) -> str:
+    return f"the table {move.family.value} {move.nft_table}"
 
 
 def _new(move: Move, owners: frozenset[str], now: SavedTable) -> dict[str, list[str]]:
-    """The rules of owners that were neither left nor moved."""
+    """The rules of owners, and those in moved chains, that were neither left nor moved."""
     found: dict[str, list[str]] = {}
     known = {rule.text for table in (move.before, move.after) for chain in table.chains
              for rule in chain.rules}  # fmt: skip
-    if not owners or all(rule.text in known for chain in now.chains for rule in chain.rules):
+    if all(rule.text in known for chain in now.chains for rule in chain.rules):
         return found
     source = Source.of("".join(f"{line}\n" for line in now.lines()), f"<{move.program}-save>")
-    try:
-        ruleset, _ = parse_sources((source,), move.family, None)
-    except Refused:
-        return found
+    ruleset, problems = parse_sources((source,), move.family, None)
+    unread = [one for one in problems if one.refuses and one.code not in UNKNOWN_PARTS]
+    if unread:
+        raise CannotRead(f"it is unknown whether {_copy(move)} is stale: {unread[0].message}")
     for one in inventory(ruleset).rules:
         text = source.lines[one.rule.span.line - 1] if one.rule.span else one.text
-        if one.answer.owner in owners and text not in known:
+        mine = one.answer.owner in owners or one.chain in move.chains
+        if mine and text not in known:
             found.setdefault(one.answer.owner, []).append(text)
     return found

@@ -25,7 +25,7 @@ from .moves import Move, moves_of
 from .places import putting_back
 from .programs import ProgramFailed, path_of, run
 from .saved import SavedTable
-from .stale import written_again
+from .stale import in_iptables_again, stale
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,8 +104,9 @@ class Steps:
             record=lambda edit: self._record(move, edit.now),
         )
 
-    def verify(self) -> str:
+    def verify(self, age: Age = Age.NEWEST) -> str:
         """What is wrong with the rules as they are now; empty where nothing is."""
+        self.checker.age = age
         try:
             for move in self.moves:
                 if again := next(move.present(present(move)), ""):
@@ -216,7 +217,9 @@ class Steps:
             for move in self.moves:
                 if not loaded(move):
                     found.append(f"{_nft(move)} is gone")
-                found += written_again(move, self.owners, present(move))
+                now = present(move)
+                found += in_iptables_again(move, now)
+                found += stale(move, self.owners, now)
         return found
 
     # --- files ------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from ..core.diagnostics import (
 )
 from ..core.span import Source
 from ..text.saved_from import SavedFrom
+from .moved import moved_copies, stale_copies
 from .scan import Scan, scan_dump, scan_ruleset
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def detect_sources(
         None if nft is None else scan_ruleset(nft),
         iptables_version,
     )
-    evidence = (*_kubelet(node), *_kube_proxy(node), *_cni(node))
+    evidence = (*_kubelet(node), *_kube_proxy(node), *_cni(node), *_moved(node))
     kubelet, proxy, cni = (
         _back_ends(evidence, agent) for agent in ("kubelet", "kube-proxy", "vpc-cni")
     )
@@ -261,6 +262,12 @@ def _cni(node: _Node) -> Iterator[Sign]:
                 yield Sign("vpc-cni", BackEnd.NATIVE, what, seen.span)
 
 
+def _moved(node: _Node) -> Iterator[Sign]:
+    for copy in moved_copies(node.nft.source) if node.nft else ():
+        what = f"table {copy.name}, with {_count(copy.rules, 'rule')} that a migration has moved"
+        yield Sign("moved", BackEnd.NATIVE, what, copy.span)
+
+
 def _by_count(node: _Node) -> BackEnd | None:
     """The back end with more rules, where kubelet left no chain: so do older images of the CNI."""
     rules = dict.fromkeys((BackEnd.NFT, BackEnd.LEGACY, BackEnd.EITHER), 0)
@@ -288,6 +295,9 @@ def _problems(node: _Node, found: Detection) -> Iterator[Diagnostic]:
     if node.nft:
         yield from node.nft.diagnostics
         yield from _disagreements(node)
+        for slot, scan in node.dumps.items():
+            program = slot.program.removesuffix("-save")
+            yield from stale_copies(node.nft.source, program, slot.family, scan)
     yield from _unknown(node)
     yield from _several(found)
     yield from _mixed(node, found)

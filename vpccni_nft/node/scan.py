@@ -260,7 +260,7 @@ def scan_ruleset(source: Source) -> Scan:
     parts: Counter[str] = Counter()
     first: dict[str, Span] = {}
     returns = False
-    for place, number, rules, hook in _nft_chains(source, tables):
+    for place, number, rules, hook in nft_chains(source, tables):
         chains[place] = Seen(len(rules), whole_line(source, number), hook)
         if not place.of_iptables:
             continue
@@ -282,7 +282,7 @@ def scan_ruleset(source: Source) -> Scan:
     )
 
 
-def _nft_chains(
+def nft_chains(
     source: Source, tables: list[tuple[str, str]]
 ) -> Iterator[tuple[ChainPlace, int, list[int], str]]:
     """Each chain with its line, the lines of its rules and its hook; ``tables`` is filled."""

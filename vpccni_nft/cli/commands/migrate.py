@@ -349,7 +349,11 @@ def status(directory: str, *, as_json: bool) -> ExitCode:
 def verify_migration(directory: str, seconds: float) -> ExitCode:
     """Prove that the rules on this node mean what the saved ones in DIR mean."""
     require_solver()
-    if problem := _steps(directory, seconds).verify():
+    from ...migration.journal import load
+    from ...migration.run import age_of
+
+    steps = _steps(directory, seconds)
+    if problem := steps.verify(age_of(load(steps.directory))):
         _say(f"verify: {problem}")
         return ExitCode.REFUSED
     _say("verified: every packet is treated as before")

@@ -1,0 +1,191 @@
+"""Moves and ways back while agents write to the same tables, killed at any moment.
+
+In the end the node has exactly what its twin has, in which nothing was moved, or exactly that
+without the moved rule, which nft has.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from vpccni_nft.migration import journal, run
+from vpccni_nft.migration.journal import load
+from vpccni_nft.migration.run import AlreadyRunning, problems_of
+from vpccni_nft.migration.steps import Failed, Steps
+
+from ..support.agents import AGENTS
+from ..support.profiles import NIGHTLY
+from ..support.twins import (
+    BACK_ENDS,
+    Pair,
+    carried_out,
+    enter,
+    go_back,
+    plan_of,
+    run_plan,
+    say,
+)
+
+pytestmark = pytest.mark.kernel
+
+
+@pytest.fixture(scope="module")
+def plans(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A plan for each back end."""
+    return {one: plan_of(one, tmp_path_factory.mktemp("agents")) for one in BACK_ENDS}
+
+
+RUN_DIES = ["before apply", "after apply", "before the commit", "after the commit", "after verify"]
+BACK_DIES = ["before the commit", "after the commit", "before the removal", "after the removal"]
+MOMENTS = [
+    *(f"run dies {moment}" for moment in RUN_DIES),
+    *(f"rollback dies {moment}" for moment in BACK_DIES),
+    "unconfirmed", "confirmed", "rolled back", "confirmed after the run is gone",
+]  # fmt: skip
+
+#: 130 runs: every fourth of them in CI, all of them nightly.
+TABLE = list(product(BACK_ENDS, AGENTS, MOMENTS))
+
+
+@pytest.mark.parametrize(("backend", "agent", "moment"), TABLE if NIGHTLY else TABLE[::4])
+def test_a_move_is_whole_or_undone_whatever_happens_meanwhile(
+    backend: str, agent: str, moment: str, plans: dict[str, Path], tmp_path: Path
+) -> None:
+    with Pair(backend, plans[backend], tmp_path) as pair:
+        with pair.agents(agent):
+            end = carried_out(pair, moment)
+        pair.check(end)
+
+
+#: What happens after a confirmed move, and was undone with it.
+LATER = {
+    "a Service gets another endpoint": ("a partial sync", (0, 1, 2)),
+    "a host port gets another pod": ("portmap", (0, 1, 2)),
+    "an administrator lets INPUT drop": ("an administrator", (0,)),
+}
+
+
+@pytest.mark.parametrize("backend", BACK_ENDS)
+@pytest.mark.parametrize("scenario", LATER)
+def test_what_others_have_done_since_is_kept(
+    backend: str, scenario: str, plans: dict[str, Path], tmp_path: Path
+) -> None:
+    with Pair(backend, plans[backend], tmp_path) as pair:
+        assert carried_out(pair, "confirmed") == "new"
+        agent, numbers = LATER[scenario]
+        pair.do(agent, *numbers)
+        pair.check("new")
+        assert pair.start(go_back).wait() == 0, pair.log()
+        pair.check("old")
+
+
+# --- what is in the way, and what is gone ---------------------------------------------------------
+
+
+def refused(plan: Steps) -> bool:
+    """Try to go back; whether it worked."""
+    try:
+        go_back(plan)
+    except Failed as failed:
+        say(str(failed))
+        return False
+    return True
+
+
+_PORTALS = "-A PREROUTING -m comment --comment 'kubernetes service portals' -j KUBE-SERVICES"
+
+#: What is in the way: commands, and what is said.
+IN_THE_WAY = {
+    "both neighbours are gone": (
+        ["-D PREROUTING 1", "-D PREROUTING 1"],
+        "the rules that a moved rule stood between are gone",
+    ),
+    "another rule for the same packets": (
+        ["-A PREROUTING -d 192.0.2.10/32 -j DNAT --to-destination 10.0.0.9"],
+        "another thing happens to",
+    ),
+    "neighbours the other way round": (["-D PREROUTING 1", _PORTALS], "in another order"),
+}
+
+
+@pytest.mark.parametrize("backend", BACK_ENDS)
+@pytest.mark.parametrize("what", IN_THE_WAY)
+def test_what_is_in_the_way_is_said_and_nothing_is_changed(
+    backend: str, what: str, plans: dict[str, Path], tmp_path: Path
+) -> None:
+    commands, said = IN_THE_WAY[what]
+    with Pair(backend, plans[backend], tmp_path) as pair:
+        assert carried_out(pair, "confirmed") == "new"
+        for command in commands:
+            words = shlex.split(f"iptables-{backend} -t nat {command}")
+            enter(pair.node.name, words)
+        before = pair.saved(pair.node, "-c"), enter(pair.node.name, ["nft", "list", "tables"])
+        assert pair.start(refused).wait() == 1, pair.log()
+        assert said in pair.log()
+        assert before == (
+            pair.saved(pair.node, "-c"), enter(pair.node.name, ["nft", "list", "tables"])
+        )  # fmt: skip
+
+
+def problems(plan: Steps) -> bool:
+    """Print what status and run say; whether there is a problem."""
+    found = problems_of(plan, load(plan.directory))
+    for line in found:
+        say(line)
+    try:
+        run_plan(plan, 0)
+    except AlreadyRunning as reason:
+        say(str(reason))
+    return bool(found)
+
+
+@pytest.mark.parametrize("backend", BACK_ENDS)
+def test_a_table_that_is_gone_is_noticed_and_needed_to_go_back(
+    backend: str, plans: dict[str, Path], tmp_path: Path
+) -> None:
+    with Pair(backend, plans[backend], tmp_path) as pair:
+        assert carried_out(pair, "confirmed") == "new"
+        assert pair.start(problems).wait() == 1, pair.log()
+        assert "the node is moved already, and that is confirmed" in pair.log()
+        enter(pair.node.name, ["nft", "delete", "table", "ip", "vpccni-nat"])
+        assert pair.start(problems).wait() == 0, pair.log()
+        assert "the move was confirmed, but the table ip vpccni-nat is gone" in pair.log()
+        assert pair.start(refused).wait() == 1, pair.log()
+        assert f"load it again with nft -f {pair.plan}/apply.nft, then roll back" in pair.log()
+        enter(pair.node.name, ["nft", "-f", str(pair.plan / "apply.nft")])
+        assert pair.start(go_back).wait() == 0, pair.log()
+        pair.check("old")
+
+
+def restarted(work: Callable[[Steps], object]) -> Callable[[Steps], object]:
+    """The same after another start of the machine."""
+
+    def after(plan: Steps) -> object:
+        for module in (journal, run):
+            setattr(module, "boot", lambda: "another")  # noqa: B010 - this process alone
+        return work(plan)
+
+    return after
+
+
+@pytest.mark.parametrize("backend", BACK_ENDS)
+@pytest.mark.parametrize("at_boot", [True, False])
+def test_after_a_restart_what_was_loaded_at_boot_goes_back(
+    backend: str, at_boot: bool, plans: dict[str, Path], tmp_path: Path
+) -> None:
+    with Pair(backend, plans[backend], tmp_path) as pair:
+        assert carried_out(pair, "confirmed") == "new"
+        if not at_boot:
+            enter(pair.node.name, ["nft", "delete", "table", "ip", "vpccni-nat"])
+        gone = pair.start(restarted(lambda plan: bool(problems_of(plan, load(plan.directory)))))
+        assert gone.wait() == (1 if at_boot else 0), pair.log()
+        assert pair.start(restarted(go_back)).wait() == 0, pair.log()
+        if at_boot:
+            pair.check("old")
+        else:
+            assert "nothing of the move is on this node" in pair.log()
