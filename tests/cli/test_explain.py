@@ -201,7 +201,8 @@ def test_an_answer_that_nothing_asks_for_is_told() -> None:
 def test_json_has_stable_keys() -> None:
     report = explained(NODE_PORT)
     assert list(report) == [
-        "packet", "given", "defaults", "approximations", "sides", "world", "differences",
+        "packet", "given", "defaults", "approximations", "sides", "world", "not_read",
+        "differences",
     ]  # fmt: skip
     assert set(report["sides"][0]) == {"name", "language", "steps", "outcome"}
     for side in report["sides"]:

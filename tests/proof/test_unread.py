@@ -6,7 +6,9 @@ import pytest
 
 import vpccni_nft
 from vpccni_nft.core.diagnostics import UNREAD_RULES
+from vpccni_nft.core.span import Source
 from vpccni_nft.proof.answers import Answer, Different, Equivalent, Unknown
+from vpccni_nft.simulate.explain import explain
 
 RULES = "table ip t {{\n chain c {{\n type filter hook input priority 0\n {}\n }}\n}}\n"
 SAME, OTHER = RULES.format("tcp dport 22 drop"), RULES.format("tcp dport 23 drop")
@@ -61,3 +63,24 @@ def test_the_devices_are_named() -> None:
     found = answer(SAME, SAME + table)
     assert isinstance(found, Unknown)
     assert "that leave by eth0, eth1" in found.reasons[0].message
+
+
+@pytest.mark.parametrize(
+    ("table", "packet", "line"),
+    [
+        (NETDEV, "hook=input iif=eth0", "packets that come in by eth0 may be dropped or changed"),
+        (NETDEV, "hook=input iif=eth1", "this packet does not come to it"),
+        (NETDEV, "hook=output", "this packet does not come to it"),
+        (NETDEV.replace("ingress", "egress"), "hook=output oif=eth0", "packets that leave by eth0"),
+        (NETDEV.replace("ingress", "egress"), "hook=output oif=e1", "does not come to it"),
+        (INET, "hook=input iif=eth0", "packets that come in by eth0 may be dropped or changed"),
+        (BRIDGE, "hook=input iif=eth0", "packets that cross a bridge may be dropped or changed"),
+        (ARP, "hook=input iif=eth0", "this packet does not come to it"),
+    ],
+)
+def test_explain_says_whether_a_packet_comes_to_what_is_not_read(
+    table: str, packet: str, line: str
+) -> None:
+    source = Source.of(table + SAME, "node.nft")
+    (found,) = explain([source], f"{packet} saddr=10.0.0.1 daddr=10.0.0.2").not_read
+    assert line in found

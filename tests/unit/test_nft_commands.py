@@ -338,3 +338,15 @@ def test_flags_of_a_table_are_kept() -> None:
     (table,) = nft.parse("table ip t {\n\tflags dormant\n\tchain c {\n\t}\n}\n").tables
     assert table.is_dormant
     assert nft.parse(nft.serialize(nft.Ruleset((table,)))).tables == (table,)
+
+
+def test_variables_that_double_each_other_are_refused_in_time() -> None:
+    doubled = "".join(f"define a{n + 1} = {{ $a{n}, $a{n} }}\n" for n in range(40))
+    assert "too long" in refused(f"define a0 = {{ 1, 2 }}\n{doubled}").message
+
+
+def test_a_place_behind_many_variables_is_found_in_time() -> None:
+    line = "; ".join(["add rule t c meta mark $long"] * 20_000)
+    found = refused(f"define long = 1\n{line}; add rule t c jump z\n")
+    assert found.span
+    assert found.span.text == "z"

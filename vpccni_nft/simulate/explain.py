@@ -10,6 +10,8 @@ from .. import iptables, nft
 from ..core.diagnostics import APPROXIMATIONS, Refused
 from ..core.values import Family
 from ..lowering import TranslateOptions
+from ..model.packet import interface_word
+from ..nft.unread import unread_rules
 from ..text.language import detect_language
 from ..text.sources import parse_sources
 from ..translation import translate_sources
@@ -17,11 +19,13 @@ from .packet_text import parse_packet
 from .trace import parts, trace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ..core.diagnostics import Code
     from ..core.span import Source
+    from ..nft.unread import At
     from .packet_text import PacketText
+    from .sample import Packet
     from .trace import Trace
 
 
@@ -47,6 +51,7 @@ class Explanation:
     traces: tuple[Trace, ...]  #: of each side
     differences: dict[str, tuple[object, object]]  #: by what differs; empty where both agree
     approximations: tuple[Code, ...]  #: that the translation, which is one of the sides, takes
+    not_read: tuple[str, ...] = ()  #: of rules that are not read, whether the packet comes to them
 
 
 def explain(sources: Sequence[Source], packet: str, family: Family | None = None) -> Explanation:
@@ -61,7 +66,28 @@ def explain(sources: Sequence[Source], packet: str, family: Family | None = None
     traces = tuple(trace((side.ruleset,), read.packet) for side in sides)
     # A file beside its own translation: both count the same packets.
     found = parts(traces[0].outcome, traces[-1].outcome, counts=len(sources) == 1)
-    return Explanation(read, sides, traces, found, approximations)
+    not_read = dict.fromkeys(line for side in sides for line in _not_read(side, read.packet))
+    return Explanation(read, sides, traces, found, approximations, tuple(not_read))
+
+
+def _not_read(side: NamedRuleset, packet: Packet) -> Iterator[str]:
+    """What is said of rules that are not read."""
+    if isinstance(side.ruleset, nft.Ruleset):
+        for found in unread_rules(side.ruleset):
+            if any(_may_come(at, packet) for at in found.where):
+                yield f"{found.name}: {found.packets} may be dropped or changed there"
+            else:
+                yield f"{found.name}: this packet does not come to it"
+
+
+def _may_come(at: At, packet: Packet) -> bool:
+    """Whether a packet may come to rules that are called for some devices, or on a bridge."""
+    field = {"come in": "iif", "leave": "oif"}.get(at.way)
+    device = packet.fields[field] if field else 0
+    # Where it leaves is not known before it is routed; what is made here came in nowhere.
+    if field == "iif" and not device:
+        return False
+    return not (device and at.devices) or device in map(interface_word, at.devices)
 
 
 def _sides(

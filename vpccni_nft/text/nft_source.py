@@ -9,6 +9,8 @@ numbers, and every place is found again in the text as it was given.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
+from operator import attrgetter
 
 import attrs
 
@@ -41,6 +43,11 @@ _VALUES = frozenset(
     "tcp udp udplite esp ah icmp igmp icmpv6 comp dccp sctp redirect snat dnat original reply"
     " ip ip6 ether arp".split()
 )
+_NO_VALUES = KEYWORDS - _VALUES
+
+#: The most characters that variables may add to a text: each can stand for two of another one.
+_MOST = 1 << 24
+
 #: What a name stands behind; there nft takes the quotes of a variable off.
 _NAMED_BEHIND = frozenset({"jump", "goto", "policy", "priority"})
 _NAME = re.compile(r"[A-Za-z_.][A-Za-z0-9_./-]*")
@@ -92,8 +99,9 @@ class ParsedText:
         pieces = self._pieces.get(line)
         if pieces is None:
             return Span(self.source, line, start, end)
-        first = next((one for one in pieces if start < one.end), pieces[-1])
-        last = next((one for one in pieces if end <= one.end), pieces[-1])
+        ends_at = attrgetter("end")
+        first = pieces[min(bisect_right(pieces, start, key=ends_at), len(pieces) - 1)]
+        last = pieces[min(bisect_left(pieces, end, key=ends_at), len(pieces) - 1)]
         begins = first.source_start + (0 if first.replaced else start - first.start)
         ends = last.source_end if last.replaced else last.source_start + end - last.start
         length = len(self.source.lines[line - 1]) if line <= len(self.source.lines) else 0
@@ -112,6 +120,7 @@ class _Expander:
     line: int = 1
     column: int = 1  #: in what is given
     written: int = 1  #: the column in what is made
+    added: int = 0  #: characters that variables stood for
 
     def expanded(self) -> ParsedText:
         tokens = list(_TOKEN.finditer(self.content))
@@ -163,6 +172,9 @@ class _Expander:
     def _look_up(self, token: re.Match[str], name: str) -> str:
         for scope in reversed(self.scopes):
             if name in scope:
+                self.added += len(scope[name])
+                if self.added > _MOST:
+                    raise self._problem(token, "the variables make this text too long")
                 return scope[name]
         raise self._problem(token, f"there is no variable “{name[:40]}” here")
 
@@ -180,7 +192,8 @@ class _Expander:
                 raise self._problem(words[0], f"the variable {name} is defined already")
             if len(words) < 3 or words[1][0] != "=":
                 raise self._problem(words[0], "the variable has no value")
-            scope[name] = self._initializer(tokens[tokens.index(words[1]) + 1 : end])
+            behind = next(at_ for at_ in range(at, end) if tokens[at_] is words[1]) + 1
+            scope[name] = self._initializer(tokens[behind:end])
         for token in tokens[at:end]:
             self._write(token, "\n" if "\n" in token[0] else "")
         return end
@@ -189,7 +202,7 @@ class _Expander:
         """The text behind the equals sign, in one line."""
         text, before = "", ""
         for token in tokens:
-            if token["word"] and token["word"] in KEYWORDS - _VALUES:
+            if token["word"] in _NO_VALUES:
                 raise self._problem(token, f"“{token[0][:40]}” is a keyword, which has no value")
             if token["blank"] or token["joined"] or token["line"] or token["remark"]:
                 text += " "

@@ -26,6 +26,7 @@ def lines_of_explanation(found: Explanation, *, all_rules: bool) -> Iterator[str
     yield ""
     yield from (f"the world: {answer}" for answer in read.world.answers())
     yield from (f"not used: {key}" for key in read.world.unasked())
+    yield from (f"not read: {line}" for line in found.not_read)
     if len(found.sides) == 2:
         yield from _comparison(found)
 
@@ -66,6 +67,7 @@ def dict_of(found: Explanation) -> dict[str, Any]:
             for side, walked in zip(found.sides, found.traces, strict=True)
         ],
         "world": read.world.answers(),
+        "not_read": [printable(line) for line in found.not_read],
         "differences": {
             KEY_OF.get(name, name): [value_text(name, value, family) for value in both]
             for name, both in found.differences.items()
