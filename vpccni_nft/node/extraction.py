@@ -13,13 +13,15 @@ from .. import iptables, nft
 from ..core.diagnostics import MOVE_DIFFERS, MOVE_UNPROVED, ORDER_TAKEN, Diagnostic, Refused
 from ..core.span import Source
 from ..lowering import TranslateOptions, lower
+from ..model.packet import NoMeaning
 from ..optimizer import optimize as optimized
 from ..proof.answers import Different, Equivalent, Unknown
 from ..proof.order import GIVEN_ORDER
-from ..proof.side import Ruleset, Side
+from ..proof.side import Side
 from ..proof.verify import ProofSettings, verify
 from ..simulate.packet_text import KEY_OF
 from ..simulate.report import value_text
+from ..simulate.trace import parts, trace
 from ..text.sources import parse_sources
 from ..translation import Translation, in_order
 from .native import native, uncascaded
@@ -149,10 +151,19 @@ class OwnerExtraction:
         lowered: nft.Ruleset,
     ) -> tuple[nft.Ruleset, Answer]:
         """The parts with their base chains where they are not wrong, and what the proof says."""
+        known: list[Counterexample] = []
 
         def attempt(sides: dict[BaseChainName, int]) -> tuple[nft.Ruleset, Answer]:
             ruleset = self._laid_out(lowered, sides)
-            return ruleset, self._verify(whole, rest, ruleset)
+            before, after = self._sides(whole, rest, ruleset)
+            # What differs in one order of base chains often does in another one, and to send a
+            # packet is a thousandth of a proof.
+            if again := [one for one in known if _differs_again(one, before, after)]:
+                return ruleset, Different(tuple(again))
+            answer = self._verify(before, after)
+            if isinstance(answer, Different):
+                known.extend(answer.counterexamples)
+            return ruleset, answer
 
         return search(whole, taken, attempt)
 
@@ -162,24 +173,20 @@ class OwnerExtraction:
             return native(ruleset, self.beside)
         return optimized(ruleset) if self.options.optimize else ruleset
 
-    def _verify(
-        self,
-        whole: iptables.Ruleset,
-        rest: iptables.Ruleset,
-        ruleset: nft.Ruleset,
-        *,
-        iptables_first: bool = False,
-    ) -> Answer:
-        """Whether the parts do what the whole did; the script is read again for that."""
+    def _sides(
+        self, whole: iptables.Ruleset, rest: iptables.Ruleset, ruleset: nft.Ruleset
+    ) -> tuple[Side, Side]:
+        """The node before and after; the script is read again for that."""
         script = nft.parse(nft.serialize(ruleset), "the script")
-        before: tuple[Ruleset, ...] = (*self.beside, whole)
-        after: tuple[Ruleset, ...] = (*(_without(one, script) for one in self.beside), rest)
-        if iptables_first:
-            before, after = before[::-1], after[::-1]
+        beside = (_without(one, script) for one in self.beside)
+        return Side((*self.beside, whole)), Side((*beside, rest, script))
+
+    def _verify(self, before: Side, after: Side) -> Answer:
+        """Whether the parts do what the whole did."""
         settings = ProofSettings(
             seconds=self.seconds, most=1, order=GIVEN_ORDER, allow=self.options.allow
         )
-        return verify(Side(before), Side((*after, script)), settings, self.progress)
+        return verify(before, after, settings, self.progress)
 
     def _of_answer(self, answer: Answer, taken: iptables.Ruleset) -> Iterator[Diagnostic]:
         match answer:
@@ -199,7 +206,9 @@ class OwnerExtraction:
         """What ran first before, of iptables' chains and others of their priority, is unknown."""
         if not self.beside or not isinstance(answer, Equivalent):
             return
-        other = self._verify(whole, rest, ruleset, iptables_first=True)
+        before, after = self._sides(whole, rest, ruleset)
+        *beside, script = after.rulesets
+        other = self._verify(Side(before.rulesets[::-1]), Side((*reversed(beside), script)))
         if isinstance(other, Different):
             yield Diagnostic(
                 ORDER_TAKEN,
@@ -234,6 +243,15 @@ def search(
             if hook not in choices or chosen[hook] + 1 == len(choices[hook]):
                 return first
             chosen[hook] += 1
+
+
+def _differs_again(found: Counterexample, before: Side, after: Side) -> bool:
+    """Whether a packet that has been treated differently is so by other sides, too."""
+    try:
+        outcomes = [trace(side.rulesets, found.plain.packet).outcome for side in (before, after)]
+    except NoMeaning:
+        return False
+    return bool(parts(*outcomes, counts=False))
 
 
 def _without(ruleset: nft.Ruleset, script: nft.Ruleset) -> nft.Ruleset:
