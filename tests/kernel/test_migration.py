@@ -59,6 +59,9 @@ exec "{real}" "$@"
 class Node:
     """A namespace with a dump, and the commands as they run on it."""
 
+    #: Programs come from fixed folders. The command has mounts of its own: fakes go to the first.
+    BEGIN = 'mount --bind "$0" /usr/local/sbin && exec "$@"'
+
     def __init__(self, backend: str, dump: str, folder: Path, before: str = "") -> None:
         self.backend = backend
         self.folder = folder
@@ -111,10 +114,9 @@ class Node:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            ["ip", "netns", "exec", self.namespace.name, sys.executable, "-m", "vpccni_nft",
-             "migrate", *arguments],
-            env=os.environ
-            | {"PYTHONPATH": str(ROOT), "PATH": f"{self.shims}:{os.environ['PATH']}"},
+            ["ip", "netns", "exec", self.namespace.name, "sh", "-c", self.BEGIN, str(self.shims),
+             sys.executable, "-m", "vpccni_nft", "migrate", *arguments],
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -15,6 +15,7 @@ import attrs
 from .. import iptables, nft
 from ..core.diagnostics import Refused
 from ..core.errors import CannotRead
+from ..core.isolated import PROGRAMS
 from ..core.render import printable
 from ..core.span import IPSET_NAME, Source
 from ..lowering.options import codes_named
@@ -131,7 +132,7 @@ class Checker:
     def _sets(self) -> Source | None:
         if not self.sets:
             return None
-        return Source.of(output_of("ipset", "save") or b"", IPSET_NAME)
+        return Source.of(output_of("ipset", "save", path=PROGRAMS) or b"", IPSET_NAME)
 
     def _others(
         self, move: Move, table: iptables.Ruleset, sets: Source | None

@@ -9,17 +9,17 @@ import hashlib
 import json
 import os
 import platform
-import shutil
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import CannotRead
+from . import custody
 from .report import report
 from .tables import dump_file, removal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from .plan import Plan
 
@@ -32,35 +32,51 @@ class NoPlan(CannotRead):
 
 
 def write(plan: Plan, directory: Path, version: str) -> None:
-    """Write a plan to a new directory: whole, or not at all."""
-    if directory.exists():
+    """Write a plan to a new directory, for its owner only: whole, or not at all.
+
+    Raises NoPlan where the directory is there, Unsafe where others could change it, and OSError.
+    """
+    if os.path.lexists(directory):
         raise NoPlan(f"{directory} already exists: a plan needs a directory of its own")
-    draft = directory.with_name(f".{directory.name}.draft")
-    shutil.rmtree(draft, ignore_errors=True)
+    files = {name: _bytes(text) for name, text in _files(plan)}
+    files["plan.md"] = _bytes(report(plan, version))
+    sums = {name: _sum(content) for name, content in sorted(files.items())}
+    described = _bytes(json.dumps(_about(plan, version, sums), indent=2) + "\n")
+    listed = {**sums, "plan.json": _sum(described)}
+    with custody.new_directory(directory) as draft:
+        for name, content in files.items():
+            custody.create(draft / name, content)
+        custody.create(draft / "plan.json", described)
+        lines = "".join(f"{one}  {name}\n" for name, one in listed.items())
+        custody.create(draft / "SHA256SUMS", _bytes(lines))
+
+
+def about(directory: Path) -> dict[str, Any]:
+    """What plan.json says, for whoever only compares. Raises NoPlan."""
     try:
-        files = dict(_files(plan))
-        files["plan.md"] = report(plan, version)
-        for name, text in files.items():
-            _write(draft / name, text)
-        sums = {name: _sum(text) for name, text in sorted(files.items())}
-        _write(draft / "SHA256SUMS", "".join(f"{one}  {name}\n" for name, one in sums.items()))
-        about = _about(plan, version, sums)
-        _write(draft / "plan.json", json.dumps(about, indent=2) + "\n")
-        draft.rename(directory)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
+        found: dict[str, Any] = json.loads((directory / "plan.json").read_bytes())
+    except (OSError, ValueError) as error:
+        raise NoPlan(f"{directory} is no plan: {error}") from None
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise NoPlan(f"{directory} was written by another version: plan again")
+    return found
 
 
 def read(directory: Path) -> dict[str, Any]:
-    """What plan.json says. Raises NoPlan."""
-    try:
-        about: dict[str, Any] = json.loads((directory / "plan.json").read_text())
-    except (OSError, ValueError) as error:
-        raise NoPlan(f"{directory} is no plan: {error}") from None
-    if not isinstance(about, dict) or about.get("format") != FORMAT:
-        raise NoPlan(f"{directory} was written by another version: plan again")
-    return about
+    """What plan.json says, if nobody else could change the plan and it is as it was written.
+
+    To be called before anything of the directory is used. Raises NoPlan and Unsafe.
+    """
+    found = about(directory)
+    custody.check_tree(directory)
+    lines = custody.read_file(directory / "SHA256SUMS").decode(errors="replace").splitlines()
+    listed = dict(line.split("  ", 1)[::-1] for line in lines if "  " in line)
+    files = found.get("files")
+    if not isinstance(files, dict) or listed.keys() != files.keys() | {"plan.json"}:
+        raise NoPlan(f"{directory}: SHA256SUMS and plan.json list other files: plan again")
+    custody.check_sums(directory, listed)
+    custody.check_sums(directory, files)
+    return found
 
 
 def _files(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -121,13 +137,5 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _sum(text: str) -> str:
-    return hashlib.sha256(_bytes(text)).hexdigest()
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        file.write(_bytes(text))
-        file.flush()
-        os.fsync(file.fileno())
+def _sum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -104,7 +104,7 @@ def drift_of(directory: Path, now: Sequence[Path] = (), *, moved: bool = False) 
 
 def _read_plan(directory: Path) -> _Left:
     try:
-        about = plans.read(directory)
+        about = plans.about(directory)
         moved = {(one["slot"], one["table"]): one["name"] for one in about["tables"]}
         dumps = {slot: _source(directory / file) for slot, file in about["dumps"].items()}
         others = _source(directory / about["nft"]) if about["nft"] else None

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from .custody import replace
 from .programs import inheriting
 
 if TYPE_CHECKING:
@@ -148,22 +149,7 @@ def load(directory: Path) -> JournalState:
 def store(directory: Path, state: JournalState) -> None:
     """Write the journal: the old one or the new one is there, whatever happens. Raises OSError."""
     text = json.dumps(attrs.asdict(state, value_serializer=_plain), indent=2) + "\n"
-    draft = directory / f".{_JOURNAL}.{os.getpid()}"
-    try:
-        with draft.open("w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.rename(directory / _JOURNAL)
-    except OSError:
-        with contextlib.suppress(OSError):
-            draft.unlink()
-        raise
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    replace(directory / _JOURNAL, text.encode())
 
 
 def _plain(_: object, __: object, value: Any) -> Any:
@@ -174,7 +160,7 @@ def _plain(_: object, __: object, value: Any) -> Any:
 def locked(directory: Path) -> Iterator[None]:
     """Hold the lock; programs that are started meanwhile inherit it."""
     # Opened for reading, where it is there: so it can be locked on a full disk, too.
-    handle = os.open(directory / _LOCK, os.O_RDONLY | os.O_CREAT, 0o600)
+    handle = os.open(directory / _LOCK, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         with inheriting(handle):

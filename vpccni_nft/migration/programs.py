@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 from ..core.errors import CannotRead
+from ..core.isolated import PROGRAMS
+from ..core.isolated import environment as isolated_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 #: Seconds that a program may take.
 PATIENCE = 120
-
-_PLACES = ("/usr/sbin", "/sbin", "/usr/local/sbin")
 
 
 #: Open files that programs inherit: what is locked stays locked until they have ended.
@@ -42,11 +41,10 @@ def inheriting(handle: int) -> Iterator[None]:
 
 
 def path_of(name: str) -> str:
-    """Where a program is. Raises CannotRead where it is missing."""
-    path = os.pathsep.join((os.environ.get("PATH", os.defpath), *_PLACES))
-    found = shutil.which(name, path=path)
+    """Where a program is, whatever ``PATH`` says. Raises CannotRead where it is missing."""
+    found = shutil.which(name, path=PROGRAMS)
     if found is None:
-        raise CannotRead(f"{name} is missing")
+        raise CannotRead(f"{name} is missing from {PROGRAMS}")
     return found
 
 
@@ -62,7 +60,7 @@ def run(*command: str, given: str = "", environment: Mapping[str, str] | None = 
             capture_output=True,
             check=False,
             timeout=PATIENCE,
-            env={**os.environ, "LC_ALL": "C", **(environment or {})},
+            env={**isolated_environment(), "LC_ALL": "C", **(environment or {})},
             start_new_session=True,
             pass_fds=tuple(_inherited),
         )

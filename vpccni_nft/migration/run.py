@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ..core.isolated import command
 from .check import Age
 from .journal import JournalState, Phase, Process, boot, clock, load, locked, store
 from .steps import Failed, Steps
@@ -149,8 +150,11 @@ class Runner:
         reader, writer = os.pipe()
         try:
             child = subprocess.Popen(
-                [sys.executable, "-m", "vpccni_nft", "migrate", "watch", str(self.directory),
-                 "--ready", str(writer)],
+                command(
+                    "vpccni_nft.cli", "migrate", "watch", str(self.directory), "--ready",
+                    str(writer),
+                ),
+                cwd="/",
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                 start_new_session=True, pass_fds=(writer,),
             )  # fmt: skip

@@ -7,8 +7,6 @@ and made again. Each change is one transaction of the kernel.
 
 from __future__ import annotations
 
-import hashlib
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +14,8 @@ import attrs
 
 from ..core.errors import CannotRead
 from ..core.render import render
+from . import custody, nftables
 from . import directory as plans
-from . import nftables
 from .change import Change, present
 from .check import Age, Checker
 from .edits import Edit, InTheWay, no_longer_fits, taking
@@ -43,7 +41,6 @@ class Steps:
     moves: tuple[Move, ...]
     checker: Checker
     owners: frozenset[str]  #: whose rules move
-    files: dict[str, str]  #: each file of the plan with its SHA-256
 
     @classmethod
     def of(cls, directory: Path, seconds: float = 60) -> Steps:
@@ -52,7 +49,7 @@ class Steps:
         try:
             moves = tuple(moves_of(directory, about))
             owners = frozenset(about["rules"]["moved"])
-            return cls(directory, moves, Checker.of(about, seconds), owners, dict(about["files"]))
+            return cls(directory, moves, Checker.of(about, seconds), owners)
         except (OSError, KeyError, TypeError, ValueError, CannotRead) as error:
             raise plans.NoPlan(f"{directory} is no plan: {error}") from None
 
@@ -60,7 +57,6 @@ class Steps:
 
     def preflight(self) -> None:
         """Look whether the move can be made; nothing is changed."""
-        self._check_files()
         with _failing("preflight"):
             for program in ("nft", *(f"{one.program}-{what}" for one in self.moves
                                      for what in ("save", "restore"))):  # fmt: skip
@@ -228,26 +224,12 @@ class Steps:
     def _script(self) -> str:
         return (self.directory / "apply.nft").read_bytes().decode("utf-8", "surrogateescape")
 
-    def _check_files(self) -> None:
-        for name, expected in self.files.items():
-            try:
-                found = hashlib.sha256((self.directory / name).read_bytes()).hexdigest()
-            except OSError as error:
-                raise Failed(f"preflight: {name}: {error.strerror}") from None
-            if found != expected:
-                raise Failed(f"preflight: the plan was changed after it was made: {name}")
-
     def _record(self, move: Move, table: SavedTable) -> None:
         """Write down where the rules stand that are taken out now. Raises OSError."""
-        folder = self.directory / "backup"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        draft = folder / f".{move.name}.{os.getpid()}"
         text = "".join(f"{line}\n" for line in table.lines(counters=True))
-        with draft.open("wb") as file:
-            file.write(text.encode("utf-8", "surrogateescape"))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.rename(folder / move.name)
+        path = self.directory / "backup" / move.name
+        custody.make_folder(path.parent)
+        custody.replace(path, text.encode("utf-8", "surrogateescape"))
 
     def _recorded(self, move: Move) -> SavedTable:
         """Where the rules stood when they were taken out, or when the plan was made."""

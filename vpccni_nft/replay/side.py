@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import enum
-import os
 import pickle
 import re
 import subprocess
-import sys
 import tempfile
 import uuid
 from contextlib import suppress
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
+from ..core.isolated import command as isolated
 from ..core.values import Family
 from ..semantics.iptables import PLACES
 from . import probes
@@ -123,13 +122,11 @@ class ReplaySide:
         run("ip", "netns", "delete", self.name)
 
     def _start(self) -> None:
-        code = "from vpccni_nft.replay.agent import main; main()"
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         self._agent = subprocess.Popen(
-            ("ip", "netns", "exec", self.name, sys.executable, "-c", code),
+            ("ip", "netns", "exec", self.name, *isolated("vpccni_nft.replay.agent")),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=environment,
+            cwd="/",
         )
         self._send((self.name, self._node.taps, self._node.groups, self._kernel_log))
         self._answer()

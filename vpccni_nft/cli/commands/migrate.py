@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -150,6 +151,7 @@ def _node(
     version: str | None,
     ipset_save: str | None,
 ) -> NodeOutput:
+    from ...core.isolated import PROGRAMS
     from ...migration.plan import NodeOutput
     from ...node.live import output_of
     from ...node.live import read_node as ask
@@ -161,8 +163,8 @@ def _node(
             raise click.UsageError("give either NODE or the files of the options")
         sources, ruleset, version, sets = _given(node, version, sets)
     elif not sources and ruleset is None:
-        sources, ruleset, version = ask("-c")
-        if sets is None and (text := output_of("ipset", "save")):
+        sources, ruleset, version = ask("-c", path=PROGRAMS)
+        if sets is None and (text := output_of("ipset", "save", path=PROGRAMS)):
             sets = Source.of(text, IPSET_NAME)
     if not sources or ruleset is None:
         raise click.UsageError(
@@ -233,7 +235,7 @@ def run(directory: str, confirm_timeout: float, seconds: float) -> ExitCode:
     cls=Command,
     exits={
         ExitCode.DONE: "confirmed",
-        ExitCode.REFUSED: "there is nothing to confirm: too early, or too late",
+        ExitCode.REFUSED: "not confirmed: too early, too late, or the disk is full",
         ExitCode.USAGE: "wrong usage, or no plan",
     },
 )
@@ -248,6 +250,9 @@ def confirm(directory: str) -> ExitCode:
         confirm_move(_steps(directory))
     except (AlreadyRunning, Failed) as reason:
         _say(str(reason))
+        return ExitCode.REFUSED
+    except OSError as error:
+        _say(f"not confirmed, so the move goes back when its time is over: {error}")
         return ExitCode.REFUSED
     _say("confirmed")
     return ExitCode.DONE
@@ -367,6 +372,7 @@ def verify_migration(directory: str, seconds: float) -> ExitCode:
 )
 def watch(directory: str, ready: int) -> ExitCode:
     """Roll back where the run stops, or where the move is not confirmed in time."""
+    require_solver()  # the way back needs it, so the runner learns now if it is missing
     from ...migration.run import watch as watch_move
 
     watch_move(_steps(directory), ready)
@@ -376,7 +382,14 @@ def watch(directory: str, ready: int) -> ExitCode:
 def _steps(target: str, seconds: float = 60) -> Steps:
     from ...migration.steps import Steps
 
-    return Steps.of(Path(target).absolute(), seconds)
+    steps = Steps.of(Path(target).absolute(), seconds)
+    _need_root()
+    return steps
+
+
+def _need_root() -> None:
+    if os.geteuid():
+        raise click.UsageError("only root sees a node's rules and changes them: use sudo")
 
 
 def _say(text: str) -> None:
