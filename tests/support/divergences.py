@@ -27,11 +27,13 @@ from vpccni_nft.simulate.packet_text import field_text
 if TYPE_CHECKING:
     from vpccni_nft.model.concrete import Question
     from vpccni_nft.model.hook import Outcome
-    from vpccni_nft.model.packet import Verdict
+    from vpccni_nft.model.packet import Event, Verdict
     from vpccni_nft.replay.conversation import Conversation, KernelEvent, Seen
     from vpccni_nft.replay.topology import Topology
     from vpccni_nft.replay.wire import Headers
     from vpccni_nft.simulate.sample import Chains
+
+    from .memory import Memory
 
 #: Ways that random draws can go, at most; a hook with more is not checked.
 _MOST_WAYS = 5000
@@ -109,6 +111,8 @@ class Checker:
 
     node: Topology
     chains: Mapping[Family, Chains]
+    #: What the kernel remembers of packets, where it is followed.
+    memory: Memory | None = None
     hooks: int = 0  #: packets at hooks that were checked
     skipped: int = 0  #: those with too many ways, and those of which something is not seen
 
@@ -167,6 +171,9 @@ class _Walk:
         fields = self._fields(begin, state, connection)
         family = begin.headers.family
         wrong, marks = "", set[int]()
+        fitting: list[tuple[Event, ...]] = []
+        if self.checker.memory:
+            self.checker.memory.length = begin.headers.length
         unroutable = begin.place == "output" and self.unroutable
         for ways, found in enumerate(self._outcomes(family, begin, end, fields, connection)):
             if ways >= _MOST_WAYS or found is None:
@@ -183,9 +190,12 @@ class _Walk:
             wrong = differs or wrong
             if not differs:
                 marks.add(found.fields["ct_mark"])
+                fitting.append(found.events)
         self.checker.hooks += 1
         if marks:
             self._learn(end, marks, connection)
+            if self.checker.memory:
+                self.checker.memory.learn(fitting)
         else:
             yield Divergence(self.conversation, self.number, begin, wrong)
 
@@ -200,7 +210,7 @@ class _Walk:
         """What can happen, for each way that draws can go; None where that is not known."""
         chains = self.checker.chains[family]
         for mark in sorted(connection.marks) if connection else (0,):
-            world = _World(self.checker.node, family, begin, end)
+            world = _World(self.checker.node, family, begin, end, self.checker.memory)
             while True:
                 algebra = Concrete(answers=world)
                 known = {**fields, "ct_mark": mark}
@@ -381,6 +391,7 @@ class _World(Mapping["Question", int]):
     family: Family
     begin: KernelEvent
     end: KernelEvent | None
+    memory: Memory | None = None
     #: The draws of this way: how many answers there are, and which one is given.
     draws: dict[Question, list[int]] = attrs.Factory(dict)
     order: list[Question] = attrs.Factory(list)
@@ -388,6 +399,9 @@ class _World(Mapping["Question", int]):
     def __getitem__(self, question: Question) -> int:
         oracle, arguments = question
         headers = self.end.headers if self.end else None
+        known = self.memory.answer(question) if self.memory else None
+        if known is not None:
+            return known
         match oracle.kind, oracle.parameters:
             case OracleKind.FIB_TYPE, _:
                 address, device = arguments
