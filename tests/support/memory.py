@@ -79,19 +79,17 @@ class Memory:
                 return self._takes((thing, *key), bound, uses=sum(before))
             case OracleKind.MEMBER, parameters if thing.name.startswith("recent-"):
                 (address,) = arguments
-                age = parameters[0] if parameters else thing.timeout
-                return int(self._times(thing, address, age or 0) > 0)
+                listed: Any = parameters[0] if parameters else thing.timeout
+                return int(self._times(thing, address, listed or 0) > 0)
             case OracleKind.MEMBER, _:
                 return int(self._sets[thing.name].get(arguments, -1.0) > self.now)
-            case OracleKind.RECENT_SEEN, (str(wanted), _, int(age)):
+            case OracleKind.RECENT_SEEN, (str(wanted), int(age)):
                 words = 1 + (thing.name in self.ttl_lists)
                 if len(arguments) > words:
                     return None  # the list was changed on the way
                 ttl = arguments[1] if "with this TTL" in wanted else None
                 return int(self._times(thing, arguments[0], age, ttl) >= int(wanted.split()[0]))
-            case OracleKind.RECENT_LISTED, _ if (
-                len(arguments) == 1 + (thing.name in self.ttl_lists) or len(arguments) == 1
-            ):
+            case OracleKind.RECENT_LISTED, _ if len(arguments) == 1:
                 return int(arguments[0] in self._seen[thing.name])
         return None
 
@@ -136,7 +134,8 @@ class Memory:
             case (("add" | "update"), (_, *lasting)):
                 key, found = event.arguments, self._sets[thing.name]
                 if event.kind == "update" or found.get(key, -1.0) <= self.now:
-                    found[key] = self.now + lasting[0] if lasting else float("inf")
+                    seconds: Any = lasting[0] if lasting else float("inf")
+                    found[key] = self.now + seconds
             case "delete", _:
                 self._sets[thing.name].pop(event.arguments, None)
 

@@ -569,7 +569,7 @@ def test_updating_what_is_not_there_renews_nothing(known: bool) -> None:
 def test_a_negated_update_renews_what_is_too_old(known: bool, old: bool) -> None:
     # What is older than nine seconds matters, too.
     kept = KeptSet("recent-x", policy=("ages", 9))
-    oracle = Oracle(OracleKind.RECENT_LISTED, kept, (MATCH,))
+    oracle = Oracle(OracleKind.RECENT_LISTED, kept)
     answers = listed(SOURCE, known, kept, 9) | {(oracle, (SOURCE,)): old}
     found = run("-m recent ! --update --seconds 9 --name x --rsource -j DROP", answers=answers)
     assert (found.verdict == DROP) is not known
@@ -616,7 +616,7 @@ def test_the_world_tells_how_often_and_with_which_ttl(answer: bool) -> None:
         ("--hitcount 4 --rttl", "4 times with this TTL"),
         ("--rttl", "1 times with this TTL"),
     ):
-        oracle = Oracle(OracleKind.RECENT_SEEN, LIST, (wanted, MATCH, 0))
+        oracle = Oracle(OracleKind.RECENT_SEEN, LIST, (wanted, 0))
         match = f"-m recent --rcheck {options} --name x --rsource"
         ttl = (0,) if "--rttl" in options else ()
         answers = {(oracle, (SOURCE, *ttl)): answer}

@@ -46,8 +46,8 @@ class OracleKind(enum.Enum):
     MEMBER_AFTER = "member of {object} after {0}"  #: after a chain, or after old ones were reaped
     MEMBER_COUNTED = "{0}"  #: whether an element of an ipset has the counters that are looked for
     MEMBER_COUNTED_HERE = "{0} at {object}"
-    RECENT_SEEN = "seen {0} in {object} at {1}"  #: and with the age that is young enough
-    RECENT_LISTED = "listed all the same in {object} at {0}"
+    RECENT_SEEN = "seen {0} in {object}"  #: and with the age that is young enough
+    RECENT_LISTED = "listed all the same in {object}"
 
     # Bytes of the packet that are no field of the model.
     HEADER_FIELD = "{object}"

@@ -83,8 +83,8 @@ def meaning(node: Recent, view: View) -> Test:
     """The address, masked, is in the list, young and often enough; what changes in the list.
 
     The world's list has the addresses that are young enough for its rules. What else the kernel
-    keeps of an address (how often it was seen, its TTL, that it is old) the world answers anew in
-    each place.
+    keeps of an address (how often it was seen, its TTL, that it is old) the world answers by what
+    has used the list so far.
     """
     state, algebra = view.state, view.state.algebra
     field = "daddr" if node.destination else "saddr"
@@ -107,7 +107,7 @@ def meaning(node: Recent, view: View) -> Test:
     often = node.hit_count is not None and node.hit_count > 1
     if often or node.same_ttl:
         wanted = f"{node.hit_count or 1} times{' with this TTL' * node.same_ttl}"
-        counts = (wanted, view.place, seconds)
+        counts = (wanted, seconds)
         seen = view.says_of(OracleKind.RECENT_SEEN, listed, *counts, key=(key, *ttl))
         found = algebra.all(found, seen)
     holds = view.negate(found, negated=node.negated)
@@ -117,7 +117,7 @@ def meaning(node: Recent, view: View) -> Test:
         return Test(holds, (*reaps, (holds, update)))
     if not (often or node.seconds):
         return Test(holds, reaps)  # whatever is in the list does not fit, and so is not renewed
-    there = view.says_of(OracleKind.RECENT_LISTED, listed, view.place, key=(key,))
+    there = view.says_of(OracleKind.RECENT_LISTED, listed, key=(key,))
     return Test(holds, (*reaps, (algebra.all(holds, there), update)))
 
 
