@@ -2,7 +2,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-PYTEST := $(BIN)/pytest -q -n auto --dist loadgroup --durations=10
+# Tests with packets wait for the kernel half of the time: three workers for two processors.
+WORKERS = $$(expr $$(getconf _NPROCESSORS_ONLN) \* 3 / 2)
+PYTEST = $(BIN)/pytest -q -n $(WORKERS) --dist loadgroup --durations=10
 
 .PHONY: demo test pytest lint kernel nightly bench clean
 
