@@ -88,10 +88,12 @@ def test_a_difference_that_stands_behind_another_one_is_shown() -> None:
     assert "iif=eni1 " in answer.counterexamples[1].plain.text + " "
 
 
-def test_one_that_is_left_of_the_same_kind_is_told() -> None:
+def test_one_that_is_left_of_the_same_kind_is_shown() -> None:
     wrong = "meta mark set 1; tcp dport 22 meta mark set 2"
     answer = vpccni_nft.verify(in_chain("meta mark set 0"), in_chain(wrong))
-    assert status_of(answer)["prerouting"] == (HookStatus.DIFFERENT, {"V007"})
+    assert status_of(answer)["prerouting"] == (HookStatus.DIFFERENT, set())
+    assert isinstance(answer, vpccni_nft.Different)
+    assert [one.differences["mark"] for one in answer.counterexamples] == [(0, 1), (0, 2)]
     answer = vpccni_nft.verify(in_chain("meta mark set 0"), in_chain("meta mark set 1"))
     assert status_of(answer)["prerouting"] == (HookStatus.DIFFERENT, set())
 

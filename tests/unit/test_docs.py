@@ -180,6 +180,7 @@ def not_proved(code: Code, text: str) -> tuple[Diagnostic, ...]:
     settings = ProofSettings(
         timeout=20 if code is TIMED_OUT else None,
         most_terms=100 if code is NO_ROOM else budget.MOST_TERMS,
+        most=1 if code is SEARCH_INCOMPLETE else 10,
     )
     with pytest.MonkeyPatch.context() as patch:
         if code is NO_TIME:

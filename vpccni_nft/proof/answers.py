@@ -10,6 +10,7 @@ import attrs
 if TYPE_CHECKING:
     from ..core.diagnostics import Diagnostic
     from ..core.values import Family
+    from .classes import DifferenceClass
     from .counterexample import Counterexample
 
 
@@ -46,11 +47,13 @@ class Equivalent:
 class Different:
     """Some packets are not treated the same."""
 
-    #: For each hook those that fit different rules, or to which different things happen.
+    #: One of each class.
     counterexamples: tuple[Counterexample, ...]
     hooks: tuple[HookAnswer, ...] = ()  #: all of them, in their order
     #: Everything that is not known besides.
     reasons: tuple[Diagnostic, ...] = ()
+    #: What differs, as classes; where a hook has no reasons, every packet that differs is of one.
+    classes: tuple[DifferenceClass, ...] = ()
 
 
 @attrs.frozen

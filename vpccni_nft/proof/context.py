@@ -10,7 +10,7 @@ import attrs
 
 from ..core.values import Family
 from ..model.hook import run_rules
-from ..model.packet import FIELDS, NAME_BYTES, STATE_BITS, Event, State, width
+from ..model.packet import FIELDS, NAME_BYTES, STATE_BITS, STATUS_BITS, Event, State, width
 from .terms import CONDITION, named
 
 if TYPE_CHECKING:
@@ -165,6 +165,14 @@ def packets_at(setting: ProofContext) -> Iterator[Term]:
             is_space = terms.ule(byte, terms.const(ord(" "), 8))
             yield terms.any(terms.equal(byte, zero), terms.not_(is_space))
         yield terms.equal(terms.extract(fields[field], 0, 8), terms.const(0, 8))
+    for end in ("snat", "dnat"):
+        # What is translated is bound: nf_nat_setup_info sets both bits.
+        translated = terms.equal(
+            terms.bvand(fields["ct_status"], terms.const(STATUS_BITS[end], 16)),
+            terms.const(STATUS_BITS[end], 16),
+        )
+        bound = terms.equal(fields[f"{end}_done"], terms.const(1, 1))
+        yield terms.any(terms.not_(translated), bound)
     for field in ("ct_template", "ct_zone", "ct_zone_direction"):
         yield terms.equal(fields[field], terms.const(0, width(field, setting.family)))
 

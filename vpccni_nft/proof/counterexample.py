@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from .. import iptables, nft
+from ..extensions.targets.verdicts import Accept
 from ..model.oracle import CHOICES
+from ..nft import statements as s
 from ..simulate.packet_text import default_world, parse_packet
 from ..simulate.sample import Packet, run
 from ..simulate.simplify import Plain, simplify
@@ -20,11 +23,11 @@ from .hooks import ShownPacket
 from .terms import LOG, postorder
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from ..core.values import Family
     from ..model.concrete import Question
-    from ..simulate.trace import Trace
+    from ..simulate.trace import Step, Trace
     from .hooks import Comparison
     from .side import Side
     from .symbolic import Model
@@ -48,8 +51,8 @@ class Counterexample:
     @property
     def shown(self) -> ShownPacket:
         """What it is about, for the search."""
-        rules = frozenset(map(id, self.culprits))
-        return ShownPacket(rules, self.fits, names_in_proof(self.differences))
+        rules = frozenset(id(step.rule) for side in self.deciding for step in side)
+        return ShownPacket(rules, self.fits, in_proof(self.differences))
 
     @property
     def culprits(self) -> Iterator[object]:
@@ -57,6 +60,12 @@ class Counterexample:
         for step in (*self.before.steps, *self.after.steps):
             if step.rule is not None and step.does_something:
                 yield step.rule
+
+    @property
+    def deciding(self) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+        """The rules that do something to it or end a base chain, of either side."""
+        before, after = (tuple(filter(_decides, one.steps)) for one in (self.before, self.after))
+        return before, after
 
     @property
     def answers(self) -> Mapping[Question, int]:
@@ -104,14 +113,22 @@ def counterexample(
         outcomes = [run(one, packet, watch) for one in chains]
         return fits, parts(*outcomes, counts=setting.counters)
 
-    def differ(packet: Packet) -> bool:
-        fits, found = examine(packet)
-        return not comparison.is_explained(fits, names_in_proof(found))
-
     usual = default_world(family, hook, fields)
     packet = Packet(family, hook, fields, Answers(answers, usual))
-    if not differ(packet):
+    first, differences = examine(packet)
+    if not differences:
         return None
+    at_first = ShownPacket(frozenset(), frozenset(first), in_proof(differences))
+    looks_known = comparison.is_found(at_first)
+
+    def differ(packet: Packet) -> bool:
+        fits, found = examine(packet)
+        if looks_known:
+            # Only the proof knows that it is another one: it stays with its rules.
+            return fits == first and found.keys() == differences.keys()
+        one = ShownPacket(frozenset(), frozenset(fits), in_proof(found))
+        return bool(found) and not comparison.is_found(one)
+
     plain = simplify(packet, differ)
     sides = zip((before, after), comparison.hook.turns, strict=True)
     one, other = (
@@ -125,12 +142,28 @@ def counterexample(
     return Counterexample(plain, one, other, in_text, found, frozenset(fits))
 
 
-def names_in_proof(differences: Collection[str]) -> frozenset[str]:
+def in_proof(
+    differences: Mapping[str, tuple[object, object]],
+) -> dict[str, tuple[object, object]]:
     """What differs between outcomes, by the names that it has in a proof."""
-    names = set(differences)
-    if "verdict" in names:
-        names = names - {"verdict"} | {"undecided", "verdicts"}
-    return frozenset(names)
+    found = dict(differences)
+    if "verdict" in found:
+        found["undecided"] = found["verdicts"] = found.pop("verdict")
+    return found
+
+
+def _decides(step: Step) -> bool:
+    """Whether a step is a rule that does something, or ends a base chain by accepting."""
+    match step.rule:
+        case None:
+            return False
+        case iptables.Rule(target=target):
+            accepts = step.fits and isinstance(target, Accept)
+        case nft.Rule(statements=statements):
+            accepts = step.fits and any(isinstance(one, s.Accept) for one in statements)
+        case _:
+            accepts = False
+    return step.does_something or accepts
 
 
 def _answers(model: Model, condition: Term) -> Iterator[tuple[Question, int]]:

@@ -63,16 +63,16 @@ class HookSearch:
         """The family and the hook, for a reader."""
         return f"{self.pairs.setting.family.title} {self.pairs.setting.hook}"
 
-    def in_order(self, orders: _Orders, most: int) -> Decision:
-        """Decide it in one order of either side."""
+    def in_order(self, orders: _Orders, most: int, *, first: bool = False) -> Decision:
+        """Decide it in one order of either side; with ``first`` one packet is enough."""
         before, after = orders
         turns = _turns(self.ours, before), _turns(self.theirs, after)
         hook = HookComparison(self.pairs.setting, self.solver, before, after, self.pairs, turns)
-        return search(hook, self.before, self.after, most)
+        return search(hook, self.before, self.after, most, first=first)
 
 
-def decide(hook: HookSearch, order: ChainOrder, most: int) -> Decision:
-    """Decide a hook in every order that is possible."""
+def decide(hook: HookSearch, order: ChainOrder, most: int, *, first: bool = False) -> Decision:
+    """Decide a hook in every order that is possible; with ``first`` one packet is enough."""
     try:
         sides = [_Side.of(hook, chains, order) for chains in (hook.ours, hook.theirs)]
     except GaveUp as given_up:
@@ -88,27 +88,27 @@ def decide(hook: HookSearch, order: ChainOrder, most: int) -> Decision:
     if not hook.pairs.setting.fragments and any(map(_sees_fragments, here)):
         message = f"{hook.place}: a base chain runs before fragments are reassembled"
         return Decision(reasons=(Diagnostic(NO_MEANING, message, hint=_LATER),))
-    first, *others = _pairs_of(before.orders, after.orders, order)
-    decision = hook.in_order(first, most)
+    usual, *others = _pairs_of(before.orders, after.orders, order)
+    decision = hook.in_order(usual, most, first=first)
     tied = any(side.groups for side in sides)
     if not tied or decision.status is HookStatus.UNDECIDED:
         return decision
     if decision.status is HookStatus.EQUAL and order.ties is not Ties.SAME:
         # Each order of one side with the first one of the other side: the rest follows.
-        others = [(one, first[1]) for one in before.orders if one is not first[0]]
-        others += [(first[0], one) for one in after.orders if one is not first[1]]
+        others = [(one, usual[1]) for one in before.orders if one is not usual[0]]
+        others += [(usual[0], one) for one in after.orders if one is not usual[1]]
     elif len(others) >= MOST:
         message = f"{hook.place}: base chains of both sides may run in more than {MOST} orders"
         return Decision(reasons=(Diagnostic(TOO_MANY_ORDERS, message, hint=_HINT),))
     for orders in others:
-        other = hook.in_order(orders, 1)
+        other = hook.in_order(orders, 1, first=True)
         if other.status is HookStatus.UNDECIDED:
             return other
         if other.status is not decision.status:
             hint = _SAME_HINT if _is_equal_in_one_order(hook, before, after, order) else _HINT
-            why = _matters(hook, sides, first, orders, decision.status)
+            why = _matters(hook, sides, usual, orders, decision.status)
             return Decision(reasons=(attrs.evolve(why, hint=hint),))
-    return attrs.evolve(decision, order=_sentence(sides, order, first))
+    return attrs.evolve(decision, order=_sentence(sides, order, usual))
 
 
 def _is_equal_in_one_order(
@@ -120,7 +120,7 @@ def _is_equal_in_one_order(
     same = [one for one in product(before.orders, after.orders) if run_the_same(*one)]
     if not same or len(same) > MOST:
         return False
-    return all(hook.in_order(one, 1).status is HookStatus.EQUAL for one in same)
+    return all(hook.in_order(one, 1, first=True).status is HookStatus.EQUAL for one in same)
 
 
 def _sees_fragments(chain: BaseChain) -> bool:

@@ -11,14 +11,15 @@ from ..model.hook import acts_at, run_hook
 from .chance import choose_otherwise
 from .context import packets_at
 from .pairs import ChainPart
-from .symbolic import Undecided
+from .regions import region
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ..model.hook import BaseChain
     from .chains import ChainComparison
     from .context import ProofContext
+    from .regions import Region
     from .symbolic import Model, Solver
     from .terms import Term
 
@@ -62,7 +63,9 @@ class HookComparison:
         fits: dict[int, Term] = {}
         one, other = (self._run(side, fits, inside=inside) for side in (self.before, self.after))
         same_draws = not choose_otherwise(one, other)
-        return Comparison(self, self.setting.differences(one, other), fits, same_draws)
+        return Comparison(
+            self, (one, other), self.setting.differences(one, other), fits, same_draws
+        )
 
     def _run(
         self, side: Sequence[BaseChain], fits: dict[int, Term], *, inside: bool
@@ -88,11 +91,12 @@ class HookComparison:
 
 @attrs.frozen
 class ShownPacket:
-    """A packet that is shown: what it is about, so that others are looked for."""
+    """A packet that differs, as the interpreters have it: what it is about."""
 
-    rules: frozenset[int]  #: the rules that do something to it, by their identities
+    rules: frozenset[int]  #: the rules that decide about it, by their identities
     fits: frozenset[int]  #: all rules that it fits
-    differs: frozenset[str]  #: what differs, by the names of ``ProofContext.differences``
+    #: What differs, by the names of ``ProofContext.differences``: both values.
+    differs: Mapping[str, tuple[object, object]]
 
 
 @attrs.define
@@ -100,61 +104,80 @@ class Comparison:
     """Any packet at a hook: where something else happens to it, and which rules it fits."""
 
     hook: HookComparison
+    outcomes: tuple[Mapping[str, Term], Mapping[str, Term]]
     differences: Mapping[str, Term]  #: where something differs, by what
     fits: Mapping[int, Term]  #: by the identity of the rule
     same_draws: bool  #: whether both sides draw and count numbers in the same places
-    shown: list[ShownPacket] = attrs.Factory(list)
+    #: What was found so far, with the packet that shows it.
+    found: list[tuple[Region, ShownPacket]] = attrs.Factory(list)
 
     @property
     def differing(self) -> Term:
         """Where anything differs."""
         return self.hook.setting.terms.any(*self.differences.values())
 
-    def find(self) -> Model | None:
-        """A packet of which something differs that the shown ones do not explain.
+    @property
+    def facts(self) -> Iterator[Term]:
+        """What the solver is told of logs."""
+        return (fact for one, _ in self.found for fact in one.facts)
 
-        One of them explains what differs of it for every packet that fits its rules. Raises
-        Undecided.
-        """
+    def left(self) -> dict[str, Term]:
+        """Where something differs in a way that was not found so far, by what."""
         terms = self.hook.setting.terms
-        unexplained = []
+        left = {}
         for name, differs in self.differences.items():
-            shown = (one for one in self.shown if name in one.differs)
-            explained = (self._fits_all(one.rules & self.fits.keys()) for one in shown)
-            unexplained.append(terms.all(differs, *map(terms.not_, explained)))
-        return self._find(terms.any(*unexplained))
+            covered = (terms.not_(one.term) for one, _ in self.found if name in one.differs)
+            left[name] = terms.all(differs, *covered)
+        return left
 
-    def is_explained(self, rules: Collection[int], differs: Collection[str]) -> bool:
-        """The same of a packet that fits rules, and of which something differs."""
-        shown = (one.differs for one in self.shown if one.rules & self.fits.keys() <= set(rules))
-        return set(differs) <= frozenset().union(*shown)
+    def find(self) -> Model | None:
+        """A packet of which something differs in a way that was not found so far.
 
-    def has_more(self) -> bool:
-        """Whether a packet may differ that fits other rules than each of those that are shown.
-
-        It fits all rules of one of them, and more.
+        Raises Undecided.
         """
-        terms = self.hook.setting.terms
-        others = (terms.not_(self._fits_equally(one)) for one in self.shown)
-        try:
-            return self._find(self.differing, *others) is not None
-        except Undecided:
-            return True
+        terms, left = self.hook.setting.terms, self.left()
+        wanted = terms.any(*left.values())
+        if self.hook.setting.fragments:
+            whole = terms.equal(self.hook.setting.fields["fragment"], terms.const(0, 16))
+            if (found := self._find(wanted, whole)) is not None:
+                return found
+        return self._find(wanted)
 
     def _find(self, *conditions: Term) -> Model | None:
-        wanted = self.hook.setting.terms.all(*conditions)
-        if wanted is self.hook.setting.terms.false:
-            return None
-        return self.hook.solver.find(wanted, packets_at(self.hook.setting))
-
-    def _fits_all(self, rules: Iterable[int]) -> Term:
-        return self.hook.setting.terms.all(*(self.fits[rule] for rule in rules))
-
-    def _fits_equally(self, shown: ShownPacket) -> Term:
         terms = self.hook.setting.terms
-        return terms.all(
-            *(fits if rule in shown.fits else terms.not_(fits) for rule, fits in self.fits.items())
+        wanted = terms.all(*conditions)
+        if wanted is terms.false:
+            return None
+        return self.hook.solver.find(wanted, (*packets_at(self.hook.setting), *self.facts))
+
+    def is_found(self, packet: ShownPacket) -> bool:
+        """Whether all that differs of a packet is of what was found, as far as its values show."""
+        return all(
+            any(
+                name in one.differs
+                and one.rules <= packet.fits
+                and (not one.fixed[name] or shown.differs.get(name) == packet.differs[name])
+                for one, shown in self.found
+            )
+            for name in packet.differs
         )
+
+    def add(self, model: Model, packet: ShownPacket) -> Region:
+        """The packets that differ as one does: those of its deciding rules, where there are any."""
+        terms, left = self.hook.setting.terms, self.left()
+        known = {rule: self.fits[rule] for rule in packet.rules if rule in self.fits}
+        names = [name for name in packet.differs if left.get(name, terms.false) is not terms.false]
+        fits = terms.all(*known.values())
+        # The packet has been made plain since: the model is to be one of the same rules.
+        for wanted in ([left[name] for name in names], [terms.any(*left.values())]):
+            if wanted and (other := self._find(fits, *wanted)) is not None:
+                model = other
+                break
+        rules = {rule: term for rule, term in known.items() if model.holds(term)}
+        differing = {name: self.differences[name] for name in left if model.holds(left[name])}
+        found = region(self.hook.setting, model, self.outcomes, differing, rules)
+        self.found.append((found, packet))
+        return found
 
 
 def at_hook(chains: Sequence[BaseChain], hook: str) -> list[BaseChain]:

@@ -10,7 +10,41 @@ from ..simulate.report import value_text
 from ..simulate.world import answer_sentence
 
 if TYPE_CHECKING:
+    from .classes import DifferenceClass
     from .counterexample import Counterexample
+
+
+def dict_of_class(found: DifferenceClass, number: int) -> dict[str, Any]:
+    """A class of packets; ``number`` is that of its example among the packets, from 0."""
+    sides = zip(("before", "after"), found.example.deciding, strict=True)
+    return {
+        "family": found.family.value,
+        "hook": found.example.hook,
+        "packet": number,
+        "conditions": [
+            [
+                {"key": one.key, "value": printable(one.value), "negated": one.negated}
+                for one in part
+            ]
+            for part in found.conditions
+        ],
+        "texts": [printable(text) for text in found.texts],
+        "whole": found.is_whole,
+        "like": found.count,
+        "deciding": {
+            side: [
+                {
+                    "table": step.table,
+                    "chain": step.chain,
+                    "number": step.number,
+                    "line": step.line,
+                    "text": printable(step.text),
+                }
+                for step in steps
+            ]
+            for side, steps in sides
+        },
+    }
 
 
 def dict_of_packet(found: Counterexample) -> dict[str, Any]:

@@ -17,23 +17,24 @@ from ..core.diagnostics import (
 from ..model.packet import NoMeaning
 from .answers import HookStatus
 from .budget import GaveUp
+from .classes import DifferenceClass, merged
 from .counterexample import counterexample
+from .regions import Description, describe
 from .symbolic import Undecided
 
 if TYPE_CHECKING:
-    from .counterexample import Counterexample
-    from .hooks import HookComparison, ShownPacket
+    from .hooks import HookComparison
     from .side import Side
 
-#: How many packets of a hook are looked at, those included that hang on chance.
-_MOST_TRIED = 100
+#: How many classes of a hook are looked for before those are joined that differ in literals alone.
+_MOST_TRIED = 500
 
 
 @attrs.frozen
 class Decision:
     """What is known of a hook."""
 
-    found: tuple[Counterexample, ...] = ()
+    found: tuple[DifferenceClass, ...] = ()
     #: Why it is not decided; where packets are found, why there may be more of them.
     reasons: tuple[Diagnostic, ...] = ()
     order: str = ""  #: in which order base chains ran, where they could run in another one
@@ -46,13 +47,18 @@ class Decision:
         return HookStatus.UNDECIDED if self.reasons else HookStatus.EQUAL
 
 
-def search(hook: HookComparison, before: Side, after: Side, most: int) -> Decision:
-    """Decide a hook as its base chains stand, with so many packets that differ at most."""
-    found: list[Counterexample] = []
+def search(
+    hook: HookComparison, before: Side, after: Side, most: int, *, first: bool = False
+) -> Decision:
+    """Decide a hook as its base chains stand, with so many classes of differences at most.
+
+    With ``first`` one packet is enough.
+    """
+    found = _Found(first=first)
     reasons: list[Diagnostic] = []
     try:
         if not hook.is_equal():
-            reasons += _look_for_packets(hook, before, after, most, found)
+            reasons += _look_for_classes(hook, before, after, most, found)
     except NoMeaning as reason:
         places = hook.pairs.meaningless or [str(reason)]
         reasons += (Diagnostic(NO_MEANING, place) for place in places)
@@ -60,35 +66,56 @@ def search(hook: HookComparison, before: Side, after: Side, most: int) -> Decisi
         reasons.append(_no_time(hook, hook.solver.seconds))
     except GaveUp as given_up:
         reasons.append(given_up.reason)
-    return Decision(tuple(found), tuple(dict.fromkeys(reasons)))
+    return Decision(found.classes, tuple(dict.fromkeys(reasons)))
 
 
-def _look_for_packets(
-    hook: HookComparison, before: Side, after: Side, most: int, found: list[Counterexample]
+@attrs.define
+class _Found:
+    """What was found so far."""
+
+    first: bool  #: whether one packet is enough
+    #: What was found where chains that mean the same were not gone through.
+    outside: tuple[DifferenceClass, ...] = ()
+    #: What was found since.
+    single: list[DifferenceClass] = attrs.Factory(list)
+
+    @property
+    def classes(self) -> tuple[DifferenceClass, ...]:
+        """All of it, where classes are one that differ in literals alone."""
+        return merged(self.single) or self.outside
+
+    def is_enough(self, most: int) -> bool:
+        """Whether there are as many classes as are wanted."""
+        return len(merged(self.single)) >= most or len(self.single) >= _MOST_TRIED
+
+
+def _look_for_classes(
+    hook: HookComparison, before: Side, after: Side, most: int, found: _Found
 ) -> list[Diagnostic]:
     """First without what is proved; where what it does matters, with all of it.
 
     The answer is why there may be more packets than those that are found.
     """
-    shown: list[ShownPacket] = []
-    reasons: list[Diagnostic] = []
     for inside in (False, True):
         comparison = hook.compare(inside=inside)
-        comparison.shown = shown
+        reasons: list[Diagnostic] = []
+        found.outside, found.single = found.classes, []
         while model := comparison.find():
-            if len(found) >= most or len(shown) >= _MOST_TRIED:
-                return [*reasons, _more(hook, "no more packets were searched for")]
+            if found.is_enough(most):
+                return [*reasons, _more(hook, "no more of them were searched for")]
             one = counterexample(model, comparison, before, after)
             if not one:
                 break
-            shown.append(one.shown)
+            region = comparison.add(model, one.shown)
             if not comparison.same_draws and one.hangs_on_chance:
                 reasons = [_other_draws(hook)]
-            else:
-                found.append(one)
+                continue
+            if found.first:
+                found.single.append(DifferenceClass.of(one, Description((), is_whole=False)))
+                return [*reasons, _more(hook, "one was enough")]
+            described = describe(hook.setting, hook.pairs.solver, region.term, comparison.facts)
+            found.single.append(DifferenceClass.of(one, described))
         else:
-            if shown and comparison.has_more():
-                reasons.append(_more(hook, "other packets that match these rules may differ, too"))
             return reasons
     return [*reasons, _contradicted(hook)]
 

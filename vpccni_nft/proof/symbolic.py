@@ -13,7 +13,7 @@ from .budget import Budget
 from .terms import CONDITION, LOG, postorder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from .terms import Term
 
@@ -80,6 +80,36 @@ class Solver:
                 raise self.budget.no_room("the solver has used up its memory")
             raise Undecided(reason)
         return Model(self, solver.model()) if answer == z3.sat else None
+
+    def least(
+        self, literals: Sequence[Term], excluded: Term, given: Iterable[Term] = ()
+    ) -> tuple[Term, ...] | None:
+        """As few of the literals as rule out a condition while all that is given holds.
+
+        The first ones are left out first. None where all of them together do not rule it out.
+        Raises Undecided and GaveUp as ``find`` does.
+        """
+        self.budget.check()
+        solver = z3.Solver(ctx=self._context)
+        solver.add(*map(self.translate, (excluded, *given)))
+        solver.set("timeout", max(1, int(min(self.seconds, self.budget.seconds_left) * 1000)))
+        names = {z3.Bool(f"literal {number}", self._context): one
+                 for number, one in enumerate(literals)}  # fmt: skip
+        for name, one in names.items():
+            solver.add(z3.Implies(name, self.translate(one)))
+        answer = solver.check(*names)
+        if answer == z3.unknown:
+            raise Undecided(solver.reason_unknown())
+        if answer == z3.sat:
+            return None
+        needed = set(map(str, solver.unsat_core()))
+        core = [name for name in names if str(name) in needed]
+        for name in tuple(core):
+            self.budget.check()
+            fewer = [one for one in core if one is not name]
+            if solver.check(*fewer) == z3.unsat:
+                core = fewer
+        return tuple(names[name] for name in core)
 
     def translate(self, term: Term) -> Any:
         """A term of Z3."""

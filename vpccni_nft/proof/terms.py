@@ -14,12 +14,14 @@ from operator import attrgetter, is_
 from typing import TYPE_CHECKING, Any
 
 from ..model.packet import Event
+from .bits import comparisons
 from .budget import Budget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from ..model.oracle import Oracle
+    from .bits import Piece
 
 #: How wide a condition is, and how wide a log: neither is a word.
 CONDITION, LOG = 0, -1
@@ -32,6 +34,9 @@ _MOST_CONDITIONS = 24
 #: How deep a condition is looked into for what others say already, and how many parts of it.
 _DEPTH = 4
 _MOST_PARTS = 100
+
+#: Words that are made of bits of others.
+_OF_BITS = frozenset({"masked", "bvand", "bvor", "bvxor"})
 
 #: Terms are ordered by when they were made first.
 _age = attrgetter("number")
@@ -292,6 +297,10 @@ class Terms:
             left, right = right, left
         if right.kind == "const":
             return self._bits(left, (1 << left.width) - 1, _value(right))
+        if not _OF_BITS.isdisjoint((left.kind, right.kind)):
+            found = comparisons(left, right)
+            if found is not None:
+                return self.all(*(self._equal_pieces(*pair) for pair in found))
         for one, other in ((left, right), (right, left)):
             if one.kind == "ite" and other in one.parts:
                 condition, then, otherwise = one.terms
@@ -300,6 +309,17 @@ class Terms:
                     self.all(self.not_(condition), self.equal(otherwise, other)),
                 )
         return self._make("equal", tuple(sorted((left, right), key=_age)), CONDITION)
+
+    def _equal_pieces(self, one: Piece, other: Piece) -> Term:
+        """Whether the same bits of two words are equal, each with some turned round."""
+        wrong = one.flipped ^ other.flipped
+        if one.word is other.word or one.word is None:
+            return self.false if wrong else self.true
+        if other.word is None:
+            return self._bits(one.word, one.mask, wrong)
+        first, last = sorted((one.word, other.word), key=_age)
+        words = self._masked(first, one.mask, 0), self._masked(last, one.mask, wrong)
+        return self._make("equal", words, CONDITION)
 
     def _bits(self, word: Term, mask: int, value: int) -> Term:
         """Whether a word's bits under a mask have a value."""

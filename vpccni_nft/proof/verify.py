@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from ..core.values import Family
     from .answers import Answer
     from .chains import ChainSummary, Pair
-    from .counterexample import Counterexample
+    from .classes import DifferenceClass
     from .side import Side
 
 
@@ -54,7 +54,8 @@ class ProofSettings:
     timeout: float | None = None  #: seconds for the whole proof; None: any time
     most_terms: int = MOST_TERMS  #: the proof's room, for the hooks of one family
     most_megabytes: float = MOST_MEGABYTES  #: memory that the whole proof may take
-    most: int = 10  #: how many packets are looked for
+    most: int = 10  #: how many classes of differences are looked for
+    first: bool = False  #: whether one packet of a hook is enough
     counters: bool = False  #: whether it counts which rules counted a packet
     order: ChainOrder = EVERY_ORDER  #: in which order base chains of one priority run
     allow: frozenset[Code] = frozenset()  #: approximations that are taken for exact
@@ -94,7 +95,8 @@ def verify(
         proof.reasons += not_read.apart
     reasons = tuple(dict.fromkeys(proof.reasons))
     if proof.found:
-        return Different(tuple(proof.found), tuple(proof.hooks), reasons)
+        examples = tuple(one.example for one in proof.found)
+        return Different(examples, tuple(proof.hooks), reasons, tuple(proof.found))
     if reasons:
         return Unknown(reasons, tuple(proof.hooks))
     hooks = tuple((one.family, one.hook) for one in proof.hooks)
@@ -107,7 +109,7 @@ class _Proof:
     after: Side
     settings: ProofSettings
     progress: Callable[[str], None]
-    found: list[Counterexample] = attrs.Factory(list)
+    found: list[DifferenceClass] = attrs.Factory(list)
     reasons: list[Diagnostic] = attrs.Factory(list)
     hooks: list[HookAnswer] = attrs.Factory(list)
     budget: Budget = attrs.field(init=False)
@@ -157,7 +159,7 @@ class _Proof:
     def _of_hook(self, hook: HookSearch) -> None:
         """Decide a hook, in all orders that its base chains may run in."""
         most = self.settings.most - len(self.found)
-        decision = decide(hook, self.settings.order, most)
+        decision = decide(hook, self.settings.order, most, first=self.settings.first)
         if hook.pairs.by_chance:
             self._assume(f"random outcomes are equally likely on both sides, within {TOLERANCE}")
         if decision.order:

@@ -80,8 +80,9 @@ from ..render.diagnostics import show
     default=10,
     show_default=True,
     metavar="N",
-    help="The largest number of packets to search for.",
+    help="The largest number of classes of differences to search for.",
 )
+@click.option("--first", is_flag=True, help="Stop at the first packet that differs at a hook.")
 @AS_JSON
 def verify(  # noqa: PLR0913 - one for each option
     before: tuple[str, ...],
@@ -98,6 +99,7 @@ def verify(  # noqa: PLR0913 - one for each option
     timeout: float | None,
     order: str | None,
     most: int,
+    first: bool,
     as_json: bool,
 ) -> ExitCode:
     """Prove that two sides treat every packet the same, or show packets that they do not.
@@ -127,6 +129,7 @@ def verify(  # noqa: PLR0913 - one for each option
         seconds=seconds,
         timeout=timeout,
         most=most,
+        first=first,
         counters=counters,
         allow=codes_named(allow),
     )

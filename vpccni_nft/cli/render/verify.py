@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from ...core.exit_codes import ExitCode
 from ...core.render import as_dict, printable, render
 from ...proof.answers import Different, Equivalent, HookAnswer, HookStatus, Unknown
-from ...proof.report import dict_of_packet
+from ...proof.literals import BOUND
+from ...proof.report import dict_of_class, dict_of_packet
 from ...simulate.packet_text import KEY_OF, field_text
 from ...simulate.report import lines_of, value_text
 from ...simulate.world import answer_sentence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from ...core.diagnostics import Diagnostic
     from ...proof.answers import Answer
+    from ...proof.classes import DifferenceClass
     from ...proof.counterexample import Counterexample
     from ...simulate.trace import Trace
 
@@ -47,13 +49,14 @@ def lines_of_answer(answer: Answer, before: str, after: str) -> Iterator[str]:
             places = ", ".join(f"{family.title} {hook}" for family, hook in hooks) or "no hook"
             yield f"{paint('equivalent:', 'equal')} every packet, at {places}"
             yield from (f"  assumed: {assumption}" for assumption in assumptions)
-        case Different(found, hooks, reasons):
+        case Different(_, hooks, reasons, classes):
             count = (
-                f"{len(found)} packets, each for different rules" if len(found) > 1 else "1 packet"
+                f"{len(classes)} classes of packets" if len(classes) > 1 else "1 class of packets"
             )
-            yield f"{paint('different:', 'different')} {count}"
-            for one in found:
-                yield from _lines_of_packet(one, before, after)
+            whole = "" if reasons else ", and no other packet differs"
+            yield f"{paint('different:', 'different')} {count}{whole}"
+            for one in classes:
+                yield from _lines_of_class(one, before, after)
             yield ""
             yield from map(_line_of_hook, hooks)
             yield from _lines_of_reasons(reasons)
@@ -78,18 +81,45 @@ def _lines_of_reasons(reasons: tuple[Diagnostic, ...]) -> Iterator[str]:
         yield f"... and {len(reasons) - SHOWN} more reasons"
 
 
-def _lines_of_packet(found: Counterexample, before: str, after: str) -> Iterator[str]:
+def _lines_of_class(found: DifferenceClass, before: str, after: str) -> Iterator[str]:
+    yield from _lines_of_packet(found.example, found, before, after)
+
+
+def _lines_of_condition(found: DifferenceClass) -> Iterator[str]:
+    """Which packets are of a class."""
+    texts = found.texts
+    like = f" (one of {found.count} classes that differ in values alone)" if found.count > 1 else ""
+    if found.is_whole and texts in {("",), ()}:
+        yield f"  so is every packet here{like}"
+        return
+    for number, text in enumerate(texts[:SHOWN]):
+        start = "or" if number else "so are all with"
+        yield f"  {start} {printable(text) or 'anything'}{'' if number else like}"
+    if len(texts) > SHOWN:
+        yield f"  or of {len(texts) - SHOWN} more conditions, which --json lists"
+    if not found.is_whole:
+        yield (
+            "  or others of these rules, which no short condition describes"
+            if texts
+            else ("  so are others of these rules, which no short condition describes")
+        )
+
+
+def _lines_of_packet(
+    found: Counterexample, class_: DifferenceClass, before: str, after: str
+) -> Iterator[str]:
     family = found.family
     yield ""
     yield f"packet: {printable(found.plain.text)}"
     for field, value in found.plain.hidden.items():
-        yield f"  and {field} is {field_text(field, value, family)}"
+        yield f"  and {BOUND.get(field, field)} is {field_text(field, value, family)}"
     for question, answer in found.answers.items():
         yield f"  and the node answers {printable(answer_sentence(family, question, answer))}"
     for name, (one, other) in found.differences.items():
         mine = paint(value_text(name, one, family), "before")
         theirs = paint(value_text(name, other, family), "after")
         yield f"  {KEY_OF.get(name, name)}: {mine} / {theirs}"
+    yield from _lines_of_condition(class_)
     for name, walked in ((before, found.before), (after, found.after)):
         yield f"{printable(name)}:"
         yield from map(printable, lines_of(walked))
@@ -105,6 +135,7 @@ def dict_of(answer: Answer) -> dict[str, Any]:
         "hooks": [],
         "assumptions": [],
         "packets": [],
+        "classes": [],
         "reasons": [],
         "status": [],
     }
@@ -114,8 +145,9 @@ def dict_of(answer: Answer) -> dict[str, Any]:
             found["assumptions"] = list(assumptions)
             equal = (HookAnswer(*place, HookStatus.EQUAL) for place in hooks)
             found["status"] = list(map(_dict_of_hook, equal))
-        case Different(counterexamples, answers, reasons):
+        case Different(counterexamples, answers, reasons, classes):
             found["packets"] = list(map(_dict_of_packet, counterexamples))
+            found["classes"] = [dict_of_class(one, number) for number, one in enumerate(classes)]
             found["reasons"] = list(map(as_dict, reasons))
             found["status"] = list(map(_dict_of_hook, answers))
         case Unknown(reasons, answers):
