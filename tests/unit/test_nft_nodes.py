@@ -28,6 +28,7 @@ from vpccni_nft.model.hook import run_hook
 from vpccni_nft.model.packet import FIELDS, NoMeaning
 from vpccni_nft.nft import ast, datatypes, headers, words
 from vpccni_nft.nft import expressions as x
+from vpccni_nft.nft import objects as o
 from vpccni_nft.nft import statements as s
 from vpccni_nft.semantics.nft import base_chains
 
@@ -89,6 +90,7 @@ STATEMENTS: dict[type, s.Statement] = {
     s.Limit: s.Limit(5, "minute"),
     s.CtCount: s.CtCount(5),
     s.Quota: s.Quota(5),
+    s.UseObject: s.UseObject("limit", "limit"),
     s.Set: s.Set(MARK, x.Hex(1)),
     s.Nat: s.Nat("dnat", HOST),
     s.Reject: s.Reject("icmp", "port-unreachable"),
@@ -119,7 +121,9 @@ def ruleset_with(statement: s.Statement) -> nft.Ruleset:
         nft.Chain("other"),
         nft.Chain("chain", (nft.Rule((statement,), "why"),), hook),
     )
-    return nft.Ruleset((nft.Table(Family.IP, "t", chains, SETS, (nft.Counter("counter"),)),))
+    limit = o.NamedStatement("limit", statement=s.Limit(5, "minute"))
+    counters = (nft.Counter("counter"),)
+    return nft.Ruleset((nft.Table(Family.IP, "t", chains, SETS, counters, objects=(limit,)),))
 
 
 def nodes_in(node: Any) -> Iterator[type]:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from ..core.span import Span
     from ..core.values import TableFamily
+    from .objects import NamedObject
     from .statements import Statement
 
 
@@ -176,6 +177,7 @@ class Table:
     counters: tuple[Counter, ...] = ()
     comment: str = ""
     flags: tuple[TableFlag, ...] = attrs.field(default=(), converter=_table_flags)
+    objects: tuple[NamedObject, ...] = ()  #: other than counters
 
     def __attrs_post_init__(self) -> None:
         checked(self.name)

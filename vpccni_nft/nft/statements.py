@@ -40,6 +40,7 @@ from .words import (
     MetaKey,
     NatFlag,
     NatKind,
+    ObjectKind,
     Operator,
     Period,
     QueueFlag,
@@ -303,6 +304,17 @@ def _log_flags(flags: Iterable[str]) -> tuple[LogFlag, ...]:
 
 
 @attrs.frozen
+class UseObject(Statement):
+    """Ask a limit or quota of the table, or give the connection what an object of it says."""
+
+    kind: ObjectKind = attrs.field(converter=ObjectKind)
+    name: str
+
+    def __attrs_post_init__(self) -> None:
+        checked(self.name)
+
+
+@attrs.frozen
 class Log(Statement):
     """Write a line to the kernel's log, or with ``group`` give the packet to a program."""
 
@@ -439,7 +451,7 @@ def _draws(expression: Expression) -> bool:
     return isinstance(expression, Numgen)
 
 
-_STATEFUL = (Numgen, Limit, CtCount, Quota)
+_STATEFUL = (Numgen, Limit, CtCount, Quota, UseObject)
 
 
 def _is_stateful(part: Statement | Expression) -> bool:

@@ -54,6 +54,17 @@ class HookName(Word):
     INGRESS = "ingress"  #: of a device, ahead of all others; in tables of the family inet
 
 
+class ObjectKind(Word):
+    """The kinds of objects that rules name beside counters."""
+
+    LIMIT = "limit"
+    QUOTA = "quota"
+    SYNPROXY = "synproxy"
+    CT_HELPER = "ct helper"
+    CT_TIMEOUT = "ct timeout"
+    CT_EXPECTATION = "ct expectation"
+
+
 class TableFlag(Word):
     """What a table is beside its objects."""
 

@@ -36,7 +36,7 @@ Ruleset = iptables.Ruleset | nft.Ruleset
 
 #: What of nft turns connection tracking on, wherever it stands. A chain of the type nat alone does
 #: not, nor does iptables' table nat (measured on Linux 6.18).
-_TRACKING = (x.Ct, s.Nat, s.CtCount, s.Synproxy)
+_TRACKING = (x.Ct, s.Nat, s.CtCount, s.Synproxy, s.UseObject)
 
 #: What makes the kernel reassemble fragments although it tracks no connection: nft_tproxy.c,
 #: xt_TPROXY.c and xt_socket.c call nf_defrag_ipv4_enable.

@@ -29,11 +29,13 @@ from ..model.packet import (
 )
 from ..nft import ast, names
 from ..nft import expressions as x
+from ..nft import objects as o
 from ..nft import statements as s
 from ..nft.inet import implied_family
 from ..nft.names import TABLE_PREFIX
-from ..nft.words import HookName
+from ..nft.words import HookName, ObjectKind
 from .nft_host import set_label
+from .nft_objects import give, named
 from .nft_value import Value
 from .nft_values import (
     compare,
@@ -92,7 +94,8 @@ def base_chains(table: ast.Table) -> Iterator[BaseChain]:
     both = isinstance(table.family, WideFamily)
     tables = dict.fromkeys(sets, table.label) if both else {}
     shared = _shared_sets(table)
-    program = NftProgram(table.label, chains, sets, places, spelt, shared, tables, both)
+    objects = {(one.kind, one.name): one for one in table.objects}
+    program = NftProgram(table.label, chains, sets, places, spelt, shared, tables, both, objects)
     for chain in table.chains:
         if (hook := chain.hook) and hook.name is not HookName.INGRESS and not table.is_dormant:
             drops = hook.policy == "drop"
@@ -168,6 +171,8 @@ class NftProgram:
     tables: Mapping[str, str] = attrs.Factory(dict)
     #: Whether packets of both families go through it, which share all that keeps state.
     both: bool = False
+    #: What rules name beside sets and counters.
+    objects: Mapping[tuple[ObjectKind, str], o.NamedObject] = attrs.Factory(dict)
 
     @property
     def changed_sets(self) -> Mapping[str, str]:
@@ -231,26 +236,31 @@ class NftProgram:
                 fits = algebra.false
                 break
             view = self._view(state, self.places.get((chain, number, index)), fits)
-            match step:
+            does: s.Statement = step
+            if isinstance(step, s.UseObject):
+                does, view = named(step, self.table, self.objects, view)
+            match does:
                 case s.Continue():
                     pass
+                case s.UseObject(kind, name):
+                    give(self.objects[kind, name], state, fits)
                 case s.Synproxy() if index + 1 < len(rule.statements):
                     raise NoMeaning("no meaning for what follows synproxy")
                 case s.Nat():
-                    bindings = self._bindings(step, view)
+                    bindings = self._bindings(does, view)
                     ended += ((algebra.all(fits, here), binding) for here, binding in bindings)
                     fits = algebra.false
                 case s.Verdict() | s.Queue() | s.Synproxy():
-                    ended.append((algebra.all(fits, self._is_taken(step, state)), step))
+                    ended.append((algebra.all(fits, self._is_taken(does, state)), does))
                     # The rule has fitted where synproxy lets a packet go on.
-                    fits = fits if isinstance(step, s.Synproxy) else algebra.false
+                    fits = fits if isinstance(does, s.Synproxy) else algebra.false
                 case s.VerdictMap():
-                    verdicts = self._look_up(step, view, fits)
+                    verdicts = self._look_up(does, view, fits)
                     ended += (one for one in verdicts if not isinstance(one[1], s.Continue))
                     goes_on = (when for when, one in verdicts if isinstance(one, s.Continue))
                     fits = algebra.any(*goes_on)
                 case _:
-                    fits = algebra.all(fits, self._step(step, view, fits))
+                    fits = algebra.all(fits, self._step(does, view, fits))
         return algebra.any(fits, *(when for when, _ in ended)), ended
 
     def _look_up(self, step: s.VerdictMap, view: View, fits: Bool) -> list[tuple[Bool, _Ending]]:

@@ -15,6 +15,7 @@ import attrs
 from ..nft.ast import Chain, Map, Rule, Table
 from ..nft.expressions import AnonymousSet, CatchAll, Element, Pair
 from ..nft.statements import Goto, Jump, VerdictMap
+from ..nft.words import ObjectKind
 from .nft_references import Missing
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ..core.values import TableFamily
     from ..nft.ast import Counter, Hook, Set
     from ..nft.expressions import Expression
+    from ..nft.objects import NamedObject
     from ..nft.words import TableFlag
     from .nft_references import Key, Reference, References
 
@@ -162,6 +164,7 @@ class TableDraft:
     chains: dict[str, ChainDraft] = attrs.Factory(dict)
     sets: dict[str, SetDraft] = attrs.Factory(dict)
     counters: dict[str, Counter] = attrs.Factory(dict)
+    objects: dict[Key, NamedObject] = attrs.Factory(dict)  #: others, by kind and name
     _uses: CountOf[Key] = attrs.Factory(CountOf)
 
     def finish(self) -> Table:
@@ -174,6 +177,7 @@ class TableDraft:
             tuple(self.counters.values()),
             self.comment,
             self.flags,
+            tuple(self.objects.values()),
         )
 
     @property
@@ -189,6 +193,8 @@ class TableDraft:
     def has(self, key: Key) -> bool:
         """Whether an object is there."""
         kind, name = key
+        if kind in set(ObjectKind):
+            return key in self.objects
         objects: Mapping[str, Mapping[str, object]] = {
             "chain": self.chains, "set": self.sets, "counter": self.counters,
         }  # fmt: skip
@@ -292,10 +298,10 @@ class TableDraft:
             self.remove_elements(found, None)
             del self.sets[name]
         else:
-            if name not in self.counters:
+            if not self.has((kind, name)):
                 raise Missing(f"the table {self.name} has no {kind} {name}")
             self._require_unused(kind, name)
-            del self.counters[name]
+            self.counters.pop(name) if kind == "counter" else self.objects.pop((kind, name))
 
     def _use(self, references: Iterable[Reference]) -> None:
         self._uses.update(one.key for one in references)

@@ -9,6 +9,7 @@ from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
 from ..nft import expressions as x
+from ..nft import objects as o
 from ..nft import statements as s
 from ..nft.ast import Map
 from .nft_script import expression_text, interface_pattern
@@ -26,7 +27,8 @@ Json = dict[str, Any]
 def commands(ruleset: Ruleset) -> Json:
     """The commands, for ``json.dumps``.
 
-    Raises ValueError where there are tables whose rules are not read.
+    Raises ValueError where there are tables whose rules are not read, or objects that only
+    its own language can add.
     """
     if ruleset.others:
         raise ValueError("tables of the families bridge, arp and netdev have no JSON here")
@@ -46,6 +48,8 @@ def _table_commands(table: Table) -> Iterator[Json]:
     yield {"add": filled}
     for counter in table.counters:
         yield {"add": {"counter": place | _counter(counter)}}
+    for found in table.objects:
+        yield {"add": {found.kind: place | {"name": found.name} | _object(found)}}
     # Elements of verdict maps name chains, and JSON takes no name that is not there yet.
     for chain in table.chains:
         yield {"add": {"chain": place | _chain(chain)}}
@@ -66,6 +70,22 @@ def _counter(counter: Counter) -> Json:
     if counter.packets or counter.bytes:
         fields |= {"packets": counter.packets, "bytes": counter.bytes}
     return fields
+
+
+def _object(found: o.NamedObject) -> Json:
+    """An object as nft 1.0.6 takes it: others it refuses, or loads without what they hold."""
+    fields: Json = {"comment": found.comment} if found.comment else {}
+    match found:
+        case o.NamedStatement(statement=s.Quota(octets, over, used)):
+            return fields | {"bytes": octets, "used": used, "inv": over}
+        case o.NamedStatement(statement=s.Limit() as limit):
+            rate: Json = statement_json(limit)["limit"]
+            return fields | rate
+        case o.CtHelper(helper=helper, protocol=protocol, l3proto=family):
+            own = {"l3proto": family.value} if family else {}
+            return fields | {"type": helper, "protocol": protocol} | own
+        case _:
+            raise ValueError(f"nft takes no object “{found.kind}” as JSON")
 
 
 def _type(key: KeyType) -> str | list[str]:
@@ -334,6 +354,11 @@ def _(match: s.Match) -> Json:
 @statement_json.register(s.Counter)
 def _(counter: s.Counter) -> Json:
     return {"counter": {"packets": counter.packets, "bytes": counter.bytes}}
+
+
+@statement_json.register(s.UseObject)
+def _(use: s.UseObject) -> Json:
+    return {use.kind: use.name}
 
 
 @statement_json.register(s.NamedCounter)

@@ -21,6 +21,7 @@ from ..nft.words import OtherFamily
 from .grammar import ruleset_parser
 from .nft_blocks import BlockReader
 from .nft_drafts import RuleDraft, TableDraft
+from .nft_objects import OBJECTS, ObjectReader
 from .nft_references import check_loops
 from .nft_source import ParsedText
 from .nft_words import LOST, Words, branches, first_token, tokens, with_remarks, word_of
@@ -193,7 +194,7 @@ class _Reader:
         if made.data == "element_command":
             self._add_elements(table, name, branches(made)[1], anew=anew)
             return
-        kind = {"map": "set", "counter_object": "counter"}.get(made.data, str(made.data))
+        kind = _kind(made)
         if anew and table.has((kind, str(name))):
             raise self.words.problem(name, f"there is a {kind} {name} already")
         self._require(table, self._add_object(table, made, name))
@@ -238,7 +239,7 @@ class _Reader:
                 (name, *more) = tokens(branches(item)[0])
                 if more:
                     raise self.words.problem(more[0], "a name is too much here")
-                kind = {"map": "set"}.get(item.data, str(item.data))
+                kind = _kind(item)
                 if (kind, str(name)) in seen:
                     raise self.words.problem(name, f"{name} is given twice")
                 seen.add((kind, str(name)))
@@ -258,6 +259,14 @@ class _Reader:
             return self._add_chain(table, tree, name, reader)
         if tree.data == "counter_object":
             table.counters.setdefault(word, reader.counter(tree, word))
+            return []
+        if tree.data in OBJECTS:
+            key = (OBJECTS[tree.data].value, word)
+            object_ = ObjectReader(self.words, table.family).read(tree, name)
+            there = table.objects.setdefault(key, object_)
+            # A quota that is there takes new bytes, a limit nothing: neither is looked into.
+            if there != object_:
+                raise self.words.problem(name, f"there is another {key[0]} {word} already")
             return []
         found = reader.set_(tree, name)
         named = self.words.take_references()
@@ -353,7 +362,8 @@ class _Reader:
                 self._remove_elements(kind_tree, whatever=whatever)
             else:
                 names, *places = rest
-                self._remove_object(str(word_of(kind_tree)), names, places)
+                kind = " ".join(map(str, tokens(kind_tree)))
+                self._remove_object(kind, names, places)
         except Problem as problem:
             if not whatever or problem.code is not NFT_MISSING or problem.hint:
                 raise
@@ -475,6 +485,13 @@ class _Reader:
         self.others[key] = OtherTable(
             command.family, command.name, tuple(_other_chains(text)), text
         )
+
+
+def _kind(tree: Branch) -> str:
+    """What references call what is made."""
+    if tree.data in OBJECTS:
+        return OBJECTS[tree.data].value
+    return {"map": "set", "counter_object": "counter"}.get(tree.data, str(tree.data))
 
 
 #: A base chain in a table that is not read; devices stand between its hook and its priority.

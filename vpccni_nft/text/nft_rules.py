@@ -11,7 +11,7 @@ from ..core.values import Address, Family, TableFamily, WideFamily, families_of
 from ..nft import expressions as x
 from ..nft import statements as s
 from ..nft.ast import Rule
-from ..nft.words import LogLevel, Period
+from ..nft.words import LogLevel, ObjectKind, Period
 from . import nft_types as types
 from .nft_expressions import VERDICTS, ExpressionReader
 from .nft_words import branches, first_token, printed, tokens, word_of
@@ -45,6 +45,9 @@ _ANSWERS: Mapping[TableFamily, frozenset[str]] = {
     Family.IP6: frozenset({"icmpv6", "tcp"}),
     WideFamily.INET: frozenset({"icmp", "icmpv6", "icmpx", "tcp"}),
 }
+
+#: What of conntrack is set by the name of an object.
+_OBJECTS_OF_CT = frozenset(one.value for one in ObjectKind if one.value.startswith("ct "))
 
 #: Numbers in a ``log`` statement, and their bits.
 _LOG_NUMBERS = {"log_group": 16, "log_snaplen": 32, "log_threshold": 16}
@@ -93,7 +96,8 @@ class NftRuleReader:
     def _statement(self, tree: Branch) -> s.Statement:
         if tree.data in VERDICTS:
             return self.expressions.verdict(tree)
-        read: Callable[[Branch], s.Statement] = getattr(self, f"_{tree.data}")
+        named = tree.data in {"limit", "quota", "synproxy"}  # which tables have as objects, too
+        read: Callable[[Branch], s.Statement] = getattr(self, f"{'' if named else '_'}{tree.data}")
         return self.words.build(first_token(tree), lambda: read(tree))
 
     # --- comparisons ----------------------------------------------------------------------------
@@ -151,8 +155,11 @@ class NftRuleReader:
 
     # --- other statements -----------------------------------------------------------------------
 
-    def _assign(self, tree: Branch) -> s.Set:
+    def _assign(self, tree: Branch) -> s.Set | s.UseObject:
         key_tree, value_tree = branches(tree)
+        named = " ".join(("ct", *map(str, key_tree.scan_values(lambda _: True))))
+        if named in _OBJECTS_OF_CT and value_tree.data == "value":
+            return self._use(ObjectKind(named), word_of(value_tree))
         key, types_ = self.expressions.expression(key_tree)
         if not isinstance(key, x.Meta | x.Ct | x.Payload | x.TcpOption):
             raise self.words.problem(word_of(key_tree), "this cannot be set")
@@ -178,7 +185,24 @@ class NftRuleReader:
             word = word.update(value=self.words.string(word))
         return s.NamedCounter(self.words.refer("counter", place, self.words.name(word)))
 
-    def _limit(self, tree: Branch) -> s.Limit:
+    def _named_limit(self, tree: Branch) -> s.UseObject:
+        return self._use(ObjectKind.LIMIT, word_of(tree))
+
+    def _named_quota(self, tree: Branch) -> s.UseObject:
+        return self._use(ObjectKind.QUOTA, word_of(tree))
+
+    def _named_synproxy(self, tree: Branch) -> s.UseObject:
+        return self._use(ObjectKind.SYNPROXY, word_of(tree))
+
+    def _use(self, kind: ObjectKind, place: Token) -> s.UseObject:
+        """A statement that names an object of the table."""
+        word = place
+        if place.type == "STRING":
+            word = place.update(value=self.words.string(place))
+        return s.UseObject(kind, self.words.refer(kind.value, place, self.words.name(word)))
+
+    def limit(self, tree: Branch) -> s.Limit:
+        """A rate, and what may come at once."""
         found = {branch.data: branch for branch in branches(tree)}
         over, burst = "over" in found, found.get("burst")
         first, *rest = tokens(tree)
@@ -209,7 +233,8 @@ class NftRuleReader:
     def _ct_count(self, tree: Branch) -> s.CtCount:
         return s.CtCount(self.words.integer(tokens(tree)[0]), over=bool(branches(tree)))
 
-    def _quota(self, tree: Branch) -> s.Quota:
+    def quota(self, tree: Branch) -> s.Quota:
+        """A number of bytes."""
         found = {branch.data: branch for branch in branches(tree)}
         unit = self.words.look_up(word_of(found["unit"]), _BYTES, "unit here")
         octets = self.words.integer(tokens(tree)[0], 63) * unit
@@ -306,7 +331,8 @@ class NftRuleReader:
         number = port.value if port else None
         return s.Tproxy(address, number, self._said(family))
 
-    def _synproxy(self, tree: Branch) -> s.Synproxy:
+    def synproxy(self, tree: Branch) -> s.Synproxy:
+        """What a proxy of handshakes offers."""
         numbers: dict[str, int] = {}
         flags: list[str] = []
         for option in branches(tree):
@@ -328,7 +354,7 @@ class NftRuleReader:
         timeout = found.get("timeout")
         limit: s.Limit | s.CtCount | None = None
         if "limit" in found:
-            limit = self._limit(found["limit"])
+            limit = self.limit(found["limit"])
         elif "ct_count" in found:
             limit = self._ct_count(found["ct_count"])
         return s.UpdateSet(

@@ -14,6 +14,7 @@ from functools import singledispatch
 from typing import TYPE_CHECKING
 
 from ..nft import expressions as x
+from ..nft import objects as o
 from ..nft import statements as s
 from ..nft.ast import Map
 from ..nft.datatypes import declaration
@@ -100,6 +101,8 @@ def _table_pieces(table: Table) -> Iterator[str]:
     yield f"add {name}\ndelete {name}\n{name} {{\n{comment}"
     for counter in table.counters:
         yield _joined(_counter_lines(counter))
+    for object_ in table.objects:
+        yield _joined(_object_lines(object_))
     for set_ in table.sets:
         yield _joined(_set_lines(set_))
     texts: Texts = {}
@@ -121,6 +124,28 @@ def _counter_lines(counter: Counter) -> Iterator[str]:
     if counter.comment:
         yield f"\t\tcomment {quoted(counter.comment)}"
     yield f"\t\tpackets {counter.packets} bytes {counter.bytes}"
+    yield "\t}"
+
+
+def _object_lines(found: o.NamedObject) -> Iterator[str]:
+    yield f"\t{found.kind} {checked(found.name)} {{"
+    if found.comment:
+        yield f"\t\tcomment {quoted(found.comment)}"
+    match found:
+        case o.NamedStatement(statement=statement):
+            # The word for what it is stands before its name.
+            yield f"\t\t{statement_text(statement).split(' ', 1)[1]}"
+        case o.CtHelper(helper=helper, protocol=protocol):
+            yield f"\t\ttype {quoted(helper)} protocol {protocol}"
+        case o.CtTimeout(protocol=protocol, policy=policy):
+            times = ", ".join(f"{state} : {time}" for state, time in policy)
+            yield f"\t\tprotocol {protocol}"
+            yield from (f"\t\tpolicy = {{ {times} }}",) if times else ()
+        case o.CtExpectation(protocol=protocol, dport=port, timeout=time, size=size):
+            yield f"\t\tprotocol {protocol}\n\t\tdport {port}"
+            yield f"\t\ttimeout {duration(time)}\n\t\tsize {size}"
+    if isinstance(found, o.CtHelper | o.CtTimeout | o.CtExpectation) and found.l3proto:
+        yield f"\t\tl3proto {found.l3proto.value}"
     yield "\t}"
 
 
@@ -469,6 +494,11 @@ def _(goto: s.Goto) -> str:
 @statement_text.register(s.VerdictMap)
 def _(statement: s.VerdictMap) -> str:
     return f"{expression_text(statement.key)} vmap {expression_text(statement.map)}"
+
+
+@statement_text.register(s.UseObject)
+def _(use: s.UseObject) -> str:
+    return f"{use.kind} {'set' if use.kind.startswith('ct ') else 'name'} {quoted(use.name)}"
 
 
 @statement_text.register(s.Limit)
