@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 import vpccni_nft
+from vpccni_nft.proof.answers import Equivalent
 from vpccni_nft.text.nft_script import rule_text
 
-from ..support.namespaces import cannot_run
+from ..support.corpus import FOLDER
+from ..support.namespaces import Namespace, cannot_run
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
@@ -75,3 +77,21 @@ def test_the_readme_says_what_the_incumbent_does(rule: str, tmp_path: Path) -> N
     done = subprocess.run([program, "-f", file], capture_output=True, text=True, check=True)
     assert wrong in done.stdout
     assert f"`{wrong}" in README
+
+
+#: Dumps that nft loads as it translates them.
+LOADED = ("vpccni/v1.23-legacy-default", "vpccni/v1.9-connmark-0x100", "vpccni/v1.6-prng")
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("name", LOADED)
+def test_its_output_is_read_as_nft_loads_it(name: str, namespace: Namespace) -> None:
+    """Rows of ``add rule``, in words and with a precedence of its own."""
+    program = shutil.which("iptables-restore-translate", path=f"{os.defpath}:/usr/sbin:/sbin")
+    if not program:
+        cannot_run("iptables-restore-translate is not installed")
+    file = FOLDER / f"{name}.save"
+    done = subprocess.run([program, "-f", file], capture_output=True, text=True, check=True)
+    namespace.load(done.stdout)
+    answer = vpccni_nft.verify(done.stdout, namespace.list_ruleset())
+    assert isinstance(answer, Equivalent)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 import vpccni_nft
@@ -10,6 +12,8 @@ from vpccni_nft.core.diagnostics import NFT_MISSING, NFT_SYNTAX, Code, Diagnosti
 from vpccni_nft.core.span import Source
 from vpccni_nft.text.nft_reader import load
 from vpccni_nft.text.nft_script import element_text, rule_text
+
+from ..support.namespaces import Namespace
 
 #: A table whose rules have handles, as ``nft -a`` lists them.
 BASE = """table ip t {
@@ -350,3 +354,13 @@ def test_a_place_behind_many_variables_is_found_in_time() -> None:
     found = refused(f"define long = 1\n{line}; add rule t c jump z\n")
     assert found.span
     assert found.span.text == "z"
+
+
+def test_what_sets_say_of_memory_is_kept(namespace: Namespace) -> None:
+    lines = "\t\ttype mark\n\t\tflags timeout\n\t\tgc-interval 1m30s\n\t\tpolicy memory\n"
+    (table,) = nft.parse(f"table ip t {{\n\tset s {{\n{lines}\t}}\n}}\n").tables
+    assert (table.sets[0].gc_interval, table.sets[0].policy) == (90_000, "memory")
+    script = nft.serialize(nft.Ruleset((table,)))
+    assert nft.parse(script).tables == (table,)
+    namespace.load(script)
+    namespace.load(json.dumps(nft.as_json(nft.Ruleset((table,)))), "json")

@@ -41,7 +41,7 @@ OBJECTS = """table ip t {
 	ct timeout o {
 		protocol tcp
 		l3proto ip
-		policy = { established : 2m, close : 20s }
+		policy = { established: 2m, close : 20s }
 	}
 	ct expectation e {
 		protocol udp

@@ -18,6 +18,10 @@ from ..support.nft_texts import in_chain, read_rule, refused
     ("one", "other"),
     [
         ("mark and 0x4000 == 0 return", "meta mark & 0x00004000 == 0x0 return"),
+        # What binds closer is computed ahead, as iptables-restore-translate writes it.
+        ("ct mark set ct mark xor 0x111 and 0xfffff000", "ct mark set ct mark ^ 0x0"),
+        ("meta mark set meta mark or 0x3 xor 0x5 and 0x4", "meta mark set meta mark | 0x7"),
+        ("meta mark set meta mark and 0xf or 0x3 and 0x1", "meta mark set meta mark & 0xf | 0x1"),
         ("mark set mark xor 0x4000", "meta mark set meta mark ^ 0x00004000"),
         ("ct mark set ct mark or 128", "ct mark set ct mark | 0x80"),
         ("tcp flags syn / fin,syn,rst,ack", "tcp flags & (fin | syn | rst | ack) == syn"),

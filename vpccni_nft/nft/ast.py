@@ -22,6 +22,7 @@ from .words import (
     OtherFamily,
     Policy,
     SetFlag,
+    SetPolicy,
     TableFlag,
 )
 
@@ -112,6 +113,9 @@ class Set:
     elements: tuple[Expression, ...] = ()
     counts: bool = False  #: whether each element has a counter
     auto_merge: bool = False  #: whether intervals that touch become one
+    #: Milliseconds after which the kernel frees what has timed out, which is out of the set before.
+    gc_interval: int | None = None
+    policy: SetPolicy = attrs.field(default=SetPolicy.PERFORMANCE, converter=SetPolicy)
     comment: str = ""
     #: For each element the iptables rules that it stands for, where that is known.
     origins: tuple[tuple[Span, ...], ...] = attrs.field(default=(), eq=False, repr=False)

@@ -99,6 +99,13 @@ class Policy(Word):
 # --- sets ---------------------------------------------------------------------------------------
 
 
+class SetPolicy(Word):
+    """What the kernel chooses the form of a set by."""
+
+    PERFORMANCE = "performance"
+    MEMORY = "memory"
+
+
 class SetFlag(Word):
     """What a set can do."""
 

@@ -11,7 +11,7 @@ from ..core.diagnostics import Problem
 from ..core.values import WideFamily
 from ..nft.ast import PRIORITIES, Counter, Hook, Map, Set
 from ..nft.datatypes import VERDICT
-from ..nft.words import ChainType, HookName, Policy, SetFlag, TableFlag
+from ..nft.words import ChainType, HookName, Policy, SetFlag, SetPolicy, TableFlag
 from . import nft_types as types
 from .nft_drafts import ChainDraft, RuleDraft
 from .nft_expressions import ExpressionReader
@@ -202,6 +202,10 @@ class BlockReader:
         elif kind == "set_flags":
             flags = tokens(item)
             fields["flags"] = tuple(str(self._one_of(flag, SetFlag, "flag")) for flag in flags)
+        elif kind == "gc_interval":
+            fields["gc_interval"] = self.words.milliseconds(tokens(item)[0])
+        elif kind == "set_policy":
+            fields["policy"] = str(self._one_of(tokens(item)[0], SetPolicy, "policy"))
         elif kind == "auto_merge":
             fields["auto_merge"] = True
         elif kind == "counts":

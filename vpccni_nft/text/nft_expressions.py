@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from operator import and_, or_, xor
 from typing import TYPE_CHECKING
 
 import attrs
@@ -50,6 +51,9 @@ def _is_number(word: Token) -> bool:
     return re.fullmatch(r"0x[0-9a-fA-F]+|[0-9]+", word, re.ASCII) is not None
 
 
+_COMPUTE = {BitOperator.AND: and_, BitOperator.XOR: xor, BitOperator.OR: or_}
+
+
 @attrs.frozen
 class ExpressionReader:
     """Reads expressions of a table of one family."""
@@ -77,18 +81,41 @@ class ExpressionReader:
         result, type_ = self._term(field) if field.data == "group" else self._field(field)
         if len(rest) > 2 * LONGEST:
             raise self.words.problem(word_of(tree), "the expression has too many operators")
-        binding = BitOperator.LEFT.binding
-        for sign, operand in zip(rest[::2], rest[1::2], strict=True):
-            word = word_of(sign)
-            operator = BitOperator(_OPERATORS.get(word, str(word)))
-            if operator.binding > binding:
-                message = f"“{word}” binds closer than the operator before it"
-                raise self.words.problem(word, message)
-            binding = operator.binding
+        signs, operands = rest[::2], rest[1::2]
+        operators = [BitOperator(_OPERATORS.get(one, str(one))) for one in map(word_of, signs)]
+        at = 0
+        while at < len(operators):
+            operator, operand = operators[at], operands[at]
             right = self._operand(operand, operator, result, type_)
+            right, at = self._closer(right, at, operators, operands, type_)
             made = partial(x.Binary, operator, result, right)
             result = self.words.build(word_of(operand), made)
         return result, type_
+
+    def _closer(
+        self,
+        left: x.Expression,
+        at: int,
+        operators: list[BitOperator],
+        operands: list[Branch],
+        type_: Reading,
+    ) -> tuple[x.Expression, int]:
+        """An operand with what binds closer behind it, as nft computes both ahead.
+
+        The answer is also where the next operator is.
+        """
+        own, at = operators[at], at + 1
+        while at < len(operators) and operators[at].binding > own.binding:
+            word, operator = word_of(operands[at]), operators[at]
+            right = self._operand(operands[at], operator, left, type_)
+            right, at = self._closer(right, at, operators, operands, type_)
+            numbers = isinstance(left, x.Number | x.Hex) and isinstance(right, x.Number | x.Hex)
+            if not numbers or operator.is_shift:
+                raise self.words.problem(word, "this operator binds closer than the one before it")
+            assert isinstance(left, x.Number | x.Hex)
+            assert isinstance(right, x.Number | x.Hex)
+            left = type(left)(_COMPUTE[operator](left.value, right.value))
+        return left, at
 
     def _operand(
         self, tree: Branch, operator: BitOperator, left: x.Expression, type_: Reading

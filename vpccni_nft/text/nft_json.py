@@ -12,6 +12,7 @@ from ..nft import expressions as x
 from ..nft import objects as o
 from ..nft import statements as s
 from ..nft.ast import Map
+from ..nft.words import SetPolicy
 from .nft_script import expression_text, interface_pattern
 
 if TYPE_CHECKING:
@@ -105,6 +106,10 @@ def _set(set_: Set) -> Json:
         fields["timeout"] = set_.timeout
     if set_.size is not None:
         fields["size"] = set_.size
+    if set_.gc_interval is not None:
+        fields["gc-interval"] = set_.gc_interval // 1000
+    if set_.policy != SetPolicy.PERFORMANCE:
+        fields["policy"] = set_.policy
     if set_.auto_merge:
         fields["auto-merge"] = True
     if set_.counts:

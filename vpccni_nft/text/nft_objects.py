@@ -97,7 +97,10 @@ class ObjectReader:
 
     def _ct_timeout(self, found: Mapping[str, Branch], name: Token, comment: str) -> o.NamedObject:
         pairs = branches(found["timeout_policy"]) if "timeout_policy" in found else []
-        policy = [(str(state), self.words.seconds(time)) for state, time in map(tokens, pairs)]
+        policy = [
+            (state.removesuffix(":"), self.words.seconds(time))
+            for state, time in map(tokens, pairs)
+        ]
         return o.CtTimeout(
             str(name),
             comment=comment,

@@ -19,6 +19,7 @@ from ..nft import statements as s
 from ..nft.ast import Map
 from ..nft.datatypes import declaration
 from ..nft.names import checked
+from ..nft.words import SetPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -164,6 +165,11 @@ def _set_lines(set_: Set) -> Iterator[str]:
         yield f"\t\tflags {','.join(set_.flags)}"
     if set_.timeout is not None:
         yield f"\t\ttimeout {duration(set_.timeout)}"
+    if set_.gc_interval is not None:
+        seconds, rest = divmod(set_.gc_interval, 1000)
+        yield f"\t\tgc-interval {duration(seconds) if seconds else ''}{f'{rest}ms' if rest else ''}"
+    if set_.policy != SetPolicy.PERFORMANCE:
+        yield f"\t\tpolicy {set_.policy}"
     if set_.auto_merge:
         yield "\t\tauto-merge"
     if set_.counts:
