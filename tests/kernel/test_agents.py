@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from vpccni_nft.migration import journal, run
+from vpccni_nft.migration import journal, legacy, programs, run
 from vpccni_nft.migration.journal import load
 from vpccni_nft.migration.run import AlreadyRunning, problems_of
 from vpccni_nft.migration.steps import Failed, Steps
@@ -189,3 +189,26 @@ def test_after_a_restart_what_was_loaded_at_boot_goes_back(
             pair.check("old")
         else:
             assert "nothing of the move is on this node" in pair.log()
+
+
+def knows_one_lock(work: Callable[[Steps], object]) -> Callable[[Steps], object]:
+    """The same with programs that know no other lock than iptables' own, as before 1.8.6."""
+
+    def old(*words: str, given: str = "", environment: object = None) -> str:
+        return programs.run(*words, given=given)
+
+    def after(plan: Steps) -> object:
+        setattr(legacy, "run", old)  # noqa: B010 - this process alone
+        return work(plan)
+
+    return after
+
+
+def test_programs_that_know_one_lock_get_their_own_view_of_it(
+    plans: dict[str, Path], tmp_path: Path
+) -> None:
+    with Pair("legacy", plans["legacy"], tmp_path) as pair:
+        moving = pair.start(knows_one_lock(lambda plan: run_plan(plan, 0)))
+        assert moving.wait() == 1, pair.log()
+        assert "no confirmation came in time" in pair.log()
+        pair.check("old")

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -22,7 +22,7 @@ from typing import Any, Self
 from click.testing import CliRunner
 
 from vpccni_nft.cli.commands import cli
-from vpccni_nft.migration import legacy, steps
+from vpccni_nft.migration import legacy, programs, steps
 from vpccni_nft.migration.journal import Process
 from vpccni_nft.migration.netlink import Netlink
 from vpccni_nft.migration.run import Runner, confirm, roll_back, watch
@@ -165,11 +165,11 @@ class Pair:
             return "new"
 
     def wait_for(self, *phases: str) -> str:
-        for _ in range(1200):
+        for _ in range(600):
             if (phase := self.phase()) in phases:
                 return phase
             time.sleep(0.05)
-        raise AssertionError(f"{self.phase()}: {self.log()}")
+        raise AssertionError((self.plan / "state.json").read_text() + self.log())
 
     def log(self) -> str:
         return (self.folder / "run.log").read_text()
@@ -231,10 +231,8 @@ def run_plan(plan: Steps, timeout: float) -> bool:
         if not pid:
             os.setsid()
             # As where it is started by itself: the lock that is held now is not its own.
-            for handle in range(3, 256):
-                if handle != writer:
-                    with suppress(OSError):
-                        os.close(handle)
+            while programs._inherited:
+                os.close(programs._inherited.pop())
             try:
                 watch(runner.steps, writer)
             finally:
@@ -249,15 +247,17 @@ def run_plan(plan: Steps, timeout: float) -> bool:
 
 
 def dies(owner: Any, name: str, when: str, *, at: Callable[..., bool] = lambda *_: True) -> None:
-    """Let this process, and programs that it would still start, end at a call."""
+    """Let this process end at a call; not a watchdog that is forked from it."""
     original = getattr(owner, name)
+    mine = os.getpid()
 
     def call(*arguments: Any, **options: Any) -> Any:
-        if at(*arguments) and when == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
+        mortal = os.getpid() == mine and at(*arguments)
+        if mortal and when == "before":
+            os.kill(mine, signal.SIGKILL)
         answer = original(*arguments, **options)
-        if at(*arguments):
-            os.kill(os.getpid(), signal.SIGKILL)
+        if mortal:
+            os.kill(mine, signal.SIGKILL)
         return answer
 
     setattr(owner, name, call)
