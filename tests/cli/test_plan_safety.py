@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import shutil
 from importlib import import_module
 from pathlib import Path
@@ -25,14 +26,18 @@ COMMIT
 COMMANDS = ("run", "confirm", "rollback", "status", "verify")
 
 
-def made_in(folder: Path) -> Path:
-    for name, text in (("legacy.save", RULES), ("node.nft", "")):
+def planned(folder: Path, *options: str, rules: str = RULES) -> Result:
+    for name, text in (("legacy.save", rules), ("node.nft", "")):
         (folder / name).write_text(text)
-    found = CliRunner().invoke(
+    return CliRunner().invoke(
         cli,
         ["migrate", "plan", str(folder / "plan"), "--nft", str(folder / "node.nft"),
-         "--iptables-legacy-save", str(folder / "legacy.save")],
+         "--iptables-legacy-save", str(folder / "legacy.save"), *options],
     )  # fmt: skip
+
+
+def made_in(folder: Path) -> Path:
+    found = planned(folder)
     assert found.exit_code == 0, found.output
     return folder / "plan"
 
@@ -127,3 +132,49 @@ def test_a_confirmation_that_cannot_be_written_is_none(
     assert "No space left" in found.output
     assert load(plan).phase is Phase.WAITING
     assert not list(plan.glob(".state*"))
+
+
+# --- what is proved of a plan ---------------------------------------------------------------------
+
+#: Rules of raw, as node-local-dns writes them, beside rules of nat, which make the kernel put
+#: fragments together before raw sees them.
+LOCAL_DNS = """\
+*raw
+:PREROUTING ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+-A PREROUTING -d 169.254.20.10/32 -p udp -m udp --dport 53 -j NOTRACK
+-A OUTPUT -s 169.254.20.10/32 -p tcp -m tcp --sport 53 -j NOTRACK
+COMMIT
+*nat
+:PREROUTING ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+-A POSTROUTING -s 192.0.2.0/24 -j MASQUERADE
+COMMIT
+"""
+
+
+def test_what_another_table_does_to_fragments_counts(tmp_path: Path) -> None:
+    found = planned(tmp_path, "--force-owner", "node-local-dns", rules=LOCAL_DNS)
+    assert found.exit_code == 0, found.output
+
+
+def test_the_hint_of_a_packet_is_a_command_that_works(
+    tmp_path: Path,
+) -> None:
+    rules = """\
+*filter
+:FORWARD ACCEPT [0:0]
+:ts-forward - [0:0]
+-A FORWARD -s 192.0.2.1/32 -j ACCEPT
+-A FORWARD -j ts-forward
+-A ts-forward -s 192.0.2.0/24 -j DROP
+COMMIT
+"""
+    found = planned(tmp_path, "--owner", "tailscale", "--force-owner", "tailscale", rules=rules)
+    assert found.exit_code == 1
+    assert "M204" in found.output
+    command = found.output.partition("its path: ")[2].splitlines()[0]
+    words = shlex.split(command)
+    assert words[:2] == ["vpccni-nft", "explain"]
+    explained = CliRunner().invoke(cli, words[1:])
+    assert explained.exit_code == 0, explained.output

@@ -23,6 +23,7 @@ from ..core.diagnostics import (
     Diagnostic,
     Refused,
 )
+from ..core.values import Family
 from ..iptables.ast import Policy
 from ..lowering import lower
 from ..lowering.layout import PRIORITIES
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from ..lowering import TranslateOptions
     from ..node.detection import Detection
     from ..node.ownership import Inventory
+    from ..proof.side import Ruleset
     from .neighbours import Turn
     from .proof import Proof
 
@@ -121,6 +123,7 @@ def plan(
         raise Refused(problems)
     tables = tuple(_tables(node, whole, taken, rest))
     proof = _proof(node, choice, translation, progress)
+    proof.tracked = _tracked(whole, (translation.ruleset, rest))
     for table in tables:
         proof.of_table(table)
     if problems := proof.problems + [one for one in proof.overlaps if not choice.overlap]:
@@ -161,6 +164,18 @@ def _proof(
         ),
         progress=progress,
     )
+
+
+def _tracked(before: iptables.Ruleset, after: tuple[Ruleset, ...]) -> frozenset[Family]:
+    """The families of which the node tracks connections before the move and after it.
+
+    A table is proved alone, and another one may be what makes the kernel track them. The new tables
+    are loaded before anything is taken away, so that holds at any moment in between.
+    """
+    from ..proof.side import Side
+
+    sides = (Side((before,)), Side(after))
+    return frozenset(one for one in Family if all(side.tracks(one) for side in sides))
 
 
 def _rules_in(slot: str, source: Source) -> bool:

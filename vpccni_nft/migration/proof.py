@@ -11,12 +11,20 @@ chains have priorities of their own, which are looked for here.
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import attrs
 
 from .. import iptables, nft
-from ..core.diagnostics import ACTS_TWICE, NOT_PROVED, Diagnostic, Refused
+from ..core.diagnostics import (
+    ACTS_TWICE,
+    APPROXIMATED,
+    NO_TIME,
+    NOT_PROVED,
+    Diagnostic,
+    Refused,
+)
 from ..core.render import printable
 from ..node.extraction import search
 from ..node.priorities import Occupied, placed
@@ -30,12 +38,18 @@ if TYPE_CHECKING:
 
     from ..core.diagnostics import Code
     from ..core.span import Source
+    from ..core.values import Family
     from ..node.priorities import BaseChainName
     from ..proof.answers import Answer
     from .neighbours import Turn
     from .tables import MovedTable
 
-_WAY = "vpccni-nft explain shows the packet's path"
+#: What is worth trying of a plan where a proof was not decided.
+_TRY = {
+    NO_TIME: "give it more time with --seconds",
+    APPROXIMATED: "allow it with --allow and the code that the message names, where that is exact",
+}
+_ELSE = "leave these rules to iptables: --owner moves those of one owner; or replace the node"
 _ORDER = (
     "if you know whether iptables' base chains run before native ones of their priority on"
     " this node, say so: --iptables-runs first, or last"
@@ -53,6 +67,8 @@ class Proof:
     turn: Turn | None
     settings: ProofSettings
     progress: Callable[[str], None]
+    #: The families whose connections the node tracks before and after, whichever table does it.
+    tracked: frozenset[Family] = frozenset()
     tables: list[nft.Table] = attrs.Factory(list)  #: with their base chains where they are proved
     problems: list[Diagnostic] = attrs.Factory(list)
     overlaps: list[Diagnostic] = attrs.Factory(list)  #: what acts twice while both are there
@@ -87,13 +103,13 @@ class Proof:
             self.hooks += [f"{family.title} {hook}" for family, hook in answer.hooks]
             self.assumptions += answer.assumptions
         what = "the node would not behave the same"
-        hint = _ORDER if beside.rulesets and not self.turn else _WAY
-        if found := list(_against(answer, name, NOT_PROVED, what, hint)):
+        hint = _ORDER if beside.rulesets and not self.turn else ""
+        if found := list(_against(answer, moved, name, NOT_PROVED, what, hint)):
             self.problems += found
             return
         self.progress(f"{name}: there twice")
         answer = self._same(new, old, old, beside)
-        self.overlaps += _against(answer, name, ACTS_TWICE, "while both are there", _WAY)
+        self.overlaps += _against(answer, moved, name, ACTS_TWICE, "while both are there")
 
     def _same(
         self,
@@ -112,7 +128,10 @@ class Proof:
         for orders in (alone, beside) if beside.rulesets else (alone,):
             for order in orders.orders(old):
                 after = (left if one is old else one for one in order)
-                answer = verify(Side(order), Side((script, *after)), self.settings)
+                before, then = (
+                    Side(side, tracked=self.tracked) for side in (order, (script, *after))
+                )
+                answer = verify(before, then, self.settings)
                 if not isinstance(answer, Equivalent):
                     return answer
         return answer
@@ -125,8 +144,10 @@ def nft_table_of(ruleset: nft.Ruleset, moved: MovedTable) -> nft.Ruleset:
     return attrs.evolve(ruleset, tables=tuple(tables))
 
 
-def _against(answer: Answer, name: str, code: Code, what: str, hint: str) -> Iterator[Diagnostic]:
-    """What an answer says against the move."""
+def _against(
+    answer: Answer, moved: MovedTable, name: str, code: Code, what: str, hint: str = ""
+) -> Iterator[Diagnostic]:
+    """What an answer says against the move, with hints that can be followed as they stand."""
     match answer:
         case Different(counterexamples):
             for found in counterexamples:
@@ -136,7 +157,7 @@ def _against(answer: Answer, name: str, code: Code, what: str, hint: str) -> Ite
                     f"{name}: {what} for the packet {printable(found.plain.text)}: {changed}"
                     " differs",
                     None,
-                    hint,
+                    hint or f"its path: {_explain(moved, found.plain.text)}",
                 )
         case Unknown(reasons):
             for reason in reasons:
@@ -144,5 +165,15 @@ def _against(answer: Answer, name: str, code: Code, what: str, hint: str) -> Ite
                     code,
                     f"{name}: not decided: {reason.message} ({reason.code})",
                     reason.span,
-                    reason.hint,
+                    _TRY.get(reason.code, _ELSE),
                 )
+
+
+def _explain(moved: MovedTable, packet: str) -> str:
+    """The command that shows a packet's path through what the plan was to be made from."""
+    assert moved.table.span
+    name = moved.table.span.source.name
+    given = f"--packet {shlex.quote(packet)}"
+    if name.startswith("<"):
+        return f"{moved.program}-save | vpccni-nft explain - {given}"
+    return f"vpccni-nft explain {shlex.quote(name)} {given}"

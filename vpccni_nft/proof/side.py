@@ -56,6 +56,8 @@ class Side:
     by_table: bool = False
     #: Whether a translation's set counts as the list of recent that it stands for: T101 is allowed.
     as_lists: bool = False
+    #: The families whose connections are tracked by what else is on the node.
+    tracked: frozenset[Family] = frozenset()
 
     @classmethod
     def of(
@@ -114,7 +116,7 @@ class Side:
 
     def tracks(self, family: Family) -> bool:
         """Whether the rules turn connection tracking on."""
-        return any(
+        return family in self.tracked or any(
             _tracks(table)
             for ruleset in self.rulesets
             for table in ruleset.tables
