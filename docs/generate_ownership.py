@@ -45,13 +45,21 @@ first answer decides:
 1. It stands in a chain whose owner lets no other program write there: it is that owner's.
 2. It has a form that an owner writes.
 3. It stands in a built-in chain and jumps to a chain with an owner: it is that owner's.
-4. Otherwise it is of `user`.
+4. It has a trace of an owner, in no form that the owner writes: it is of `unknown`. So is a rule in
+   a built-in chain beside the chains of firewalld or ufw, which write rules there without a sign.
+5. Otherwise it is of `user`.
 
 The chains of the CNI and `DOCKER-USER` are not quite their owners' own: people write into them. A
-rule there is the owner's in a known form only. Any other one is of `user`.
+rule there is the owner's in a known form only. Any other one is of `unknown`, in `DOCKER-USER` of
+`user`.
 
-What has no sign of its own has no owner: the rules that Shorewall or ferm write, and firewalld's in
-built-in chains, are of `user`.
+What has no sign of its own has no owner: the rules that Shorewall or ferm write are of `user`.
+
+Where an nft ruleset is given, alone or as a part of a node, its tables have owners by their names.
+Tables of iptables-nft are left to its dumps. A table of no name that is known is of `unknown`.
+
+Two owners that write the same bits of a mark are noted with a rule of either
+([M108](codes/M108.md)).
 
 ## Taking one owner's rules
 
@@ -89,6 +97,8 @@ As `iptables-save` prints them. Signs in the forms:
 | `<n>`, `<hex>` | a number, hexadecimal digits |
 | `<mark>` | a mark; where it stands twice, the same |
 | `<chain>` | any chain |
+| `<host>` | the network of one address; where it stands twice, the same |
+| `<link>` | a bridge of Docker's: by its usual names, or one that Docker's chains speak of |
 | `...` | anything |
 | `[text]`, `{one\\|other}` | there or not; one of these |
 
@@ -98,7 +108,10 @@ The first form that fits decides.
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([HEAD, *_owners(), CHAINS_HEAD, *_chains(), RULES_HEAD, *_rules()]) + "\n"
+    return (
+        "\n".join([HEAD, *_owners(), CHAINS_HEAD, *_chains(), RULES_HEAD, *_rules(), *_tables()])
+        + "\n"
+    )
 
 
 def _owners() -> Iterator[str]:
@@ -127,6 +140,22 @@ def _rules() -> Iterator[str]:
         for one in RULES
     )
     yield from _table(("owner", "table", "form", "releases", "remark"), rows)
+
+
+def _tables() -> Iterator[str]:
+    from vpccni_nft.node.owners import TABLES, TRACES
+
+    yield "\n## Tables of nftables\n"
+    rows = (
+        (f"`{one.owner}`", f"`{one.pattern}`", ", ".join(one.families), one.remark)
+        for one in TABLES
+    )
+    yield from _table(("owner", "pattern", "families", "remark"), rows)
+    yield "\n## Traces\n"
+    yield "What makes the owner of a rule unknown where no form fits, as a regular expression."
+    yield ""
+    traces = ((f"`{owner}`", f"`{pattern}`") for owner, pattern in TRACES)
+    yield from _table(("owner", "trace"), traces)
 
 
 def _releases(releases: object) -> str:

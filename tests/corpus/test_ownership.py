@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 
 import vpccni_nft
-from vpccni_nft import iptables, parse
-from vpccni_nft.node.owners import CHAINS, OWNERS, RULES, VPC_CNI
-from vpccni_nft.node.ownership import Inventory, inventory
+from vpccni_nft import Family, iptables, parse
+from vpccni_nft.core.span import Source
+from vpccni_nft.node.owners import CHAINS, OWNERS, RULES, TABLES, TRACES, VPC_CNI
+from vpccni_nft.node.ownership import Inventory, inventory, inventory_of
 from vpccni_nft.node.partition import take
 from vpccni_nft.node.releases import Release
 from vpccni_nft.strategies import NodeConfig, node_configs, node_dump
@@ -135,7 +136,7 @@ def test_marks_of_an_earlier_setting_are_told() -> None:
     assert [one.code.name for one in found] == ["M101"]
     assert "marks: 0x100, 0x80" in found[0].message
     half = dump.replace("--set-xmark 0x80/0x80", "--set-xmark 0x80/0xff", 1)
-    assert Counter(one.answer.owner for one in inventory(parse(half)).rules)["user"] == 1
+    assert Counter(one.answer.owner for one in inventory(parse(half)).rules)["unknown"] == 1
 
 
 @NODES_FEW
@@ -179,15 +180,15 @@ def test_the_cnis_rules_are_those_that_name_aws(path: Path) -> None:
         ("istio-tproxy", "istio", 4),
         ("firewalld-centos7-iptables-backend", "firewalld", 8),
         ("tool-shorewall-legacy", "user", 141),
-        ("odd-forms-legacy", "user", 108),
     ],
 )
 def test_other_tools_are_known_by_their_chains_and_comments(
     name: str, owner: str, users: int
 ) -> None:
     count = Counter(one.answer.owner for one in found_in(FOLDER / "general" / f"{name}.save").rules)
-    assert set(count) == {owner, "user"} if users else {owner}
-    assert count["user"] == users
+    others = "unknown" if owner == "firewalld" else "user"
+    assert set(count) == {owner, others} if users else {owner}
+    assert count[others] == users
 
 
 #: Rules of others that no dump of the corpus has, as they print them.
@@ -225,7 +226,7 @@ def test_a_rule_of_somebody_else_is_theirs(owner: str) -> None:
     assert [one.answer.owner for one in found.rules] == [owner]
 
 
-def test_a_rule_of_yours_in_a_chain_of_the_cni_is_yours() -> None:
+def test_a_rule_in_a_chain_of_the_cni_in_no_form_of_its_is_of_an_unknown_owner() -> None:
     dump = dump_of(
         "nat",
         "-A AWS-SNAT-CHAIN-0 -d 10.9.0.0/16 -j RETURN",
@@ -233,7 +234,7 @@ def test_a_rule_of_yours_in_a_chain_of_the_cni_is_yours() -> None:
         chains=("AWS-SNAT-CHAIN-0",),
     )
     found = inventory(parse(dump))
-    assert [one.answer.owner for one in found.rules] == ["user", VPC_CNI]
+    assert [one.answer.owner for one in found.rules] == ["unknown", VPC_CNI]
     assert "in no form that it writes" in found.rules[0].answer.why
 
 
@@ -254,7 +255,96 @@ def test_a_jump_of_a_chain_of_yours_is_yours() -> None:
 
 def test_every_owner_of_a_sign_is_one_that_is_known() -> None:
     known = {owner.name for owner in OWNERS}
-    assert {sign.owner for sign in (*CHAINS, *RULES)} == known - {"user"}
+    assert {sign.owner for sign in (*CHAINS, *RULES, *TABLES)} == known - {"user", "unknown"}
+    assert {owner for owner, _ in TRACES} <= known
+
+
+HAIRPIN = "-A POSTROUTING -s 172.17.0.2/32 -d 172.17.0.2/32 -p tcp -m tcp --dport 80 -j MASQUERADE"
+SCTP = "-p sctp -m sctp --sport 80 -j CHECKSUM --checksum-fill"
+SYN = "-p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu"
+KNOWN = "-m conntrack --ctstate RELATED,ESTABLISHED"
+RESTORED = "-j CONNMARK --restore-mark --nfmask 0xff0000 --ctmask 0xff0000"
+
+
+@pytest.mark.parametrize(
+    ("table", "rule", "owner"),
+    [
+        ("nat", HAIRPIN, "docker"),
+        ("nat", HAIRPIN.replace("-d 172.17.0.2", "-d 172.17.0.3"), "user"),
+        ("nat", "-A POSTROUTING -o docker0 -m addrtype --src-type LOCAL -j MASQUERADE", "docker"),
+        ("nat", "-A POSTROUTING -s 172.18.0.0/16 ! -o docker_gwbridge -j MASQUERADE", "docker"),
+        ("nat", "-A POSTROUTING -s 172.18.0.0/16 ! -o shop -j MASQUERADE", "user"),
+        ("raw", "-A PREROUTING -d 172.17.0.2/32 ! -i docker0 -j DROP", "docker"),
+        ("raw", "-A PREROUTING -d 127.0.0.1/32 ! -i lo -p udp -m udp --dport 80 -j DROP", "docker"),
+        ("raw", "-A PREROUTING -i docker0 -j ACCEPT", "unknown"),
+        ("mangle", f"-A POSTROUTING {SCTP}", "docker"),
+        ("mangle", f"-A PREROUTING {KNOWN} {RESTORED}", "tailscale"),
+        ("mangle", f"-A PREROUTING {RESTORED}", "unknown"),
+        ("mangle", f"-A FORWARD -o tailscale0 {SYN}", "tailscale"),
+        ("mangle", "-A PREROUTING -i istioin -j MARK --set-xmark 0x1/0x1", "istio"),
+        ("filter", "-A INPUT ! -i eth0 -p tcp -m tcp --dport 51678 -j DROP", "ecs-agent"),
+        ("filter", "-A FORWARD -i cali123 -j ACCEPT", "unknown"),
+    ],
+)  # fmt: skip
+def test_a_rule_is_an_owners_by_its_form_and_uncertain_by_a_trace(
+    table: str, rule: str, owner: str
+) -> None:
+    dump = f"*{table}\n:{rule.split()[1]} ACCEPT [0:0]\n{rule}\nCOMMIT\n"
+    (found,) = inventory(vpccni_nft.parse(dump, family=Family.IP)).rules
+    assert found.answer.owner == owner
+
+
+def test_a_bridge_that_dockers_chains_speak_of_is_dockers() -> None:
+    nat = dump_of("nat", "-A POSTROUTING -s 172.18.0.0/16 ! -o shop -j MASQUERADE")
+    chains = dump_of(
+        "filter", "-A PREROUTING -o shop -j DOCKER", "-A PREROUTING -i shop ! -o shop -j ACCEPT",
+        chains=("DOCKER",),
+    ).replace("PREROUTING", "FORWARD")  # fmt: skip
+    assert {one.answer.owner for one in inventory(parse(nat + chains)).rules} == {"docker"}
+
+
+@pytest.mark.parametrize(
+    ("table", "owner"),
+    [
+        ("ip kube-proxy", "kube-proxy"),
+        ("ip aws-cni", VPC_CNI),
+        ("ip6 cni_hostport", "portmap"),
+        ("ip docker-bridges", "docker"),
+        ("ip6 calico", "calico"),
+        ("inet istio-proxy-nat", "istio"),
+        ("inet netavark", "podman"),
+        ("inet firewalld", "firewalld"),
+        ("ip flannel-ipv4", "flannel"),
+        ("ip vpccni-nat", "vpccni-nft"),
+        ("inet filter", "unknown"),
+        ("bridge kube-proxy", "unknown"),
+    ],
+)
+def test_a_native_table_has_an_owner_by_its_name(table: str, owner: str) -> None:
+    listing = Source.of(
+        f"table {table} {{\n\tchain c {{\n\t\taccept\n\t}}\n}}\ntable ip nat {{\n}}\n"
+    )
+    found, _ = inventory_of((), None, (listing,))
+    assert [(one.answer.owner, one.chains, one.rules) for one in found.tables] == [(owner, 1, 1)]
+    assert found.owners == (owner,)
+
+
+def test_bits_that_two_owners_write_are_noted_with_both_rules() -> None:
+    rules = (
+        "-A PREROUTING -j cali-PREROUTING",
+        "-A cali-PREROUTING -j MARK --set-xmark 0x0/0xf0000",
+        "-A cali-PREROUTING -j MARK --set-xmark 0x10000/0xffff0000",
+        f"-A PREROUTING -m conntrack --ctstate RELATED,ESTABLISHED {RESTORED}",
+        "-A PREROUTING -j MARK --set-xmark 0x1/0x1",
+    )
+    found = inventory(parse(dump_of("mangle", *rules, chains=("cali-PREROUTING",))))
+    (note,) = found.diagnostics
+    assert note.code.name == "M108"
+    assert note.span
+    assert "cali-PREROUTING" in note.span.text
+    assert "0xf0000" in note.message
+    assert "tailscale" in note.message
+    assert RESTORED in note.message
 
 
 # --- one owner's part, and the rest -------------------------------------------------------------
@@ -386,11 +476,11 @@ NODE = FOLDER / "node" / "eks-1.34-cni-1.23-legacy.save"
 def test_the_command_counts_chains_and_rules_by_owner() -> None:
     done = run("inventory", str(NODE))
     assert (done.code, done.err) == (0, "")
-    rows = [line.split()[:3] for line in done.out.splitlines()]
-    assert rows[0] == ["owner", "chains", "rules"]
+    rows = [line.split()[:4] for line in done.out.splitlines()]
+    assert rows[0] == ["owner", "tables", "chains", "rules"]
     found = found_in(NODE)
     count = Counter(one.answer.owner for one in found.rules)
-    assert {row[0]: int(row[2]) for row in rows[1:]} == dict(count)
+    assert {row[0]: int(row[3]) for row in rows[1:]} == dict(count)
     assert "aws-node, v1.23.0 on" in done.out
 
 
@@ -407,7 +497,7 @@ def test_the_command_shows_every_rule_with_its_owner_and_why() -> None:
 def test_the_command_answers_in_json_too() -> None:
     done = run("inventory", "--json", stdin=NODE.read_text())
     report = json.loads(done.out)
-    assert report["owners"][VPC_CNI] == {"chains": 2, "rules": 10}
+    assert report["owners"][VPC_CNI] == {"tables": 0, "chains": 2, "rules": 10}
     assert report["vpc_cni_releases"] == "v1.23.0 on"
     lines = NODE.read_text().splitlines()
     assert all(lines[one["line"] - 1] == one["rule"] for one in report["rules"])

@@ -211,8 +211,29 @@ def test_rules_of_the_cni_in_both_back_ends_are_told() -> None:
 
 def test_connmark_rules_in_iptables_nft_and_natively_are_told() -> None:
     native = CNI_RULESET[CNI_RULESET.index("table ip aws-cni") :]
-    assert codes(detect(iptables_nft_save=HINT + NEW_CNI, nft=native)) == []
-    assert codes(detect(iptables_nft_save=HINT + NFT_CNI, nft=native)) == ["M001"]
+    assert codes(detect(iptables_nft_save=HINT + NEW_CNI, nft=native)) == ["M013"]
+    assert codes(detect(iptables_nft_save=HINT + NFT_CNI, nft=native)) == ["M001", "M013"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "found"),
+    [
+        ("counter meta mark set ct mark & 0x80", ["M013"]),
+        ("counter packets 0 bytes 0 meta mark set ct mark and 0x00000080", ["M013"]),
+        ('counter meta mark set ct mark & 0x80 comment "x"', ["M013"]),
+        ("counter meta mark set meta mark & 0xffffff7f | ct mark & 0x80", []),
+        ("counter ct mark set ct mark | 0x80", []),
+        ("ct mark & 0x80 == 0x80 meta mark set meta mark | 0x80", []),
+    ],
+)
+def test_a_restore_of_the_cni_that_clears_the_marks_of_others_has_a_note(
+    rule: str, found: list[str]
+) -> None:
+    hook = "type nat hook prerouting priority -90; policy accept;"
+    native = f"table ip aws-cni {{\n\tchain nat-prerouting {{\n\t\t{hook}\n\t\t{rule}\n\t}}\n}}\n"
+    assert codes(detect(iptables_nft_save=HINT + NEW_CNI, nft=native)) == found
+    other = native.replace("aws-cni", "mine")
+    assert "M013" not in codes(detect(iptables_nft_save=HINT + NEW_CNI, nft=other))
 
 
 def test_rules_of_an_earlier_mode_of_kube_proxy_are_told() -> None:

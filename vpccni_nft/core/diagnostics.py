@@ -143,6 +143,8 @@ OTHER_DEFAULT = _code("M009", Kind.NOTE, "the iptables program uses the other ba
 CONNMARK_ELSEWHERE = _code("M010", Kind.NOTE, "the CNI's connmark rules are not in the dump")
 BACK_END_UNKNOWN = _code("M011", Kind.NOTE, "the back end of a dump is unknown")
 COPY_IS_STALE = _code("M012", Kind.ERROR, "rules that were moved are in iptables again")
+MARKS_SHARED = _code("M108", Kind.NOTE, "two owners write the same bits of a mark")
+MARKS_WIPED = _code("M013", Kind.NOTE, "the CNI's own rules clear the marks of others")
 
 OLD_RULES = _code("M101", Kind.NOTE, "the CNI's rules come from several releases or settings")
 SHARED_CHAIN = _code("M102", Kind.ERROR, "rules of several owners depend on each other")

@@ -26,6 +26,8 @@ AGAIN: dict[str, str] = {
     "istio": "the rules are of a pod, not of the node: istio-cni writes them when a pod starts",
     "tailscale": "tailscaled writes its rules when it starts, and when its settings change",
     "fail2ban": "fail2ban writes a rule for each address that it bans",
+    "unknown": "nothing shows who wrote these rules, so whoever did may write them again",
+    "vpccni-nft": "these rules were moved before",
     "docker": "the daemon writes its rules when it starts, and for each container",
 }
 

@@ -23,6 +23,7 @@ from ..core.diagnostics import (
     GUESSED_BY_COUNT,
     KUBELET_IN_SEVERAL,
     LEGACY_TABLES,
+    MARKS_WIPED,
     OTHER_DEFAULT,
     OTHER_PROGRAM,
     PROXY_IN_SEVERAL,
@@ -31,7 +32,7 @@ from ..core.diagnostics import (
 from ..core.span import Source
 from ..text.saved_from import SavedFrom
 from .moved import moved_copies, stale_copies
-from .scan import Scan, scan_dump, scan_ruleset
+from .scan import Scan, scan_dump, scan_ruleset, whole_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -302,6 +303,7 @@ def _problems(node: _Node, found: Detection) -> Iterator[Diagnostic]:
     yield from _several(found)
     yield from _mixed(node, found)
     yield from _connmark_elsewhere(node)
+    yield from _marks_wiped(node)
 
 
 #: Where programs write that say so; nothing says it of 1.8.0 to 1.8.7.
@@ -456,6 +458,30 @@ def _connmark_elsewhere(node: _Node) -> Iterator[Diagnostic]:
                 f"from v1.23.0 on they are in the table ip {_CNI_TABLE}: give the output of "
                 "nft list ruleset as well",
             )
+
+
+#: A restore of the whole mark: all bits but the one are cleared.
+_WIPES = re.compile(r"\bmeta mark set ct mark (?:and|&) (?P<bits>0x[0-9a-f]+)\s*(?:\}|\Z)")
+
+
+def _marks_wiped(node: _Node) -> Iterator[Diagnostic]:
+    """The CNI's restore of v1.23.0 on, which takes no heed of what others keep in a mark."""
+    if node.nft is None:
+        return
+    for place, seen in node.nft.chains.items():
+        if place.table != _CNI_TABLE:
+            continue
+        for number in seen.lines:
+            line = node.nft.source.lines[number - 1]
+            if found := _WIPES.search(line.partition(" comment ")[0].strip()):
+                yield Diagnostic(
+                    MARKS_WIPED,
+                    f"this restores {found['bits']} and clears all other bits of the packet's mark",
+                    whole_line(node.nft.source, number),
+                    "marks of kube-proxy, of policy engines or of Tailscale that are set before it"
+                    " are lost (amazon-vpc-cni-k8s issue 3872)",
+                )
+                return
 
 
 def _place(found: Detection, agent: str, back_end: BackEnd) -> Span | None:

@@ -11,6 +11,8 @@ Forms of rules have these signs for what differs from node to node:
   name of an interface, a number, a mark, hexadecimal digits
 - ``<prefix>``: how the names of the pods' interfaces begin
 - ``<chain>``: any chain
+- ``<host>``: the network of one address, the same one wherever it stands in the form
+- ``<link>``: a bridge of Docker's, the same one wherever it stands in the form
 - ``...``: anything
 - ``[text]``: there or not; ``{one|other}``: one of these
 
@@ -24,7 +26,7 @@ import attrs
 
 from .releases import ANY, Releases
 
-VPC_CNI, USER = "vpc-cni", "user"
+VPC_CNI, USER, UNKNOWN = "vpc-cni", "user", "unknown"
 
 
 @attrs.frozen
@@ -63,7 +65,11 @@ OWNERS = (
     Owner("firewalld", "firewalld"),
     Owner("libvirt", "libvirt"),
     Owner("podman", "Podman's netavark"),
+    Owner("kube-network-policies", "kube-network-policies"),
+    Owner("crowdsec", "CrowdSec's firewall bouncer"),
+    Owner("vpccni-nft", "this program: rules that were moved"),
     Owner(USER, "no known owner: you, or a program of yours"),
+    Owner(UNKNOWN, "uncertain: there are signs of an owner, but no form that it writes"),
 )
 
 
@@ -80,6 +86,9 @@ class ChainSign:
 
 
 _HASH = "[A-Z2-7]{16}"
+
+#: The remark of a chain that its owner leaves to people.
+FOR_USERS = "for rules of yours"
 
 CHAINS = (
     ChainSign(
@@ -123,7 +132,7 @@ CHAINS = (
     ChainSign("cni-plugins", "CNI-[0-9a-f]{24}", remark="ipMasq, one for each pod"),
     ChainSign("cni-plugins", "CNI-(FORWARD|ADMIN|ISOLATION-STAGE-[12])", remark="firewall"),
     ChainSign("calico", "cali-.+"),
-    ChainSign("docker", "DOCKER-USER", remark="for rules of yours", shared=True),
+    ChainSign("docker", "DOCKER-USER", remark=FOR_USERS, shared=True),
     ChainSign("docker", "DOCKER(-.+)?"),
     ChainSign("istio", "ISTIO_.+"),
     ChainSign("linkerd", "PROXY_INIT_.+"),
@@ -294,18 +303,54 @@ _CNI_RULES = (
     ),
 )  # fmt: skip
 
-_LINK = "{docker0|br-<hex>}"
 _DNS = "169.254.20.10/32"
 
 RULES = (
     *_CNI_RULES,
     RuleSign("docker", "filter", "-A DOCKER-USER -j RETURN"),
-    RuleSign("docker", "nat", f"-A POSTROUTING -s <net> ! -o {_LINK} -j MASQUERADE"),
+    RuleSign("docker", "nat", "-A POSTROUTING -s <net> ! -o <link> -j MASQUERADE"),
+    RuleSign(
+        "docker", "nat",
+        "-A POSTROUTING -s <host> -d <host> -p {tcp|udp|sctp} -m {tcp|udp|sctp} --dport <n>"
+        " -j MASQUERADE",
+        remark="a container that asks itself by its published port",
+    ),
+    RuleSign(
+        "docker", "nat", "-A POSTROUTING -o <link> -m addrtype --src-type LOCAL -j MASQUERADE",
+        remark="without its proxy in user space",
+    ),
     RuleSign(
         "docker", "filter",
-        f"-A FORWARD -o {_LINK} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+        "-A FORWARD -o <link> -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
     ),
-    RuleSign("docker", "filter", f"-A FORWARD -i {_LINK}[ !] -o {_LINK} -j {{ACCEPT|DROP}}"),
+    RuleSign("docker", "filter", "-A FORWARD -i <link>[ !] -o <link> -j {ACCEPT|DROP}"),
+    RuleSign(
+        "docker", "raw", "-A PREROUTING -d <net> ! -i <link> -j DROP",
+        remark="from release 28 on: a container's address is reached by its bridge only",
+    ),
+    RuleSign(
+        "docker", "raw",
+        "-A PREROUTING -d 127.0.0.1/32 ! -i lo -p {tcp|udp|sctp} -m {tcp|udp|sctp} --dport <n>"
+        " -j DROP",
+        remark="a port that is published for the node itself only",
+    ),
+    RuleSign(
+        "docker", "mangle",
+        "-A POSTROUTING -p sctp -m sctp --sport <n> -j CHECKSUM --checksum-fill",
+    ),
+    RuleSign(
+        "tailscale", "mangle",
+        "-A {PREROUTING|OUTPUT} -m conntrack --ctstate ...-j CONNMARK --{save|restore}-mark"
+        " --nfmask 0xff0000 --ctmask 0xff0000",
+    ),
+    RuleSign(
+        "tailscale", "mangle",
+        "-A FORWARD -o tailscale0 -p tcp -m tcp --tcp-flags SYN,RST SYN"
+        " -j TCPMSS --clamp-mss-to-pmtu",
+    ),
+    RuleSign(
+        "istio", "", "-A <chain> ...-{i|o} istio{in|out} ...", remark="the interfaces of ztunnel"
+    ),
     RuleSign(
         "ecs-agent", "nat",
         "-A PREROUTING -d 169.254.170.2/32 -p tcp -m tcp --dport 80"
@@ -315,7 +360,7 @@ RULES = (
         "ecs-agent", "nat",
         "-A OUTPUT -d 169.254.170.2/32 -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 51679",
     ),
-    RuleSign("ecs-agent", "filter", "-A INPUT[ -i <if>] -p tcp -m tcp --dport 51678 -j DROP"),
+    RuleSign("ecs-agent", "filter", "-A INPUT[[ !] -i <if>] -p tcp -m tcp --dport 51678 -j DROP"),
     RuleSign(
         "ecs-agent", "filter",
         "-A INPUT ! -s 127.0.0.0/8 -d 127.0.0.0/8 -m conntrack"
@@ -355,3 +400,52 @@ RULES = (
         remark="the mark of its TPROXY mode",
     ),
 )  # fmt: skip
+
+
+@attrs.frozen
+class TableSign:
+    """How a table of nftables looks that an owner has to itself."""
+
+    owner: str
+    pattern: str  #: a regular expression for the whole name
+    families: tuple[str, ...] = ("ip", "ip6", "inet")
+    remark: str = ""
+
+
+TABLES = (
+    TableSign("kube-proxy", "kube-proxy", ("ip", "ip6"), "mode nftables"),
+    TableSign(VPC_CNI, "aws-cni", ("ip", "ip6"), "from v1.23.0 on"),
+    TableSign("portmap", "cni_hostport"),
+    TableSign("cni-plugins", "cni_plugins_masquerade"),
+    TableSign("docker", "docker-bridges", ("ip", "ip6"), "its nftables back end"),
+    TableSign("calico", "calico", ("ip", "ip6"), "its nftables mode"),
+    TableSign("istio", "istio-.+", remark="its nftables mode"),
+    TableSign("podman", "netavark"),
+    TableSign("firewalld", "firewalld"),
+    TableSign("tailscale", "ts-.+"),
+    TableSign("flannel", "flannel-ipv[46]|flannel"),
+    TableSign("kube-network-policies", "kube-network-policies"),
+    TableSign("kube-router", "kube-router.*"),
+    TableSign("fail2ban", "f2b-table"),
+    TableSign("crowdsec", "crowdsec6?"),
+    TableSign("libvirt", "libvirt_network"),
+    TableSign("vpccni-nft", "vpccni-.+"),
+)
+
+#: What a rule has to do with an owner where it is in no form that is known: the owner is uncertain
+#: then. Interfaces that an owner makes, and marks that it alone is known to use.
+TRACES = (
+    ("docker", r"-[io] (?:docker0|docker_gwbridge|br-[0-9a-f]{12}) "),
+    ("tailscale", r"-[io] tailscale\d+ |--(?:mark|set-xmark|nfmask) \S*0xff0000\b"),
+    ("calico", r"-[io] (?:cali|tunl|vxlan\.calico|wireguard\.cali)\S* |0xffff0000\b"),
+    ("flannel", r"-[io] (?:cni0|flannel[.\w-]*) "),
+    ("weave", r"-[io] weave "),
+    ("libvirt", r"-[io] virbr\d+ "),
+    ("podman", r"-[io] podman\d+ "),
+    ("kube-proxy", r"--(?:mark|set-xmark) 0x4000/0x4000\b"),
+    (VPC_CNI, r"--(?:mark|set-xmark|nfmask) 0x80(?:/0x80)?\b|--comment \"?AWS\b"),
+)
+
+#: Who fills built-in chains with rules that carry no sign: beside their chains no rule there is
+#: known to be of anybody else.
+WHOLE_TABLES = ("firewalld", "ufw")

@@ -7,7 +7,9 @@ first answer decides:
 2. It has a form that one owner writes (``owners.RULES``).
 3. It jumps to a chain with an owner: it is that owner's. Jumps out of chains that have an owner do
    not count.
-4. Otherwise it is the user's. So is a rule in a chain of the CNI in a form that no release writes.
+4. It has a trace of an owner (``owners.TRACES``), stands in a chain of one in a form that the owner
+   does not write, or beside the chains of one that fills whole tables: its owner is unknown.
+5. Otherwise it is the user's.
 """
 
 from __future__ import annotations
@@ -23,9 +25,24 @@ from ..iptables.ast import Goto, Jump
 from ..text.iptables_save import rule_line
 from ..text.sources import parse_sources
 from ..translation import UNREAD
-from .owners import CHAINS, OWNERS, RULES, USER, VPC_CNI, ChainSign, RuleSign
+from .mark_bits import shared_bits
+from .owners import (
+    CHAINS,
+    FOR_USERS,
+    OWNERS,
+    RULES,
+    TABLES,
+    TRACES,
+    UNKNOWN,
+    USER,
+    VPC_CNI,
+    WHOLE_TABLES,
+    ChainSign,
+    RuleSign,
+)
 from .releases import ANY, Releases
 from .rule_forms import compiled
+from .scan import IPTABLES_TABLES, scan_ruleset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -79,17 +96,30 @@ class OwnedRule:
 
 
 @attrs.frozen
+class OwnedTable:
+    """A table of nftables, and how many chains and rules it has."""
+
+    family: str
+    name: str
+    chains: int
+    rules: int
+    answer: Answer
+
+
+@attrs.frozen
 class Inventory:
     """Everything in a dump, with its owner."""
 
     chains: tuple[OwnedChain, ...]
     rules: tuple[OwnedRule, ...]
+    tables: tuple[OwnedTable, ...] = ()  #: those of nftables that are none of iptables
 
     @property
     def answers(self) -> Iterator[Answer]:
-        """The answers for all chains, then for all rules."""
+        """The answers for all chains, for all rules, then for all tables."""
         yield from (one.answer for one in self.chains)
         yield from (one.answer for one in self.rules)
+        yield from (one.answer for one in self.tables)
 
     @property
     def owners(self) -> tuple[str, ...]:
@@ -109,37 +139,80 @@ class Inventory:
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """What is odd about the CNI's rules."""
-        return tuple(_old_rules(self))
+        return (*_old_rules(self), *shared_bits(self))
 
 
 def inventory(ruleset: Ruleset) -> Inventory:
     """Find the owner of every chain and rule."""
     chains: list[OwnedChain] = []
     rules: list[OwnedRule] = []
+    links = _docker_links(ruleset)
     for table in ruleset.tables:
         answers = owners_of_chains(table)
         for chain in table.chains:
             if chain.name in answers:
                 answer = answers[chain.name]
                 chains.append(OwnedChain(table.family, table.name, chain, answer))
-            rules += _rules(table, chain, answers)
+            rules += _rules(table, chain, answers, links)
     return Inventory(tuple(chains), tuple(rules))
 
 
 def inventory_of(
-    sources: Sequence[Source], family: Family | None = None
+    sources: Sequence[Source], family: Family | None = None, listings: Sequence[Source] = ()
 ) -> tuple[Inventory, tuple[Diagnostic, ...]]:
     """Read dumps and find the owner of every chain and rule, with the notes on both.
 
-    What an unknown match or target does need not be known: other signs identify the owner. Raises
-    Refused where a dump cannot be read.
+    ``listings`` are what nft list ruleset prints. What an unknown match or target does need not be
+    known: other signs identify the owner. Raises Refused where a dump cannot be read.
     """
     ruleset, problems = parse_sources(sources, family)
     found = tuple(one for one in problems if one.code not in UNREAD)
     if any(one.refuses for one in found):
         raise Refused(found)
-    owned = inventory(ruleset)
+    tables = tuple(table for listing in listings for table in tables_of(listing))
+    owned = attrs.evolve(inventory(ruleset), tables=tables)
     return owned, (*found, *owned.diagnostics)
+
+
+def tables_of(listing: Source) -> Iterator[OwnedTable]:
+    """The tables of a listing that are none of iptables', with their owners."""
+    scan = scan_ruleset(listing)
+    for family, name in dict.fromkeys(scan.tables):
+        if family in {"ip", "ip6"} and name in IPTABLES_TABLES:
+            continue
+        chains = [
+            seen
+            for place, seen in scan.chains.items()
+            if (place.family, place.table) == (family, name)
+        ]
+        rules = sum(seen.rules for seen in chains)
+        yield OwnedTable(family, name, len(chains), rules, _table_answer(family, name))
+
+
+def _table_answer(family: str, name: str) -> Answer:
+    for sign in TABLES:
+        if family in sign.families and re.fullmatch(sign.pattern, name):
+            remark = f": {sign.remark}" * bool(sign.remark)
+            return Answer(sign.owner, f"{sign.owner} has a table of such a name{remark}")
+    return Answer(UNKNOWN, "no known owner has a table of such a name")
+
+
+def _docker_links(ruleset: Ruleset) -> frozenset[str]:
+    """The bridges that Docker's chains speak of, whatever their names are."""
+    found = set()
+    for table in ruleset.tables:
+        for chain in table.chains:
+            for rule in chain.rules:
+                target = rule.target.chain if isinstance(rule.target, Jump | Goto) else ""
+                if "docker" in {_owner_of_chain(chain.name), _owner_of_chain(target)}:
+                    tests = (rule.in_interface, rule.out_interface)
+                    found |= {test.value.name for test in tests if test}
+    return frozenset(found)
+
+
+def _owner_of_chain(name: str) -> str:
+    sign = _sign_of(name)
+    return sign.owner if sign else ""
 
 
 def owners_of_chains(table: Table) -> dict[str, Answer]:
@@ -160,7 +233,9 @@ def _sign_of(name: str) -> ChainSign | None:
     return CHAINS[int(str(found.lastgroup)[1:])] if found else None
 
 
-def _rules(table: Table, chain: Chain, answers: Mapping[str, Answer]) -> Iterator[OwnedRule]:
+def _rules(
+    table: Table, chain: Chain, answers: Mapping[str, Answer], links: frozenset[str]
+) -> Iterator[OwnedRule]:
     if not chain.rules:
         return
     sign = None if chain.policy else _sign_of(chain.name)
@@ -170,16 +245,22 @@ def _rules(table: Table, chain: Chain, answers: Mapping[str, Answer]) -> Iterato
             yield OwnedRule(table.family, table.name, chain.name, rule, answer)
         return
     for rule in chain.rules:
-        answer = _rule_answer(table.name, chain, rule, sign, answers)
+        answer = _rule_answer(table.name, chain, rule, sign, answers, links)
         yield OwnedRule(table.family, table.name, chain.name, rule, answer)
 
 
 def _rule_answer(
-    table: str, chain: Chain, rule: Rule, sign: ChainSign | None, answers: Mapping[str, Answer]
+    table: str,
+    chain: Chain,
+    rule: Rule,
+    sign: ChainSign | None,
+    answers: Mapping[str, Answer],
+    links: frozenset[str],
 ) -> Answer:
     text = _text(chain.name, rule)
     for form in _FORMS[table] if table in _FORMS else _FORMS[""]:
-        if found := compiled(form.form).fullmatch(text):
+        found = compiled(form.form).fullmatch(text)
+        if found and _is_docker_s(found.groupdict().get("link"), links):
             remark = f": {form.remark}" * bool(form.remark)
             written = f"written by {form.releases}" if form.releases != ANY else "a known form"
             return Answer(
@@ -187,13 +268,34 @@ def _rule_answer(
             )
     if sign:
         why = f"stands in the chain {chain.name} of {sign.owner}, in no form that it writes"
-        return Answer(USER, why)
+        return Answer(USER if sign.remark == FOR_USERS else UNKNOWN, why)
     target = rule.target.chain if isinstance(rule.target, Jump | Goto) else ""
     # Who wrote a chain of no known owner wrote its jumps, too.
     if chain.policy and target in answers and answers[target].owner != USER:
         return Answer(answers[target].owner, f"jumps to the chain {target}")
-    return Answer(USER, "nothing identifies its owner")
+    return _uncertain(chain, text, answers) or Answer(USER, "nothing identifies its owner")
 
+
+def _uncertain(chain: Chain, text: str, answers: Mapping[str, Answer]) -> Answer | None:
+    """Why a rule in no known form may be an owner's all the same."""
+    for owner, trace in _TRACES:
+        if trace.search(text):
+            return Answer(UNKNOWN, f"it speaks of what is {owner}'s, in no form that it writes")
+    whole = {answer.owner for answer in answers.values()}.intersection(WHOLE_TABLES)
+    if chain.policy and whole:
+        return Answer(UNKNOWN, f"{min(whole)} writes into {chain.name}, too, without a sign")
+    return None
+
+
+def _is_docker_s(link: str | None, links: frozenset[str]) -> bool:
+    """Whether a form's bridge, if it has one, is Docker's."""
+    return link is None or link in links or bool(_LINK.fullmatch(link))
+
+
+#: The bridges of Docker's by their usual names.
+_LINK = re.compile(r"docker0|docker_gwbridge|br-[0-9a-f]{12}")
+
+_TRACES = tuple((owner, re.compile(pattern)) for owner, pattern in TRACES)
 
 _FORMS: Mapping[str, tuple[RuleSign, ...]] = {
     table: tuple(sign for sign in RULES if sign.table in {table, ""}) for table in ("", *_TABLES)

@@ -78,6 +78,7 @@ class Seen:
     rules: int
     span: Span
     hook: str = ""  #: of a base chain of nft: its type, hook and priority
+    lines: tuple[int, ...] = ()  #: where the rules of a chain of nft stand
 
 
 @attrs.frozen
@@ -261,7 +262,7 @@ def scan_ruleset(source: Source) -> Scan:
     first: dict[str, Span] = {}
     returns = False
     for place, number, rules, hook in nft_chains(source, tables):
-        chains[place] = Seen(len(rules), whole_line(source, number), hook)
+        chains[place] = Seen(len(rules), whole_line(source, number), hook, tuple(rules))
         if not place.of_iptables:
             continue
         for at in rules:

@@ -49,8 +49,9 @@ def inventory(
 
     try:
         sources, _ = read_rules(files) if files else (read_sources(files), None)
-        dumps, _ = by_language(sources)
-        found, diagnostics = inventory_of(dumps, Family(family) if family else None)
+        dumps, listings = by_language(sources)
+        chosen = Family(family) if family else None
+        found, diagnostics = inventory_of(dumps, chosen, listings)
     except Refused as refused:
         show(refused.diagnostics, notes=False)
         return code_of(refused.diagnostics)

@@ -20,10 +20,11 @@ def lines_of_owners(found: Inventory) -> Iterator[str]:
     """A row for each owner that is there."""
     chains, rules = _counts(found)
     what = {owner.name: owner.what for owner in OWNERS}
-    yield f"{'owner':<16}{'chains':>8}{'rules':>8}  what"
+    yield f"{'owner':<16}{'tables':>8}{'chains':>8}{'rules':>8}  what"
     for owner in found.owners:
         releases = f", {found.releases}" if owner == VPC_CNI and found.releases != ANY else ""
-        yield f"{owner:<16}{chains[owner]:>8}{rules[owner]:>8}  {what[owner]}{releases}"
+        counts = f"{_tables(found, owner):>8}{chains[owner]:>8}{rules[owner]:>8}"
+        yield f"{owner:<16}{counts}  {what[owner]}{releases}"
 
 
 def lines_of_rules(found: Inventory) -> Iterator[str]:
@@ -33,10 +34,16 @@ def lines_of_rules(found: Inventory) -> Iterator[str]:
         yield _line(chain.answer, place, f":{chain.chain.name}")
     for rule in found.rules:
         yield _line(rule.answer, f"{rule.family.value} {rule.table}", rule.text)
+    for table in found.tables:
+        yield _line(table.answer, table.family, f"table {table.name}, {table.rules:,} rules")
 
 
 def _line(answer: Answer, place: str, text: str) -> str:
     return f"{answer.owner:<16}{place:<12}{text}  # {answer.why}"
+
+
+def _tables(found: Inventory, owner: str) -> int:
+    return sum(table.answer.owner == owner for table in found.tables)
 
 
 def _counts(found: Inventory) -> tuple[Mapping[str, int], Mapping[str, int]]:
@@ -49,7 +56,8 @@ def dict_of(found: Inventory, diagnostics: Iterable[Diagnostic]) -> dict[str, An
     chains, rules = _counts(found)
     return {
         "owners": {
-            owner: {"chains": chains[owner], "rules": rules[owner]} for owner in found.owners
+            owner: {"tables": _tables(found, owner), "chains": chains[owner], "rules": rules[owner]}
+            for owner in found.owners
         },
         "vpc_cni_releases": str(found.releases) if VPC_CNI in found.owners else None,
         "chains": [
@@ -72,6 +80,16 @@ def dict_of(found: Inventory, diagnostics: Iterable[Diagnostic]) -> dict[str, An
                 **_answer(one.answer),
             }
             for one in found.rules
+        ],
+        "tables": [
+            {
+                "family": one.family,
+                "table": printable(one.name),
+                "chains": one.chains,
+                "rules": one.rules,
+                **_answer(one.answer),
+            }
+            for one in found.tables
         ],
         "diagnostics": [as_dict(one) for one in diagnostics],
     }
