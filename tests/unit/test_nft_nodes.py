@@ -145,6 +145,7 @@ def subclasses(base: type) -> Iterator[type]:
         yield from subclasses(one)
 
 
+NODES = (x.Expression, s.Statement)
 CLASSES = [*subclasses(x.Expression), *subclasses(s.Statement)]
 OBJECTS: list[type] = [
     one
@@ -160,6 +161,12 @@ every_class = pytest.mark.parametrize("class_", CLASSES, ids=lambda one: one.__q
 def test_a_class_has_a_specimen(class_: type) -> None:
     assert class_ in STATEMENTS, f"{class_.__qualname__} has no statement in STATEMENTS"
     assert class_ in set(nodes_in(STATEMENTS[class_]))
+
+
+@every_class
+def test_the_parts_of_a_statement_are_all_that_it_is_made_of(class_: type) -> None:
+    found = {type(part) for part in s.parts_of(STATEMENTS[class_])}
+    assert found == {one for one in nodes_in(STATEMENTS[class_]) if issubclass(one, NODES)}
 
 
 @every_class

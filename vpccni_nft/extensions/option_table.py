@@ -201,6 +201,14 @@ def _by_name(table: OptionTable) -> dict[str, Option]:
     return {option.name: option for option in table.options}
 
 
+def _required_names(table: OptionTable) -> tuple[str, ...]:
+    return tuple(option.name for option in table.options if option.required)
+
+
+def _has_inner_fields(table: OptionTable) -> bool:
+    return any("." in path for option in table.options for path in option.fields)
+
+
 #: An option, what gives its value of a node, and the value that is not printed.
 Printed = tuple[Option, "Callable[[Any], Any]", Any]
 
@@ -219,6 +227,13 @@ class OptionTable:
         init=False, repr=False, default=attrs.Factory(_by_name, takes_self=True)
     )
 
+    _required: tuple[str, ...] = attrs.field(
+        init=False, repr=False, default=attrs.Factory(_required_names, takes_self=True)
+    )
+    #: Whether options fill fields of inner records.
+    _nests: bool = attrs.field(
+        init=False, repr=False, default=attrs.Factory(_has_inner_fields, takes_self=True)
+    )
     #: How nodes of each class are printed, as far as one was.
     _printed: dict[type[Any], tuple[Printed, ...]] = attrs.field(
         init=False, repr=False, factory=dict
@@ -256,9 +271,9 @@ class OptionTable:
                 raise given.problem(one, f"{name} is given twice")
             seen.append(name)
             fields.update(option.read(one, given))
-        for option in self.options:
-            if option.required and option.name not in seen:
-                raise Problem(BAD_OPTION, f"{given.owner} needs {option.name}", span=given.span)
+        for name in self._required:
+            if name not in seen:
+                raise Problem(BAD_OPTION, f"{given.owner} needs {name}", span=given.span)
         for combination in self.combinations:
             if problem := combination.problem(given.owner, seen):
                 raise Problem(BAD_OPTION, problem, span=given.span)
@@ -268,7 +283,7 @@ class OptionTable:
         """The node; what its options together cannot be is a problem of all of them."""
         fields = self.read(given)
         try:
-            return node(**_nested(node, fields))
+            return node(**(_nested(node, fields) if self._nests else fields))
         except ValueError as error:
             raise Problem(BAD_OPTION, str(error), span=given.span) from None
 

@@ -43,7 +43,7 @@ _Part = tuple[tuple["Piece", ...], "int | None"]
 _Known = dict[int, _Part]
 
 _REFUSED: _Part = ((), None)
-_END_OF_CONDITIONS: _Part = ((), -1)
+_END_OF_CONDITIONS = -1  #: stands in shapes between those of the conditions and of the action
 
 _fields_of = attrgetter(*FIELDS)
 
@@ -83,40 +83,47 @@ class RuleLowering:
         """
         context, known = self._place(rule, hooks)
         context.begin(rule)
-        parts: list[_Part] = []
+        pieces: list[Any] = []
+        shapes: list[int | None] = []
         comments = []
         for (lower, fields), value in zip(self._fields, _fields_of(rule), strict=True):
             if value is not None:
-                parts.append(fields.get(id(value)) or self._part(value, lower, fields, context))
+                part = fields.get(id(value)) or self._part(value, lower, fields, context)
+                pieces += part[0]
+                shapes.append(part[1])
         for number, match in enumerate(rule.matches):
             if isinstance(match, Comment):
                 comments.append(match.text)
-            else:
-                parts.append(
-                    known.get(id(match)) or self._part(match, _lower_match, known, context, number)
-                )
-        parts.append(_END_OF_CONDITIONS)
+                continue
+            part = known.get(id(match)) or self._part(match, _lower_match, known, context, number)
+            pieces += part[0]
+            shapes.append(part[1])
+        conditions = len(pieces)
+        shapes.append(_END_OF_CONDITIONS)
         counters = rule.counters
-        parts.append(
-            self._counted.get(id(counters))
-            or self._part(counters, self._lower_counters, self._counted, context)
+        part = self._counted.get(id(counters)) or self._part(
+            counters, self._lower_counters, self._counted, context
         )
+        pieces += part[0]
+        shapes.append(part[1])
         target = rule.target
         if target:
-            parts.append(
-                known.get(id(target)) or self._part(target, _lower_target, known, context, TARGET)
+            part = known.get(id(target)) or self._part(
+                target, _lower_target, known, context, TARGET
             )
+            pieces += part[0]
+            shapes.append(part[1])
         if context.refused:
             return (), ""
         context.part = None
         comment = _shown(comments, context) if comments else ""
-        pieces, shape = zip(*parts, strict=True)
+        shape = tuple(shapes)
         select = self._selections.get(shape)
         if select:
-            steps: list[Any] = [step for part in pieces for step in part]
-            return (Rule(select(steps), comment, rule.span),), ""
+            return (Rule(select(pieces), comment, rule.span),), ""
         try:
-            rules = self._assemble(pieces, shape, Assembly(context, name, comment, rule.span))
+            assembly = Assembly(context, name, comment, rule.span)
+            rules = self._assemble(pieces[:conditions], pieces[conditions:], shape, assembly)
         except Problem as problem:
             context.report_problem(problem)
             return (), ""
@@ -163,14 +170,12 @@ class RuleLowering:
 
     def _assemble(
         self,
-        parts: Sequence[tuple[Piece, ...]],
+        conditions: Sequence[Piece],
+        action: Sequence[Any],
         shape: tuple[int | None, ...],
         assembly: Assembly,
     ) -> tuple[Rule, ...]:
         """Put the parts together; keep how, where a selection of their statements is the rule."""
-        end = shape.index(_END_OF_CONDITIONS[1])
-        conditions = [piece for part in parts[:end] for piece in part]
-        action: list[Any] = [step for part in parts[end:] for step in part]
         rules = assembly.assemble(without_implied_protocol(conditions), tuple(action))
         if self._cached and None not in shape:
             select = _selection([*conditions, *action], rules)

@@ -79,6 +79,7 @@ def checked(name: str) -> str:
     return name
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def checked_string(text: str, limit: int = COMMENT_LENGTH) -> str:
     """A text that nft can quote, of so many bytes at most, or ValueError: it has no escapes."""
     if '"' in text or not text.isprintable():
@@ -126,6 +127,7 @@ def helper(name: str) -> str:
     return f".{name}"
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def comment(text: str) -> str:
     """A comment that nft can hold: no quotes, no control characters, 128 bytes at most.
 

@@ -6,7 +6,8 @@ What nft has no such word or value for is a ValueError at construction.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -256,25 +257,29 @@ class Nat(Statement):
         _require_family(address, self.family)
         if address is not None and self.kind in _WITHOUT_ADDRESS:
             raise ValueError(f"{self.kind} takes ports only")
-        by_packet = Lookup if self.prefix else _BY_PACKET
-        if address is not None and not isinstance(address, by_packet):
+        if address is None:
+            if self.prefix:
+                raise ValueError("there is no prefix to bind to")
+        elif not isinstance(address, Lookup if self.prefix else _BY_PACKET):
             self._require_kind(address, Prefix if self.prefix else Host)
-        elif self.prefix and address is None:
-            raise ValueError("there is no prefix to bind to")
         if port is not None:
             if not isinstance(port, Lookup):
                 self._require_kind(port, Number)
-            port.require_fit((t.INET_SERVICE,))
+            port.require_fit(_PORT)
 
     def _require_kind(self, bound: Expression, kind: type[Expression]) -> None:
-        ends = (bound.low, bound.high) if isinstance(bound, Range) else (bound,)
-        if not all(isinstance(end, kind) for end in ends) and bound.type not in _ADDRESSES:
+        if isinstance(bound, Range):
+            fits = isinstance(bound.low, kind) and isinstance(bound.high, kind)
+        else:
+            fits = isinstance(bound, kind)
+        if not fits and bound.type not in _ADDRESSES:
             raise ValueError(f"{self.kind} binds nothing to {bound!r}")
 
 
 #: What gives each packet an address of its own.
 _BY_PACKET = Lookup | Payload | Numgen | Hash | SymmetricHash
 
+_PORT = (t.INET_SERVICE,)
 #: The types of what a connection can be bound to as it is read from the packet.
 _ADDRESSES = ((t.IPV4_ADDR,), (t.IPV6_ADDR,))
 _WITHOUT_ADDRESS = (NatKind.MASQUERADE, NatKind.REDIRECT)
@@ -451,26 +456,25 @@ def _draws(expression: Expression) -> bool:
     return isinstance(expression, Numgen)
 
 
-_STATEFUL = (Numgen, Limit, CtCount, Quota, UseObject)
+_OF_AN_ELEMENT = (Numgen, CtCount, Quota, UseObject)
+_STATEFUL = (*_OF_AN_ELEMENT, Limit)
+_MAY_DRAW = (Meta, Hash)
 
 
-def _is_stateful(part: Statement | Expression) -> bool:
-    match part:
-        case Meta(key):
-            return key is MetaKey.RANDOM
-        case Hash(seed=seed):
-            return seed is None
-        case _:
-            return isinstance(part, _STATEFUL)
+def _draws_anew(part: Meta | Hash) -> bool:
+    return part.seed is None if isinstance(part, Hash) else part.key is MetaKey.RANDOM
 
 
 def is_stateful(statement: Statement) -> bool:
     """Whether its place matters: it draws, or answers by what it has seen itself."""
-    return any(
-        _is_stateful(part)
-        for part in parts_of(statement)
-        if not (isinstance(part, Limit) and isinstance(statement, UpdateSet))
-    )
+    # An element of a set has a limit of its own.
+    kinds = _OF_AN_ELEMENT if isinstance(statement, UpdateSet) else _STATEFUL
+    for part in parts_of(statement):
+        if isinstance(part, kinds):
+            return True
+        if isinstance(part, _MAY_DRAW) and _draws_anew(part):
+            return True
+    return False
 
 
 def sets_of(statement: Statement) -> Iterator[str]:
@@ -500,14 +504,28 @@ def interfaces_by_number(statement: Statement, sets: Mapping[str, ast.Set]) -> I
 _NUMBERED = frozenset({MetaKey.IIF, MetaKey.OIF})
 
 
-def parts_of(node: Statement | Expression) -> Iterator[Statement | Expression]:
+def parts_of(node: Statement | Expression) -> list[Statement | Expression]:
     """A statement and all that it is made of."""
-    yield node
-    for field in getattr(node, "__attrs_attrs__", ()):
-        inner = getattr(node, field.name)
-        for one in inner if isinstance(inner, tuple) else (inner,):
-            if isinstance(one, _NODES):
-                yield from parts_of(one)
+    found: list[Any] = [node]
+    for part in found:  # what is in a node follows it
+        for name in _inner_fields(part.__class__):
+            inner = getattr(part, name)
+            if isinstance(inner, tuple):
+                found += inner
+            elif inner is not None:
+                found.append(inner)
+    return found
 
 
-_NODES = (Statement, Expression)
+@functools.cache
+def _inner_fields(kind: object) -> tuple[str, ...]:
+    """The fields of a class of nodes that hold nodes: all but words, numbers and addresses."""
+    fields = getattr(kind, "__attrs_attrs__", ())
+    return tuple(one.name for one in fields if not one.converter and one.type not in _PLAIN)
+
+
+#: Types of fields without nodes, as they are written; words of closed sets have a converter.
+_PLAIN = {
+    "str", "bool", "int", "int | None", "tuple[int, int] | None", "tuple[str, ...]", "Address",
+    "Family | None",
+}  # fmt: skip
