@@ -36,7 +36,7 @@ def test_what_is_not_read_is_unknown_on_one_side_and_a_sentence_on_both(table: s
         return  # counters of rules that are read are part of them
     assert isinstance(both, Equivalent)
     assert any(
-        "is the same on both sides; its rules are not read" in one for one in both.assumptions
+        "is the same on both sides: its rules are not read" in one for one in both.assumptions
     )
 
 
@@ -56,6 +56,21 @@ def test_what_no_packet_comes_to_is_said(table: str) -> None:
     assert any(
         "no packet of IPv4 or IPv6 comes to the rules of" in one for one in found.assumptions
     )
+
+
+FLOW = "flowtable f {\nhook ingress priority 0\ndevices = { eth0, eth1 }\n}\n"
+FLOWS = f"table ip t {{\n{FLOW}chain c {{\n{AT.format('forward')}\n"
+FLOWS += "ip protocol tcp flow add @f\n}\n}\n"
+
+
+def test_a_flowtable_is_unknown_on_one_side_and_a_sentence_on_both() -> None:
+    found = answer(FLOWS, FLOWS)
+    assert isinstance(found, Equivalent)
+    assert any("packets that belong to its connections by eth0" in one for one in found.assumptions)
+    unused = FLOWS.replace("ip protocol tcp flow add @f\n", "")
+    found = answer(unused, unused.replace(FLOW, ""))
+    assert isinstance(found, Unknown)
+    assert isinstance(answer(FLOWS, FLOWS.replace("protocol tcp", "protocol udp")), Different)
 
 
 def test_the_devices_are_named() -> None:

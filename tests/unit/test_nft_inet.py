@@ -198,3 +198,16 @@ def test_an_order_names_a_table_of_inet() -> None:
     last = ChainOrder.of("ip t c, inet t c")
     answer = verify(before, before, ProofSettings(seconds=5, order=last))
     assert isinstance(answer, Equivalent)
+
+
+@pytest.mark.parametrize(
+    ("fields", "verdict"),
+    [
+        ({"protocol": 6, "has_mss": 1, "mss": 1460}, "accept"),
+        ({"protocol": 6, "has_mss": 0}, "accept"),
+        ({"protocol": 17}, "drop"),
+        ({"protocol": 6, "fragment": 8}, "drop"),
+    ],
+)
+def test_a_rule_goes_on_where_an_option_is_missing(fields: dict[str, int], verdict: str) -> None:
+    assert treated("tcp option maxseg size set 1000 accept", Family.IP, **fields) == verdict

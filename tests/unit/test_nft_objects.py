@@ -87,6 +87,29 @@ def test_objects_are_read_written_and_listed_as_they_are(namespace: Namespace) -
     assert set(nft.parse(namespace.list_ruleset()).tables[0].objects) == set(plain)
 
 
+def test_a_flowtable_is_read_and_written() -> None:
+    text = """table inet t {
+	flowtable f {
+		hook ingress priority filter
+		devices = { "eth0", eth1 }
+		flags offload
+		counter
+	}
+	chain c {
+		type filter hook forward priority 0; policy accept;
+		meta l4proto { tcp, udp } flow offload @f
+	}
+}
+"""
+    (table,) = nft.parse(text).tables
+    assert table.objects == (
+        o.Flowtable("f", priority=0, devices=("eth0", "eth1"), offload=True, counts=True),
+    )
+    assert table.chains[0].rules[0].statements[-1] == s.UseObject("flowtable", "f")
+    assert nft.parse(nft.serialize(nft.Ruleset((table,)))).tables == (table,)
+    assert nft.as_json(nft.Ruleset((table,)))
+
+
 @pytest.mark.parametrize(
     ("commands", "names"),
     [

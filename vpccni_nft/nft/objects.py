@@ -55,6 +55,21 @@ class NamedStatement(NamedObject):
 
 
 @attrs.frozen(kw_only=True)
+class Flowtable(NamedObject):
+    """Connections whose packets go from one device to another past all hooks but ingress."""
+
+    priority: int
+    devices: tuple[str, ...] = ()
+    offload: bool = False  #: whether devices may do it themselves
+    counts: bool = False  #: whether conntrack counts such packets
+
+    @property
+    def kind(self) -> ObjectKind:
+        """A flowtable."""
+        return ObjectKind.FLOWTABLE
+
+
+@attrs.frozen(kw_only=True)
 class CtHelper(NamedObject):
     """A helper for connections of one protocol: net/netfilter/nft_ct.c, nft_ct_helper_obj_eval."""
 

@@ -1,6 +1,8 @@
-"""Rules that are not read: tables of the families bridge, arp and netdev, and chains at ingress.
+"""What packets go through or past that is no rule at a hook of IPv4 or IPv6.
 
-They run outside the hooks of IPv4 and IPv6: a packet may never get there, or be changed on the way.
+The rules of tables of the families bridge, arp and netdev are not read, nor are those at ingress
+looked into: a packet may never get to the hooks, or be changed on the way. Packets of connections
+that a flowtable has skip the hooks.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from .objects import Flowtable
 from .words import HookName, OtherFamily
 
 if TYPE_CHECKING:
@@ -25,7 +28,7 @@ _COUNTED = re.compile(r"\bcounter packets \d+ bytes \d+")
 class At:
     """Which packets come to rules that are not read."""
 
-    way: str  #: ``cross``, ``come in`` or ``leave``
+    way: str  #: ``cross``, ``come in``, ``leave`` or what they do else
     devices: tuple[str, ...] = ()  #: empty: any, or any bridge
 
     def __str__(self) -> str:
@@ -42,10 +45,15 @@ class Unread:
     where: tuple[At, ...]  #: empty: no packet of IPv4 or IPv6 comes to them
     content: object = attrs.field(repr=False)  #: where it is equal, they do the same
 
+    skips: bool = False  #: whether it is a flowtable
+
     @property
-    def packets(self) -> str:
-        """The packets that come to them, as a part of a sentence."""
-        return f"packets {' or '.join(dict.fromkeys(map(str, self.where)))}"
+    def effect(self) -> str:
+        """What it can do, as a sentence."""
+        packets = f"packets {' or '.join(dict.fromkeys(map(str, self.where)))}"
+        if self.skips:
+            return f"{packets} may skip the hooks"
+        return f"its rules are not read, and {packets} may be dropped or changed there"
 
 
 def unread_rules(ruleset: ast.Ruleset) -> Iterator[Unread]:
@@ -53,6 +61,11 @@ def unread_rules(ruleset: ast.Ruleset) -> Iterator[Unread]:
     yield from map(_of_other, ruleset.others)
     for table in ruleset.tables:
         yield from _at_ingress(table)
+        for found in table.objects:
+            if isinstance(found, Flowtable):
+                name = f"flowtable {found.name} of table {table.label}"
+                where = (At("belong to its connections", found.devices),) if found.devices else ()
+                yield Unread(name, where, (name, found), skips=True)
 
 
 def _of_other(table: ast.OtherTable) -> Unread:

@@ -63,6 +63,7 @@ class ObjectKind(Word):
     CT_HELPER = "ct helper"
     CT_TIMEOUT = "ct timeout"
     CT_EXPECTATION = "ct expectation"
+    FLOWTABLE = "flowtable"
 
 
 class TableFlag(Word):

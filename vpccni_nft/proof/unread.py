@@ -42,7 +42,7 @@ class UnreadRules:
             tuple(_unknown(one) for one in one_sided),
             tuple(_apart(one) for one in both),
             (
-                *(f"{one.name} is the same on both sides; its rules are not read" for one in both),
+                *(f"{one.name} is the same on both sides: {one.effect}" for one in both),
                 *(f"no packet of IPv4 or IPv6 comes to the rules of {one.name}" for one in nowhere),
             ),
         )
@@ -58,8 +58,7 @@ def unread(side: Side) -> Iterator[Unread]:
 def _unknown(found: Unread) -> Diagnostic:
     return Diagnostic(
         UNREAD_RULES,
-        f"{found.name} is on one side only, or not the same, and its rules are not read:"
-        f" {found.packets} may be dropped or changed there",
+        f"{found.name} is on one side only, or not the same: {found.effect}",
         hint=_HINT,
     )
 
@@ -67,6 +66,5 @@ def _unknown(found: Unread) -> Diagnostic:
 def _apart(found: Unread) -> Diagnostic:
     return Diagnostic(
         UNREAD_RULES,
-        f"{found.name} is on both sides, and its rules are not read: it may drop {found.packets},"
-        " also those that are shown",
+        f"{found.name} is on both sides: {found.effect}, also those that are shown",
     )

@@ -242,6 +242,9 @@ class NftProgram:
             match does:
                 case s.Continue():
                     pass
+                case s.UseObject("flowtable") if index + 1 < len(rule.statements):
+                    # It goes on only where the connection can be taken, which is not modelled.
+                    raise NoMeaning("no meaning for what follows flow add")
                 case s.UseObject(kind, name):
                     give(self.objects[kind, name], state, fits)
                 case s.Synproxy() if index + 1 < len(rule.statements):
@@ -497,6 +500,10 @@ def _set_header(
             raise NoMeaning(f"no meaning for a change of {key!r}")
     there = algebra.all(old.there, new.there)
     state.assign(algebra.all(when, there), field, word)
+    if isinstance(key, x.TcpOption):
+        # A rule goes on where the header lacks the option (measured on Linux 6.18).
+        header = algebra.all(state.is_("protocol", 6), state.is_("fragment", 0))
+        return algebra.all(header, new.there)
     return there
 
 

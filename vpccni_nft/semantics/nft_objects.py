@@ -40,6 +40,14 @@ def named(use: s.UseObject, table: str, objects: Objects, view: View) -> tuple[s
 def give(found: o.NamedObject, state: State, when: Bool) -> None:
     """Give a connection that is not confirmed a helper, or times of its own."""
     details: tuple[Hashable, ...]
+    algebra = state.algebra
+    if isinstance(found, o.Flowtable):
+        # Of connections of TCP and UDP (nft_flow_offload_eval); what it does to later packets of
+        # them is said beside the proof: nft/unread.py.
+        flows = algebra.any(state.is_("protocol", 6), state.is_("protocol", 17))
+        taken = algebra.all(when, state.has_entry, flows)
+        state.emit(taken, Event(found.kind, (found,)))
+        return
     match found:
         case o.CtHelper(helper=helper, protocol=protocol, l3proto=family):
             details = (helper, protocol, family)
@@ -49,4 +57,4 @@ def give(found: o.NamedObject, state: State, when: Bool) -> None:
             raise NoMeaning(f"no meaning for {found!r}")
     fresh = state.has_bits("ct_state", STATE_BITS["new"] | STATE_BITS["related"])
     own = state.is_("protocol", parse_protocol(protocol))
-    state.emit(state.algebra.all(when, state.has_entry, fresh, own), Event(found.kind, details))
+    state.emit(algebra.all(when, state.has_entry, fresh, own), Event(found.kind, details))

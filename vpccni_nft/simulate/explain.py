@@ -75,7 +75,7 @@ def _not_read(side: NamedRuleset, packet: Packet) -> Iterator[str]:
     if isinstance(side.ruleset, nft.Ruleset):
         for found in unread_rules(side.ruleset):
             if any(_may_come(at, packet) for at in found.where):
-                yield f"{found.name}: {found.packets} may be dropped or changed there"
+                yield f"{found.name}: {found.effect}"
             else:
                 yield f"{found.name}: this packet does not come to it"
 

@@ -11,6 +11,7 @@ from ..core.diagnostics import Problem
 from ..core.values import WideFamily
 from ..nft.ast import PRIORITIES, Counter, Hook, Map, Set
 from ..nft.datatypes import VERDICT
+from ..nft.objects import Flowtable
 from ..nft.words import ChainType, HookName, Policy, SetFlag, SetPolicy, TableFlag
 from . import nft_types as types
 from .nft_drafts import ChainDraft, RuleDraft
@@ -108,6 +109,25 @@ class BlockReader:
     def _device(self, word: Token | Branch) -> str:
         assert isinstance(word, Token)
         return self.words.string(word) if word.type == "STRING" else str(word)
+
+    def flowtable(self, tree: Branch, place: Token) -> Flowtable:
+        """A flowtable; ``place`` is its name."""
+        found = {item.data: item for item in branches(tree)[1:]}
+        if len(found) != len(branches(tree)) - 1 or "flow_hook" not in found:
+            raise self.words.problem(place, "a flowtable has one hook, and each line once")
+        hook = found["flow_hook"]
+        self._one_of(tokens(hook)[0], [HookName.INGRESS], "hook of flowtables")
+        flags = tokens(found["table_flags"]) if "table_flags" in found else []
+        for flag in flags:
+            self._one_of(flag, ["offload"], "flag of flowtables")
+        devices = found["devices"].children if "devices" in found else []
+        return Flowtable(
+            str(place),
+            priority=self._priority(branches(hook)[0]),
+            devices=tuple(map(self._device, devices)),
+            offload=bool(flags),
+            counts="counts" in found,
+        )
 
     def _priority(self, tree: Branch) -> int:
         first, *rest = tokens(tree)

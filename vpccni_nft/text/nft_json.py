@@ -12,7 +12,7 @@ from ..nft import expressions as x
 from ..nft import objects as o
 from ..nft import statements as s
 from ..nft.ast import Map
-from ..nft.words import SetPolicy
+from ..nft.words import ObjectKind, SetPolicy
 from .nft_script import expression_text, interface_pattern
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ def _object(found: o.NamedObject) -> Json:
         case o.NamedStatement(statement=s.Limit() as limit):
             rate: Json = statement_json(limit)["limit"]
             return fields | rate
+        case o.Flowtable(priority=priority, devices=devices):
+            return fields | {"hook": "ingress", "prio": priority, "dev": list(devices)}
         case o.CtHelper(helper=helper, protocol=protocol, l3proto=family):
             own = {"l3proto": family.value} if family else {}
             return fields | {"type": helper, "protocol": protocol} | own
@@ -363,6 +365,8 @@ def _(counter: s.Counter) -> Json:
 
 @statement_json.register(s.UseObject)
 def _(use: s.UseObject) -> Json:
+    if use.kind == ObjectKind.FLOWTABLE:
+        return {"flow": {"op": "add", "flowtable": f"@{use.name}"}}
     return {use.kind: use.name}
 
 

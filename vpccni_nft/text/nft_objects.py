@@ -29,6 +29,7 @@ OBJECTS: Mapping[str, ObjectKind] = {
     "ct_helper": ObjectKind.CT_HELPER,
     "ct_timeout": ObjectKind.CT_TIMEOUT,
     "ct_expectation": ObjectKind.CT_EXPECTATION,
+    "flowtable": ObjectKind.FLOWTABLE,
 }
 
 _FAMILIES: Mapping[str, TableFamily] = {one.value: one for one in (*Family, *WideFamily)}

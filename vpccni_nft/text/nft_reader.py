@@ -29,6 +29,7 @@ from .nft_words import LOST, Words, branches, first_token, tokens, with_remarks,
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from ..nft.objects import NamedObject
     from .nft_drafts import ChainDraft, SetDraft
     from .nft_references import Reference
     from .nft_words import Branch
@@ -262,7 +263,11 @@ class _Reader:
             return []
         if tree.data in OBJECTS:
             key = (OBJECTS[tree.data].value, word)
-            object_ = ObjectReader(self.words, table.family).read(tree, name)
+            object_: NamedObject
+            if tree.data == "flowtable":
+                object_ = reader.flowtable(tree, name)
+            else:
+                object_ = ObjectReader(self.words, table.family).read(tree, name)
             there = table.objects.setdefault(key, object_)
             # A quota that is there takes new bytes, a limit nothing: neither is looked into.
             if there != object_:

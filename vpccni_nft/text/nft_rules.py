@@ -194,6 +194,11 @@ class NftRuleReader:
     def _named_synproxy(self, tree: Branch) -> s.UseObject:
         return self._use(ObjectKind.SYNPROXY, word_of(tree))
 
+    def _flow(self, tree: Branch) -> s.UseObject:
+        (word,) = tokens(tree)
+        name = self.words.refer(ObjectKind.FLOWTABLE.value, word, str(word)[1:])
+        return s.UseObject(ObjectKind.FLOWTABLE, name)
+
     def _use(self, kind: ObjectKind, place: Token) -> s.UseObject:
         """A statement that names an object of the table."""
         word = place

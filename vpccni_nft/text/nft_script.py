@@ -19,7 +19,7 @@ from ..nft import statements as s
 from ..nft.ast import Map
 from ..nft.datatypes import declaration
 from ..nft.names import checked
-from ..nft.words import SetPolicy
+from ..nft.words import ObjectKind, SetPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -136,6 +136,12 @@ def _object_lines(found: o.NamedObject) -> Iterator[str]:
         case o.NamedStatement(statement=statement):
             # The word for what it is stands before its name.
             yield f"\t\t{statement_text(statement).split(' ', 1)[1]}"
+        case o.Flowtable(devices=devices):
+            yield f"\t\thook ingress priority {found.priority}"
+            if devices:
+                yield f"\t\tdevices = {{ {', '.join(map(quoted, devices))} }}"
+            yield from ("\t\tflags offload",) if found.offload else ()
+            yield from ("\t\tcounter",) if found.counts else ()
         case o.CtHelper(helper=helper, protocol=protocol):
             yield f"\t\ttype {quoted(helper)} protocol {protocol}"
         case o.CtTimeout(protocol=protocol, policy=policy):
@@ -504,6 +510,8 @@ def _(statement: s.VerdictMap) -> str:
 
 @statement_text.register(s.UseObject)
 def _(use: s.UseObject) -> str:
+    if use.kind == ObjectKind.FLOWTABLE:
+        return f"flow add @{use.name}"
     return f"{use.kind} {'set' if use.kind.startswith('ct ') else 'name'} {quoted(use.name)}"
 
 
