@@ -10,8 +10,6 @@ import pytest
 
 import vpccni_nft
 from vpccni_nft import nft
-from vpccni_nft.core import diagnostics
-from vpccni_nft.core.diagnostics import CATALOGUE, Kind
 from vpccni_nft.core.values import Family
 from vpccni_nft.model.concrete import Concrete
 from vpccni_nft.model.effects import View
@@ -155,11 +153,3 @@ def test_a_meaning_that_reads_the_hook_is_noted() -> None:
     assert state.hook == "input"
     assert setting.hook_reads.seen
     assert setting.where("mark", 0).hook_reads.seen
-
-
-def test_codes_have_names_and_titles_of_their_own() -> None:
-    assert len({code.name for code in CATALOGUE}) == len({code.title for code in CATALOGUE})
-    for name, title in (("P001", "another title"), ("P999", CATALOGUE[0].title)):
-        with pytest.raises(ValueError, match="is taken"):
-            diagnostics._code(name, Kind.ERROR, title)
-    assert "P999" not in {code.name for code in CATALOGUE}

@@ -1,8 +1,8 @@
 """Problems that are found in the input, and the one catalogue of their codes.
 
 A code's first letter says where it comes from: P parsing, T translating, O optimizing,
-V verifying, M moving a node.
-``docs/codes`` has a page for each code; a test holds that catalogue and pages agree.
+V verifying, M moving a node. ``docs/codes`` has a page for each code. Tests compare the catalogue
+with the pages, and look for a use of each code.
 """
 
 from __future__ import annotations
@@ -40,128 +40,137 @@ class Code:
         return self.name
 
 
-#: Every code by its name, as they are made.
-_REGISTRY: dict[str, Code] = {}
-
-
-def _code(name: str, kind: Kind, title: str) -> Code:
-    """Make a code and register it; no two have a name or a title in common."""
-    titles = (code.title for code in _REGISTRY.values())
-    if name in _REGISTRY or title in titles:
-        raise ValueError(f"{name} or its title is taken")
-    return _REGISTRY.setdefault(name, Code(name, kind, title))
-
-
-NOT_A_DUMP = _code("P001", Kind.ERROR, "the input is not the output of iptables-save")
-SYNTAX = _code("P002", Kind.ERROR, "the line cannot be read")
-BAD_VALUE = _code("P003", Kind.ERROR, "an option has a value that it cannot have")
-HOST_NAME = _code("P004", Kind.ERROR, "a host name is given where an address is needed")
-UNKNOWN_MATCH = _code("P005", Kind.ERROR, "the match is not known")
-UNKNOWN_TARGET = _code("P006", Kind.ERROR, "the target is not known")
-UNKNOWN_OPTION = _code("P007", Kind.ERROR, "the option is not known")
-BAD_OPTION = _code("P008", Kind.ERROR, "options are missing, given twice, or cannot be combined")
-INCOMPLETE_DUMP = _code("P009", Kind.ERROR, "the dump was incomplete when it was written")
-CUT_SHORT = _code("P010", Kind.ERROR, "the dump is truncated")
-BAD_STRUCTURE = _code("P011", Kind.ERROR, "the lines of the dump contradict each other")
-FAMILY_UNKNOWN = _code("P012", Kind.ERROR, "it is unclear whether a table is IPv4 or IPv6")
-FAMILY_MIXED = _code("P013", Kind.ERROR, "IPv4 and IPv6 are mixed in one table")
-LEGACY_TABLES = _code("P014", Kind.NOTE, "the node also has iptables-legacy tables")
-TAKEN_FOR_FILTER = _code("P015", Kind.NOTE, "a listing is read as the filter table")
-NFT_SYNTAX = _code("P016", Kind.ERROR, "the nft ruleset cannot be read")
-IPSET_SYNTAX = _code("P017", Kind.ERROR, "the output of ipset save cannot be read")
-NFT_MISSING = _code("P018", Kind.ERROR, "the nft ruleset names something that it does not have")
-NFT_LOOP = _code("P019", Kind.ERROR, "chains of the nft ruleset jump in a circle")
-POLICY_ASSUMED = _code("P020", Kind.NOTE, "the policy of a built-in chain is taken for ACCEPT")
-FAMILY_BY_NAME = _code("P021", Kind.NOTE, "the family is taken from the name of the file")
+#: Every code, in the order of their names. A code is declared here and nowhere else.
+CATALOGUE: tuple[Code, ...] = (
+    # moving a node
+    CNI_IN_SEVERAL := Code("M001", Kind.ERROR, "the CNI's rules are in several back ends"),
+    BACK_ENDS_MIXED := Code("M002", Kind.ERROR, "the CNI uses another back end than kubelet"),
+    PROXY_IN_SEVERAL := Code("M003", Kind.ERROR, "kube-proxy's rules are in several back ends"),
+    KUBELET_IN_SEVERAL := Code("M004", Kind.ERROR, "kubelet's chains are in several back ends"),
+    OTHER_PROGRAM := Code(
+        "M005", Kind.ERROR, "a dump was written by a different program than stated"
+    ),
+    MISPRINTED := Code("M006", Kind.ERROR, "iptables-nft-save printed rules wrongly"),
+    DUMPS_DISAGREE := Code("M007", Kind.ERROR, "the dump and the nft ruleset show different rules"),
+    GUESSED_BY_COUNT := Code(
+        "M008", Kind.NOTE, "the back end is guessed from the number of rules alone"
+    ),
+    OTHER_DEFAULT := Code("M009", Kind.NOTE, "the iptables program uses the other back end"),
+    CONNMARK_ELSEWHERE := Code("M010", Kind.NOTE, "the CNI's connmark rules are not in the dump"),
+    BACK_END_UNKNOWN := Code("M011", Kind.NOTE, "the back end of a dump is unknown"),
+    COPY_IS_STALE := Code("M012", Kind.ERROR, "rules that were moved are in iptables again"),
+    MARKS_WIPED := Code("M013", Kind.NOTE, "the CNI's own rules clear the marks of others"),
+    OLD_RULES := Code("M101", Kind.NOTE, "the CNI's rules come from several releases or settings"),
+    SHARED_CHAIN := Code("M102", Kind.ERROR, "rules of several owners depend on each other"),
+    NOTHING_OWNED := Code("M103", Kind.ERROR, "no rule belongs to the requested owner"),
+    MOVE_DIFFERS := Code(
+        "M104", Kind.ERROR, "the owner's rules behave differently beside the rest"
+    ),
+    MOVE_UNPROVED := Code("M105", Kind.ERROR, "the parts are not proved to do what the whole did"),
+    NATIVE_TABLE_TAKEN := Code(
+        "M106", Kind.ERROR, "the CNI's table has rules of these names already"
+    ),
+    ORDER_TAKEN := Code("M107", Kind.NOTE, "the order of base chains of equal priority is assumed"),
+    MARKS_SHARED := Code("M108", Kind.NOTE, "two owners write the same bits of a mark"),
+    WRITES_AGAIN := Code("M201", Kind.ERROR, "an owner would write its rules again"),
+    TWO_BACK_ENDS := Code("M202", Kind.ERROR, "both back ends hold rules"),
+    ALREADY_MOVED := Code("M203", Kind.ERROR, "the node has tables of a migration"),
+    NOT_PROVED := Code("M204", Kind.ERROR, "the node is not proved to behave the same"),
+    ACTS_TWICE := Code("M205", Kind.ERROR, "a rule would act twice while both rulesets are loaded"),
+    NODE_CHANGED := Code("M206", Kind.ERROR, "the node no longer matches the plan"),
+    # optimizing
+    ELEMENT_COUNTERS := Code("O001", Kind.ERROR, "JSON cannot set the counters of elements"),
+    # parsing
+    NOT_A_DUMP := Code("P001", Kind.ERROR, "the input is not the output of iptables-save"),
+    SYNTAX := Code("P002", Kind.ERROR, "the line cannot be read"),
+    BAD_VALUE := Code("P003", Kind.ERROR, "an option has a value that it cannot have"),
+    HOST_NAME := Code("P004", Kind.ERROR, "a host name is given where an address is needed"),
+    UNKNOWN_MATCH := Code("P005", Kind.ERROR, "the match is not known"),
+    UNKNOWN_TARGET := Code("P006", Kind.ERROR, "the target is not known"),
+    UNKNOWN_OPTION := Code("P007", Kind.ERROR, "the option is not known"),
+    BAD_OPTION := Code(
+        "P008", Kind.ERROR, "options are missing, given twice, or cannot be combined"
+    ),
+    INCOMPLETE_DUMP := Code("P009", Kind.ERROR, "the dump was incomplete when it was written"),
+    CUT_SHORT := Code("P010", Kind.ERROR, "the dump is truncated"),
+    BAD_STRUCTURE := Code("P011", Kind.ERROR, "the lines of the dump contradict each other"),
+    FAMILY_UNKNOWN := Code("P012", Kind.ERROR, "it is unclear whether a table is IPv4 or IPv6"),
+    FAMILY_MIXED := Code("P013", Kind.ERROR, "IPv4 and IPv6 are mixed in one table"),
+    LEGACY_TABLES := Code("P014", Kind.NOTE, "the node also has iptables-legacy tables"),
+    TAKEN_FOR_FILTER := Code("P015", Kind.NOTE, "a listing is read as the filter table"),
+    NFT_SYNTAX := Code("P016", Kind.ERROR, "the nft ruleset cannot be read"),
+    IPSET_SYNTAX := Code("P017", Kind.ERROR, "the output of ipset save cannot be read"),
+    NFT_MISSING := Code(
+        "P018", Kind.ERROR, "the nft ruleset names something that it does not have"
+    ),
+    NFT_LOOP := Code("P019", Kind.ERROR, "chains of the nft ruleset jump in a circle"),
+    POLICY_ASSUMED := Code("P020", Kind.NOTE, "the policy of a built-in chain is taken for ACCEPT"),
+    FAMILY_BY_NAME := Code("P021", Kind.NOTE, "the family is taken from the name of the file"),
+    # translating
+    NO_NFT_FORM := Code("T001", Kind.ERROR, "nftables cannot express this"),
+    BAD_PLACE := Code("T002", Kind.ERROR, "the kernel does not accept this rule here"),
+    MISSING_CHAIN := Code(
+        "T003", Kind.ERROR, "the rule jumps to a chain that the table does not have"
+    ),
+    CHAIN_LOOP := Code("T004", Kind.ERROR, "chains jump in a circle"),
+    TOO_DEEP := Code("T005", Kind.ERROR, "jumps are nested deeper than nftables allows"),
+    UNKNOWN_TABLE := Code("T006", Kind.ERROR, "the table is not one of iptables' own"),
+    MISSING_SET := Code("T007", Kind.ERROR, "the rule names an ipset that is not in the input"),
+    RECENT_LIST := Code("T101", Kind.APPROXIMATION, "a recent list becomes a dynamic set"),
+    NOT_BRIDGED := Code("T102", Kind.APPROXIMATION, "packets are assumed not to cross a bridge"),
+    EMPTY_SET := Code("T103", Kind.APPROXIMATION, "an ipset is declared, but empty"),
+    REVERSE_PATH := Code("T104", Kind.APPROXIMATION, "reverse path checks differ for some sources"),
+    LOG_PREFIX := Code("T105", Kind.APPROXIMATION, "a log prefix has characters nft cannot hold"),
+    IPV6_LOCAL := Code("T106", Kind.APPROXIMATION, "local IPv6 addresses differ at the edges"),
+    NO_QUOTA := Code("T107", Kind.APPROXIMATION, "an nfacct object is assumed to have no quota"),
+    RATE_BY_TICKS := Code("T108", Kind.APPROXIMATION, "iptables and nft count a rate differently"),
+    LIMITED_ROOM := Code("T109", Kind.APPROXIMATION, "a set that packets fill can be full"),
+    KERNEL_ZONE := Code("T110", Kind.APPROXIMATION, "the kernel's time zone is assumed to be UTC"),
+    FINGERPRINT := Code(
+        "T111", Kind.APPROXIMATION, "nft takes the first system that matches a packet"
+    ),
+    RELATED_SOURCE := Code(
+        "T112", Kind.APPROXIMATION, "related connections are hashed by their own source"
+    ),
+    WHOLE_PACKETS := Code("T113", Kind.APPROXIMATION, "packets are assumed not to be fragments"),
+    TCP_OPTIONS := Code("T114", Kind.APPROXIMATION, "TCP options are assumed to be well-formed"),
+    LASTING_DEVICE := Code("T115", Kind.APPROXIMATION, "an interface is looked up once"),
+    MSS_OPTION := Code(
+        "T116", Kind.APPROXIMATION, "every TCP SYN is assumed to have an MSS option"
+    ),
+    ERRORS_OF_UNTRACKED := Code(
+        "T117", Kind.APPROXIMATION, "the node sends no ICMP error about an untracked packet"
+    ),
+    COMMENT_CHANGED := Code("T201", Kind.NOTE, "a comment is shortened or respelt"),
+    NAME_CHANGED := Code("T202", Kind.NOTE, "a name is respelt"),
+    ACCOUNTING_MOVED := Code("T203", Kind.NOTE, "an nfacct object becomes a named counter"),
+    CHAINS_MERGED := Code("T204", Kind.NOTE, "a cascade of chains is flattened"),
+    IPSET_COPIED := Code("T205", Kind.NOTE, "an ipset becomes a set of the table"),
+    # verifying
+    NO_TIME := Code("V001", Kind.UNKNOWN, "the proof ran out of time"),
+    APPROXIMATED := Code("V002", Kind.UNKNOWN, "the model approximates a rule"),
+    NO_MEANING := Code("V003", Kind.UNKNOWN, "the model does not know what a rule does"),
+    ONE_SIDE_TRACKS := Code("V004", Kind.UNKNOWN, "only one side turns connection tracking on"),
+    OTHER_DRAWS := Code(
+        "V005", Kind.UNKNOWN, "the two sides make random choices in different ways"
+    ),
+    SAME_TABLE := Code("V006", Kind.UNKNOWN, "a table of iptables and one of nft may be one table"),
+    SEARCH_INCOMPLETE := Code("V007", Kind.UNKNOWN, "not every difference was searched for"),
+    CONTRADICTED := Code(
+        "V008", Kind.UNKNOWN, "the interpreter does not show what the proof found"
+    ),
+    TIMED_OUT := Code("V009", Kind.UNKNOWN, "the whole proof ran out of time"),
+    NO_ROOM := Code("V010", Kind.UNKNOWN, "the proof grew too large"),
+    ORDER_MATTERS := Code(
+        "V011", Kind.UNKNOWN, "the order of base chains decides, and is not known"
+    ),
+    TOO_MANY_ORDERS := Code("V012", Kind.UNKNOWN, "base chains may run in too many orders"),
+    SHARED_NAME := Code("V013", Kind.UNKNOWN, "one name stands for several sets or counters"),
+    UNREAD_RULES := Code("V014", Kind.UNKNOWN, "packets may go through rules that are not read"),
+)  # fmt: skip
 
 #: Codes of a text that is no ruleset at all, or none that nft loads.
 UNREADABLE_CODES = frozenset({NOT_A_DUMP, NFT_SYNTAX, NFT_MISSING, NFT_LOOP})
-
-NO_NFT_FORM = _code("T001", Kind.ERROR, "nftables cannot express this")
-BAD_PLACE = _code("T002", Kind.ERROR, "the kernel does not accept this rule here")
-MISSING_CHAIN = _code("T003", Kind.ERROR, "the rule jumps to a chain that the table does not have")
-CHAIN_LOOP = _code("T004", Kind.ERROR, "chains jump in a circle")
-TOO_DEEP = _code("T005", Kind.ERROR, "jumps are nested deeper than nftables allows")
-UNKNOWN_TABLE = _code("T006", Kind.ERROR, "the table is not one of iptables' own")
-MISSING_SET = _code("T007", Kind.ERROR, "the rule names an ipset that is not in the input")
-
-ELEMENT_COUNTERS = _code("O001", Kind.ERROR, "JSON cannot set the counters of elements")
-
-RECENT_LIST = _code("T101", Kind.APPROXIMATION, "a recent list becomes a dynamic set")
-NOT_BRIDGED = _code("T102", Kind.APPROXIMATION, "packets are assumed not to cross a bridge")
-EMPTY_SET = _code("T103", Kind.APPROXIMATION, "an ipset is declared, but empty")
-REVERSE_PATH = _code("T104", Kind.APPROXIMATION, "reverse path checks differ for some sources")
-LOG_PREFIX = _code("T105", Kind.APPROXIMATION, "a log prefix has characters nft cannot hold")
-IPV6_LOCAL = _code("T106", Kind.APPROXIMATION, "local IPv6 addresses differ at the edges")
-NO_QUOTA = _code("T107", Kind.APPROXIMATION, "an nfacct object is assumed to have no quota")
-RATE_BY_TICKS = _code("T108", Kind.APPROXIMATION, "iptables and nft count a rate differently")
-LIMITED_ROOM = _code("T109", Kind.APPROXIMATION, "a set that packets fill can be full")
-KERNEL_ZONE = _code("T110", Kind.APPROXIMATION, "the kernel's time zone is assumed to be UTC")
-FINGERPRINT = _code("T111", Kind.APPROXIMATION, "nft takes the first system that matches a packet")
-RELATED_SOURCE = _code(
-    "T112", Kind.APPROXIMATION, "related connections are hashed by their own source"
-)
-WHOLE_PACKETS = _code("T113", Kind.APPROXIMATION, "packets are assumed not to be fragments")
-TCP_OPTIONS = _code("T114", Kind.APPROXIMATION, "TCP options are assumed to be well-formed")
-LASTING_DEVICE = _code("T115", Kind.APPROXIMATION, "an interface is looked up once")
-MSS_OPTION = _code("T116", Kind.APPROXIMATION, "every TCP SYN is assumed to have an MSS option")
-ERRORS_OF_UNTRACKED = _code(
-    "T117", Kind.APPROXIMATION, "the node sends no ICMP error about an untracked packet"
-)
-
-COMMENT_CHANGED = _code("T201", Kind.NOTE, "a comment is shortened or respelt")
-NAME_CHANGED = _code("T202", Kind.NOTE, "a name is respelt")
-ACCOUNTING_MOVED = _code("T203", Kind.NOTE, "an nfacct object becomes a named counter")
-CHAINS_MERGED = _code("T204", Kind.NOTE, "a cascade of chains is flattened")
-IPSET_COPIED = _code("T205", Kind.NOTE, "an ipset becomes a set of the table")
-
-NO_TIME = _code("V001", Kind.UNKNOWN, "the proof ran out of time")
-APPROXIMATED = _code("V002", Kind.UNKNOWN, "the model approximates a rule")
-NO_MEANING = _code("V003", Kind.UNKNOWN, "the model does not know what a rule does")
-OTHER_DRAWS = _code("V005", Kind.UNKNOWN, "the two sides make random choices in different ways")
-ONE_SIDE_TRACKS = _code("V004", Kind.UNKNOWN, "only one side turns connection tracking on")
-SEARCH_INCOMPLETE = _code("V007", Kind.UNKNOWN, "not every difference was searched for")
-CONTRADICTED = _code("V008", Kind.UNKNOWN, "the interpreter does not show what the proof found")
-TIMED_OUT = _code("V009", Kind.UNKNOWN, "the whole proof ran out of time")
-NO_ROOM = _code("V010", Kind.UNKNOWN, "the proof grew too large")
-ORDER_MATTERS = _code("V011", Kind.UNKNOWN, "the order of base chains decides, and is not known")
-TOO_MANY_ORDERS = _code("V012", Kind.UNKNOWN, "base chains may run in too many orders")
-SHARED_NAME = _code("V013", Kind.UNKNOWN, "one name stands for several sets or counters")
-UNREAD_RULES = _code("V014", Kind.UNKNOWN, "packets may go through rules that are not read")
-SAME_TABLE = _code("V006", Kind.UNKNOWN, "a table of iptables and one of nft may be one table")
-CNI_IN_SEVERAL = _code("M001", Kind.ERROR, "the CNI's rules are in several back ends")
-BACK_ENDS_MIXED = _code("M002", Kind.ERROR, "the CNI uses another back end than kubelet")
-PROXY_IN_SEVERAL = _code("M003", Kind.ERROR, "kube-proxy's rules are in several back ends")
-KUBELET_IN_SEVERAL = _code("M004", Kind.ERROR, "kubelet's chains are in several back ends")
-OTHER_PROGRAM = _code("M005", Kind.ERROR, "a dump was written by a different program than stated")
-MISPRINTED = _code("M006", Kind.ERROR, "iptables-nft-save printed rules wrongly")
-DUMPS_DISAGREE = _code("M007", Kind.ERROR, "the dump and the nft ruleset show different rules")
-GUESSED_BY_COUNT = _code(
-    "M008", Kind.NOTE, "the back end is guessed from the number of rules alone"
-)
-OTHER_DEFAULT = _code("M009", Kind.NOTE, "the iptables program uses the other back end")
-CONNMARK_ELSEWHERE = _code("M010", Kind.NOTE, "the CNI's connmark rules are not in the dump")
-BACK_END_UNKNOWN = _code("M011", Kind.NOTE, "the back end of a dump is unknown")
-COPY_IS_STALE = _code("M012", Kind.ERROR, "rules that were moved are in iptables again")
-MARKS_SHARED = _code("M108", Kind.NOTE, "two owners write the same bits of a mark")
-MARKS_WIPED = _code("M013", Kind.NOTE, "the CNI's own rules clear the marks of others")
-
-OLD_RULES = _code("M101", Kind.NOTE, "the CNI's rules come from several releases or settings")
-SHARED_CHAIN = _code("M102", Kind.ERROR, "rules of several owners depend on each other")
-NOTHING_OWNED = _code("M103", Kind.ERROR, "no rule belongs to the requested owner")
-MOVE_DIFFERS = _code("M104", Kind.ERROR, "the owner's rules behave differently beside the rest")
-MOVE_UNPROVED = _code("M105", Kind.ERROR, "the parts are not proved to do what the whole did")
-NATIVE_TABLE_TAKEN = _code("M106", Kind.ERROR, "the CNI's table has rules of these names already")
-ORDER_TAKEN = _code("M107", Kind.NOTE, "the order of base chains of equal priority is assumed")
-WRITES_AGAIN = _code("M201", Kind.ERROR, "an owner would write its rules again")
-TWO_BACK_ENDS = _code("M202", Kind.ERROR, "both back ends hold rules")
-ALREADY_MOVED = _code("M203", Kind.ERROR, "the node has tables of a migration")
-NOT_PROVED = _code("M204", Kind.ERROR, "the node is not proved to behave the same")
-ACTS_TWICE = _code("M205", Kind.ERROR, "a rule would act twice while both rulesets are loaded")
-NODE_CHANGED = _code("M206", Kind.ERROR, "the node no longer matches the plan")
-
-#: Every code, in the order of their names.
-CATALOGUE: tuple[Code, ...] = tuple(_REGISTRY[name] for name in sorted(_REGISTRY))
 
 #: The approximations that a caller may allow, by name.
 APPROXIMATIONS: dict[str, Code] = {
