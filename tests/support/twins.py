@@ -14,7 +14,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -124,6 +124,13 @@ class Pair:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # A watchdog that still watches after a failure must not go on for ever.
+        pids = subprocess.run(
+            ["ip", "netns", "pids", self.node.name], capture_output=True, text=True, check=True
+        ).stdout
+        for pid in map(int, pids.split()):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self._stack.close()
 
     @contextmanager

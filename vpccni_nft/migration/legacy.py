@@ -69,7 +69,7 @@ def commit(move: Move, edit: Edit) -> None:
 
 def _restore(program: str, script: str) -> None:
     """Give a script to iptables-restore, for which the lock is held here."""
-    arguments = (f"{program}-restore", "--noflush", "--counters")
+    arguments = (f"{program}-restore", "--noflush", "--counters", "--wait", "1")
     try:
         run(*arguments, given=script, environment={"XTABLES_LOCKFILE": _OTHER_LOCK})
     except ProgramFailed as failed:
