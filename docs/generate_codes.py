@@ -2,8 +2,9 @@
 
 An example is a vector with a line ``page CODE`` (``tests/vectors/matches`` and ``targets``), or a
 file ``tests/vectors/codes/CODE.save``, ``CODE.nft`` or ``CODE.v4``, with ``CODE.ipset`` beside it
-where rules name sets. With ``--check`` nothing is written, and the exit code is 1 where a page is
-out of date.
+where rules name sets. ``CODE.txt`` is one that something else is done with than translating it:
+``tests/support/code_examples.py`` says what. With ``--check`` nothing is written, and the exit code
+is 1 where a page is out of date.
 """
 
 from __future__ import annotations
@@ -12,8 +13,12 @@ import argparse
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
+
+if TYPE_CHECKING:
+    from vpccni_nft.core.diagnostics import Diagnostic
 
 DOCS = Path(__file__).resolve().parent
 CODES = DOCS / "codes"
@@ -35,7 +40,9 @@ class Example:
         import vpccni_nft
         from vpccni_nft.core.render import render
 
-        if self.name.endswith(".nft"):
+        if self.name.endswith(".txt"):
+            found = self._reported()
+        elif self.name.endswith(".nft"):
             try:
                 vpccni_nft.nft.parse(self.text, name=self.name)
             except vpccni_nft.Refused as refused:
@@ -45,6 +52,13 @@ class Example:
                 self.text, name=self.name, ipset_save=self.sets
             ).diagnostics
         return [line.rstrip() for one in found for line in render(one).splitlines()]
+
+    def _reported(self) -> tuple[Diagnostic, ...]:
+        from tests.support.code_examples import reported
+        from vpccni_nft.core.diagnostics import CATALOGUE
+
+        name = self.name.removesuffix(".txt")
+        return reported(next(code for code in CATALOGUE if code.name == name), self.text)
 
 
 def examples() -> dict[str, Example]:
@@ -62,6 +76,8 @@ def examples() -> dict[str, Example]:
         found[path.stem] = Example(
             f"node{path.suffix}", path.read_text(), sets.read_text() if sets.exists() else None
         )
+    for path in INPUTS.glob("*.txt"):
+        found[path.stem] = Example(path.name, path.read_text())
     return found
 
 
