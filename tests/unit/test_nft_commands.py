@@ -8,7 +8,7 @@ import pytest
 
 import vpccni_nft
 from vpccni_nft import nft
-from vpccni_nft.core.diagnostics import NFT_MISSING, NFT_SYNTAX, Code, Diagnostic
+from vpccni_nft.core.diagnostics import NFT_LOOP, NFT_MISSING, NFT_SYNTAX, Code, Diagnostic
 from vpccni_nft.core.span import Source
 from vpccni_nft.text.nft_reader import load
 from vpccni_nft.text.nft_script import element_text, rule_text
@@ -364,3 +364,40 @@ def test_what_sets_say_of_memory_is_kept(namespace: Namespace) -> None:
     assert nft.parse(script).tables == (table,)
     namespace.load(script)
     namespace.load(json.dumps(nft.as_json(nft.Ruleset((table,)))), "json")
+
+
+# --- rules in blocks ----------------------------------------------------------------------------
+
+
+BLOCK = (
+    "table ip t {\n chain d { }\n chain c {\n  meta mark 1 jump {\n   jump d\n   drop\n  }\n }\n}\n"
+)
+
+
+def test_rules_in_a_block_are_a_chain_of_their_own() -> None:
+    (table,) = nft.parse(BLOCK).tables
+    called, caller, own = table.chains
+    assert [rule_text(one) for one in caller.rules] == [f"meta mark 0x1 jump {own.name}"]
+    assert [rule_text(one) for one in own.rules] == ["jump d", "drop"]
+    assert called.name == "d"
+    assert nft.parse(nft.serialize(nft.Ruleset((table,)))).tables == (table,)
+
+
+def test_rules_in_a_block_are_gone_with_their_rule() -> None:
+    (table,) = nft.parse(f"{BLOCK}flush chain t c\ndelete chain t d\n").tables
+    assert [chain.name for chain in table.chains] == ["c"]
+    assert "in use" in refused("delete chain t d", BLOCK).message
+    (table,) = nft.parse(f"{BLOCK}add rule t c goto {{ accept; }}\n").tables
+    assert len({chain.name for chain in table.chains}) == 4
+
+
+def test_rules_in_a_block_name_what_is_there() -> None:
+    found = refused("add rule t c jump { jump z; }")
+    assert (found.code, found.span and found.span.text) == (NFT_MISSING, "z")
+    assert refused("add rule t c jump { jump c; }").code is NFT_LOOP
+
+
+@pytest.mark.parametrize("depth", [17, 5000])
+def test_rules_that_are_nested_too_deep_are_refused(depth: int) -> None:
+    found = refused("add rule t c " + "jump { " * depth + "drop; " + "}; " * depth)
+    assert "too deep" in found.message

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from .nft_words import Branch, Words
 
 
+#: Chains within chains, as many as the kernel goes into: NFT_JUMP_STACK_SIZE.
+DEEPEST = 16
+
+
 @attrs.define
 class _SetLines:
     """A set while its lines are read."""
@@ -47,6 +51,8 @@ class BlockReader:
     words: Words
     family: TableFamily
     report: Callable[[Diagnostic], None]  #: called for each part that cannot be read
+    fresh: Callable[[], str]  #: a name that no chain of the table has
+    depth: int = 0  #: of blocks of rules within rules
 
     def comment(self, tree: Branch, before: str) -> str:
         """A comment, which nothing has two of."""
@@ -88,9 +94,26 @@ class BlockReader:
     def rule(self, tree: Branch, remark: Token | None = None) -> RuleDraft:
         """A rule, with the handle that may stand behind it."""
         self.words.take_references()
-        rule = NftRuleReader(self.words, self.family).rule(tree)
+        own: list[ChainDraft] = []
+
+        def inner(place: Token, block: Branch) -> str:
+            before = self.words.take_references()
+            own.append(self._inner(place, block))
+            self.words.take_references()
+            self.words.refer_again(before)
+            return self.words.refer("chain", place, own[-1].name)
+
+        rule = NftRuleReader(self.words, self.family, inner).rule(tree)
         handle = None if remark is None else self.words.handle(remark)
-        return RuleDraft(rule, tuple(self.words.take_references()), handle)
+        return RuleDraft(rule, tuple(self.words.take_references()), handle, tuple(own))
+
+    def _inner(self, place: Token, block: Branch) -> ChainDraft:
+        """The chain without a name that a rule jumps to: it gets one here."""
+        if self.depth == DEEPEST:
+            raise self.words.problem(place, "rules are nested too deep")
+        deeper = attrs.evolve(self, depth=self.depth + 1)
+        chain, _ = deeper.chain(block, self.fresh())
+        return chain
 
     def _hook(self, tree: Branch) -> Hook:
         kind, name = tokens(tree)

@@ -36,6 +36,16 @@ class RuleDraft:
     rule: Rule
     references: tuple[Reference, ...] = ()
     handle: int | None = None
+    #: The chains that it has in blocks, which are gone with it.
+    own: tuple[ChainDraft, ...] = ()
+
+    @property
+    def all_references(self) -> Iterator[Reference]:
+        """What it names, and what the rules in its blocks do."""
+        yield from self.references
+        for chain in self.own:
+            for rule in chain.rules:
+                yield from rule.all_references
 
 
 @attrs.define
@@ -165,6 +175,7 @@ class TableDraft:
     sets: dict[str, SetDraft] = attrs.Factory(dict)
     counters: dict[str, Counter] = attrs.Factory(dict)
     objects: dict[Key, NamedObject] = attrs.Factory(dict)  #: others, by kind and name
+    unnamed: int = 0  #: chains that have got a name here
     _uses: CountOf[Key] = attrs.Factory(CountOf)
 
     def finish(self) -> Table:
@@ -208,6 +219,12 @@ class TableDraft:
             raise Missing(f"the table {self.name} has no chain {name}")
         return self.chains[name]
 
+    def fresh_name(self) -> str:
+        """A name for a chain that has none: as of a helper chain, which its rule is part of."""
+        self.unnamed += 1
+        name = f".unnamed-{self.unnamed}"
+        return self.fresh_name() if name in self.chains else name
+
     def new_chain(self, name: str) -> ChainDraft:
         """Add a chain that is not there."""
         return self.chains.setdefault(name, ChainDraft(name))
@@ -216,15 +233,33 @@ class TableDraft:
         """Put a rule before the one at a place, or at the end."""
         chain.rules.insert(place, rule)
         self._use(rule.references)
+        self._add_own(rule)
+
+    def _add_own(self, rule: RuleDraft) -> None:
+        """Add the chains that a rule has in blocks."""
+        for own in rule.own:
+            self.chains[own.name] = own
+            for inner in own.rules:
+                self._use(inner.references)
+                self._add_own(inner)
+
+    def _drop_own(self, rule: RuleDraft) -> None:
+        for own in rule.own:
+            self.flush(own)
+            del self.chains[own.name]
+            del self._uses["chain", own.name]
 
     def take(self, chain: ChainDraft, place: int) -> None:
         """Take a rule out."""
-        self._leave(chain.rules.pop(place).references)
+        rule = chain.rules.pop(place)
+        self._leave(rule.references)
+        self._drop_own(rule)
 
     def flush(self, chain: ChainDraft) -> None:
         """Take all rules out."""
         for rule in chain.rules:
             self._leave(rule.references)
+            self._drop_own(rule)
         chain.rules.clear()
 
     def rename(self, name: str, new: str) -> None:

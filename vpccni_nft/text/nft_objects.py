@@ -73,7 +73,7 @@ class ObjectReader:
         return found
 
     def _statement(self, found: Mapping[str, Branch], name: Token, comment: str) -> o.NamedObject:
-        reader = NftRuleReader(self.words, self.family)
+        reader = NftRuleReader(self.words, self.family, lambda *_: "")
         for kind, read in (
             ("limit_value", reader.limit),
             ("quota_value", reader.quota),

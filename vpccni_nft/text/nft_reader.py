@@ -20,7 +20,7 @@ from ..nft.ast import OtherChain, OtherTable, Ruleset
 from ..nft.words import OtherFamily
 from .grammar import ruleset_parser
 from .nft_blocks import BlockReader
-from .nft_drafts import RuleDraft, TableDraft
+from .nft_drafts import TableDraft
 from .nft_objects import OBJECTS, ObjectReader
 from .nft_references import check_loops
 from .nft_source import ParsedText
@@ -157,7 +157,7 @@ class _Reader:
         return problem
 
     def _reader(self, table: TableDraft) -> BlockReader:
-        return BlockReader(self.words, table.family, self._note)
+        return BlockReader(self.words, table.family, self._note, table.fresh_name)
 
     def _require(self, table: TableDraft, references: Iterable[Reference]) -> None:
         """What is named has to be there at once, and no base chain (nft_verdict_init)."""
@@ -299,7 +299,7 @@ class _Reader:
         rules = found.rules if found else []
         for rule in rules:
             table.insert(chain, len(chain.rules), rule)
-        return [one for rule in rules for one in rule.references]
+        return [one for rule in rules for one in rule.all_references]
 
     def _add_elements(self, table: TableDraft, name: Token, tree: Branch, *, anew: bool) -> None:
         set_ = self.words.build(name, lambda: table.set_(str(name)))
@@ -324,7 +324,7 @@ class _Reader:
             at = self._position(chain, one) + (0 if before else 1)
         rule = self._reader(table).rule(rule_tree)
         table.insert(chain, at, rule)
-        self._require(table, rule.references)
+        self._require(table, rule.all_references)
 
     def _replace(self, tree: Branch) -> None:
         place_tree, rule_tree = branches(tree)
@@ -337,8 +337,8 @@ class _Reader:
         handle = chain.rules[at].handle
         rule = self._reader(table).rule(rule_tree)
         table.take(chain, at)
-        table.insert(chain, at, RuleDraft(rule.rule, rule.references, handle))
-        self._require(table, rule.references)
+        table.insert(chain, at, attrs.evolve(rule, handle=handle))
+        self._require(table, rule.all_references)
 
     def _chain(self, names: Branch) -> tuple[TableDraft, ChainDraft]:
         family, (table_name, name) = self._names(names, 2)

@@ -76,6 +76,8 @@ class NftRuleReader:
 
     words: Words
     family: TableFamily
+    #: Makes a chain of the rules in a block, and gives its name.
+    inner: Callable[[Token, Branch], str]
 
     @property
     def expressions(self) -> ExpressionReader:
@@ -99,6 +101,12 @@ class NftRuleReader:
         named = tree.data in {"limit", "quota", "synproxy"}  # which tables have as objects, too
         read: Callable[[Branch], s.Statement] = getattr(self, f"{'' if named else '_'}{tree.data}")
         return self.words.build(first_token(tree), lambda: read(tree))
+
+    def _jump_block(self, tree: Branch) -> s.Jump:
+        return s.Jump(self.inner(tokens(tree)[0], branches(tree)[0]))
+
+    def _goto_block(self, tree: Branch) -> s.Goto:
+        return s.Goto(self.inner(tokens(tree)[0], branches(tree)[0]))
 
     # --- comparisons ----------------------------------------------------------------------------
 

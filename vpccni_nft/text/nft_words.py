@@ -15,7 +15,7 @@ from ..nft.names import checked_string
 from .nft_references import Missing, Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from ..core.span import Span
     from ..nft import expressions as x
@@ -61,6 +61,10 @@ class Words:
         found = list(self._named)
         self._named.clear()
         return found
+
+    def refer_again(self, references: Iterable[Reference]) -> None:
+        """Note what was taken before."""
+        self._named.extend(references)
 
     def span(self, token: Token) -> Span:
         """Where a token stands."""
@@ -176,10 +180,13 @@ def branches(tree: Branch) -> list[Branch]:
 
 def first_token(tree: Branch) -> Token | None:
     """The first word of a node, or None where it is of keywords alone."""
-    for child in tree.children:
-        found = child if isinstance(child, Token) else first_token(child)
-        if found is not None:
-            return found
+    # No recursion: rules may stand in rules, however deep the text has them.
+    stack: list[Token | Branch] = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Token):
+            return node
+        stack += reversed(node.children)
     return None
 
 
