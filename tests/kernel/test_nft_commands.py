@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import hypothesis
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -113,6 +115,25 @@ def comparable(ruleset: nft.Ruleset) -> object:
     }
 
 
+def check(namespace: Namespace, before: list[str], texts: list[str]) -> bool:
+    """Load texts here and in the kernel, which has had the first ones; whether both take them."""
+    found, refusal, of_nft = nft.Ruleset(), "", ""
+    try:
+        every = (*before, *texts)
+        found = load(Source.of(text, f"{at}.nft") for at, text in enumerate(every)).ruleset
+    except vpccni_nft.Refused as error:
+        refusal = str(error)
+    try:
+        for text in texts:
+            namespace.load(text)
+    except LoadError as error:
+        of_nft = str(error)
+    assert bool(refusal) == bool(of_nft), f"here: {refusal}\nby nft: {of_nft}"
+    if not refusal:
+        assert comparable(found) == comparable(nft.parse(namespace.list_ruleset()))
+    return not refusal
+
+
 def test_rows_of_commands_leave_what_they_leave_in_the_kernel() -> None:
     taken: list[bool] = []
 
@@ -121,27 +142,31 @@ def test_rows_of_commands_leave_what_they_leave_in_the_kernel() -> None:
     def one(rows: list[list[str]]) -> None:
         texts = [BASE, *(DEFINES + "\n".join((*row, "")) for row in rows)]
         hypothesis.note("\n--- and ---\n".join(texts[1:]))
-        refusal = ""
-        try:
-            found = load(Source.of(text, f"{at}.nft") for at, text in enumerate(texts)).ruleset
-        except vpccni_nft.Refused as error:
-            refusal = str(error)
-        of_nft = refused_by_nft(texts)
-        assert bool(refusal) == bool(of_nft), f"here: {refusal}\nby nft: {of_nft}"
-        taken.append(not refusal)
-        if not refusal:
-            assert comparable(found) == comparable(nft.parse(namespace.list_ruleset()))
-
-    def refused_by_nft(texts: list[str]) -> str:
         namespace.load("flush ruleset")
-        try:
-            for text in texts:
-                namespace.load(text)
-        except LoadError as error:
-            return str(error)
-        return ""
+        taken.append(check(namespace, [], texts))
 
     with Namespace() as namespace:
         one()
     # About as many are taken as refused, or one of both is hardly tried.
     assert min(taken.count(True), taken.count(False)) > len(taken) / 10
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "delete rule ip t a handle {0}",
+        "replace rule t a handle {1} drop",
+        "add rule t a handle {0} drop",
+        "insert rule t a position {1} drop",
+        "replace rule t a handle {0} drop; delete rule t a handle {0}; add rule t a handle {1} log",
+        "delete rule t b handle {0}",
+        "delete rule inet t a handle {0}",
+    ],
+)
+def test_rules_are_known_by_the_handles_of_a_listing(command: str) -> None:
+    with Namespace() as namespace:
+        namespace.load(BASE)
+        listing = namespace.list_with_handles()
+        chain = listing[listing.index("chain a {") :]
+        handles = re.findall(r"(?:bytes \d+|accept) # handle (\d+)", chain)
+        check(namespace, [listing], [command.format(*handles) + "\n"])

@@ -74,6 +74,10 @@ class Namespace:
             return False
         return True
 
+    def list_with_handles(self) -> str:
+        """The same, with the handle of each object behind it."""
+        return self._nft("-a", "list", "ruleset")
+
     def list_ruleset(self) -> str:
         """What the kernel holds now, as text."""
         return self._nft("list", "ruleset")
