@@ -22,6 +22,11 @@ from ..support.nft_texts import in_chain, read_rule, refused
         ("ct mark set ct mark xor 0x111 and 0xfffff000", "ct mark set ct mark ^ 0x0"),
         ("meta mark set meta mark or 0x3 xor 0x5 and 0x4", "meta mark set meta mark | 0x7"),
         ("meta mark set meta mark and 0xf or 0x3 and 0x1", "meta mark set meta mark & 0xf | 0x1"),
+        ("dnat 10.0.0.1", "dnat to 10.0.0.1"),
+        (
+            "dnat ip daddr map { 10.0.0.1 : 10.0.0.2 }",
+            "dnat to ip daddr map { 10.0.0.1 : 10.0.0.2 }",
+        ),
         ("mark set mark xor 0x4000", "meta mark set meta mark ^ 0x00004000"),
         ("ct mark set ct mark or 128", "ct mark set ct mark | 0x80"),
         ("tcp flags syn / fin,syn,rst,ack", "tcp flags & (fin | syn | rst | ack) == syn"),

@@ -178,6 +178,10 @@ def _payload(payload: x.Payload, view: View) -> Value:
     Of a further fragment nft reads whatever bytes stand there (measured on Linux 6.18).
     """
     state, algebra = view.state, view.state.algebra
+    if payload.protocol in {"ip", "ip6"} and payload.protocol != state.family.value:
+        # What nft puts ahead of it ends the rule: nft/inet.py.
+        bits = payload.place.bits
+        return Value(algebra.const(0, bits), bits, algebra.false)
     match payload.protocol, payload.field:
         case (("ip" | "ip6"), ("saddr" | "daddr")):
             return _field(state, payload.field, algebra.true)
