@@ -46,6 +46,7 @@ NOT_TAKEN = (
     "-p udplite -j DNAT --to-destination 10.0.1.5:80",
     "-p icmp -j DNAT --to-destination 10.0.1.5:80",
     "-j NFQUEUE --queue-num 4 --queue-cpu-fanout",
+    f"-j NFLOG --nflog-prefix {'a' * 127}",
 )
 
 #: Rules of which docs/limits tells how packets tell them from their translation.

@@ -91,14 +91,15 @@ def meaning(node: String, view: View) -> Test:
     return Test(view.negate(found, negated=node.pattern.negated))
 
 
-def lower(_node: String, context: Context) -> tuple[s.Match, ...]:
+def lower(node: String, context: Context) -> tuple[s.Match, ...]:
     """There is no form for it."""
-    raise context.refuse(
-        "nft does not search packets for text; and the meaning of --to depends on the kernel:"
-        " since "
-        "Linux 6.6 the text must end before it, in older ones it only has to begin there",
-        "u32 compares bytes at a fixed offset, and can be translated",
-    )
+    why = "nft does not search packets for text"
+    if node.end != END:
+        why += (
+            "; and the meaning of --to depends on the kernel: since Linux 6.6 the text must end"
+            " before it, in older ones it only has to begin there"
+        )
+    raise context.refuse(why, "u32 compares bytes at a fixed offset, and can be translated")
 
 
 _OFFSETS = k.Several(k.OneOf(END, k.Integers(0, END)), 2, 2).map(sorted)

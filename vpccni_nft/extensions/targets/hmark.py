@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
+from ...core.diagnostics import NO_NFT_FORM
 from ...core.values import parse_integer
 from ...iptables.ast import Target
 from ...model.effects import Effect
@@ -19,7 +19,7 @@ from ...model.oracle import Oracle, OracleKind
 from .. import kinds as k
 from ..extension import Extension
 from ..option_table import Form, Option, OptionTable
-from ..placement import Placement
+from ..placement import ANYWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,11 +115,8 @@ EXTENSION = Extension(
     save=save,
     meaning=meaning,
     lower=lower,
-    placement=Placement(tables=("mangle",)),
+    placement=ANYWHERE,
     draw=k.Build(_hmark, k.Integers(1, k.FULL), k.Integers(0, 32), k.Integers(0, k.FULL)),
     nft="none: nft's jhash gives other numbers",
-    codes=(
-        BAD_PLACE,
-        NO_NFT_FORM,
-    ),
+    codes=(NO_NFT_FORM,),
 )

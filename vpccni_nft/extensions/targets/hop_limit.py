@@ -1,7 +1,8 @@
 """TTL, HL: the time to live of an IPv4 packet, the hop limit of an IPv6 packet.
 
 Kernel: net/netfilter/xt_HL.c, ttl_tg and hl_tg6, in the mangle table only. An increment ends at 255
-and a decrement at 0. nft has no addition: it writes constants only.
+and a decrement at 0. nft has no addition and writes constants only, so that a helper chain has a
+rule for each new value.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
+from ...core.diagnostics import BAD_PLACE
 from ...core.values import Family
 from ...iptables.ast import Target
 from ...model.effects import Effect
@@ -23,6 +24,8 @@ from ..option_table import Option, OptionTable, exactly_one
 from ..placement import Placement
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ...model.effects import View
     from ..context import Context
 
@@ -79,13 +82,28 @@ def _lower_hl(node: SetHl, context: Context) -> tuple[s.Statement, ...]:
 
 
 def _set(field: x.Payload, change: HopChange, context: Context) -> tuple[s.Statement, ...]:
-    """Set the field; nft has no sums."""
-    if change.kind != "set":
-        raise context.refuse("nft cannot add to a field or take away from it")
-    return (s.Set(field, x.Number(change.amount)),)
+    """Set the field, or each of its old values to the new one."""
+    if change.kind == "set":
+        return (s.Set(field, x.Number(change.amount)),)
+    name = f"{field.field}-{change.kind}-{change.amount}"
+    return (s.Jump(context.helper(name, *_rules(field, change))),)
 
 
-_CHANGES = k.Build(HopChange, k.Among(("set", "set", "set", "inc", "dec")), k.BYTE)
+def _rules(field: x.Payload, change: HopChange) -> Iterator[tuple[s.Statement, ...]]:
+    """A rule for all old values that become the same new one; the chain ends where one fits."""
+    amount = change.amount if change.kind == "inc" else -change.amount
+    news = [min(max(old + amount, 0), LARGEST) for old in range(LARGEST + 1)]
+    for new in sorted(set(news)):
+        first = news.index(new)
+        last = first + news.count(new) - 1
+        ends = x.Number(first), x.Number(last)
+        old = ends[0] if first == last else x.Range(*ends)
+        yield (s.Match(field, "==", old), s.Set(field, x.Number(new)), s.Return())
+
+
+_CHANGES = k.Build(HopChange, "set", k.BYTE) | k.Build(
+    HopChange, k.Among(("inc", "dec")), k.OneOf(1, LARGEST - 1, LARGEST, k.Integers(1, LARGEST))
+)
 
 
 def _options(name: str) -> OptionTable:
@@ -99,7 +117,7 @@ def _options(name: str) -> OptionTable:
 def _change(name: str, kind: str) -> Option:
     return Option(
         f"--{name}-{kind}",
-        number(LARGEST),
+        number(LARGEST, smallest=int(kind != "set")),
         "change",
         keep=lambda amount: HopChange(kind, amount),
         show=lambda node: node.change.amount if node.change.kind == kind else None,
@@ -115,8 +133,8 @@ TTL = Extension(
     lower=_lower_ttl,
     placement=Placement(family=Family.IP, tables=("mangle",)),
     draw=k.Build(SetTtl, _CHANGES),
-    nft="ip ttl set VALUE",
-    codes=(BAD_PLACE, NO_NFT_FORM),
+    nft="ip ttl set VALUE; sums: a rule for each new value in a helper chain",
+    codes=(BAD_PLACE,),
 )
 
 HL = Extension(
@@ -128,6 +146,6 @@ HL = Extension(
     lower=_lower_hl,
     placement=Placement(family=Family.IP6, tables=("mangle",)),
     draw=k.Build(SetHl, _CHANGES),
-    nft="ip6 hoplimit set VALUE",
-    codes=(BAD_PLACE, NO_NFT_FORM),
+    nft="ip6 hoplimit set VALUE; sums: a rule for each new value in a helper chain",
+    codes=(BAD_PLACE,),
 )

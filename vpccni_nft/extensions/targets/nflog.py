@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from ...model.effects import View
     from ..context import Context
 
-#: Bytes of a prefix (struct xt_nflog_info).
-PREFIX_LENGTH = 63
+#: Bytes of a prefix: in iptables-nft, which writes nft's statement, and in struct xt_nflog_info.
+PREFIX_LENGTH, LEGACY_PREFIX_LENGTH = 127, 63
 
 
 @attrs.frozen(kw_only=True)
@@ -55,7 +55,7 @@ def lower(node: Nflog, context: Context) -> tuple[s.Statement, ...]:
 
 _FIELDS = {
     "group": k.SHORT,
-    "prefix": k.OneOf("", k.Quoted(PREFIX_LENGTH)),
+    "prefix": k.OneOf("", k.Quoted(LEGACY_PREFIX_LENGTH)),
     "threshold": k.SHORT,
 }
 
