@@ -48,10 +48,10 @@ _FORM = re.compile(r"(?:\[(?P<bracketed>[^]]+)\]|(?P<plain>[^:[]*))(?::(?P<ports
 
 
 def parse_ports(text: str) -> PortRange:
-    """Read PORT or PORT-PORT; iptables takes no open end here."""
-    first, dash, last = text.partition("-")
-    low = parse_integer(port_of(first), 0xFFFF)
-    return PortRange(low, parse_integer(port_of(last), 0xFFFF) if dash else low)
+    """Read PORT or PORT-PORT; iptables takes no open end here, and no name in a range."""
+    first, dash, last = port_of(text).partition("-")
+    low = parse_integer(first, 0xFFFF)
+    return PortRange(low, parse_integer(last, 0xFFFF) if dash else low)
 
 
 @attrs.frozen
