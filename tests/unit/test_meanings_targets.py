@@ -95,6 +95,7 @@ class Probe:
     seen: dict[str, int] = attrs.Factory(dict)
 
     table = "probe"
+    other = ""
     names = {"probe": "probe"}  # noqa: RUF012
 
     def rules(self, _chain: str) -> tuple[str]:

@@ -63,6 +63,10 @@ class Program(Protocol):
         """The table's name."""
 
     @property
+    def other(self) -> str:
+        """The name of the table that it is compared with, where that is another one."""
+
+    @property
     def names(self) -> Mapping[str, str]:
         """Its chains by name, and what a dump of iptables may call them."""
 

@@ -132,7 +132,14 @@ def counterexample(
     plain = simplify(packet, differ)
     sides = zip((before, after), comparison.hook.turns, strict=True)
     one, other = (
-        trace(side.rulesets, plain.packet, turns, by_table=side.by_table) for side, turns in sides
+        trace(
+            side.rulesets,
+            plain.packet,
+            turns,
+            by_table=side.by_table,
+            other_names=side.names_in(family),
+        )
+        for side, turns in sides
     )
     found = parts(one.outcome, other.outcome, counts=setting.counters)
     if not found:

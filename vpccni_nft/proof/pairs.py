@@ -44,7 +44,8 @@ class ChainPart:
     @property
     def hint(self) -> tuple[str, str]:
         """What iptables would call the table and the chain."""
-        return self.program.table.removeprefix(TABLE_PREFIX), self.program.names[self.chain]
+        table = self.program.other or self.program.table
+        return table.removeprefix(TABLE_PREFIX), self.program.names[self.chain]
 
 
 class Chains:

@@ -19,6 +19,7 @@ from ..nft import expressions as x
 from ..nft import statements as s
 from ..nft.statements import interfaces_by_number
 from ..simulate.constants import values_in
+from ..simulate.other_names import OWN_NAMES
 from ..simulate.side import chains_of_side
 from ..text.language import by_language
 from ..text.nft_reader import load
@@ -27,10 +28,11 @@ from ..text.sources import parse_sources
 from .shared_tables import SharedTables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ..core.span import Source
     from ..model.hook import BaseChain
+    from ..simulate.other_names import OtherNames
 
 Ruleset = iptables.Ruleset | nft.Ruleset
 
@@ -58,6 +60,8 @@ class Side:
     as_lists: bool = False
     #: The families whose connections are tracked by what else is on the node.
     tracked: frozenset[Family] = frozenset()
+    #: What objects are called on the other side, by the families of their tables.
+    other_names: Mapping[Family, OtherNames] = attrs.Factory(dict)
 
     @classmethod
     def of(
@@ -90,6 +94,10 @@ class Side:
         rulesets.append(shared.kept)
         return cls(tuple(rulesets), shared.left_out, shared.unknown)
 
+    def names_in(self, family: Family) -> OtherNames:
+        """The names that objects of a family have on the other side."""
+        return self.other_names.get(family, OWN_NAMES)
+
     @property
     def families(self) -> set[Family]:
         """The families that there are tables of."""
@@ -112,7 +120,13 @@ class Side:
 
     def chains(self, family: Family) -> list[BaseChain]:
         """The base chains of a family."""
-        return chains_of_side(self.rulesets, family, by_table=self.by_table, as_lists=self.as_lists)
+        return chains_of_side(
+            self.rulesets,
+            family,
+            by_table=self.by_table,
+            as_lists=self.as_lists,
+            other_names=self.names_in(family),
+        )
 
     def tracks(self, family: Family) -> bool:
         """Whether the rules turn connection tracking on."""

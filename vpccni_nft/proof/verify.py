@@ -21,6 +21,7 @@ from .budget import MOST_MEGABYTES, MOST_TERMS, Budget
 from .chains import ChainComparison
 from .chance import TOLERANCE
 from .context import ProofContext
+from .correspondence import sentences, with_other_names
 from .decide import HookSearch, decide
 from .hooks import at_hook
 from .objects import has_list_and_set, tell_apart
@@ -85,6 +86,7 @@ def verify(
     before, after = (
         attrs.evolve(side, by_table=by_table, as_lists=as_lists) for side in (before, after)
     )
+    after = with_other_names(before, after)
     proof = _Proof(before, after, settings, progress)
     for family in sorted(before.families | after.families, key=str):
         proof.of_family(family)
@@ -200,6 +202,7 @@ class _Proof:
         yield from dict.fromkeys((*self.before.left_out, *self.after.left_out))
         if self.before.as_lists and any(map(has_list_and_set, (self.before, self.after))):
             yield "T101: where a list of recent and its set are both loaded, they hold the same"
+        yield from sentences(self.after.other_names)
         yield from self._assumed
 
 

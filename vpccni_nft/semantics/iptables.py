@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import attrs
@@ -116,11 +115,11 @@ class IptablesProgram:
     places: Mapping[tuple[str, int, int], Position]
     sets: IpSets | None
     sharing: Mapping[tuple[str, str], tuple[ast.Match, ...]]
-
-    @cached_property
-    def names(self) -> Mapping[str, str]:
-        """Its chains by name, and what a dump of iptables calls them."""
-        return {name: name for name in self.chains}
+    #: Its chains by name, and what they are called where it is compared.
+    names: Mapping[str, str] = attrs.field(
+        default=attrs.Factory(lambda self: {name: name for name in self.chains}, takes_self=True)
+    )
+    other: str = ""  #: the table that it is compared with, where that has another name
 
     @property
     def changed_sets(self) -> Mapping[str, str]:

@@ -173,6 +173,7 @@ class NftProgram:
     both: bool = False
     #: What rules name beside sets and counters.
     objects: Mapping[tuple[ObjectKind, str], o.NamedObject] = attrs.Factory(dict)
+    other: str = ""  #: the table that it is compared with, where that has another name
 
     @property
     def changed_sets(self) -> Mapping[str, str]:

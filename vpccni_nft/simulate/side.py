@@ -15,6 +15,7 @@ import attrs
 from ..nft.names import TABLE_PREFIX
 from ..semantics.iptables import IptablesProgram
 from ..semantics.nft import NftProgram
+from .other_names import OWN_NAMES
 from .sample import chains_of
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ..iptables import ast as iptables
     from ..model.hook import BaseChain, Program
     from ..nft import ast as nft
+    from .other_names import OtherNames
 
 
 def chains_of_side(
@@ -32,12 +34,14 @@ def chains_of_side(
     *,
     by_table: bool = False,
     as_lists: bool = False,
+    other_names: OtherNames = OWN_NAMES,
 ) -> list[BaseChain]:
     """The base chains of a family.
 
     With ``by_table`` every set of nft is its table's. Without, one that rules do not change, or
     that is alone of its name, is the set of this name, as an ipset is. With ``as_lists`` the set
     that a translation has for a list of recent is that list, also where both are there (T101).
+    ``other_names`` are those that objects have on the side that this one is compared with.
     """
     chains = [chain for ruleset in rulesets for chain in chains_of(ruleset, family)]
     programs = dict.fromkeys(
@@ -51,18 +55,19 @@ def chains_of_side(
     )
     homes: Counter[str] = Counter()
     told_apart: dict[Program, Program] = {}
-    for program in programs:
-        home = program.table.removeprefix(TABLE_PREFIX)
+    for own_program in programs:
+        program = other_names.of(own_program) if other_names else own_program
+        first = home = (program.other or program.table).removeprefix(TABLE_PREFIX)
         if homes[home]:
             home = f"{home} ({homes[home] + 1})"
-        homes[program.table.removeprefix(TABLE_PREFIX)] += 1
+        homes[first] += 1
         places = {at: attrs.evolve(one, table=home) for at, one in program.places.items()}
         match program:
             case NftProgram():
                 twice = (name for name, of in program.changed_sets.items() if changed[of] > 1)
                 own = program.sets if by_table or program.both else twice
-                tables = dict.fromkeys(own, home)
-                told_apart[program] = attrs.evolve(program, places=places, tables=tables)
+                tables = {program.sets[name].name: home for name in own}
+                told_apart[own_program] = attrs.evolve(program, places=places, tables=tables)
             case IptablesProgram():
-                told_apart[program] = attrs.evolve(program, places=places)
+                told_apart[own_program] = attrs.evolve(program, places=places)
     return [attrs.evolve(chain, program=told_apart[chain.program]) for chain in chains]

@@ -12,6 +12,7 @@ from ..model.packet import NoMeaning
 from ..nft import ast as nft
 from ..text.iptables_save import rule_line
 from ..text.nft_script import rule_text
+from .other_names import OWN_NAMES
 from .packet_text import KEY_OF
 from .sample import differences, run
 from .side import chains_of_side
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ..model.algebra import Bool
     from ..model.hook import Outcome
     from ..model.packet import Binding, Event, State, Verdict
+    from .other_names import OtherNames
     from .sample import Packet
 
 #: Fields that only the model has: a binding says what they say.
@@ -90,6 +92,7 @@ def trace(
     turns: Sequence[int] = (),
     *,
     by_table: bool = False,
+    other_names: OtherNames = OWN_NAMES,
 ) -> Trace:
     """Send a packet through a hook of a node, and write down everything. Raises NoMeaning.
 
@@ -98,7 +101,7 @@ def trace(
     """
     places = (place for one in rulesets for place in _places(one, packet.family))
     tracer = _Tracer(dict(places))
-    chains = chains_of_side(rulesets, packet.family, by_table=by_table)
+    chains = chains_of_side(rulesets, packet.family, by_table=by_table, other_names=other_names)
     bases = [_watched(base, tracer) for base in chains]
     if turns:
         pairs = zip(bases, turns, strict=True)
