@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from ...model.algebra import Bool
     from ...model.effects import View
     from ..aiming import Draft
-    from ..context import Context
 
 LARGEST = 255
 
@@ -71,17 +70,9 @@ def _fits(view: View, test: HopTest) -> Bool:
     return view.negate(algebra.equal(left, number), negated=test.number.negated)
 
 
-def _lower_ttl(node: Ttl, _context: Context) -> tuple[s.Match, ...]:
-    return (_compare(x.Payload("ip", "ttl"), node.test),)
-
-
-def _lower_hl(node: Hl, _context: Context) -> tuple[s.Match, ...]:
-    return (_compare(x.Payload("ip6", "hoplimit"), node.test),)
-
-
-def _compare(field: x.Payload, test: HopTest) -> s.Match:
+def _lower(field: x.Payload, test: HopTest) -> tuple[s.Match, ...]:
     sign = SIGNS[test.relation][test.number.negated]
-    return s.Match(field, sign, x.Number(test.number.value))
+    return (s.Match(field, sign, x.Number(test.number.value)),)
 
 
 _DRAWN = k.OneOf(
@@ -129,32 +120,26 @@ def _bound(name: str, relation: str) -> Option:
     )
 
 
-TTL = Extension(
-    name="ttl",
-    what="the time to live of IPv4.",
-    node=Ttl,
-    options=_options("ttl"),
-    meaning=meaning,
-    lower=_lower_ttl,
-    placement=Placement(family=Family.IP),
-    draw=k.Build(Ttl, _DRAWN),
-    aim=aim,
-    edges=_edges,
-    nft="ip ttl",
-    codes=(BAD_PLACE,),
-)
+def _extension(
+    what: str, node: type[Ttl | Hl], family: Family, field: x.Payload
+) -> Extension[Ttl | Hl]:
+    """The record of a match that compares a field of a family's header."""
+    name = node.__name__.lower()
+    return Extension(
+        name=name,
+        what=what,
+        node=node,
+        options=_options(name),
+        meaning=meaning,
+        lower=lambda node, _context: _lower(field, node.test),
+        placement=Placement(family=family),
+        draw=k.Build(node, _DRAWN),
+        aim=aim,
+        edges=_edges,
+        nft=f"{field.protocol} {field.field}",
+        codes=(BAD_PLACE,),
+    )
 
-HL = Extension(
-    name="hl",
-    what="the hop limit of IPv6.",
-    node=Hl,
-    options=_options("hl"),
-    meaning=meaning,
-    lower=_lower_hl,
-    placement=Placement(family=Family.IP6),
-    draw=k.Build(Hl, _DRAWN),
-    aim=aim,
-    edges=_edges,
-    nft="ip6 hoplimit",
-    codes=(BAD_PLACE,),
-)
+
+TTL = _extension("the time to live of IPv4.", Ttl, Family.IP, x.Payload("ip", "ttl"))
+HL = _extension("the hop limit of IPv6.", Hl, Family.IP6, x.Payload("ip6", "hoplimit"))

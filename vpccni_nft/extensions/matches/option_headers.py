@@ -101,7 +101,6 @@ def _lower(name: str, node: Hbh | Dst, context: Context) -> tuple[s.Match, ...]:
     return compare_length(name, node.length, there=exists)
 
 
-_IPV6 = Placement(family=Family.IP6)
 _OPTIONS = k.Several(k.Build(HeaderOption, k.BYTE, k.maybe(k.BYTE)), 1, MOST_OPTIONS)
 _FEW_OPTIONS = k.OneOf((), (), (), _OPTIONS)
 
@@ -124,30 +123,24 @@ def _options(name: str) -> OptionTable:
 
 _LIST = Form("TYPE[:LENGTH],...", _parse_options, lambda options: ",".join(map(str, options)))
 
-HBH = Extension(
-    name="hbh",
-    what="the hop-by-hop options of IPv6.",
-    node=Hbh,
-    options=_options("hbh"),
-    meaning=lambda node, view: _meaning("hbh", node, view),
-    lower=lambda node, context: _lower("hbh", node, context),
-    placement=_IPV6,
-    draw=k.Build(Hbh, length=k.header_lengths(8), options=_FEW_OPTIONS),
-    aim=lambda node, draft: _aim("hbh", node, draft),
-    nft="exthdr hbh exists, hbh hdrlength",
-    codes=(BAD_PLACE, NO_NFT_FORM),
-)
 
-DST = Extension(
-    name="dst",
-    what="the destination options of IPv6.",
-    node=Dst,
-    options=_options("dst"),
-    meaning=lambda node, view: _meaning("dst", node, view),
-    lower=lambda node, context: _lower("dst", node, context),
-    placement=_IPV6,
-    draw=k.Build(Dst, length=k.header_lengths(8), options=_FEW_OPTIONS),
-    aim=lambda node, draft: _aim("dst", node, draft),
-    nft="exthdr dst exists, dst hdrlength",
-    codes=(BAD_PLACE, NO_NFT_FORM),
-)
+def _extension(what: str, node: type[Hbh | Dst]) -> Extension[Hbh | Dst]:
+    """The record of a match for one of the two headers, which have the same form."""
+    name = node.__name__.lower()
+    return Extension(
+        name=name,
+        what=what,
+        node=node,
+        options=_options(name),
+        meaning=lambda node, view: _meaning(name, node, view),
+        lower=lambda node, context: _lower(name, node, context),
+        placement=Placement(family=Family.IP6),
+        draw=k.Build(node, length=k.header_lengths(8), options=_FEW_OPTIONS),
+        aim=lambda node, draft: _aim(name, node, draft),
+        nft=f"exthdr {name} exists, {name} hdrlength",
+        codes=(BAD_PLACE, NO_NFT_FORM),
+    )
+
+
+HBH = _extension("the hop-by-hop options of IPv6.", Hbh)
+DST = _extension("the destination options of IPv6.", Dst)

@@ -73,14 +73,6 @@ def meaning(node: SetTtl | SetHl, view: View) -> Effect:
     return Effect(assignments=((algebra.true, "ttl", new),))
 
 
-def _lower_ttl(node: SetTtl, context: Context) -> tuple[s.Statement, ...]:
-    return _set(x.Payload("ip", "ttl"), node.change, context)
-
-
-def _lower_hl(node: SetHl, context: Context) -> tuple[s.Statement, ...]:
-    return _set(x.Payload("ip6", "hoplimit"), node.change, context)
-
-
 def _set(field: x.Payload, change: HopChange, context: Context) -> tuple[s.Statement, ...]:
     """Set the field, or each of its old values to the new one."""
     if change.kind == "set":
@@ -124,28 +116,28 @@ def _change(name: str, kind: str) -> Option:
     )
 
 
-TTL = Extension(
-    name="TTL",
-    what="the time to live of an IPv4 packet.",
-    node=SetTtl,
-    options=_options("ttl"),
-    meaning=meaning,
-    lower=_lower_ttl,
-    placement=Placement(family=Family.IP, tables=("mangle",)),
-    draw=k.Build(SetTtl, _CHANGES),
-    nft="ip ttl set VALUE; sums: a rule for each new value in a helper chain",
-    codes=(BAD_PLACE,),
-)
+def _extension(
+    name: str, what: str, node: type[SetTtl | SetHl], family: Family, field: x.Payload
+) -> Extension[SetTtl | SetHl]:
+    """The record of a target that changes a field of a family's header."""
+    written = f"{field.protocol} {field.field} set VALUE"
+    return Extension(
+        name=name,
+        what=what,
+        node=node,
+        options=_options(name.lower()),
+        meaning=meaning,
+        lower=lambda node, context: _set(field, node.change, context),
+        placement=Placement(family=family, tables=("mangle",)),
+        draw=k.Build(node, _CHANGES),
+        nft=f"{written}; sums: a rule for each new value in a helper chain",
+        codes=(BAD_PLACE,),
+    )
 
-HL = Extension(
-    name="HL",
-    what="the hop limit of an IPv6 packet.",
-    node=SetHl,
-    options=_options("hl"),
-    meaning=meaning,
-    lower=_lower_hl,
-    placement=Placement(family=Family.IP6, tables=("mangle",)),
-    draw=k.Build(SetHl, _CHANGES),
-    nft="ip6 hoplimit set VALUE; sums: a rule for each new value in a helper chain",
-    codes=(BAD_PLACE,),
+
+TTL = _extension(
+    "TTL", "the time to live of an IPv4 packet.", SetTtl, Family.IP, x.Payload("ip", "ttl")
+)
+HL = _extension(
+    "HL", "the hop limit of an IPv6 packet.", SetHl, Family.IP6, x.Payload("ip6", "hoplimit")
 )
