@@ -11,11 +11,11 @@ from vpccni_nft import nft
 from ..support.corpus import FOLDER
 from ..support.terms import has_meaning
 
-LISTED = sorted((FOLDER / "modes").glob("*.list"))
+LISTED = sorted([*(FOLDER / "modes").glob("*.list"), *(FOLDER / "modes").glob("*.nft")])
 
 
 @pytest.mark.parametrize("path", LISTED, ids=lambda one: one.name)
-def test_a_listing_is_read_with_its_meaning(path: Path) -> None:
+def test_a_table_is_read_with_its_meaning(path: Path) -> None:
     ruleset = nft.parse(path.read_text())
     assert nft.parse(nft.serialize(ruleset)) == ruleset
     assert has_meaning(ruleset)

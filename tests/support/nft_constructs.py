@@ -99,5 +99,38 @@ CONSTRUCTS = (
     Construct("meta iiftype loopback meta mark set 0x00000005", is_seen=False),
     Construct("ct l3proto ipv4 meta mark set 0x00000006"),
     Construct("ct id 5 meta mark set 0x00000006", is_seen=False),
+    Construct("ip option lsrr exists meta mark set 0x00000006", is_seen=False),
+    Construct("ip option ra value 1 meta mark set 0x00000006", is_seen=False),
+    Construct("rtclassid 5 meta mark set 0x00000006", is_seen=False),
+    Construct("sctp chunk data exists meta mark set 0x00000006", is_seen=False),
+    Construct("sctp chunk sack a-rwnd 1 meta mark set 0x00000006", is_seen=False),
+    Construct("tcp option sack1 left 5 meta mark set 0x00000006", is_seen=False),
+    Construct("tcp option mptcp subtype mp-join meta mark set 0x00000006", is_seen=False),
+    Construct("tcp option window count > 5 meta mark set 0x00000006", is_seen=False),
+    Construct("igmp type membership-query meta mark set 0x00000006"),
+    Construct("icmp gateway 22 meta mark set 0x00000006", is_seen=False),
+    Construct(
+        "icmpv6 taddr 2001:db8::133 meta mark set 0x00000006",
+        family="ip6",
+        is_seen=False,
+        newer=True,
+    ),
+    Construct("frag nexthdr tcp meta mark set 0x00000006", family="ip6", is_seen=False),
+    Construct("rt ip nexthop 10.0.1.1 meta mark set 0x00000006", is_seen=False),
+    Construct("ipsec in ip saddr 10.0.1.1 meta mark set 0x00000006", is_seen=False),
+    Construct('osf version "Linux:3.0" meta mark set 0x00000006', is_seen=False),
+    Construct("ct count over 3 drop", is_seen=False),
+    Construct("last meta mark set 0x00000006"),
+    Construct(
+        "dup to ip saddr map { 10.0.2.1 : 10.0.2.2 } meta mark set 0x00000006", is_seen=False
+    ),
+    Construct(
+        "update @seen { ip saddr counter packets 0 bytes 0 } meta mark set 0x00000006",
+        "\tset seen {\n\t\ttype ipv4_addr\n\t\tflags dynamic\n\t}\n",
+    ),
+    Construct(
+        "add @known { ip saddr : meta mark } meta mark set 0x00000006",
+        "\tmap known {\n\t\ttype ipv4_addr : mark\n\t\tflags dynamic\n\t}\n",
+    ),
     Construct("fib saddr . iif oif != 0 meta mark set 0x00000006", hooks=("prerouting",)),
 )

@@ -37,11 +37,40 @@ def test_a_construct_has_a_meaning(construct: Construct) -> None:
         "ip dscp << 2 == 8 accept",
         "meta mark set iif",
         "dnat to numgen inc mod 7 offset 167772161",
+        "udp dport 4789 vxlan ip saddr 10.141.11.2",
+        "gre version 0",
+        "vlan id 5",
+        "@ll,0,16 5",
+        "@ih,32,32 0x14",
+        "reset tcp option mptcp",
+        "ct event set new,related",
     ],
 )
 def test_what_is_not_known_has_no_meaning(rule: str) -> None:
     with pytest.raises(NoMeaning):
         has_meaning(Construct(rule).ruleset)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "meter m size 128 { ip saddr limit rate 5/second } accept",
+        "meta mark set meta mark & 0xff | ct mark",
+        'counter name tcp dport map { 443 : "one", 80 : "two" }',
+        "meta secmark set ct secmark",
+        "redirect to :ip saddr . tcp dport map { 10.0.0.1 . 22 : 8000 }",
+        'xt match "recent"',
+    ],
+)
+def test_what_is_not_read_is_refused(rule: str) -> None:
+    with pytest.raises(vpccni_nft.Refused):
+        Construct(rule).ruleset  # noqa: B018 - reading is what fails
+
+
+@pytest.mark.parametrize("type_", ["ip length", "vlan id"])
+def test_a_set_of_a_type_without_a_name_is_refused(type_: str) -> None:
+    with pytest.raises(vpccni_nft.Refused):
+        nft.parse(f"table ip t {{\n\tset s {{\n\t\ttypeof {type_}\n\t}}\n}}\n")
 
 
 def _filter(rule: str) -> str:

@@ -50,6 +50,10 @@ STATEMENTS: dict[type, s.Statement] = {
     x.ExtensionHeader: is_(x.ExtensionHeader("frag", "id"), x.Number(5)),
     x.RawPayload: is_(x.RawPayload("nh", 64, 8), x.Number(5)),
     x.TcpOption: is_(x.TcpOption("maxseg", "size"), x.Number(5)),
+    x.RawTcpOption: is_(x.RawTcpOption(255, 8, 8), x.Number(5)),
+    x.SctpChunk: is_(x.SctpChunk("data", "tsn"), x.Number(5)),
+    x.IpOption: is_(x.IpOption("rr", "ptr"), x.Number(5)),
+    x.Inner: is_(x.Inner("vxlan", ADDRESS), HOST),
     x.Fib: is_(x.Fib(("saddr", "iif"), "oif"), x.Symbol("missing")),
     x.Rt: is_(x.Rt("classid"), x.Number(5)),
     x.Socket: is_(x.Socket("transparent"), x.Number(1)),
@@ -90,6 +94,8 @@ STATEMENTS: dict[type, s.Statement] = {
     s.Limit: s.Limit(5, "minute"),
     s.CtCount: s.CtCount(5),
     s.Quota: s.Quota(5),
+    s.Last: s.Last(5000),
+    s.ResetOption: s.ResetOption("mptcp"),
     s.UseObject: s.UseObject("limit", "limit"),
     s.Set: s.Set(MARK, x.Hex(1)),
     s.Nat: s.Nat("dnat", HOST),
@@ -105,7 +111,9 @@ STATEMENTS: dict[type, s.Statement] = {
 
 #: Classes that no rule can mean anything by, and why.
 WITHOUT_MEANING = {
-    s.CtCount: "only as what an element of a set keeps (connlimit): alone it counts for a rule",
+    x.RawTcpOption: "bits of a TCP option are known by their names alone",
+    x.Inner: "what is inside a tunnel is not modelled",
+    s.ResetOption: "whether an option is there is a question to the world that no rule changes",
 }
 
 SETS = (
@@ -270,7 +278,7 @@ WRONG: dict[str, Callable[[], object]] = {
     "an extension header": lambda: x.ExtensionHeader("srh"),
     "a TCP option": lambda: x.TcpOption("256"),
     "a field of a TCP option": lambda: x.TcpOption("window", "size"),
-    "a base": lambda: x.RawPayload("ih", 0, 8),
+    "a base": lambda: x.RawPayload("xh", 0, 8),
     "no bits": lambda: x.RawPayload("nh", 0, 0),
     "too many bits": lambda: x.RawPayload("nh", 0, 129),
     "a negative offset": lambda: x.RawPayload("nh", -8, 8),

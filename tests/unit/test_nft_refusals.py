@@ -73,7 +73,6 @@ from ..support.nft_texts import BASE, NATIVE, in_chain, refused
         ("tcpdport 80", 3),
         ("masquerade to 10.0.0.1", 17),
         ("update @s { ip saddr timeout 5ms }", 32),
-        ("update @s { ip saddr counter }", 24),
         ("numgen any mod 2 1", 10),
         ("exthdr nonsense exists", 10),
         ("counter packets 5 accept", 21),

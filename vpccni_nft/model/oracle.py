@@ -25,6 +25,7 @@ class OracleKind(enum.Enum):
     ROUTE_BACK = "route back"
     ROUTE_BACK_TO_ITSELF = "route back to itself"
     HAS_ROUTE = "has a route"
+    NEXT_HOP = "next hop"
     PATH_SEGMENT = "largest segment on the path"
     PRIMARY_ADDRESS = "primary address"
     CHOSEN_ADDRESS = "address of {0}-{1}"  #: which address of a range NAT takes
@@ -62,6 +63,12 @@ class OracleKind(enum.Enum):
     HAS_OPTIONS = "{object} options {0}"  #: of a header of options
     BEHIND_AH = "behind ah"
     HAS_TCP_OPTION = "tcp option {0}"
+    HAS_TCP_OPTION_FIELD = "has tcp option {0} {1}"
+    TCP_OPTION_FIELD = "tcp option {0} {1}"
+    HAS_IP_OPTION = "has ip option {0} {1}"
+    IP_OPTION_FIELD = "ip option {0} {1}"
+    HAS_SCTP_CHUNK = "has sctp chunk {0} {1}"
+    SCTP_CHUNK_FIELD = "sctp chunk {0} {1}"
     HAS_DCCP_OPTION = "dccp option {0}"
     SCTP_CHUNKS = "sctp chunks {0} {1}"
     ROUTING_ADDRESSES = "rt has {0} in this order"
@@ -70,6 +77,7 @@ class OracleKind(enum.Enum):
     HAS_TEXT = "text {0!r}{1} in {2}-{3} by {4}"
     BPF = "bpf {0} {1}"
     SYSTEM = "system"  #: the operating system by a SYN packet
+    SYSTEM_VERSION = "system and version {0}"
     SYSTEM_BY_TTL = "system {0}"
     LOOKS_LIKE_SYSTEM = "looks like {0} by the TTL {1}"
     SOURCE_IS_EUI64 = "the source is made of the MAC address"
@@ -106,6 +114,7 @@ class OracleKind(enum.Enum):
     # Connections and transformations.
     TRANSFORMATIONS = "transformations {object}"
     TRANSFORMATION = "{0} of transformation {1} {object}"
+    TRANSFORMATION_HAS = "transformation {1} {object} has {0}"
     TRAFFIC = "{0} of {object}"  #: packets, bytes or their mean, of a direction
     LABELS_ARE_KEPT = "the connection keeps labels"
     HELPER_FORESAW = "a helper foresaw the connection"

@@ -101,6 +101,15 @@ _STATUSES = {
     "expected": 0x001, "seen-reply": 0x002, "assured": 0x004, "confirmed": 0x008, "snat": 0x010,
     "dnat": 0x020, "seq-adjust": 0x040, "snat-done": 0x080, "dnat-done": 0x100, "dying": 0x200,
 }  # fmt: skip
+_EVENTS = {
+    "new": 0x001, "related": 0x002, "destroy": 0x004, "reply": 0x008, "assured": 0x010,
+    "protoinfo": 0x020, "helper": 0x040, "mark": 0x080, "seqadj": 0x100, "secmark": 0x200,
+    "label": 0x400,
+}  # fmt: skip
+_MPTCP = {
+    "mp-capable": 0, "mp-join": 1, "dss": 2, "add-addr": 3, "remove-addr": 4, "mp-prio": 5,
+    "mp-fail": 6, "mp-fastclose": 7, "mp-tcprst": 8,
+}  # fmt: skip
 _TCP_FLAGS = {
     "fin": 0x01, "syn": 0x02, "rst": 0x04, "psh": 0x08, "ack": 0x10, "urg": 0x20, "ecn": 0x40,
     "cwr": 0x80,
@@ -148,6 +157,7 @@ ICMPV6_TYPE = DataType("icmpv6_type", 8, _ICMPV6_TYPES)
 ICMPV6_CODE = DataType("icmpv6_code", 8, _ICMPV6_CODES)
 DSCP = DataType("dscp", 6, _DSCP)
 ECN = DataType("ecn", 2, {"not-ect": 0, "ect1": 1, "ect0": 2, "ce": 3})
+MPTCP_SUBTYPE = DataType("mptcp_suboption", 4, _MPTCP)
 DCCP_TYPE = DataType("dccp_pkttype", 4, _DCCP_TYPES)
 MH_TYPE = DataType("mh_type", 8, _MOBILITY_TYPES)
 FIB_ADDRTYPE = DataType("fib_addrtype", 32, _ADDRESS_TYPES)
@@ -155,6 +165,7 @@ PKT_TYPE = DataType("pkt_type", 8, _PACKET_TYPES)
 NF_PROTO = DataType("nf_proto", 8, {"ipv4": 2, "ipv6": 10})
 CT_DIR = DataType("ct_dir", 8, {"original": 0, "reply": 1})
 CT_STATE = DataType("ct_state", 32, _STATES, is_mask=True)
+CT_EVENT = DataType("ct_event", 32, _EVENTS, is_mask=True)
 CT_STATUS = DataType("ct_status", 32, _STATUSES, is_mask=True)
 TCP_FLAG = DataType("tcp_flag", 8, _TCP_FLAGS, is_mask=True)
 #: A literal is the number of a bit.

@@ -44,7 +44,7 @@ BASES: Mapping[str, PayloadBase] = {
     "ether": PayloadBase.LINK, "ip": _NETWORK, "ip6": _NETWORK, "th": _TRANSPORT,
     "tcp": _TRANSPORT, "udp": _TRANSPORT, "udplite": _TRANSPORT, "sctp": _TRANSPORT,
     "dccp": _TRANSPORT, "icmp": _TRANSPORT, "icmpv6": _TRANSPORT, "ah": _TRANSPORT,
-    "esp": _TRANSPORT, "comp": _TRANSPORT,
+    "esp": _TRANSPORT, "comp": _TRANSPORT, "igmp": _TRANSPORT, "vlan": PayloadBase.LINK,
 }  # fmt: skip
 
 #: Fields of headers, by protocol and name.
@@ -74,11 +74,21 @@ HEADERS: Mapping[str, Mapping[str, Field]] = {
     "icmp": _fields(
         type=(0, t.ICMP_TYPE), code=(8, t.ICMP_CODE), checksum=(16, integer(16)),
         id=(32, integer(16)), sequence=(48, integer(16)), mtu=(48, integer(16)),
+        gateway=(32, integer(32)),
+    ),
+    "igmp": _fields(
+        type=(0, t.IGMP_TYPE), mrt=(8, integer(8)), checksum=(16, integer(16)),
+        group=(32, t.IPV4_ADDR),
+    ),
+    "vlan": _fields(
+        pcp=(112, integer(3)), dei=(115, integer(1)), cfi=(115, integer(1)), id=(116, integer(12)),
+        type=(128, t.ETHER_TYPE),
     ),
     "icmpv6": _fields(
         type=(0, t.ICMPV6_TYPE), code=(8, t.ICMPV6_CODE), checksum=(16, integer(16)),
         id=(32, integer(16)), sequence=(48, integer(16)), mtu=(32, integer(32)),
         parameter_problem=(32, integer(32)), max_delay=(32, integer(16)),
+        taddr=(64, t.IPV6_ADDR), daddr=(192, t.IPV6_ADDR),
     ),
     "ah": _fields(
         nexthdr=(0, t.INET_PROTO), hdrlength=(8, integer(8)), reserved=(16, integer(16)),
@@ -105,7 +115,9 @@ EXTENSION_HEADERS: Mapping[str, Mapping[str, Field]] = {
     ),
     "hbh": _fields(**_NEXT),
     "dst": _fields(**_NEXT),
-    "mh": _fields(**_NEXT, type=(16, t.MH_TYPE), checksum=(32, integer(16))),
+    "mh": _fields(
+        **_NEXT, type=(16, t.MH_TYPE), reserved=(24, integer(8)), checksum=(32, integer(16)),
+    ),
     "rt": _fields(**_NEXT, type=(16, integer(8)), seg_left=(24, integer(8))),
     "srh": {
         **_fields(last_entry=(32, integer(8)), flags=(40, integer(8)), tag=(48, integer(16))),
@@ -119,13 +131,18 @@ ASKED_HEADERS = frozenset({"frag", "hbh", "dst", "mh", "rt"})
 #: The numbers of TCP options that nft has words for.
 TCP_OPTIONS: Mapping[str, int] = {
     "eol": 0, "nop": 1, "maxseg": 2, "window": 3, "sack-perm": 4, "sack": 5, "timestamp": 8,
-    "md5sig": 19, "mptcp": 30, "fastopen": 34,
+    "md5sig": 19, "mptcp": 30, "fastopen": 34, "sack1": 5, "sack2": 5, "sack3": 5,
 }  # fmt: skip
 
 _ANY_OPTION = _fields(kind=(0, integer(8)), length=(8, integer(8)))
 _OPTIONS = {
     "maxseg": _fields(size=(16, integer(16))),
     "window": _fields(count=(16, integer(8))),
+    **{
+        name: _fields(left=(first, integer(32)), right=(first + 32, integer(32)))
+        for name, first in (("sack", 16), ("sack1", 80), ("sack2", 144), ("sack3", 208))
+    },
+    "mptcp": _fields(subtype=(16, t.MPTCP_SUBTYPE)),
     "timestamp": _fields(tsval=(16, integer(32)), tsecr=(48, integer(32))),
 }
 
@@ -133,3 +150,49 @@ _OPTIONS = {
 def option_fields(name: str) -> Mapping[str, Field]:
     """Fields of a TCP option; every option has its kind and its length."""
     return _ANY_OPTION | _OPTIONS.get(name, {})
+
+
+_CHUNK = _fields(type=(0, integer(8)), flags=(8, integer(8)), length=(16, integer(16)))
+_INIT = _fields(
+    init_tag=(32, integer(32)), a_rwnd=(64, integer(32)), num_outbound_streams=(96, integer(16)),
+    num_inbound_streams=(112, integer(16)), initial_tsn=(128, integer(32)),
+)  # fmt: skip
+_CHUNKS: Mapping[str, tuple[int, Mapping[str, Field]]] = {
+    "data": (0, _fields(
+        tsn=(32, integer(32)), stream=(64, integer(16)), ssn=(80, integer(16)),
+        ppid=(96, integer(32)),
+    )),
+    "init": (1, _INIT), "init-ack": (2, _INIT),
+    "sack": (3, _fields(
+        cum_tsn_ack=(32, integer(32)), a_rwnd=(64, integer(32)),
+        num_gap_ack_blocks=(96, integer(16)), num_dup_tsns=(112, integer(16)),
+    )),
+    "heartbeat": (4, {}), "heartbeat-ack": (5, {}), "abort": (6, {}),
+    "shutdown": (7, _fields(cum_tsn_ack=(32, integer(32)))),
+    "shutdown-ack": (8, {}), "error": (9, {}), "cookie-echo": (10, {}), "cookie-ack": (11, {}),
+    "ecne": (12, _fields(lowest_tsn=(32, integer(32)))),
+    "cwr": (13, _fields(lowest_tsn=(32, integer(32)))), "shutdown-complete": (14, {}),
+    "asconf-ack": (128, _fields(seqno=(32, integer(32)))),
+    "forward-tsn": (192, _fields(new_cum_tsn=(32, integer(32)))),
+    "asconf": (193, _fields(seqno=(32, integer(32)))),
+}  # fmt: skip
+
+#: The types of SCTP's chunks, by nft's words.
+SCTP_CHUNKS: Mapping[str, int] = {name: number for name, (number, _) in _CHUNKS.items()}
+
+
+def chunk_fields(name: str) -> Mapping[str, Field]:
+    """Fields of an SCTP chunk; every chunk has its type, flags and length."""
+    return {**_CHUNK, **_CHUNKS[name][1]}
+
+
+_IP_OPTION = _fields(type=(0, integer(8)), length=(8, integer(8)))
+_ROUTES = _fields(ptr=(16, integer(8)), addr=(24, t.IPV4_ADDR))
+_IP_OPTIONS: Mapping[str, Mapping[str, Field]] = {
+    "lsrr": _ROUTES, "rr": _ROUTES, "ssrr": _ROUTES, "ra": _fields(value=(16, integer(16))),
+}  # fmt: skip
+
+
+def ip_option_fields(name: str) -> Mapping[str, Field]:
+    """Fields of an option of the IPv4 header. Raises KeyError where nft has no such option."""
+    return {**_IP_OPTION, **_IP_OPTIONS[name]}

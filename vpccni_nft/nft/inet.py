@@ -10,19 +10,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core.values import Family
-from .expressions import ExtensionHeader, Payload
+from .expressions import ExtensionHeader, Inner, IpOption, Payload
 from .statements import Reject, parts_of
 
 if TYPE_CHECKING:
     from .statements import Statement
 
-_HEADERS = {"ip": Family.IP, "icmp": Family.IP, "ip6": Family.IP6, "icmpv6": Family.IP6}
+_HEADERS = {
+    "ip": Family.IP, "icmp": Family.IP, "igmp": Family.IP, "ip6": Family.IP6, "icmpv6": Family.IP6,
+}  # fmt: skip
 
 
 def implied_family(statement: Statement) -> Family | None:
     """The family that packets must be of; None where a statement is for both."""
     for part in parts_of(statement):
         match part:
+            case Inner():
+                return None  # a tunnel may be of either family
+            case IpOption():
+                return Family.IP
             case Payload(protocol) if protocol in _HEADERS:
                 return _HEADERS[protocol]
             case ExtensionHeader():

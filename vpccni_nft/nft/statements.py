@@ -32,6 +32,7 @@ from .expressions import (
     Range,
     SetReference,
     SymmetricHash,
+    TcpOption,
 )
 from .names import PREFIX_LENGTH, checked, checked_string
 from .words import (
@@ -209,6 +210,26 @@ class CtCount(Statement):
 
 
 @attrs.frozen
+class Last(Statement):
+    """Remember when it was last reached; packets see no difference."""
+
+    used: int | None = None  #: milliseconds since then; None: never
+
+    def __attrs_post_init__(self) -> None:
+        _require_bits(self.used, 64, "a time")
+
+
+@attrs.frozen
+class ResetOption(Statement):
+    """Replace a TCP option by bytes that say nothing; ends the rule where it is not there."""
+
+    name: str  #: nft's word for it, or its number
+
+    def __attrs_post_init__(self) -> None:
+        TcpOption(self.name)
+
+
+@attrs.frozen
 class Quota(Statement):
     """Go on until so many bytes have come, or only beyond them: ``quota over 1000 bytes``."""
 
@@ -368,7 +389,7 @@ class Queue(Statement):
 class Dup(Statement):
     """Send a copy of the packet to a gateway."""
 
-    address: Host
+    address: Host | Lookup
     device: str = ""
 
     def __attrs_post_init__(self) -> None:
@@ -420,7 +441,8 @@ class UpdateSet(Statement):
     key: Expression
     timeout: int | None = None  #: seconds that the element stays; None: the set's own
     #: What each element keeps a state of its own for; where it says no, the rule ends.
-    limit: Limit | CtCount | None = None
+    limit: Limit | CtCount | Quota | Counter | None = None
+    value: Expression | None = None  #: of a map: what it holds for the key
 
     def __attrs_post_init__(self) -> None:
         checked(self.set)

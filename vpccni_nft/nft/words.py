@@ -183,6 +183,7 @@ class CtKey(Word):
     LABEL = "label"
     HELPER = "helper"
     EXPIRATION = "expiration"
+    EVENT = "event"  #: what programs are told of it; is set alone
 
 
 class Direction(Word):
@@ -199,6 +200,7 @@ class PayloadBase(Word):
     LINK = "ll"
     NETWORK = "nh"
     TRANSPORT = "th"
+    INNER = "ih"  #: what is behind the transport header
 
 
 class FibFlag(Word):
@@ -224,6 +226,8 @@ class RtKey(Word):
 
     CLASSID = "classid"
     MTU = "mtu"  #: the largest TCP segment that fits the path
+    IP_NEXTHOP = "ip nexthop"
+    IP6_NEXTHOP = "ip6 nexthop"
     IPSEC = "ipsec"
 
 
@@ -247,6 +251,26 @@ class IpsecKey(Word):
 
     REQID = "reqid"
     SPI = "spi"
+    IP_SADDR = "ip saddr"
+    IP_DADDR = "ip daddr"
+    IP6_SADDR = "ip6 saddr"
+    IP6_DADDR = "ip6 daddr"
+
+
+class OsfKey(Word):
+    """What is asked of a system."""
+
+    NAME = "name"
+    VERSION = "version"  #: with the name: ``Linux:3.0``
+
+
+class Tunnel(Word):
+    """A header that other headers are inside."""
+
+    VXLAN = "vxlan"
+    GENEVE = "geneve"
+    GRE = "gre"
+    GRETAP = "gretap"
 
 
 class OsfTtl(Word):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -48,7 +48,7 @@ from .nft_values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from ..model.algebra import Bool
 
@@ -361,10 +361,10 @@ class NftProgram:
                 state.emit(when, Event("count", (*home, names.demangle(name))))
             case s.Log():
                 state.emit(when, _logged(step))
-            case s.Dup(x.Host(address), device):
-                state.emit(when, Event("dup", (address.value, device)))
-            case s.Tproxy():
-                return _tproxy(step, view, when)
+            case s.Last():
+                pass
+            case s.Dup() | s.Tproxy() | s.CtCount():
+                return _ACTIONS[type(step)](step, view, when)
             case s.Notrack():
                 _notrack(state, when)
             case s.UpdateSet():
@@ -389,10 +389,11 @@ class NftProgram:
         there = algebra.all(*(value.there for value in values))
         when = algebra.all(when, there)
         words, set_ = tuple(value.word for value in values), kept_set(self.sets[step.set], view)
-        listed = self._is_listed(step, values, view) if step.limit else algebra.false
+        limited = step.limit and not isinstance(step.limit, s.Counter)
+        listed = self._is_listed(step, values, view) if limited else algebra.false
         counted = algebra.all(when, algebra.not_(listed))
         match step.limit:
-            case None:
+            case None | s.Counter():
                 lasting = () if step.timeout is None else (step.timeout,)
                 state.emit(when, Event(step.operation, (set_, *lasting), words))
                 return there
@@ -407,7 +408,7 @@ class NftProgram:
                 few = algebra.ule(number, algebra.const(limit, 32))
                 goes_on = algebra.not_(few) if over else few
                 return algebra.all(there, algebra.any(listed, goes_on))
-            case s.Limit():
+            case s.Limit() | s.Quota():
                 bound = _bound(step.limit)
                 within = view.says_of(OracleKind.WITHIN_OF_SET, set_, bound, key=words)
                 state.emit(counted, Event("spend", (set_, step.timeout, bound), words))
@@ -461,6 +462,34 @@ def _tproxy(step: s.Tproxy, view: View, when: Bool) -> Bool:
     )
     state.emit(algebra.all(when, found), Event("tproxy", (address, port)))
     return found
+
+
+def _duplicate(step: s.Dup, view: View, when: Bool) -> Bool:
+    """The rule goes on where there is an address to send a copy to."""
+    algebra, copied = view.state.algebra, list(_held(step.address, view))
+    for here, address in copied:
+        assert address is not None
+        event = Event("dup", (_number(address), step.device))
+        view.state.emit(algebra.all(when, here), event)
+    return algebra.any(*(here for here, _ in copied))
+
+
+def _count_connections(step: s.CtCount, view: View, when: Bool) -> Bool:
+    """Add the connection to those of the rule, unless it is there (nft_connlimit_do_eval)."""
+    algebra, state = view.state.algebra, view.state
+    if view.place is None:
+        raise NoMeaning("what counts connections stands in no place of its own")
+    before = state.history(view.place)
+    number = algebra.ask(Oracle(OracleKind.CONNECTIONS, view.place), before, 32)
+    state.emit(when, Event("spend", (view.place, "connections")))
+    few = algebra.ule(number, algebra.const(step.count, 32))
+    return algebra.not_(few) if step.over else few
+
+
+#: Statements that are done apart, and answer where the rule goes on.
+_ACTIONS: Mapping[type[s.Statement], Callable[[Any, View, Bool], Bool]] = {
+    s.Dup: _duplicate, s.Tproxy: _tproxy, s.CtCount: _count_connections,
+}  # fmt: skip
 
 
 def _has_syn_or_ack(state: State) -> Bool:

@@ -49,21 +49,22 @@ def host_value(
             return _meta(key, view)
         case x.Socket(key):
             return _socket(key, view)
-        case x.Rt("classid"):
-            return _realm(view)
-        case x.Rt("ipsec"):
-            return _transformed("out", view)
-        case x.Rt("mtu"):
-            ends = (view.state.fields["saddr"], view.state.fields["daddr"])
-            segment = view.ask(Oracle(OracleKind.PATH_SEGMENT), *ends, width=16)
-            return Value(segment, 16, view.state.algebra.true)
+        case x.Rt():
+            return _route(expression, view)
         case x.Ipsec(direction, key, number):
             algebra, count = view.state.algebra, _transformations(direction, view)
             there = algebra.not_(algebra.ule(count, algebra.const(number, DEPTH_BITS)))
-            found = view.ask(Oracle(OracleKind.TRANSFORMATION, direction, (key, number)), width=32)
-            return Value(found, 32, there)
-        case x.Osf(ttl):
-            system = view.ask(system_of_syn(ttl), *changing(view.state), width=NAME_BITS)
+            bits = expression.type[0].bits
+            if " " in key:  # an address, of a tunnel alone
+                has = Oracle(OracleKind.TRANSFORMATION_HAS, direction, (key, number))
+                there = algebra.all(there, view.says(has))
+            asked = Oracle(OracleKind.TRANSFORMATION, direction, (key, number))
+            return Value(view.ask(asked, width=bits), bits, there)
+        case x.Osf(ttl, kind):
+            asked = system_of_syn(ttl)
+            if kind == "version":
+                asked = Oracle(OracleKind.SYSTEM_VERSION, parameters=(ttl,))
+            system = view.ask(asked, *changing(view.state), width=NAME_BITS)
             return Value(system, NAME_BITS, _is_syn(view))
         case x.Hash():
             return _hash(expression, view, evaluate)
@@ -185,6 +186,24 @@ def _socket(key: str, view: View) -> Value:
     if key == "wildcard":
         return Value(view.ask(Oracle(OracleKind.SOCKET_IS_WILDCARD), *looked_up, width=1), 1, full)
     return Value(view.ask(Oracle(OracleKind.SOCKET_MARK), *looked_up, width=32), 32, full)
+
+
+def _route(route: x.Rt, view: View) -> Value:
+    """Kernel: nft_rt.c, nft_rt_get_eval."""
+    match route.key:
+        case "classid":
+            return _realm(view)
+        case "ipsec":
+            return _transformed("out", view)
+        case "mtu":
+            ends = (view.state.fields["saddr"], view.state.fields["daddr"])
+            segment = view.ask(Oracle(OracleKind.PATH_SEGMENT), *ends, width=16)
+            return Value(segment, 16, view.state.algebra.true)
+        case _:
+            bits = route.type[0].bits
+            hop = view.ask(Oracle(OracleKind.NEXT_HOP), *changing(view.state), width=bits)
+            own = route.key == f"{view.state.family.value} nexthop"
+            return Value(hop, bits, _realm(view).there if own else view.state.algebra.false)
 
 
 def _realm(view: View) -> Value:

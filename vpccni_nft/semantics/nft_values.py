@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..core.values import mask_of_length
+from ..core.values import Family, mask_of_length
 from ..model.headers import network_bits, transport_bits, transport_field
 from ..model.oracle import LISTED_BITS, KeptSet, Oracle, OracleKind, extension_header, header_field
 from ..model.packet import (
@@ -55,11 +55,13 @@ TRANSPORT = {
 }  # fmt: skip
 
 #: The protocol that a header's fields ask for.
-PROTOCOLS = {name: number for (name, _), (number, _, _) in TRANSPORT.items()}
+PROTOCOLS = {name: number for (name, _), (number, _, _) in TRANSPORT.items()} | {"igmp": 2}
 
 #: The types of messages that nft asks for before it reads a field that only these have (nft puts
 #: the comparison into the rule: src/proto.c of nftables; seen with ``nft --debug=netlink``).
 OF_TYPES = {
+    ("icmp", "gateway"): (5,), ("icmpv6", "daddr"): (137,),
+    ("icmpv6", "taddr"): (130, 131, 132, 135, 136, 137),
     ("icmp", "id"): (0, 8), ("icmp", "sequence"): (0, 8), ("icmp", "mtu"): (3,),
     ("icmpv6", "id"): (128, 129), ("icmpv6", "sequence"): (128, 129), ("icmpv6", "mtu"): (2,),
     ("icmpv6", "parameter-problem"): (4,), ("icmpv6", "max-delay"): (130,),
@@ -69,6 +71,8 @@ OF_TYPES = {
 EXTENSIONS = {
     ("frag", "id"): 32, ("frag", "reserved"): 8, ("frag", "reserved2"): 2,
     ("frag", "more-fragments"): 1,
+    ("frag", "nexthdr"): 8, ("hbh", "nexthdr"): 8, ("dst", "nexthdr"): 8,
+    ("mh", "hdrlength"): 8, ("mh", "reserved"): 8,
     ("hbh", "hdrlength"): 8, ("dst", "hdrlength"): 8, ("mh", "nexthdr"): 8, ("mh", "type"): 8,
     ("rt", "nexthdr"): 8, ("rt", "hdrlength"): 8, ("rt", "type"): 8, ("rt", "seg-left"): 8,
     ("srh", "last-entry"): 8, ("srh", "flags"): 8, ("srh", "tag"): 16,
@@ -76,6 +80,7 @@ EXTENSIONS = {
 }  # fmt: skip
 
 MOBILITY = 135
+SCTP = 132
 
 #: What reads raw payload, by its base.
 RAW = {"nh": network_bits, "th": transport_bits}
@@ -136,8 +141,8 @@ def evaluate(expression: x.Expression, view: View) -> Value:
             return _payload(expression, view)
         case x.RawPayload():
             return _raw_payload(expression, view)
-        case x.TcpOption():
-            return _tcp_option(expression, view)
+        case x.TcpOption() | x.SctpChunk() | x.IpOption():
+            return _option(expression, view)
         case x.Meta(key) if key in META:
             return _field(state, META[key], state.algebra.true)
         case x.Ct():
@@ -185,6 +190,8 @@ def _payload(payload: x.Payload, view: View) -> Value:
     match payload.protocol, payload.field:
         case (("ip" | "ip6"), ("saddr" | "daddr")):
             return _field(state, payload.field, algebra.true)
+        case "vlan", field:
+            raise NoMeaning(f"no meaning for vlan {field}")
         case "ether", field:
             return ethernet_value(field, view)
         case ("ip", "ttl") | ("ip6", "hoplimit"):
@@ -232,11 +239,50 @@ def _tcp_option(option: x.TcpOption, view: View) -> Value:
     if option == x.TcpOption("maxseg", "size"):
         return _field(state, "mss", algebra.all(has_header, state.is_("has_mss", 1)))
     if option.field:
-        raise NoMeaning(f"no meaning for {option!r}")
+        bits = option.place.bits
+        place = (option.name, option.field)
+        there = view.says(Oracle(OracleKind.HAS_TCP_OPTION_FIELD, parameters=place))
+        word = view.ask(Oracle(OracleKind.TCP_OPTION_FIELD, parameters=place), width=bits)
+        return Value(word, bits, algebra.all(has_header, there))
     number = int(TCP_OPTIONS.get(option.name, option.name))
     oracle = Oracle(OracleKind.HAS_TCP_OPTION, parameters=(number,))
     found = algebra.all(has_header, view.says(oracle))
     return _presence(found, view)
+
+
+def _option(option: x.TcpOption | x.SctpChunk | x.IpOption, view: View) -> Value:
+    if isinstance(option, x.TcpOption):
+        return _tcp_option(option, view)
+    if isinstance(option, x.IpOption):
+        return _ip_option(option, view)
+    return _sctp_chunk(option, view)
+
+
+def _ip_option(option: x.IpOption, view: View) -> Value:
+    """Kernel: nft_exthdr.c, nft_exthdr_ipv4_eval. IPv6 has no such options."""
+    algebra, place = view.state.algebra, (option.name, option.field)
+    there = view.says(Oracle(OracleKind.HAS_IP_OPTION, parameters=place))
+    if view.state.family is not Family.IP:
+        there = algebra.false
+    if not option.field:
+        return _presence(there, view)
+    bits = option.place.bits
+    word = view.ask(Oracle(OracleKind.IP_OPTION_FIELD, parameters=place), width=bits)
+    return Value(word, bits, there)
+
+
+def _sctp_chunk(chunk: x.SctpChunk, view: View) -> Value:
+    """Kernel: nft_exthdr.c, nft_exthdr_sctp_eval. Fragments and other protocols have no chunks."""
+    state, algebra = view.state, view.state.algebra
+    has_header = algebra.all(state.is_("protocol", SCTP), state.is_("fragment", 0))
+    place = (chunk.name, chunk.field)
+    there = view.says(Oracle(OracleKind.HAS_SCTP_CHUNK, parameters=place))
+    there = algebra.all(has_header, there)
+    if not chunk.field:
+        return _presence(there, view)
+    bits = chunk.place.bits
+    word = view.ask(Oracle(OracleKind.SCTP_CHUNK_FIELD, parameters=place), width=bits)
+    return Value(word, bits, there)
 
 
 def _presence(found: Bool, view: View) -> Value:
@@ -667,7 +713,7 @@ def _key(expression: x.Expression) -> str:
             return f"fib {result}"
         case x.Payload(protocol, field):
             return f"{protocol} {field}"
-        case x.ExtensionHeader() | x.TcpOption():
+        case x.ExtensionHeader() | x.TcpOption() | x.SctpChunk() | x.IpOption():
             return "exthdr"
         case _:
             raise NoMeaning(f"{expression!r} has no symbols")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ..core.values import Family
 from ..nft import datatypes as t
 from ..nft import expressions as x
 from ..nft import statements as s
@@ -138,7 +139,7 @@ class ExpressionReader:
         # What has no word of its own is known to the grammar as a whole: rt mtu, osf name.
         place = words[-1] if words else None
         build: Callable[..., x.Expression] = getattr(self, f"_{tree.data}")
-        arguments = (tree,) if tree.data in {"jhash", "symhash"} else words
+        arguments = (tree,) if tree.data in {"jhash", "symhash", "ipsec"} else words
         found = self.words.build(place, lambda: build(*arguments))
         assert found.type is not None
         return found, types.reading(found.type[0])
@@ -146,6 +147,10 @@ class ExpressionReader:
     def _payload(self, protocol: Token, field: Token) -> x.Expression:
         if str(protocol) == "rt" and str(field) in {"classid", "ipsec"}:
             return x.Rt(str(field))
+        if (str(protocol), str(field)) == ("rt", "nexthop"):
+            if not isinstance(self.family, Family):
+                raise self.words.problem(field, "it is not said of which family the address is")
+            return x.Rt(f"{self.family.value} nexthop")
         if str(protocol) in EXTENSION_HEADERS:
             return x.ExtensionHeader(str(protocol), str(field))
         return x.Payload(str(protocol), str(field))
@@ -154,7 +159,20 @@ class ExpressionReader:
         base, offset, length = str(word)[1:].split(",")
         return x.RawPayload(base, int(offset), int(length))
 
-    def _tcp_option(self, name: Token, *fields: Token) -> x.TcpOption:
+    def _inner(self, tunnel: Token, *words: Token) -> x.Inner:
+        if len(words) == 1:
+            return x.Inner(str(tunnel), str(words[0]))
+        return x.Inner(str(tunnel), x.Payload(*map(str, words)))
+
+    def _ip_option(self, name: Token, *fields: Token) -> x.IpOption:
+        return x.IpOption(str(name), *map(str, fields))
+
+    def _sctp_chunk(self, name: Token, *fields: Token) -> x.SctpChunk:
+        return x.SctpChunk(str(name), *map(str, fields))
+
+    def _tcp_option(self, name: Token, *fields: Token) -> x.TcpOption | x.RawTcpOption:
+        if name.type == "RAW_OPTION":
+            return x.RawTcpOption(*map(int, str(name)[1:].split(",")))
         # Whether an option is there is asked by its number, and listed by its name.
         known = str(name) if fields else str(TCP_OPTIONS.get(str(name), name))
         return self.words.build(name, lambda: x.TcpOption(known, *map(str, fields)))
@@ -182,19 +200,22 @@ class ExpressionReader:
         start = self.words.integer(offset[0]) if offset else 0
         return x.Numgen(self.words.integer(modulus), kind, start)
 
-    def _route(self) -> x.Rt:
-        return x.Rt("mtu")
+    def _route(self, *words: Token) -> x.Rt:
+        return x.Rt(" ".join(map(str, words)) or "mtu")
 
     def _socket(self, key: Token) -> x.Socket:
         return x.Socket(str(key))
 
-    def _osf(self, *ttl: Token) -> x.Osf:
-        return x.Osf(*map(str, ttl))
+    def _osf(self, *words: Token) -> x.Osf:
+        *ttl, key = map(str, words)
+        return x.Osf("".join(ttl), key)
 
-    def _ipsec(self, direction: Token, *words: Token) -> x.Ipsec:
-        *number, key = words
-        way = self.words.convert(direction, IpsecDirection)
-        return x.Ipsec(way, str(key), self.words.integer(number[0], 8) if number else 0)
+    def _ipsec(self, tree: Branch) -> x.Ipsec:
+        direction, key = tokens(tree)
+        found = {option.data: word_of(option) for option in branches(tree)}
+        number = self.words.integer(found["spnum"], 8) if "spnum" in found else 0
+        network = f"{found['ct_network']} " if "ct_network" in found else ""
+        return x.Ipsec(self.words.convert(direction, IpsecDirection), f"{network}{key}", number)
 
     def _jhash(self, tree: Branch) -> x.Hash:
         key_tree, *options = branches(tree)

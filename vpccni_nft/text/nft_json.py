@@ -183,6 +183,31 @@ def _(e: x.TcpOption) -> Json:
     return {"tcp option": {"name": e.name} | field}
 
 
+@expression_json.register(x.RawTcpOption)
+def _(e: x.RawTcpOption) -> Json:
+    return {"tcp option": {"base": e.number, "offset": e.offset, "len": e.length}}
+
+
+@expression_json.register(x.SctpChunk)
+def _(e: x.SctpChunk) -> Json:
+    return {"sctp chunk": {"name": e.name} | ({"field": e.field} if e.field else {})}
+
+
+@expression_json.register(x.IpOption)
+def _(e: x.IpOption) -> Json:
+    return {"ip option": {"name": e.name} | ({"field": e.field} if e.field else {})}
+
+
+@expression_json.register(x.Inner)
+def _(e: x.Inner) -> Json:
+    inside = (
+        {"protocol": e.tunnel, "field": e.inside}
+        if isinstance(e.inside, str)
+        else {"tunnel": e.tunnel, "protocol": e.inside.protocol, "field": e.inside.field}
+    )
+    return {"payload": inside}
+
+
 @expression_json.register(x.Fib)
 def _(e: x.Fib) -> Json:
     return {"fib": {"result": e.result, "flags": list(e.flags)}}
@@ -190,7 +215,8 @@ def _(e: x.Fib) -> Json:
 
 @expression_json.register(x.Rt)
 def _(e: x.Rt) -> Json:
-    return {"rt": {"key": e.key}}
+    *family, key = e.key.split(" ")
+    return {"rt": {"key": key} | ({"family": family[0]} if family else {})}
 
 
 @expression_json.register(x.Socket)
@@ -200,12 +226,14 @@ def _(e: x.Socket) -> Json:
 
 @expression_json.register(x.Ipsec)
 def _(e: x.Ipsec) -> Json:
-    return {"ipsec": {"key": e.key, "dir": e.direction, "spnum": e.number}}
+    *family, key = e.key.split(" ")
+    fields: Json = {"key": key, "dir": e.direction, "spnum": e.number}
+    return {"ipsec": fields | ({"family": family[0]} if family else {})}
 
 
 @expression_json.register(x.Osf)
 def _(e: x.Osf) -> Json:
-    return {"osf": {"key": "name"} | ({"ttl": e.ttl} if e.ttl else {})}
+    return {"osf": {"key": e.key} | ({"ttl": e.ttl} if e.ttl else {})}
 
 
 @expression_json.register(x.Hash)
@@ -423,6 +451,16 @@ def _(count: s.CtCount) -> Json:
     return {"ct count": {"val": count.count} | ({"inv": True} if count.over else {})}
 
 
+@statement_json.register(s.Last)
+def _(last: s.Last) -> Json:
+    return {"last": None if last.used is None else {"used": last.used}}
+
+
+@statement_json.register(s.ResetOption)
+def _(reset: s.ResetOption) -> Json:
+    return {"reset": expression_json(x.TcpOption(reset.name))}
+
+
 @statement_json.register(s.Quota)
 def _(quota: s.Quota) -> Json:
     fields: Json = {"val": quota.bytes, "val_unit": "bytes"}
@@ -534,7 +572,9 @@ def _(update: s.UpdateSet) -> Json:
     key = expression_json(update.key)
     if update.timeout is not None:
         key = {"elem": {"val": key, "timeout": update.timeout}}
-    fields: Json = {"op": update.operation, "elem": key, "set": f"@{update.set}"}
+    fields: Json = {"op": update.operation, "elem": key}
     if update.limit:
         fields["stmt"] = [statement_json(update.limit)]
-    return {"set": fields}
+    if update.value is None:
+        return {"set": fields | {"set": f"@{update.set}"}}
+    return {"map": fields | {"data": expression_json(update.value), "map": f"@{update.set}"}}

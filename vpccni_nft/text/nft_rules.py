@@ -178,7 +178,7 @@ class NftRuleReader:
                 raise self.words.problem(word_of(value_tree), "this is not one value")
         elif value_tree.data == "lookup":
             value = self.expressions.lookup(value_tree, (type_,))
-        elif value_tree.data == "all_of":
+        elif value_tree.data in {"any_of", "all_of"}:
             value = self.expressions.flags(tokens(value_tree), type_)
         else:
             value = self.words.value(word_of(value_tree), type_)
@@ -245,6 +245,14 @@ class NftRuleReader:
 
     def _ct_count(self, tree: Branch) -> s.CtCount:
         return s.CtCount(self.words.integer(tokens(tree)[0]), over=bool(branches(tree)))
+
+    def _last(self, tree: Branch) -> s.Last:
+        (word,) = tokens(tree) or (None,)
+        unused = word is None or str(word) == "never"
+        return s.Last(None if unused or word is None else self.words.milliseconds(word))
+
+    def _reset_option(self, tree: Branch) -> s.ResetOption:
+        return s.ResetOption(str(word_of(tree)))
 
     def quota(self, tree: Branch) -> s.Quota:
         """A number of bytes."""
@@ -320,11 +328,18 @@ class NftRuleReader:
         return s.Queue(first, last, flags)
 
     def _dup(self, tree: Branch) -> s.Dup:
-        word, *device = tokens(tree)
+        maps, words = branches(tree), tokens(tree)
         if not isinstance(self.family, Family):
-            raise self.words.problem(word, f"a table of {self.family.value} duplicates no packets")
-        address = self.words.value(word, types.ADDRESS[self.family])
-        if not isinstance(address, x.Host):
+            place = word_of(tree)
+            raise self.words.problem(place, f"a table of {self.family.value} duplicates no packets")
+        own = types.ADDRESS[self.family]
+        if maps:
+            device = words
+            address: x.Expression = self.expressions.lookup(maps[0], (own,))
+        else:
+            word, *device = words
+            address = self.words.value(word, own)
+        if not isinstance(address, x.Host | x.Lookup):
             raise self.words.problem(word, "a packet is sent to one address")
         return s.Dup(address, "".join(map(self._device, device)))
 
@@ -365,17 +380,25 @@ class NftRuleReader:
         key, _ = self.expressions.expression(key_tree)
         found = {option.data: option for option in options}
         timeout = found.get("timeout")
-        limit: s.Limit | s.CtCount | None = None
+        limit: s.Limit | s.CtCount | s.Quota | s.Counter | None = None
         if "limit" in found:
             limit = self.limit(found["limit"])
         elif "ct_count" in found:
             limit = self._ct_count(found["ct_count"])
+        elif "quota" in found:
+            limit = self.quota(found["quota"])
+        elif "counter" in found:
+            limit = self._counter(found["counter"])
+        value: x.Expression | None = None
+        if "data" in found:
+            value, _ = self.expressions.expression(branches(found["data"])[0])
         return s.UpdateSet(
             str(word_of(operation)),
             self.words.refer("set", tokens(tree)[0], str(tokens(tree)[0])[1:]),
             key,
             self.words.seconds(word_of(timeout)) if timeout else None,
             limit,
+            value,
         )
 
     # --- NAT ------------------------------------------------------------------------------------

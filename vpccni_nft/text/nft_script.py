@@ -246,6 +246,27 @@ def _(e: x.TcpOption) -> str:
     return f"tcp option {e.name} {e.field}".rstrip()
 
 
+@expression_text.register(x.RawTcpOption)
+def _(e: x.RawTcpOption) -> str:
+    return f"tcp option @{e.number},{e.offset},{e.length}"
+
+
+@expression_text.register(x.SctpChunk)
+def _(e: x.SctpChunk) -> str:
+    return f"sctp chunk {e.name} {e.field}".rstrip()
+
+
+@expression_text.register(x.IpOption)
+def _(e: x.IpOption) -> str:
+    return f"ip option {e.name} {e.field}".rstrip()
+
+
+@expression_text.register(x.Inner)
+def _(e: x.Inner) -> str:
+    inside = e.inside if isinstance(e.inside, str) else expression_text(e.inside)
+    return f"{e.tunnel} {inside}"
+
+
 @expression_text.register(x.Fib)
 def _(e: x.Fib) -> str:
     return f"fib {' . '.join(e.flags)} {e.result}"
@@ -269,7 +290,7 @@ def _(e: x.Ipsec) -> str:
 
 @expression_text.register(x.Osf)
 def _(e: x.Osf) -> str:
-    return f"osf ttl {e.ttl} name" if e.ttl else "osf name"
+    return f"osf ttl {e.ttl} {e.key}" if e.ttl else f"osf {e.key}"
 
 
 @expression_text.register(x.Hash)
@@ -529,6 +550,19 @@ def _(count: s.CtCount) -> str:
     return f"ct count over {count.count}" if count.over else f"ct count {count.count}"
 
 
+@statement_text.register(s.Last)
+def _(last: s.Last) -> str:
+    if last.used is None:
+        return "last"
+    seconds, milliseconds = divmod(last.used, 1000)
+    return f"last used {duration(seconds)}{milliseconds}ms"
+
+
+@statement_text.register(s.ResetOption)
+def _(reset: s.ResetOption) -> str:
+    return f"reset tcp option {reset.name}"
+
+
 @statement_text.register(s.Quota)
 def _(quota: s.Quota) -> str:
     over = "over " if quota.over else ""
@@ -642,4 +676,6 @@ def _(update: s.UpdateSet) -> str:
         words.append(f"timeout {duration(update.timeout)}")
     if update.limit:
         words.append(statement_text(update.limit))
+    if update.value:
+        words += [":", element_text(update.value)]
     return f"{update.operation} @{update.set} {{ {' '.join(words)} }}"

@@ -172,7 +172,9 @@ def _class(text: str) -> x.Hex:
 
 def _protocol(text: str) -> x.Expression:
     # nft's own word for what others call ipcomp.
-    return x.Protocol(108 if text == "comp" else parse_protocol(text))
+    # nft's own words for what others call ipcomp, and for what has no name of its own.
+    own = {"comp": 108, "ip": 0}
+    return x.Protocol(own[text] if text in own else parse_protocol(text))
 
 
 def _route(text: str) -> x.Expression:
@@ -265,13 +267,13 @@ _READINGS = (
     *(
         _reading(type_, _numbered, ranges=True)
         for type_ in (t.ICMP_TYPE, t.ICMP_CODE, t.ICMPV6_TYPE, t.ICMPV6_CODE, t.DSCP, t.ECN,
-                      t.DCCP_TYPE, t.MH_TYPE, t.IFACE_TYPE, t.IGMP_TYPE)
+                      t.DCCP_TYPE, t.MH_TYPE, t.MPTCP_SUBTYPE, t.IFACE_TYPE, t.IGMP_TYPE)
     ),
     *(
         _reading(type_, _symbol)
         for type_ in (t.ETHER_TYPE, t.PKT_TYPE, t.NF_PROTO, t.CT_DIR, t.BOOLEAN)
     ),
-    *(_reading(type_, _flag) for type_ in (t.CT_STATE, t.CT_STATUS, t.TCP_FLAG)),
+    *(_reading(type_, _flag) for type_ in (t.CT_STATE, t.CT_STATUS, t.CT_EVENT, t.TCP_FLAG)),
 )  # fmt: skip
 
 _BY_NAME: Mapping[str, Reading] = {reading.type.name: reading for reading in _READINGS}

@@ -9,7 +9,17 @@ import attrs
 from ...core.values import Family
 from .. import datatypes as t
 from ..datatypes import KeyType, integer
-from ..headers import ASKED_HEADERS, EXTENSION_HEADERS, PAYLOADS, TCP_OPTIONS, Field, option_fields
+from ..headers import (
+    ASKED_HEADERS,
+    EXTENSION_HEADERS,
+    PAYLOADS,
+    SCTP_CHUNKS,
+    TCP_OPTIONS,
+    Field,
+    chunk_fields,
+    ip_option_fields,
+    option_fields,
+)
 from ..words import (
     CtKey,
     Direction,
@@ -19,10 +29,12 @@ from ..words import (
     IpsecKey,
     MetaKey,
     NumgenMode,
+    OsfKey,
     OsfTtl,
     PayloadBase,
     RtKey,
     SocketKey,
+    Tunnel,
 )
 from .base import Expression, require_bits
 
@@ -88,7 +100,7 @@ _CT: dict[str, KeyType] = {
     "l3proto": (t.NF_PROTO,), "proto-src": (t.INET_SERVICE,), "proto-dst": (t.INET_SERVICE,),
     "ip saddr": (t.IPV4_ADDR,), "ip daddr": (t.IPV4_ADDR,), "ip6 saddr": (t.IPV6_ADDR,),
     "ip6 daddr": (t.IPV6_ADDR,), "label": (t.CT_LABEL,), "helper": (t.STRING,),
-    "expiration": (t.DURATION,),
+    "expiration": (t.DURATION,), "event": (t.CT_EVENT,),
 }  # fmt: skip
 
 #: Keys of a connection that each direction has one of its own of, and those that want one named.
@@ -176,9 +188,111 @@ class TcpOption(Expression):
             raise ValueError(f"the TCP option {self.name} has no field “{self.field}”")
 
     @property
+    def place(self) -> Field:
+        """Where its field stands. Raises KeyError where it has none."""
+        return option_fields(self.name)[self.field]
+
+    @property
     def type(self) -> KeyType:
         """That of the field."""
         return option_fields(self.name)[self.field].type if self.field else (t.BOOLEAN,)
+
+
+@attrs.frozen
+class RawTcpOption(Expression):
+    """Some bits of a TCP option, counted from its start: ``tcp option @255,8,8``."""
+
+    number: int
+    offset: int
+    length: int
+
+    def __attrs_post_init__(self) -> None:
+        require_bits(self.number, 8, "a TCP option")
+        require_bits(self.offset, 16, "the offset")
+        if not 1 <= self.length <= _MOST_BITS:
+            raise ValueError(f"nft reads 1 to {_MOST_BITS} bits at once, not {self.length}")
+
+    @property
+    def type(self) -> KeyType:
+        """A number of so many bits."""
+        return (integer(self.length),)
+
+
+@attrs.frozen
+class SctpChunk(Expression):
+    """A field of an SCTP chunk, or without a field whether there is such a chunk."""
+
+    name: str
+    field: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        if self.name not in SCTP_CHUNKS:
+            raise ValueError(f"nft has no SCTP chunk “{self.name}”")
+        if self.field and self.field not in chunk_fields(self.name):
+            raise ValueError(f"the SCTP chunk {self.name} has no field “{self.field}”")
+
+    @property
+    def place(self) -> Field:
+        """Where its field stands. Raises KeyError where it has none."""
+        return chunk_fields(self.name)[self.field]
+
+    @property
+    def type(self) -> KeyType:
+        """That of the field."""
+        return chunk_fields(self.name)[self.field].type if self.field else (t.BOOLEAN,)
+
+
+@attrs.frozen
+class IpOption(Expression):
+    """A field of an option of the IPv4 header, or without a field whether the option is there."""
+
+    name: str
+    field: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        try:
+            fields = ip_option_fields(self.name)
+        except KeyError:
+            raise ValueError(f"nft has no option “{self.name}” of IPv4") from None
+        if self.field and self.field not in fields:
+            raise ValueError(f"the IPv4 option {self.name} has no field “{self.field}”")
+
+    @property
+    def place(self) -> Field:
+        """Where its field stands. Raises KeyError where it has none."""
+        return ip_option_fields(self.name)[self.field]
+
+    @property
+    def type(self) -> KeyType:
+        """That of the field."""
+        return self.place.type if self.field else (t.BOOLEAN,)
+
+
+_TUNNELED: dict[tuple[str, str], KeyType] = {
+    ("vxlan", "vni"): (integer(24),), ("vxlan", "flags"): (integer(8),),
+    ("geneve", "vni"): (integer(24),), ("geneve", "type"): (t.ETHER_TYPE,),
+    ("gre", "version"): (integer(3),), ("gre", "flags"): (integer(5),),
+    ("gre", "protocol"): (t.ETHER_TYPE,),
+}  # fmt: skip
+
+
+@attrs.frozen
+class Inner(Expression):
+    """A field of a tunnel's header, ``vxlan vni``, or of what is inside it: ``gre ip saddr``."""
+
+    tunnel: Tunnel = attrs.field(converter=Tunnel)
+    inside: Payload | str
+
+    def __attrs_post_init__(self) -> None:
+        if isinstance(self.inside, str) and (self.tunnel, self.inside) not in _TUNNELED:
+            raise ValueError(f"nft has no field “{self.tunnel} {self.inside}”")
+
+    @property
+    def type(self) -> KeyType:
+        """That of the field."""
+        if isinstance(self.inside, str):
+            return _TUNNELED[self.tunnel, self.inside]
+        return self.inside.type
 
 
 def _fib_flags(flags: Iterable[str]) -> tuple[FibFlag, ...]:
@@ -206,7 +320,10 @@ class Fib(Expression):
         return (t.FIB_ADDRTYPE,) if self.result == "type" else (t.ROUTE,)
 
 
-_RT: dict[str, KeyType] = {"classid": (t.REALM,), "mtu": (integer(16),), "ipsec": (t.BOOLEAN,)}
+_RT: dict[str, KeyType] = {
+    "classid": (t.REALM,), "mtu": (integer(16),), "ipsec": (t.BOOLEAN,),
+    "ip nexthop": (t.IPV4_ADDR,), "ip6 nexthop": (t.IPV6_ADDR,),
+}  # fmt: skip
 
 
 @attrs.frozen
@@ -247,8 +364,11 @@ class Ipsec(Expression):
 
     @property
     def type(self) -> KeyType:
-        """A number."""
-        return (integer(32),)
+        """A number, or an address of the tunnel."""
+        network, _, end = self.key.partition(" ")
+        if not end:
+            return (integer(32),)
+        return (t.IPV6_ADDR,) if network == "ip6" else (t.IPV4_ADDR,)
 
 
 @attrs.frozen
@@ -257,6 +377,7 @@ class Osf(Expression):
 
     #: how the TTL is compared: ``loose``, ``skip``, or empty: exactly
     ttl: OsfTtl = attrs.field(default=OsfTtl.EXACT, converter=OsfTtl)
+    key: OsfKey = attrs.field(default=OsfKey.NAME, converter=OsfKey)
 
     @property
     def type(self) -> KeyType:
