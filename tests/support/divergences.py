@@ -127,7 +127,7 @@ class Checker:
                 continue
             before = self.skipped
             yield from _Walk(self, conversation, number, connections).check(events)
-            if self.skipped > before:
+            if self.skipped > before or (self.memory and self.memory.is_lost):
                 return  # what the packets after it depend on is not known
             # What has not come through went with its packet.
             connections[:] = [one for one in connections if one.confirmed]
@@ -380,6 +380,7 @@ _CHOSEN = {OracleKind.PRIMARY_ADDRESS, OracleKind.CHOSEN_ADDRESS, OracleKind.CHO
 _YES_OR_NO = {
     OracleKind.MEMBER, OracleKind.MEMBER_AFTER, OracleKind.WITHIN, OracleKind.WITHIN_OF_SET,
     OracleKind.ROUTE_BACK, OracleKind.ROUTE_BACK_TO_ITSELF, OracleKind.RECENT_SEEN,
+    OracleKind.QUEUE_DROPS, OracleKind.TRANSPARENT_SOCKET,
 }  # fmt: skip
 
 
@@ -414,8 +415,10 @@ class _World(Mapping["Question", int]):
                 return _PAYLOAD >> 16
             case kind, _ if kind in _CHOSEN:
                 return self._chosen(oracle, arguments, headers)
-            case OracleKind.RANDOM, _:
+            case ((OracleKind.RANDOM | OracleKind.CONNECTIONS), _):
                 return (0, _ALL_ONES)[self._draw(question, 2)]
+            case OracleKind.ELEMENT_STAYS, _:
+                return 1  # those that are drawn stay for an hour
             case ((OracleKind.NUMBER_BELOW | OracleKind.COUNTER), (int(number),)):
                 return self._draw(question, number)
             case kind, _ if kind in _YES_OR_NO:

@@ -86,8 +86,9 @@ def _asked(header: str, field: str, first: int, length: int) -> _Part:
     return _Part(first, length, Oracle(OracleKind.HEADER_FIELD, HeaderField(header, field)))
 
 
-#: A field that hangs on two of the packet's.
+#: A field that hangs on two of the packet's, and who knows it of a further fragment.
 _MORE_FRAGMENTS = "more fragments"
+_OF_FURTHER = Oracle(OracleKind.HEADER_FIELD, HeaderField("ip", "more-fragments"))
 
 _NETWORK = {
     Family.IP: (
@@ -188,8 +189,7 @@ def _name(oracle: Oracle) -> str:
 
 def _more_fragments(state: State) -> Word:
     """A first fragment has others behind it; of a further one only the world knows."""
-    asked = Oracle(OracleKind.HEADER_FIELD, HeaderField("ip", "more-fragments"))
-    of_further = state.algebra.ask(asked, (), 1)
+    of_further = state.algebra.ask(_OF_FURTHER, (), 1)
     return state.algebra.ite(state.is_("fragment", 0), state.fields["fragmented"], of_further)
 
 
@@ -268,7 +268,9 @@ def set_bits(
             old = answers.get((part.source, ()), 0)
             answers[part.source, ()] = _placed(old, bits, part.end - stop, stop - start)
         elif isinstance(part.source, str):
-            name = "fragmented" if part.source == _MORE_FRAGMENTS else part.source
+            name = part.source
+            if name == _MORE_FRAGMENTS:
+                name, answers[_OF_FURTHER, ()] = "fragmented", bits
             low = part.low + part.end - stop
             fields[name] = _placed(fields[name], bits, low, stop - start) + part.less
     if kind is not NETWORK:
