@@ -18,6 +18,7 @@ from ..core.errors import CannotRead
 from ..core.isolated import PROGRAMS
 from ..core.render import printable
 from ..core.span import IPSET_NAME, Source
+from ..core.version import __version__
 from ..lowering.options import codes_named
 from ..node.live import output_of
 from ..text.sources import parse_sources
@@ -65,6 +66,8 @@ class Checker:
     twice: bool  #: whether it is accepted that rules act twice while both are there
     sets: bool  #: whether rules name ipsets
     seconds: float
+    copies: tuple[tuple[str, str], ...]  #: the new tables: families and names
+    same_version: bool  #: whether this version has made the plan, and so its proof
     age: Age = Age.NEWEST
     _known: dict[object, str] = attrs.Factory(dict)
 
@@ -78,6 +81,8 @@ class Checker:
             bool(about["proof"]["overlaps"]),
             bool(about["ipset_save"]),
             seconds,
+            tuple((str(one["family"]), str(one["nft_table"])) for one in about["tables"]),
+            about["version"] == __version__,
         )
 
     def problem(
@@ -110,13 +115,15 @@ class Checker:
             self.turn,
             frozenset({move.nft_table}),
         )
-        others = self._others(move, before, sets)
+        if self._is_planned(move, full, rest, new, beside, before):
+            return ""
+        tracked = self._tracked(move, before, sets)
         known = (
             tuple(full.lines()), tuple(rest.lines()), script, beside.rulesets, self.age, stay,
-            None if sets is None else sets.content, others,
+            None if sets is None else sets.content, tracked,
         )  # fmt: skip
         if known not in self._known:
-            question = _Question(before, script, beside, others, self._settings(), self.age)
+            question = _Question(before, script, beside, tracked, self._settings(), self.age)
             problem = question.problem(move.name, after)
             if not problem and not stay and not self.twice:
                 problem = question.problem(f"{move.name}, while both are there", before)
@@ -134,18 +141,46 @@ class Checker:
             return None
         return Source.of(output_of("ipset", "save", path=PROGRAMS) or b"", IPSET_NAME)
 
-    def _others(
+    def _is_planned(
+        self,
+        move: Move,
+        full: SavedTable,
+        rest: SavedTable,
+        new: str,
+        beside: Neighbours,
+        table: iptables.Ruleset,
+    ) -> bool:
+        """Whether the plan itself has this proof: for the same tables, of which nothing else is."""
+        from ..proof.side import Side
+
+        return (
+            self.same_version
+            and new == move.script
+            and (full, rest) == (move.before, move.after)
+            and not (beside.rulesets or self.sets)
+            and Side((table,)).tracks(move.family)
+        )
+
+    def _tracked(
         self, move: Move, table: iptables.Ruleset, sets: Source | None
-    ) -> tuple[iptables.Ruleset, ...]:
-        """The other tables, where it matters to this one that they make the kernel track."""
+    ) -> frozenset[Family]:
+        """The family, where not this table but another one makes the kernel track connections."""
         from ..proof.side import Side
 
         if Side((table,)).tracks(move.family):
-            return ()
+            return frozenset()
         text = Source.of(run(f"{move.program}-save"), f"<{move.program}-save>")
         whole, _ = parse_sources((text,), move.family, sets)
-        tables = (one for one in whole.tables if one.name != move.table)
-        return (attrs.evolve(whole, tables=tuple(tables)),)
+        tables = tuple(one for one in whole.tables if one.name != move.table)
+        if Side((attrs.evolve(whole, tables=tables),)).tracks(move.family):
+            return frozenset({move.family})
+        loaded = run("nft", "list", "tables").split("\n")
+        for family, name in self.copies:
+            if f"table {family} {name}" in loaded and name != move.nft_table:
+                listed = nft.parse(run("nft", "list", "table", family, name), "<nft>")
+                if Side((listed,)).tracks(move.family):
+                    return frozenset({move.family})
+        return frozenset()
 
 
 @attrs.frozen
@@ -153,7 +188,7 @@ class _Question:
     before: iptables.Ruleset
     script: nft.Ruleset
     beside: Neighbours
-    others: tuple[iptables.Ruleset, ...]
+    tracked: frozenset[Family]
     settings: ProofSettings
     age: Age
 
@@ -164,7 +199,8 @@ class _Question:
         from ..proof.verify import verify
 
         for one, other in self._orders(after):
-            answer = verify(Side((*one, *self.others)), Side((*other, *self.others)), self.settings)
+            before, then = (Side(side, tracked=self.tracked) for side in (one, other))
+            answer = verify(before, then, self.settings)
             if not isinstance(answer, Equivalent):
                 return f"{name}: {_why(answer)}"
         return ""

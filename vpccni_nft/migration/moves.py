@@ -27,6 +27,7 @@ class Move:
     nft_table: str
     before: SavedTable = attrs.field(repr=False)  #: when the plan was made
     after: SavedTable = attrs.field(repr=False)  #: the same without what moves
+    script: str = attrs.field(default="", repr=False)  #: what loads all new tables of the plan
     #: The rules that move, by their chains. Equal rules of a chain move together.
     rules: dict[str, tuple[str, ...]] = attrs.field(init=False, repr=False, eq=False)
 
@@ -56,6 +57,7 @@ class Move:
             nft_table=str(entry["nft_table"]),
             before=before,
             after=after,
+            script=_text(directory / "apply.nft"),
         )
 
     @property
@@ -114,4 +116,8 @@ def moves_of(directory: Path, about: Mapping[str, Any]) -> list[Move]:
 
 
 def _lines(path: Path) -> list[str]:
-    return path.read_bytes().decode("utf-8", "surrogateescape").split("\n")
+    return _text(path).split("\n")
+
+
+def _text(path: Path) -> str:
+    return path.read_bytes().decode("utf-8", "surrogateescape")

@@ -92,7 +92,7 @@ class Steps:
         def problem(edit: Edit) -> str:
             if not edit.chains:
                 return ""
-            return self.checker.problem(move, edit.now, edit.result, self._script)
+            return self.checker.problem(move, edit.now, edit.result, move.script)
 
         return Change(
             edits=lambda now: [taking(move, now)],
@@ -219,10 +219,6 @@ class Steps:
         return found
 
     # --- files ------------------------------------------------------------------------------------
-
-    @property
-    def _script(self) -> str:
-        return (self.directory / "apply.nft").read_bytes().decode("utf-8", "surrogateescape")
 
     def _record(self, move: Move, table: SavedTable) -> None:
         """Write down where the rules stand that are taken out now. Raises OSError."""
