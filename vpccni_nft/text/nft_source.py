@@ -155,8 +155,11 @@ class _Expander:
     def _value(self, token: re.Match[str], before: str) -> str:
         """What stands in the place of a token."""
         if token["string"] and before == "prefix":
+            # nft refuses a name that it does not know, but lists what another program wrote.
             return re.sub(
-                r"\$([A-Za-z0-9_.-]*)", lambda name: self._look_up(token, name[1]), token[0]
+                r"\$([A-Za-z0-9_.-]*)",
+                lambda name: self._look_up(token, name[1]) if self._knows(name[1]) else name[0],
+                token[0],
             )
         if not token[0].startswith("$"):
             return token[0]
@@ -168,6 +171,9 @@ class _Expander:
         if before in _NAMED_BEHIND and (quoted := _PLAIN.fullmatch(value)):
             return quoted[1]
         return value
+
+    def _knows(self, name: str) -> bool:
+        return any(name in scope for scope in self.scopes)
 
     def _look_up(self, token: re.Match[str], name: str) -> str:
         for scope in reversed(self.scopes):
