@@ -9,6 +9,7 @@ from vpccni_nft.core.span import Source
 from vpccni_nft.core.values import Address
 from vpccni_nft.nft import expressions as x
 from vpccni_nft.nft import statements as s
+from vpccni_nft.nft.inet import implied_family
 from vpccni_nft.proof.answers import Answer, Different, Equivalent
 from vpccni_nft.proof.order import ChainOrder
 from vpccni_nft.proof.side import Side
@@ -97,6 +98,8 @@ def treated(rule: str, family: Family, **fields: int) -> str:
         ("ip saddr . tcp dport { 10.0.0.1 . 22 } accept", "accept", "drop"),
         ("ip saddr vmap { 10.0.0.1 : accept }", "accept", "drop"),
         ("frag id 5 accept", "drop", "drop"),
+        ("ip option rr missing accept", "accept", "drop"),
+        ("exthdr hbh missing accept", "drop", "accept"),
         ("ip dscp set 1 accept", "accept", "drop"),
         ("reject", "reject", "reject"),
         ("reject with icmp port-unreachable", "reject", "drop"),
@@ -211,3 +214,9 @@ def test_an_order_names_a_table_of_inet() -> None:
 )
 def test_a_rule_goes_on_where_an_option_is_missing(fields: dict[str, int], verdict: str) -> None:
     assert treated("tcp option maxseg size set 1000 accept", Family.IP, **fields) == verdict
+
+
+def test_a_header_within_a_tunnel_is_of_no_family() -> None:
+    inner = read_rule("udp dport 4789 vxlan ip saddr 10.0.0.1", "inet").statements[-1]
+    assert implied_family(inner) is None
+    assert implied_family(read_rule("ip saddr 10.0.0.1", "inet").statements[-1]) is Family.IP

@@ -23,14 +23,19 @@ _HEADERS = {
 
 def implied_family(statement: Statement) -> Family | None:
     """The family that packets must be of; None where a statement is for both."""
+    inside = {id(part.inside) for part in parts_of(statement) if isinstance(part, Inner)}
     for part in parts_of(statement):
         match part:
+            case _ if id(part) in inside:
+                pass  # a header within a tunnel, whatever it goes through
             case Inner():
                 return None  # a tunnel may be of either family
             case IpOption():
                 return Family.IP
             case Payload(protocol) if protocol in _HEADERS:
                 return _HEADERS[protocol]
+            case IpOption():
+                return Family.IP
             case ExtensionHeader():
                 return Family.IP6
             case Reject(protocol) if protocol.value in _HEADERS:
