@@ -60,15 +60,23 @@ def sets_of(ruleset: ast.Ruleset) -> IpSets | None:
     return attrs.evolve(known, changed=frozenset(named | listed))
 
 
-def sharing_of(tables: Iterable[ast.Table]) -> Mapping[tuple[str, str], tuple[ast.Match, ...]]:
-    """All matches that use something of the kernel's together, by what they use."""
+#: What the kernel has once for each family (xt_hashlimit.c, htable_find_get).
+_OF_FAMILIES = {"hashlimit"}
+
+
+def sharing_of(
+    tables: Iterable[ast.Table], family: Family
+) -> Mapping[tuple[str, str], tuple[ast.Match, ...]]:
+    """All matches that use something of the kernel's together with a family, by what they use."""
     found: dict[tuple[str, str], dict[ast.Match, None]] = {}
     for table in tables:
         for chain in table.chains:
             for rule in chain.rules:
                 for match in rule.matches:
-                    if match.shares:
-                        found.setdefault(match.shares, {})[match] = None
+                    if (shared := match.shares) and (
+                        table.family is family or shared[0] not in _OF_FAMILIES
+                    ):
+                        found.setdefault(shared, {})[match] = None
     return {shared: tuple(matches) for shared, matches in found.items()}
 
 
@@ -82,7 +90,7 @@ def base_chains(
     ``sharing`` has all matches of the ruleset that share something; without it, those of the table.
     """
     chains = {chain.name: chain for chain in table.chains}
-    sharing = sharing_of((table,)) if sharing is None else sharing
+    sharing = sharing_of((table,), table.family) if sharing is None else sharing
     program = IptablesProgram(table.name, chains, dict(_places(table)), sets, sharing)
     for chain in table.chains:
         if chain.policy:

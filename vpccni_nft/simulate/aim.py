@@ -142,7 +142,7 @@ class Aim:
 
 def aims_of(ruleset: ast.Ruleset, family: Family) -> Iterator[Aim]:
     """One aim for each rule that packets can come to, by the first way that leads there."""
-    sets, sharing = sets_of(ruleset), sharing_of(ruleset.tables)
+    sets, sharing = sets_of(ruleset), sharing_of(ruleset.tables, family)
     for table in ruleset.tables:
         if table.family is family:
             like = PathStep(table.name, "", 0, ast.Rule(), 0, family, sets, sharing)

@@ -41,7 +41,7 @@ def chains_of(ruleset: iptables.Ruleset | nft.Ruleset, family: Family) -> Chains
     """The base chains of a family's tables."""
     if isinstance(ruleset, iptables.Ruleset):
         sets = iptables_meaning.sets_of(ruleset)
-        sharing = iptables_meaning.sharing_of(ruleset.tables)
+        sharing = iptables_meaning.sharing_of(ruleset.tables, family)
         return tuple(
             chain
             for table in ruleset.tables
