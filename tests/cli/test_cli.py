@@ -88,7 +88,7 @@ def test_the_same_table_in_two_files_is_refused(tmp_path: Path) -> None:
     assert f"{second}:2:1: error[P011]" in done.err
 
 
-def test_the_family_can_be_told_where_the_text_does_not_tell_it() -> None:
+def test_the_family_can_be_given_where_the_text_does_not_show_it() -> None:
     refused = run("translate", stdin=UNMARKED)
     assert (refused.code, refused.out) == (1, "")
     assert "error[P012]" in refused.err
@@ -294,7 +294,7 @@ def test_the_output_can_be_a_device() -> None:
     [("translate",), ("translate", "-o", "/dev/full"), ("check", "--json"), ("extensions",)],
     ids=" ".join,
 )
-def test_a_full_disk_behind_the_output_is_told_and_is_no_refusal(
+def test_a_full_disk_behind_the_output_is_reported_and_is_no_refusal(
     arguments: tuple[str, ...], settings: dict[str, str]
 ) -> None:
     with Path("/dev/full").open("wb") as full:
@@ -348,7 +348,7 @@ def test_the_script_is_utf8_whatever_the_locale(settings: dict[str, str]) -> Non
     ],
     ids=["exact", "wrong", "approximate", "empty", "text", "binary", "nft"],
 )
-def test_the_exit_code_tells_done_from_refused_from_unreadable(
+def test_the_exit_code_distinguishes_done_refused_and_unreadable(
     name: str, text: str, code: int
 ) -> None:
     done = run(name, stdin=text)
@@ -362,7 +362,7 @@ def test_the_exit_code_tells_done_from_refused_from_unreadable(
     ("file", "reason"),
     [(".", "Is a directory"), ("missing.save", "No such file"), ("file/x", "Not a directory")],
 )
-def test_a_file_that_cannot_be_read_is_told_by_its_name(
+def test_a_file_that_cannot_be_read_is_reported_by_its_name(
     name: str, file: str, reason: str, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text(DUMP)
@@ -427,7 +427,7 @@ def pointed_at(err: str) -> list[tuple[int, int, str]]:
 
 
 @pytest.mark.parametrize("name", ["translate", "check"])
-def test_all_problems_are_told_in_one_run_with_their_places(name: str) -> None:
+def test_all_problems_are_reported_in_one_run_with_their_places(name: str) -> None:
     done = run(name, stdin=WRONG)
     assert done.code == 1
     assert pointed_at(done.err) == [
@@ -465,7 +465,7 @@ def test_check_agrees_with_translate_about_what_is_allowed() -> None:
     assert run("check", "--family", "ip6", stdin=UNMARKED).code == 0
 
 
-def test_check_tells_of_changes_that_translate_only_counts() -> None:
+def test_check_lists_changes_that_translate_only_counts() -> None:
     text = DUMP.replace("KUBE-FIREWALL", "1st+chain")
     checked, translated = run("check", stdin=text), run("translate", stdin=text)
     assert (checked.code, translated.code) == (0, 0)
@@ -544,7 +544,7 @@ def examples(name: str) -> list[str]:
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 @pytest.mark.parametrize("name", ["", *COMMANDS])
-def test_help_tells_what_a_command_does(name: str, flag: str) -> None:
+def test_help_says_what_a_command_does(name: str, flag: str) -> None:
     done = run(*name.split(), flag)
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith("Usage: ")

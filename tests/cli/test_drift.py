@@ -152,7 +152,7 @@ def test_a_plan_of_one_owner_expects_the_others_to_stay(tmp_path: Path) -> None:
     assert drift(plan, NODE.replace("0x80", "0x40"), NATIVE + script, "--moved")[0].code == 1
 
 
-def test_rules_of_iptables_nft_that_no_dump_shows_are_asked_for(tmp_path: Path) -> None:
+def test_rules_of_iptables_nft_that_no_dump_shows_are_requested(tmp_path: Path) -> None:
     plan = plan_of(tmp_path)
     write(tmp_path / "nft.txt", OTHERS + SCRIPT)
     done = run("verify", "--plan", str(plan), "--now", str(tmp_path / "nft.txt"))
@@ -172,7 +172,7 @@ def test_rules_of_iptables_nft_that_no_dump_shows_are_asked_for(tmp_path: Path) 
         ('{"format": 1, "tables": 5}', "is not what migrate plan writes"),
     ],
 )
-def test_a_plan_that_is_none_is_told(about: str, said: str, tmp_path: Path) -> None:
+def test_a_plan_that_is_none_is_reported(about: str, said: str, tmp_path: Path) -> None:
     plan = plan_of(tmp_path)
     (plan / "plan.json").write_text(about)
     done, _ = drift(plan, "", SCRIPT)
@@ -196,7 +196,7 @@ def test_options_that_do_not_go_together_are_wrong_usage(arguments: tuple[str, .
 
 
 @pytest.mark.kernel
-def test_without_files_this_node_is_asked(tmp_path: Path, fresh_namespace: Namespace) -> None:
+def test_without_files_this_node_is_read(tmp_path: Path, fresh_namespace: Namespace) -> None:
     plan = plan_of(tmp_path)
 
     def now() -> int:

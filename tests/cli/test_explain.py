@@ -171,7 +171,7 @@ def test_lines_of_the_translation_are_lines_of_the_script(tmp_path: Path) -> Non
             assert written.startswith(step["text"].split(" counter")[0])
 
 
-def test_rules_that_do_not_match_are_shown_where_they_are_asked_for() -> None:
+def test_rules_that_do_not_match_are_shown_with_the_option() -> None:
     some, everything = explain(CLUSTER_IP), explain(CLUSTER_IP, str(NODE), "--all")
     assert "172.20.41.6" not in some.out
     assert "172.20.0.10/32 -p udp" in everything.out
@@ -193,7 +193,7 @@ def test_defaults_and_what_was_asked_of_the_world_are_stated() -> None:
     assert [line.partition(":")[0] for line in lines[:2]] == ["packet", "defaults"]
 
 
-def test_an_answer_that_nothing_asks_for_is_told() -> None:
+def test_an_answer_that_nothing_asks_for_is_reported() -> None:
     out = explain(f"{POD_TO_INTERNET} in:nothing=yes random=0.5").out
     assert {"not used: random", "not used: in:nothing"} <= {*out.splitlines()}
 
@@ -250,7 +250,7 @@ def test_a_dump_and_its_script_agree(tmp_path: Path) -> None:
     ],
     ids=["mark", "binding", "verdict"],
 )
-def test_two_files_that_differ_are_told_apart_by_the_field(
+def test_two_files_that_differ_are_distinguished_by_the_field(
     text: str, change: tuple[str, str], told: str, tmp_path: Path
 ) -> None:
     done = explain(text, *both(tmp_path, change))
@@ -307,7 +307,7 @@ def test_a_packet_that_cannot_be_read_is_wrong_usage_with_the_list(text: str, to
     assert told in str(refused.value)
 
 
-def test_all_that_is_wrong_with_a_packet_is_told_with_exit_code_2() -> None:
+def test_all_that_is_wrong_with_a_packet_is_reported_with_exit_code_2() -> None:
     done = explain("color=red hook=bridge\x1b ctstate=old")
     assert (done.code, done.out) == (2, "")
     assert re.search("^Error: ", done.err, re.MULTILINE)
@@ -336,7 +336,7 @@ def test_wrong_usage_exits_with_2(arguments: tuple[str, ...]) -> None:
     ],
     ids=["no ruleset", "bad nft", "refused"],
 )
-def test_a_ruleset_that_cannot_be_read_or_translated_is_told(text: str, code: int) -> None:
+def test_a_ruleset_that_cannot_be_read_or_translated_is_reported(text: str, code: int) -> None:
     done = explain("dport=1", "-", stdin=text)
     assert (done.code, done.out) == (code, "")
     assert "error[" in done.err
@@ -349,7 +349,7 @@ def test_the_number_that_is_drawn_chooses_an_endpoint_of_native_rules_too() -> N
         assert side["outcome"]["bindings"] == [f"dnat to {endpoint} port 53"]
 
 
-def test_a_rule_that_the_model_does_not_know_is_unknown_and_its_place_is_told() -> None:
+def test_a_rule_that_the_model_does_not_know_is_unknown_and_its_place_is_reported() -> None:
     hook = "type filter hook output priority 0;"
     text = f"table ip t {{\n chain c {{\n {hook}\n meta mark 0 counter\n }}\n}}\n"
     (table,) = nft.parse(text).tables

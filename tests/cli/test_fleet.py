@@ -121,7 +121,7 @@ def reports(corpus: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines_with("threading", 2, corpus)]
 
 
-def test_every_node_of_the_corpus_is_proved_and_the_broken_ones_are_told(
+def test_every_node_of_the_corpus_is_proved_and_the_broken_ones_are_reported(
     reports: list[dict[str, Any]],
 ) -> None:
     found = {report["node"]: report["answer"] for report in reports}
@@ -204,7 +204,7 @@ def test_a_folder_of_one_node_is_a_fleet_of_one(tmp_path: Path) -> None:
     assert answers(found) == {"fleet": "equivalent"}
 
 
-def test_several_dumps_in_one_file_are_told_apart_and_keep_their_lines(tmp_path: Path) -> None:
+def test_several_dumps_in_one_file_are_distinguished_and_keep_their_lines(tmp_path: Path) -> None:
     both = DUMP6 + WRONG
     found = examined(tmp_path, {"a.save": both})["a"]
     assert set(found["dumps"]) == {"ip6tables-legacy.save", "iptables-legacy.save"}
@@ -212,7 +212,7 @@ def test_several_dumps_in_one_file_are_told_apart_and_keep_their_lines(tmp_path:
     assert both.splitlines()[problem["line"] - 1] == "-A INPUT -s node.example.com -j DROP"
 
 
-def test_two_files_that_disagree_are_told_and_two_that_agree_are_one(tmp_path: Path) -> None:
+def test_two_files_that_disagree_are_reported_and_two_that_agree_are_one(tmp_path: Path) -> None:
     files = {"a/iptables.save": NODE, "a/iptables-nft.save": NODE}
     other = NODE.replace("-A ", "-A PREROUTING -j ACCEPT\n-A ", 1)
     found = examined(tmp_path, files | {"b/iptables.save": other, "b/iptables-nft.save": NODE})
@@ -240,7 +240,7 @@ def test_a_pipe_among_the_files_does_not_stop_the_rest(tmp_path: Path) -> None:
 # --- what is not equivalent -----------------------------------------------------------------------
 
 
-def test_a_dump_that_does_not_tell_its_family_is_refused(tmp_path: Path) -> None:
+def test_a_dump_that_does_not_show_its_family_is_refused(tmp_path: Path) -> None:
     found = examined(tmp_path, {"a.save": UNMARKED, "b/ip6tables-legacy.save": UNMARKED})
     assert answers(found) == {"a": "refused", "b": "equivalent"}
     assert found["a"]["codes"] == {"P012": 1}
@@ -294,7 +294,7 @@ def fresh_workers() -> Iterator[None]:
 
 @pytest.mark.usefixtures("accidents", "fresh_workers")
 @pytest.mark.parametrize("backend", ["threading", "loky"])
-def test_a_worker_that_dies_or_fails_is_told_and_the_rest_goes_on(
+def test_a_worker_that_dies_or_fails_is_reported_and_the_rest_goes_on(
     backend: str, tmp_path: Path
 ) -> None:
     words = ("DIE", "EXIT", "RAISE")
@@ -310,7 +310,9 @@ def test_a_worker_that_dies_or_fails_is_told_and_the_rest_goes_on(
 
 
 @pytest.mark.usefixtures("accidents")
-def test_a_node_that_takes_too_long_is_told_and_no_process_is_left_behind(tmp_path: Path) -> None:
+def test_a_node_that_takes_too_long_is_reported_and_no_process_is_left_behind(
+    tmp_path: Path,
+) -> None:
     files = {"a.save": with_comment("SLEEP"), "b.save": DUMP}
     with joblib.parallel_config(backend="threading", n_jobs=2):
         found = examined(tmp_path, files, node_seconds=15)
@@ -382,13 +384,13 @@ def test_the_keys_of_a_line_are_those_that_the_documentation_names(tmp_path: Pat
         ({"a.save": NODE}, ("-o", "/nowhere/at/all"), 2),
     ],
 )
-def test_the_exit_code_tells_how_it_went(
+def test_the_exit_code_shows_the_result(
     files: dict[str, str], arguments: tuple[str, ...], code: int, tmp_path: Path
 ) -> None:
     assert run("fleet", str(folder_of(tmp_path, files)), *arguments).code == code
 
 
-def test_a_folder_that_is_not_there_is_told() -> None:
+def test_a_folder_that_is_not_there_is_reported() -> None:
     done = run("fleet", "/nowhere/at/all")
     assert done.code == 2
     assert "cannot read /nowhere/at/all: No such file or directory" in done.err

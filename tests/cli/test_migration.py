@@ -76,7 +76,7 @@ def test_a_table_with_nothing_but_canaries_stays_as_it_is(tmp_path: Path) -> Non
     assert "mangle" not in (tmp_path / "plan/apply.nft").read_text()
 
 
-def test_a_plan_tells_programs_what_it_is(tmp_path: Path) -> None:
+def test_a_plan_shows_programs_what_it_is(tmp_path: Path) -> None:
     assert plan(tmp_path).exit_code == 0
     folder = tmp_path / "plan"
     about = json.loads((folder / "plan.json").read_text())
@@ -194,7 +194,7 @@ def test_only_one_owners_rules_are_taken(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_where_nobody_knows_the_order_beside_kube_proxy_a_plan_has_to_fit_both(
+def test_where_the_order_beside_kube_proxy_is_unknown_a_plan_has_to_fit_both(
     tmp_path: Path,
 ) -> None:
     chosen = ("--owner", "vpc-cni", "--force-owner", "vpc-cni")

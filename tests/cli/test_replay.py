@@ -91,7 +91,7 @@ def replay(*arguments: str) -> Run:
 
 @kernel_test
 @pytest.mark.usefixtures("kernel")
-def test_a_dump_and_its_translation_are_alike(files: dict[str, str]) -> None:
+def test_a_dump_and_its_translation_are_equivalent(files: dict[str, str]) -> None:
     assert SCRIPT != WRONG
     sides = ("--before", files["node.save"], "--after", files["node.nft"])
     done = replay(*sides, "--packets", "600", "--json")
@@ -176,7 +176,7 @@ def test_an_interrupted_replay_leaves_nothing(files: dict[str, str], seconds: fl
         ),
     ],
 )
-def test_wrong_usage_is_told(
+def test_wrong_usage_is_reported(
     files: dict[str, str], arguments: tuple[str, ...], message: str
 ) -> None:
     done = run("replay", *(files.get(one.strip("{}"), one) for one in arguments))
@@ -304,7 +304,7 @@ def test_a_packet_becomes_the_conversation_that_brings_it(text: str, expected: s
     assert conversation(text).removesuffix(" no flags") == expected
 
 
-def test_a_packet_is_as_long_as_it_is_to_be() -> None:
+def test_a_packet_has_the_length_that_it_is_to_have() -> None:
     packet = parse_packet("proto=udp length=100").packet
     (move,) = conversation_of(packet, NODE).moves
     assert (move.way, move.length) == (Way.FORTH, 72)
@@ -323,7 +323,7 @@ def test_the_node_has_the_address_that_a_packet_is_for() -> None:
     assert node_for(packet, NODE).own[Family.IP][packet.fields["daddr"]] == "eth0"
 
 
-def test_a_packet_that_did_not_come_to_its_hook_is_told() -> None:
+def test_a_packet_that_did_not_come_to_its_hook_is_reported() -> None:
     read = parse_packet("hook=forward dport=22")
     seen = ((KernelEvent("begin", "prerouting"),),)
     (told,) = not_brought_about(read, NODE, seen)

@@ -89,7 +89,7 @@ def test_without_a_dump_the_suite_is_skipped_and_says_how_to_give_one(tmp_path: 
         (("--iptables-save", str(NODE), "--allow", "T999"), "T999 is not one of T101"),
     ],
 )
-def test_wrong_options_are_told(arguments: tuple[str, ...], told: str, tmp_path: Path) -> None:
+def test_wrong_options_are_reported(arguments: tuple[str, ...], told: str, tmp_path: Path) -> None:
     done = suite(*arguments, folder=tmp_path)
     assert done.code not in {0, 1}
     assert told in done.out + done.err

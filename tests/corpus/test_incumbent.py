@@ -56,7 +56,7 @@ def dump(table: str, rule: str) -> str:
 
 
 @pytest.mark.parametrize("rule", CASES, ids=["restore-mark", "negated ctstate", "set-xmark"])
-def test_a_rule_that_the_incumbent_gets_wrong_is_right_here(rule: str) -> None:
+def test_a_rule_that_iptables_restore_translate_gets_wrong_is_right_here(rule: str) -> None:
     table, wrong, right = CASES[rule]
     translation = vpccni_nft.translate(dump(table, rule), counters="none")
     texts = [
@@ -67,7 +67,7 @@ def test_a_rule_that_the_incumbent_gets_wrong_is_right_here(rule: str) -> None:
 
 
 @pytest.mark.parametrize("rule", CASES, ids=["restore-mark", "negated ctstate", "set-xmark"])
-def test_the_readme_says_what_the_incumbent_does(rule: str, tmp_path: Path) -> None:
+def test_the_readme_says_what_iptables_restore_translate_does(rule: str, tmp_path: Path) -> None:
     program = shutil.which("iptables-restore-translate", path=f"{os.defpath}:/usr/sbin:/sbin")
     if not program:
         cannot_run("iptables-restore-translate is not installed")

@@ -124,7 +124,7 @@ def test_each_base_chain_runs_where_the_rules_stood_and_at_a_priority_of_its_own
     assert priorities(ahead) == {("vpccni-filter", "FORWARD"): -10}
 
 
-def test_a_priority_that_somebody_has_is_passed_over() -> None:
+def test_a_priority_that_is_taken_is_passed_over() -> None:
     beside = "table ip mine {\n chain c {\n type nat hook prerouting priority -90;\n}\n}\n"
     assert priorities(moved(DEFAULT, "mirror", beside).ruleset)["vpccni-nat", "PREROUTING"] == -89
 
@@ -180,12 +180,12 @@ def test_what_is_not_known_in_the_rest_makes_the_answer_unknown() -> None:
         found.script()
 
 
-def test_the_order_that_the_kernel_does_not_promise_is_told() -> None:
+def test_the_order_that_the_kernel_does_not_promise_is_reported() -> None:
     assert codes(moved(DEFAULT, "mirror", PROXY)) == {"M107"}
     assert codes(moved(DEFAULT)) == set()
 
 
-def test_two_tables_that_are_called_alike_are_both_asked() -> None:
+def test_two_tables_of_the_same_name_are_both_looked_at() -> None:
     """The rest keeps an empty PREROUTING: the script's is another one of the same name."""
     rest = dump_of()
     drops = "type filter hook prerouting priority -90; policy accept; ip daddr 10.0.0.0/8 drop"
@@ -261,7 +261,7 @@ def test_the_command_shows_the_packet_and_writes_nothing() -> None:
     assert "packet: hook=prerouting" in done.err
 
 
-def test_the_command_ends_with_3_where_nobody_knows() -> None:
+def test_the_command_ends_with_3_where_the_order_is_unknown() -> None:
     rules = ("-A PREROUTING -m geoip --source-country XX -j ACCEPT", RESTORE)
     assert run("translate", "--owner", VPC_CNI, stdin=dump_of(*rules)).code == 3
 

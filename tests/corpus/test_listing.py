@@ -26,7 +26,7 @@ def test_the_listing_of_a_node_means_what_its_dump_does(path: Path, namespace: N
 
 
 @pytest.mark.kernel
-def test_a_listing_that_means_something_else_is_told_apart(namespace: Namespace) -> None:
+def test_a_listing_that_means_something_else_is_distinguished(namespace: Namespace) -> None:
     dump = (Path(__file__).parent / "vpccni/v1.23-legacy-default.save").read_text()
     namespace.load(vpccni_nft.translate(dump).script())
     listing = namespace.list_ruleset()

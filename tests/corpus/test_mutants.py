@@ -10,7 +10,7 @@ from ..support.specimens import NODES, PACKETS, SPECIMENS, Specimen
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
-def test_a_mutant_is_told_apart(mutant: Mutant) -> None:
+def test_a_mutant_is_distinguished(mutant: Mutant) -> None:
     applies = False
     for specimen in SPECIMENS:
         mutated = mutant.apply(specimen.after)
@@ -27,7 +27,7 @@ def test_every_mutant_goes_through_the_proof_or_the_kernel_too() -> None:
 
 
 @pytest.mark.parametrize("specimen", SPECIMENS, ids=str)
-def test_without_a_mistake_no_packet_tells_the_two_sides_apart(specimen: Specimen) -> None:
+def test_without_a_mistake_no_packet_shows_a_difference(specimen: Specimen) -> None:
     assert not specimen.tells_apart(specimen.after, PACKETS if NIGHTLY else PACKETS // 4)
 
 

@@ -109,7 +109,7 @@ def test_the_releases_of_all_rules_together_have_the_release_of_the_dump(path: P
         ("v1.13-ipv6-egress-v6", "v1.13.0 on"),
     ],
 )
-def test_the_generation_of_the_rules_is_told(name: str, releases: str) -> None:
+def test_the_generation_of_the_rules_is_reported(name: str, releases: str) -> None:
     assert str(found_in(FOLDER / "vpccni" / f"{name}.save").releases) == releases
 
 
@@ -124,12 +124,12 @@ def test_the_generation_of_the_rules_is_told(name: str, releases: str) -> None:
         ("v1.23-legacy-upgraded-from-v1.22", 0),
     ],
 )
-def test_what_an_upgrade_left_behind_is_told(name: str, told: int) -> None:
+def test_what_an_upgrade_left_behind_is_reported(name: str, told: int) -> None:
     found = found_in(FOLDER / "vpccni" / f"{name}.save")
     assert [one.code.name for one in found.diagnostics] == ["M101"] * told
 
 
-def test_marks_of_an_earlier_setting_are_told() -> None:
+def test_marks_of_an_earlier_setting_are_reported() -> None:
     dump = (FOLDER / "vpccni" / "v1.18-nft-default.save").read_text()
     changed = dump.replace("--set-xmark 0x80/0x80", "--set-xmark 0x100/0x100", 1)
     found = inventory(parse(changed)).diagnostics
@@ -216,7 +216,7 @@ def dump_of(table: str, *lines: str, chains: tuple[str, ...] = ()) -> str:
 
 
 @pytest.mark.parametrize("owner", OTHERS)
-def test_a_rule_of_somebody_else_is_theirs(owner: str) -> None:
+def test_a_rule_of_another_owner_is_theirs(owner: str) -> None:
     rule = OTHERS[owner]
     target = rule.rsplit(" ", 1)[1]
     chains = () if target in {"NOTRACK", "ACCEPT"} or "DNAT" in rule else (target,)
@@ -410,7 +410,7 @@ def test_policies_and_their_counters_stay_with_the_rest() -> None:
     ]
 
 
-def test_equal_rules_of_different_owners_are_told_apart() -> None:
+def test_equal_rules_of_different_owners_are_distinguished() -> None:
     rule = "-s 10.0.0.0/8 -j ACCEPT"
     dump = dump_of(
         "raw", f"-A PREROUTING {rule}", "-A PREROUTING -j ts-input", f"-A ts-input {rule}",

@@ -25,7 +25,7 @@ COMMIT
 """
 
 
-def test_fragments_that_the_node_sends_to_itself_are_told_apart() -> None:
+def test_fragments_that_the_node_sends_to_itself_are_distinguished() -> None:
     own = Address.parse("::1").value
     conversation = Conversation(
         family=Family.IP6,

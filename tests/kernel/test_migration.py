@@ -282,7 +282,7 @@ def test_a_whole_node_is_moved_and_back_while_flows_go_on(
         assert set(found["seen"]) == {"long-lived TCP", "UDP", "new TCP", "Service"}
 
 
-def test_the_traffic_tells_where_a_rule_is_missing_for_a_moment(tmp_path: Path) -> None:
+def test_the_traffic_shows_where_a_rule_is_missing_for_a_moment(tmp_path: Path) -> None:
     with Node("legacy", SMALL["legacy"], tmp_path) as node, Network(node) as network:
         network.start(services=False)
         time.sleep(0.5)
@@ -295,7 +295,7 @@ def test_the_traffic_tells_where_a_rule_is_missing_for_a_moment(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("backend", BACK_ENDS)
-def test_what_nobody_confirms_goes_back(backend: str, plans: Plans, tmp_path: Path) -> None:
+def test_what_is_not_confirmed_goes_back(backend: str, plans: Plans, tmp_path: Path) -> None:
     with planned(backend, SMALL[backend], plans, tmp_path) as node:
         before = node.saved()
         code, said = node.migrate("run", str(node.plan), "--confirm-timeout", "0.3")

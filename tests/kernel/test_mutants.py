@@ -61,7 +61,7 @@ def arenas() -> Iterator[Arenas]:
 
 
 @pytest.mark.parametrize("mutant", REPLAYED, ids=str)
-def test_a_mutant_is_told_apart_by_packets(
+def test_a_mutant_is_distinguished_by_packets(
     mutant: Mutant, arenas: Arenas, add: Callable[[Tally], None]
 ) -> None:
     tally = Tally()

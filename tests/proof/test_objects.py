@@ -46,14 +46,14 @@ def test_two_sets_of_one_name_are_not_one_set() -> None:
     assert codes_of(vpccni_nft.verify(TWO_TABLES, ONE_TABLE)) == {"V013"}
 
 
-def test_sets_of_the_same_tables_are_told_apart() -> None:
+def test_sets_of_the_same_tables_are_distinguished() -> None:
     assert isinstance(vpccni_nft.verify(TWO_TABLES, TWO_TABLES), vpccni_nft.Equivalent)
     own = table("a", 0, ADD) + table("b", 5, LOOK, ADD)
     other = table("a", 0, ADD, LOOK) + table("b", 5, ADD)
     assert isinstance(vpccni_nft.verify(own, other), vpccni_nft.Different)
 
 
-def test_counters_of_two_tables_are_told_apart() -> None:
+def test_counters_of_two_tables_are_distinguished() -> None:
     udp, tcp = (f"meta l4proto {name} counter name n" for name in ("udp", "tcp"))
     one = table("a", 0, tcp) + table("b", 5, udp)
     assert isinstance(vpccni_nft.verify(one, one), vpccni_nft.Equivalent)

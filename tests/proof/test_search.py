@@ -106,7 +106,7 @@ def test_what_the_interpreter_does_not_show_is_no_difference(
     assert status_of(answer)["input"] == (HookStatus.UNDECIDED, {"V008"})
 
 
-def test_the_command_tells_the_status_of_every_hook(tmp_path: Path) -> None:
+def test_the_command_prints_the_status_of_every_hook(tmp_path: Path) -> None:
     for name, text in (("a", rules(DRAWN, DROP)), ("b", OTHERWISE)):
         (tmp_path / name).write_text(text)
     sides = ["verify", "--before", str(tmp_path / "a"), "--after", str(tmp_path / "b")]

@@ -602,7 +602,7 @@ def pairs() -> st.SearchStrategy[tuple[str, str]]:
 @example(("a.2e", "a."))
 @example(("Accept", "accept"))
 @settings(max_examples=1000)
-def test_two_names_are_never_spelt_alike(pair: tuple[str, str]) -> None:
+def test_two_names_never_have_the_same_spelling(pair: tuple[str, str]) -> None:
     first, second = pair
     assume(first != second)
     assert names.mangle(first) != names.mangle(second)

@@ -73,7 +73,7 @@ RECORDED = {
 
 
 @pytest.mark.parametrize("name", RECORDED)
-def test_a_node_that_is_configured_alike_has_the_same_dump(name: str) -> None:
+def test_a_node_with_the_same_configuration_has_the_same_dump(name: str) -> None:
     recorded = (FOLDER / "vpccni" / f"{name}.save").read_text()
     assert rules_of(node_dump(RECORDED[name])) == rules_of(recorded)
 

@@ -258,7 +258,7 @@ def test_services_are_one_lookup_however_many_there_are() -> None:
         assert (found.name, len(found.elements), found.counts) == ("KUBE-SERVICES", count, True)
 
 
-def test_nothing_is_optimized_unless_it_is_asked_for() -> None:
+def test_nothing_is_optimized_without_the_option() -> None:
     (table,) = vpccni_nft.translate(services(10)).ruleset.tables
     assert not table.sets
 

@@ -544,7 +544,7 @@ def test_100_000_rules_that_jump_to_one_chain_end_soon(tmp_path: Path) -> None:
     assert not check(in_filter(*rules, chains=["C"]), tmp_path).refused
 
 
-def test_20_000_rules_that_jump_nowhere_are_each_told(tmp_path: Path) -> None:
+def test_20_000_rules_that_jump_nowhere_are_each_reported(tmp_path: Path) -> None:
     found = check(in_filter(*["-A INPUT -j NOWHERE"] * 20_000), tmp_path)
     assert found.codes == {"T003"}
     assert len(found.diagnostics) == 20_000

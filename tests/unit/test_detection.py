@@ -116,7 +116,7 @@ def test_the_cni_alone_is_found_in_the_back_end_of_its_dump(path: Path) -> None:
         ("v1.18-nft-default", "vpccni/v1.18-nft-default"),
     ],
 )
-def test_the_nft_ruleset_alone_tells_what_the_dump_tells(ruleset: str, dump: str) -> None:
+def test_the_nft_ruleset_alone_shows_what_the_dump_shows(ruleset: str, dump: str) -> None:
     text = (NATIVE_RULESETS / f"{ruleset}.nft").read_text()
     alone = detect(nft=text)
     assert agents(alone) == agents(detect(iptables_nft_save=corpus(dump)))
@@ -186,21 +186,21 @@ def test_a_node_without_rules_has_nothing_and_nothing_is_wrong(text: str) -> Non
 # --- nodes that are mixed or stale --------------------------------------------------------------
 
 
-def test_a_cni_that_took_the_wrong_back_end_is_told() -> None:
+def test_a_cni_that_took_the_wrong_back_end_is_reported() -> None:
     found = detect(iptables_legacy_save=LEGACY_HALF, iptables_nft_save=NFT_CNI)
     assert agents(found) == ((LEGACY,), (LEGACY,), (NFT,))
     assert found.next_start is LEGACY
     assert codes(found) == ["M002"]
 
 
-def test_kube_proxy_in_another_back_end_than_kubelet_is_told() -> None:
+def test_kube_proxy_in_another_back_end_than_kubelet_is_reported() -> None:
     found = detect(iptables_legacy_save=LEGACY_HALF, iptables_nft_save=HINT)
     assert codes(found) == ["M004"]
     without = LEGACY_HALF.replace("KUBE-IPTABLES-HINT", "A").replace("KUBE-KUBELET-CANARY", "B")
     assert codes(detect(iptables_legacy_save=without, iptables_nft_save=HINT)) == ["M002"]
 
 
-def test_rules_of_the_cni_in_both_back_ends_are_told() -> None:
+def test_rules_of_the_cni_in_both_back_ends_are_reported() -> None:
     found = detect(iptables_legacy_save=corpus("vpccni/v1.11-default"), iptables_nft_save=NFT_NODE)
     assert found.cni == (NFT, LEGACY)
     assert codes(found) == ["M001"]
@@ -209,7 +209,7 @@ def test_rules_of_the_cni_in_both_back_ends_are_told() -> None:
     assert span.source.name == "<iptables-legacy-save>"
 
 
-def test_connmark_rules_in_iptables_nft_and_natively_are_told() -> None:
+def test_connmark_rules_in_iptables_nft_and_natively_are_reported() -> None:
     native = CNI_RULESET[CNI_RULESET.index("table ip aws-cni") :]
     assert codes(detect(iptables_nft_save=HINT + NEW_CNI, nft=native)) == ["M013"]
     assert codes(detect(iptables_nft_save=HINT + NFT_CNI, nft=native)) == ["M001", "M013"]
@@ -236,7 +236,7 @@ def test_a_restore_of_the_cni_that_clears_the_marks_of_others_has_a_note(
     assert "M013" not in codes(detect(iptables_nft_save=HINT + NEW_CNI, nft=other))
 
 
-def test_rules_of_an_earlier_mode_of_kube_proxy_are_told() -> None:
+def test_rules_of_an_earlier_mode_of_kube_proxy_are_reported() -> None:
     assert codes(detect(iptables_nft_save=NFT_NODE, nft=PROXY_RULESET)) == ["M003"]
     assert codes(detect(iptables_legacy_save=LEGACY_NODE, iptables_nft_save=IPVS_DUMP)) == ["M003"]
 
@@ -273,16 +273,16 @@ def test_without_kubelet_the_number_of_rules_decides_and_that_is_said() -> None:
         ("ip6tables_legacy_save", LEGACY_NODE),
     ],
 )
-def test_a_dump_of_another_program_is_told(argument: str, dump: str) -> None:
+def test_a_dump_of_another_program_is_reported(argument: str, dump: str) -> None:
     assert codes(detect(**{argument: dump})) == ["M005"]
 
 
 @pytest.mark.parametrize("name", ["nft-native-ct-rule", "nft-extra-base-chain"])
-def test_an_incomplete_dump_is_told(name: str) -> None:
+def test_an_incomplete_dump_is_reported(name: str) -> None:
     assert "P009" in codes(detect(iptables_nft_save=corpus(f"general/{name}")))
 
 
-def test_a_dump_that_ends_within_a_table_is_told() -> None:
+def test_a_dump_that_ends_within_a_table_is_reported() -> None:
     whole = LEGACY_NODE.splitlines(keepends=True)
     for end in range(3, len(whole), 17):
         part = "".join(whole[:end])
@@ -291,16 +291,16 @@ def test_a_dump_that_ends_within_a_table_is_told() -> None:
 
 
 @pytest.mark.parametrize("text", [b"\x7fELF\x00\xff\xfe", b"hello\n", PROXY_RULESET.encode()])
-def test_what_is_no_dump_is_told(text: bytes) -> None:
+def test_what_is_no_dump_is_reported(text: bytes) -> None:
     assert codes(detect(iptables_nft_save=text)) == ["P001"]
 
 
 @pytest.mark.parametrize("text", [b"\x7fELF\x00\xff\xfe", b'{"nftables": []}', NFT_CNI.encode()])
-def test_what_is_no_ruleset_is_told(text: bytes) -> None:
+def test_what_is_no_ruleset_is_reported(text: bytes) -> None:
     assert codes(detect(nft=text)) == ["P016"]
 
 
-def test_legacy_tables_that_were_not_given_are_told() -> None:
+def test_legacy_tables_that_were_not_given_are_reported() -> None:
     remark = "# Warning: iptables-legacy tables present, use iptables-legacy-save to see them\n"
     assert codes(detect(iptables_nft_save=NFT_NODE + remark)) == ["P014"]
     assert codes(detect(iptables_nft_save=NFT_NODE + remark, iptables_legacy_save="")) == []
@@ -370,7 +370,7 @@ def test_a_release_that_does_not_say_its_back_end_is_taken_at_its_word(release: 
         "-A CNI-HOSTPORT-MASQ -j MASQUERADE",
     ],
 )
-def test_a_line_that_no_agent_can_have_asked_for_is_told(line: str) -> None:
+def test_a_line_that_no_agent_can_have_asked_for_is_reported(line: str) -> None:
     dump = NFT_NODE.replace("*nat\n", f"*nat\n:X - [0:0]\n{line}\n", 1)
     found = detect(iptables_nft_save=dump)
     assert codes(found) == ["M006"]
@@ -379,7 +379,7 @@ def test_a_line_that_no_agent_can_have_asked_for_is_told(line: str) -> None:
     assert span.text == line
 
 
-def test_a_dump_that_lacks_rules_of_the_ruleset_is_told() -> None:
+def test_a_dump_that_lacks_rules_of_the_ruleset_is_reported() -> None:
     ruleset = (NATIVE_RULESETS / "eks-1.29-cni-1.18-al2023-nft.nft").read_text()
     assert codes(detect(iptables_nft_save=NFT_NODE, nft=ruleset)) == []
     lines = NFT_NODE.splitlines(keepends=True)
@@ -472,7 +472,7 @@ def test_the_answer_in_the_documentation_is_what_is_printed() -> None:
         (("--iptables-version", "iptables v1.8.9 (nf_tables)"), "", 3),
     ],
 )
-def test_the_exit_code_tells_how_it_went(arguments: tuple[str, ...], stdin: str, code: int) -> None:
+def test_the_exit_code_shows_the_result(arguments: tuple[str, ...], stdin: str, code: int) -> None:
     assert run("detect", *arguments, stdin=stdin).code == code
 
 
@@ -485,7 +485,7 @@ def programs(folder: Path, **outputs: str) -> dict[str, str]:
     return environment(PATH=f"{folder}{os.pathsep}/nowhere")
 
 
-def test_without_an_option_the_programs_of_the_node_are_asked(tmp_path: Path) -> None:
+def test_without_an_option_the_programs_of_the_node_are_run(tmp_path: Path) -> None:
     node = save(tmp_path, "node.save", NFT_NODE)
     env = programs(
         tmp_path,
@@ -507,7 +507,7 @@ def test_a_program_that_fails_says_why(tmp_path: Path) -> None:
     assert "iptables-nft-save: You must be root" in done.err
 
 
-def test_a_machine_without_the_programs_is_told(tmp_path: Path) -> None:
+def test_a_machine_without_the_programs_is_reported(tmp_path: Path) -> None:
     done = run("detect", env=programs(tmp_path))
     assert (done.code, done.out) == (2, "")
     assert "give files" in done.err

@@ -131,7 +131,7 @@ def test_an_element_has_a_part_for_each_dimension(
         (f"create {'a' * 32} hash:ip", 1, 8, "31 characters"),
     ],
 )
-def test_what_cannot_be_read_is_told_with_its_place(
+def test_what_cannot_be_read_is_reported_with_its_place(
     text: str, line: int, column: int, words: str
 ) -> None:
     _, (found,) = parse_ipsets(Source.of(text, "sets"))
@@ -274,7 +274,7 @@ def test_a_set_that_rules_change_stays_in_one_table() -> None:
     assert [found.code.name for found in translation.diagnostics if found.refuses] == ["T001"] * 2
 
 
-def test_a_file_without_the_sets_is_told_with_its_place(tmp_path: Path) -> None:
+def test_a_file_without_the_sets_is_reported_with_its_place(tmp_path: Path) -> None:
     dump, sets = tmp_path / "node.save", tmp_path / "node.ipset"
     dump.write_text(DUMP.format("-A INPUT -m set --match-set a src -j DROP"))
     sets.write_text("create a hash:ip\nadd a 10.0.0.300\n")

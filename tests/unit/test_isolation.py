@@ -105,7 +105,7 @@ def test_what_others_could_change_is_not_used(tree: Path, change: object) -> Non
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 @pytest.mark.parametrize("what", ["", "tables/one/saved", ".."])
-def test_what_belongs_to_somebody_else_is_not_used(tree: Path, what: str) -> None:
+def test_what_belongs_to_another_user_is_not_used(tree: Path, what: str) -> None:
     os.chown(tree / what, 1234, 0)
     with pytest.raises(custody.Unsafe, match="belongs to the user 1234"):
         custody.check_tree(tree)

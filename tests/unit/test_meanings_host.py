@@ -68,7 +68,7 @@ class _Answers(dict[Question, int]):
         ("! --gid-owner 8 --suppl-groups", False, True, True),
     ],
 )
-def test_a_packet_without_a_socket_is_nobodys(
+def test_a_packet_without_a_socket_has_no_owner(
     match: str, *, nobody: bool, kernel: bool, program: bool
 ) -> None:
     match = f"-m owner {match}"
@@ -86,7 +86,7 @@ def test_a_control_group_is_that_of_a_full_socket() -> None:
         assert not fits(match, "OUTPUT", opening, cgroup=5)
 
 
-def test_a_socket_for_any_address_counts_only_where_that_is_asked() -> None:
+def test_a_socket_for_any_address_counts_only_where_the_rule_says_so() -> None:
     found = {"a socket is found": 1, "the socket is full": 1, "the socket is for any address": 1}
     assert not fits("-m socket", answers=found)
     assert fits("-m socket --nowildcard", answers=found)

@@ -317,7 +317,7 @@ def test_the_direction_is_one_of_two() -> None:
     assert fits("-m conntrack ! --ctdir REPLY", ct_reply=0)
 
 
-def test_the_world_tells_how_long_an_entry_lives() -> None:
+def test_an_oracle_answers_how_long_an_entry_lives() -> None:
     for text, expected in (("30", True), ("29", False), ("10:30", True), ("31:", False)):
         assert fits(f"-m conntrack --ctexpire {text}", answers=LEFT) is expected
         assert fits(f"-m conntrack ! --ctexpire {text}", answers=LEFT) is not expected
@@ -431,7 +431,7 @@ def test_flags_and_options_are_those_of_a_header() -> None:
 
 
 @pytest.mark.parametrize("answer", [False, True])
-def test_the_world_tells_of_tcp_options_and_sctp_chunks(answer: bool) -> None:
+def test_oracles_answer_for_tcp_options_and_sctp_chunks(answer: bool) -> None:
     option = {"answers": {(Oracle(OracleKind.HAS_TCP_OPTION, parameters=(8,)), ()): answer}}
     assert fits("-p tcp -m tcp --tcp-option 8", **option) is answer
     assert fits("-p tcp -m tcp ! --tcp-option 8", **option) is not answer
@@ -610,7 +610,7 @@ def test_later_rules_see_what_earlier_rules_changed() -> None:
 
 
 @pytest.mark.parametrize("answer", [False, True])
-def test_the_world_tells_how_often_and_with_which_ttl(answer: bool) -> None:
+def test_an_oracle_answers_how_often_and_with_which_ttl(answer: bool) -> None:
     for options, wanted in (
         ("--hitcount 4", "4 times"),
         ("--hitcount 4 --rttl", "4 times with this TTL"),
@@ -664,7 +664,7 @@ def test_an_address_of_the_node_will_do_on_any_interface_where_loose() -> None:
 
 
 @pytest.mark.parametrize("answer", [False, True])
-def test_what_is_of_the_node_in_ipv6_is_asked_apart(answer: bool) -> None:
+def test_local_addresses_of_ipv6_have_an_oracle_of_their_own(answer: bool) -> None:
     question = (Oracle(OracleKind.ROUTE_BACK_TO_ITSELF), (SOURCE, 0, ETH0))
     answers = route_back(0) | {question: answer}
     match = "-m rpfilter --accept-local"
@@ -682,13 +682,13 @@ def test_an_address_is_in_a_set_or_not(answer: bool) -> None:
         assert fits(f"-m set ! --match-set hosts {direction}", answers=answers) is not answer
 
 
-def test_a_set_of_several_dimensions_is_asked_for_all_of_them() -> None:
+def test_a_set_of_several_dimensions_is_looked_up_with_all_of_them() -> None:
     answers = {(member(KeptSet("pairs")), (SOURCE, DESTINATION)): 1}
     assert fits("-m set --match-set pairs src,dst", answers=answers)
 
 
 @pytest.mark.parametrize("answer", [False, True])
-def test_counters_of_a_set_are_asked_apart(answer: bool) -> None:
+def test_counters_of_a_set_have_oracles_of_their_own(answer: bool) -> None:
     for options in ("--packets-gt 3", "! --bytes-eq 7", "--return-nomatch"):
         match = f"--match-set hosts src {options}"
         counted = Oracle(OracleKind.MEMBER_COUNTED, "hosts", (match,))

@@ -529,7 +529,7 @@ def test_a_packet_that_is_not_to_be_tracked_is_untracked_for_later_chains(
     assert after.seen["ct_state"] == NEW
 
 
-def test_a_match_in_a_later_table_tells_untracked_packets() -> None:
+def test_a_match_in_a_later_table_recognizes_untracked_packets() -> None:
     rules = (
         "raw: -A OUTPUT -s 10.0.0.1/32 -j NOTRACK",
         "mangle: -A OUTPUT -m conntrack --ctstate UNTRACKED -j DROP",

@@ -42,7 +42,7 @@ def several() -> dict[str, set[str]]:
     return {name: modules for name, modules in others.items() if len(modules) > 1}
 
 
-def test_a_class_name_stands_for_one_thing() -> None:
+def test_a_class_name_means_one_thing() -> None:
     found = several()
     assert {name: found[name] for name in found.keys() - ALLOWED.keys()} == {}
 

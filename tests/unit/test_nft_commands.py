@@ -240,7 +240,7 @@ def rule_of(text: str) -> str:
         ("define w = me", "log prefix \"for $w: \"", "log prefix \"for me: \""),
     ],
 )  # fmt: skip
-def test_a_variable_stands_for_its_value(defined: str, rule: str, text: str) -> None:
+def test_a_variable_is_replaced_by_its_value(defined: str, rule: str, text: str) -> None:
     hook = "" if "dnat" not in rule else "type nat hook prerouting priority -100;"
     table = f"table ip t {{\nchain d {{ }}\nchain c {{ {hook}\n{rule}\n}}\n}}\n"
     assert rule_of(f"{defined}\n{table}") == text

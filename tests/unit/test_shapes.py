@@ -125,7 +125,7 @@ def test_words_have_the_same_shape_wherever_they_come(words: list[str]) -> None:
         ["-A A -d 0.0.0.0/0 -j B", "-A A -d 10.0.0.0/8 -j B", "-A A -d 10.0.0.0/255.0.0.255 -j B"],
     ],
 )
-def test_lines_that_look_alike_are_told_apart(others: list[str]) -> None:
+def test_lines_that_look_the_same_are_distinguished(others: list[str]) -> None:
     for order in (others, others[::-1]):
         lines = [line for line in order for _ in range(2)] + order
         assert_same_without_caches(HEADER + "".join(f"{line}\n" for line in lines) + "COMMIT\n")

@@ -502,7 +502,7 @@ Log = list[tuple[Formula, str, Formula]]
 
 
 @given(happened, st.data())
-def test_two_logs_are_alike_just_where_the_same_happens_in_the_same_order(
+def test_two_logs_are_equal_just_where_the_same_happens_in_the_same_order(
     one: Log, data: st.DataObject
 ) -> None:
     other: Log = data.draw(st.one_of(st.permutations(one), happened))

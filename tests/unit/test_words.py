@@ -110,3 +110,10 @@ def test_the_list_finds_its_words() -> None:
 
 def test_no_title_has_a_word_of_the_list() -> None:
     assert not {code.name: found for code in CATALOGUE if (found := complaints(code.title))}
+
+
+def test_no_name_of_a_test_has_a_word_of_the_list() -> None:
+    texts = (path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
+    names = [name for text in texts for name in re.findall(r"^def (test_\w+)", text, re.MULTILINE)]
+    assert names
+    assert not [name for name in names if complaints(name.replace("_", " "))]
