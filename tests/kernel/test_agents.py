@@ -127,6 +127,7 @@ def test_what_is_in_the_way_is_said_and_nothing_is_changed(
         before = pair.saved(pair.node, "-c"), enter(pair.node.name, ["nft", "list", "tables"])
         assert pair.start(refused).wait() == 1, pair.log()
         assert said in pair.log()
+        assert pair.phase() == "confirmed"
         assert before == (
             pair.saved(pair.node, "-c"), enter(pair.node.name, ["nft", "list", "tables"])
         )  # fmt: skip

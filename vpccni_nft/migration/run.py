@@ -21,7 +21,7 @@ import attrs
 from ..core.isolated import command
 from .check import Age
 from .journal import JournalState, Phase, Process, boot, clock, load, locked, store
-from .steps import Failed, Steps
+from .steps import Failed, NothingDone, Steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -208,17 +208,20 @@ def roll_back(steps: Steps, reason: str, *, unless: set[Phase] | None = None) ->
         if state.phase in (unless or set()):
             return state.phase.value
         age = age_of(state)
-        unchanged = state.phase in {Phase.NEW, Phase.PREFLIGHT, Phase.REFUSED}
+        unchanged = state.phase in {Phase.NEW, Phase.PREFLIGHT, Phase.REFUSED, Phase.ROLLED_BACK}
         if unchanged and not steps.anything_loaded():
             return _NOTHING if age is Age.UNKNOWN else "nothing was changed"
-        state = state.to(Phase.ROLLING_BACK, reason=reason)
+        earlier, state = state, state.to(Phase.ROLLING_BACK, reason=reason)
         with contextlib.suppress(OSError):
             store(directory, state)
         try:
             said = steps.back(age, taken=state.taken or age is Age.UNKNOWN)
         except Failed as failed:
+            # What is settled stays so, where it was refused to undo it.
+            settled = isinstance(failed, NothingDone) and not earlier.phase.changes
+            stuck = state.to(Phase.STUCK, reason=f"{reason}; {failed}")
             with contextlib.suppress(OSError):
-                store(directory, state.to(Phase.STUCK, reason=f"{reason}; {failed}"))
+                store(directory, earlier if settled else stuck)
             raise
         with contextlib.suppress(OSError):
             store(directory, state.to(Phase.ROLLED_BACK))

@@ -33,6 +33,10 @@ class Failed(Exception):  # noqa: N818 - it says what the matter is
     """A step failed to do its work."""
 
 
+class NothingDone(Failed):
+    """A step was refused before it changed anything."""
+
+
 @attrs.frozen
 class Steps:
     """What can be done with a plan on this node. Every method raises Failed."""
@@ -122,10 +126,11 @@ class Steps:
         """
         self.checker.age = age
         done = []
-        with _failing("rollback"):
+        with _failing("rollback", NothingDone):
             moves = self._to_put_back(age)
             for move in moves:
                 self._putting_back(move, taken=taken).settled(move)
+        with _failing("rollback"):
             for move in moves:
                 _clear(move)
                 edit = self._putting_back(move, taken=taken).make(move)
@@ -260,12 +265,12 @@ def _clear(move: Move) -> None:
 class _failing:  # noqa: N801 - it reads as a word
     """Turn what goes wrong in a step into Failed."""
 
-    def __init__(self, step: str) -> None:
-        self.step = step
+    def __init__(self, step: str, failure: type[Failed] = Failed) -> None:
+        self.step, self.failure = step, failure
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, _: object, problem: BaseException | None, __: object) -> None:
         if isinstance(problem, InTheWay | CannotRead | ProgramFailed | OSError):
-            raise Failed(f"{self.step}: {problem}") from None
+            raise self.failure(f"{self.step}: {problem}") from None
