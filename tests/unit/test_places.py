@@ -118,7 +118,7 @@ def test_counters_and_the_policy_go_back_and_the_chain_of_the_move_too() -> None
         "*filter", "-N MINE",
         "[7:70] -I MINE 1 -j MARK --set-mark n",
         "[7:70] -I INPUT 2 -j MARK --set-mark M",
-        "-P INPUT DROP", "COMMIT",
+        ":INPUT DROP [0:0]", "COMMIT",
     ]  # fmt: skip
 
 

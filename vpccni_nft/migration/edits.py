@@ -54,6 +54,7 @@ class ChainEdit:
     name: str
     rows: tuple[Row, ...] = ()  #: the rules before and after in one order
     policy: str = ""  #: the new policy; empty where it stays
+    counters: str = ""  #: those of the new policy, where it gets any
     created: bool = False
     deleted: bool = False
 
@@ -61,6 +62,12 @@ class ChainEdit:
     def result(self) -> tuple[SavedRule, ...]:
         """The rules afterwards."""
         return tuple(row.rule for row in self.rows if row.sign is not Sign.DELETED)
+
+    def policy_command(self) -> str:
+        """The new policy for iptables-restore."""
+        if self.counters:
+            return f":{self.name} {self.policy} [{self.counters}]"
+        return f"-P {self.name} {self.policy}"
 
     def commands(self) -> Iterator[str]:
         """The rules' changes for iptables-restore, each at its place when its turn comes."""
@@ -104,7 +111,7 @@ class Edit:
         lines = [f"*{self.now.name}"]
         lines += (f"-N {one.name}" for one in self.chains if one.created)
         lines += (command for one in self.chains for command in one.commands())
-        lines += (f"-P {one.name} {one.policy}" for one in self.chains if one.policy)
+        lines += (one.policy_command() for one in self.chains if one.policy)
         lines += (f"-X {one.name}" for one in self.chains if one.deleted)
         return "".join(f"{line}\n" for line in (*lines, "COMMIT"))
 

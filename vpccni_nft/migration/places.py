@@ -37,12 +37,13 @@ def putting_back(move: Move, old: SavedTable, now: SavedTable) -> list[Edit]:
     for name, texts in move.rules.items():
         if name not in move.chains:
             chains.append(list(_in_chain(name, texts, old, now)))
-    chains = [_with_policy(move, now, choices) for choices in chains]
+    chains = [_with_policy(move, old, now, choices) for choices in chains]
     named = {one.name for choices in chains for one in choices}
     for name in move.policies:
         if name not in named and (chain := now.chain(name)) and chain.policy != "DROP":
             rows = tuple(Row(rule, Sign.KEPT) for rule in chain.rules)
-            chains.append([ChainEdit(name=name, rows=rows, policy="DROP")])
+            same = ChainEdit(name=name, rows=rows)
+            chains.append(_with_policy(move, old, now, [same]))
     edits = [
         Edit(now, tuple(one for one in chosen if _changes(one)))
         for chosen in islice(product(*chains), MOST)
@@ -52,11 +53,16 @@ def putting_back(move: Move, old: SavedTable, now: SavedTable) -> list[Edit]:
     return edits
 
 
-def _with_policy(move: Move, now: SavedTable, choices: list[ChainEdit]) -> list[ChainEdit]:
-    chain = now.chain(choices[0].name)
-    if choices[0].name not in move.policies or (chain and chain.policy == "DROP"):
+def _with_policy(
+    move: Move, old: SavedTable, now: SavedTable, choices: list[ChainEdit]
+) -> list[ChainEdit]:
+    """The same with the policy that goes back, and its counters."""
+    name = choices[0].name
+    chain, before = now.chain(name), old.chain(name)
+    if name not in move.policies or (chain and chain.policy == "DROP"):
         return choices
-    return [attrs.evolve(one, policy="DROP") for one in choices]
+    counters = before.counters if before else "0:0"
+    return [attrs.evolve(one, policy="DROP", counters=counters) for one in choices]
 
 
 def _changes(edit: ChainEdit) -> bool:
