@@ -7,7 +7,9 @@ import pytest
 import vpccni_nft
 from vpccni_nft.core.diagnostics import SAME_TABLE
 from vpccni_nft.core.span import Source
-from vpccni_nft.proof.answers import Unknown
+from vpccni_nft.proof.answers import Equivalent, Unknown
+from vpccni_nft.proof.side import Side
+from vpccni_nft.proof.verify import ProofSettings, verify
 from vpccni_nft.text.saved_from import SavedFrom, saved_from
 
 RULES = """*filter
@@ -113,3 +115,12 @@ def test_a_nat_chain_alone_turns_no_tracking_on() -> None:
     answer = vpccni_nft.verify(unused, empty)
     assert isinstance(answer, Unknown)
     assert [one.code.name for one in answer.reasons] == ["V004"]
+
+
+def test_what_is_assumed_of_a_written_file_is_an_assumption_of_the_answer() -> None:
+    text = "*filter\n-A INPUT -i lo -j ACCEPT\nCOMMIT\n"
+    side = Side.of([Source.of(text, "rules.v4")])
+    answer = verify(side, side, ProofSettings())
+    assert isinstance(answer, Equivalent)
+    assert any("policy is taken for ACCEPT" in one for one in answer.assumptions)
+    assert any("the file's name shows it" in one for one in answer.assumptions)

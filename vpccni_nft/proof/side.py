@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import attrs
 
 from .. import iptables, nft
-from ..core.diagnostics import LASTING_DEVICE, Diagnostic, Kind, Refused
+from ..core.diagnostics import (
+    FAMILY_BY_NAME,
+    LASTING_DEVICE,
+    POLICY_ASSUMED,
+    Diagnostic,
+    Kind,
+    Refused,
+)
 from ..core.values import Family
 from ..extensions import extension_of
 from ..extensions.matches.socket import Socket
@@ -44,13 +51,17 @@ _TRACKING = (x.Ct, s.Nat, s.CtCount, s.Synproxy, s.UseObject)
 #: xt_TPROXY.c and xt_socket.c call nf_defrag_ipv4_enable.
 _REASSEMBLING = (s.Tproxy, Tproxy, Socket)
 
+#: Notes of reading that the answer rests on.
+_ASSUMED = frozenset({FAMILY_BY_NAME, POLICY_ASSUMED})
+
 
 @attrs.frozen
 class Side:
     """All rulesets that are on a node together."""
 
     rulesets: tuple[Ruleset, ...]
-    #: What was left out, as sentences: tables that were given twice.
+    #: What was left out or assumed, as sentences: tables that were given twice, the policy or the
+    #: family of what a file does not declare.
     left_out: tuple[str, ...] = ()
     #: Why it is not known what is on the node.
     unknown: tuple[Diagnostic, ...] = ()
@@ -88,11 +99,12 @@ class Side:
                 problems += refused.diagnostics
         if any(one.refuses for one in problems):
             raise Refused(problems)
+        assumed = tuple(dict.fromkeys(one.message for one in problems if one.code in _ASSUMED))
         if loaded is None:
-            return cls(tuple(rulesets))
+            return cls(tuple(rulesets), assumed)
         shared = SharedTables.of(dump, saved_from(dumps), loaded, scripts)
         rulesets.append(shared.kept)
-        return cls(tuple(rulesets), shared.left_out, shared.unknown)
+        return cls(tuple(rulesets), (*shared.left_out, *assumed), shared.unknown)
 
     def names_in(self, family: Family) -> OtherNames:
         """The names that objects of a family have on the other side."""
