@@ -384,6 +384,10 @@ _YES_OR_NO = {
 }  # fmt: skip
 
 
+#: Headers whose fields the model asks for wherever it reads bits that stand there.
+_OTHERS = {"dccp": 33, "esp": 50, "ah": 51, "comp": 108}
+
+
 @attrs.define(eq=False)
 class _World(Mapping["Question", int]):
     """What the kernel could have answered: facts of the node; draws go all ways in turn."""
@@ -413,6 +417,10 @@ class _World(Mapping["Question", int]):
                 return known
             case OracleKind.FRAGMENT_BYTE, _:
                 return _PAYLOAD >> 16
+            case OracleKind.TRANSPORT_BYTE, _ if self._has_ports and oracle.object in range(4):
+                return 0  # whatever it is: the packet's ports stand there
+            case OracleKind.TRANSPORT_LENGTH, _ if self._has_ports:
+                return 8  # what every such packet has here
             case kind, _ if kind in _CHOSEN:
                 return self._chosen(oracle, arguments, headers)
             case ((OracleKind.RANDOM | OracleKind.CONNECTIONS), _):
@@ -440,12 +448,19 @@ class _World(Mapping["Question", int]):
                 return headers.tag
             case "ip reserved":
                 return 0
+            case _ if _OTHERS.get(name.split(maxsplit=1)[0], headers.protocol) != headers.protocol:
+                return 0  # the packet has no such header
             case "ip hdrlength":
                 return 5  # no options are sent here
             case "ip more-fragments" | "frag more-fragments" if headers.fragmented:
                 return int(not headers.offset)  # of two
             case _:
                 return None
+
+    @property
+    def _has_ports(self) -> bool:
+        headers = self.begin.headers
+        return headers is not None and headers.protocol in WITH_PORTS
 
     def _draw(self, question: Question, answers: int) -> int:
         if question not in self.draws:

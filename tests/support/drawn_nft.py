@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Self
 
@@ -61,11 +61,20 @@ class NftBed:
         self, ruleset: nft.Ruleset, conversations: int, seed: int = 0
     ) -> tuple[Tally, list[str]]:
         """Hold conversations, and compare what the kernel does with what the model says."""
-        guide = Guide.of(self.node, (), (ruleset,), seed)
+        return self.hold(ruleset, islice(self.conversations(ruleset, seed), conversations))
+
+    def conversations(self, ruleset: nft.Ruleset, seed: int = 0) -> Iterator[Conversation]:
+        """Conversations that are made of a ruleset's constants, without end."""
+        return filter(_is_clear, Guide.of(self.node, (), (ruleset,), seed).stream())
+
+    def hold(
+        self, ruleset: nft.Ruleset, conversations: Iterable[Conversation]
+    ) -> tuple[Tally, list[str]]:
+        """The same with conversations of one's own."""
         # The kernel runs first what was registered last.
         chains = {family: chains_of(ruleset, family)[::-1] for family in Family}
         checker = Checker(self.node, chains)
-        batch = list(islice(filter(_is_clear, guide.stream()), conversations))
+        batch = list(conversations)
         found = list(divergences(self.side, checker, batch))
         packets = sum(len(one.moves) for one in batch)
         return Tally(len(batch), packets, 0, checker.hooks, checker.skipped), found

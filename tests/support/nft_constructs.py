@@ -107,7 +107,7 @@ CONSTRUCTS = (
     Construct("tcp option sack1 left 5 meta mark set 0x00000006", is_seen=False),
     Construct("tcp option mptcp subtype mp-join meta mark set 0x00000006", is_seen=False),
     Construct("tcp option window count > 5 meta mark set 0x00000006", is_seen=False),
-    Construct("igmp type membership-query meta mark set 0x00000006"),
+    Construct("igmp type membership-query meta mark set 0x00000006", is_seen=False),
     Construct("icmp gateway 22 meta mark set 0x00000006", is_seen=False),
     Construct(
         "icmpv6 taddr 2001:db8::133 meta mark set 0x00000006",
@@ -120,10 +120,8 @@ CONSTRUCTS = (
     Construct("ipsec in ip saddr 10.0.1.1 meta mark set 0x00000006", is_seen=False),
     Construct('osf version "Linux:3.0" meta mark set 0x00000006', is_seen=False),
     Construct("ct count over 3 drop", is_seen=False),
-    Construct("last meta mark set 0x00000006"),
-    Construct(
-        "dup to ip saddr map { 10.0.2.1 : 10.0.2.2 } meta mark set 0x00000006", is_seen=False
-    ),
+    Construct("last meta mark set 0x00000006", newer=True),
+    Construct("dup to ip saddr map { 10.0.2.1 : 10.0.2.2 } meta mark set 0x00000006"),
     Construct(
         "update @seen { ip saddr counter packets 0 bytes 0 } meta mark set 0x00000006",
         "\tset seen {\n\t\ttype ipv4_addr\n\t\tflags dynamic\n\t}\n",

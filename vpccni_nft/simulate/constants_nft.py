@@ -11,7 +11,7 @@ from ..nft.inet import implied_family
 from .constants import Constants, values_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from ..core.values import Family
     from ..nft.ast import Ruleset
@@ -30,13 +30,18 @@ _LARGEST = {
 }  # fmt: skip
 
 
+#: Elements of a named set that are looked at.
+_MOST_ELEMENTS = 100
+
+
 def add_constants(found: Constants, ruleset: Ruleset, family: Family) -> None:
     """Add those of a family's tables."""
     for table in ruleset.tables:
         if family in table.families:
+            sets = {one.name: one.elements[:_MOST_ELEMENTS] for one in table.sets if one.elements}
             for statement in values_in(table):
                 if isinstance(statement, s.Statement) and is_for(statement, family):
-                    _add_of(found, statement)
+                    _add_of(found, statement, sets)
 
 
 def is_for(statement: s.Statement, family: Family) -> bool:
@@ -45,8 +50,13 @@ def is_for(statement: s.Statement, family: Family) -> bool:
     return {own, implied_family(statement)} <= {None, family}
 
 
-def _add_of(found: Constants, statement: object) -> None:
+def _add_of(
+    found: Constants, statement: object, sets: Mapping[str, tuple[x.Expression, ...]]
+) -> None:
     match statement:
+        case s.Match(key, _, x.SetReference(name)) | s.VerdictMap(key, x.SetReference(name)):
+            for element in sets.get(name, ()):
+                _add(found, _fields(key), element)
         case s.Match():
             _add(found, _fields(statement.left), statement.right)
         case s.Nat():
