@@ -241,3 +241,13 @@ def test_a_fleet_is_a_folder_of_archives_or_one_of_them(archive: Path, tmp_path:
     for place in (archive, tmp_path / "node-2"):
         (node,) = read_fleet(place).nodes
         assert set(node.read().texts) == {NFT, "ip6tables-nft.save", "ipset.save"}
+
+
+def test_what_kubectl_debug_gives_is_a_node_for_every_command(tmp_path: Path) -> None:
+    text = "Creating debugging pod node-debugger-x with container debugger on node n.\n" + NODE
+    path = unpacked(tmp_path, {"node.txt": text + LISTING + SETS}) / "node.txt"
+    assert "vpc-cni" in json.loads(run("detect", str(path), "--json").out)["evidence"][0]["agent"]
+    owners = json.loads(run("inventory", str(path), "--json").out)["owners"]
+    assert owners["vpc-cni"]["tables"] == 1
+    side = ("--before", str(path), "--after", str(path))
+    assert run("verify", *side).out.startswith("equivalent")

@@ -66,7 +66,13 @@ def _texts_of(node: Snapshot) -> NodeTexts:
 
 
 def read_rules(files: Sequence[str]) -> tuple[tuple[Source, ...], Source | None]:
-    """The rules of files, folders and archives, and the sets of the first that has some."""
+    """The rules of files, folders and archives, and the sets of the first that has some.
+
+    A file may have the output of several programs, as kubectl debug gives it.
+    """
+    from ..node.sections import divided
+    from ..node.snapshot import IPSETS, NFT, RULES
+
     sources: list[Source] = []
     sets: Source | None = None
     for name in files:
@@ -74,8 +80,14 @@ def read_rules(files: Sequence[str]) -> tuple[tuple[Source, ...], Source | None]
             node = read_node(name)
             sources += node.sources
             sets = sets or node.ipsets
+            continue
+        source = read_source(name)
+        parts = divided(source)
+        if parts is None:
+            sources.append(source)
         else:
-            sources.append(read_source(name))
+            sources += [part for kind, part in parts.items() if kind in {RULES, NFT}]
+            sets = sets or parts.get(IPSETS)
     return tuple(sources), sets
 
 
