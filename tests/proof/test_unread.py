@@ -99,3 +99,12 @@ def test_explain_says_whether_a_packet_comes_to_what_is_not_read(
     source = Source.of(table + SAME, "node.nft")
     (found,) = explain([source], f"{packet} saddr=10.0.0.1 daddr=10.0.0.2").not_read
     assert line in found
+
+
+def test_a_dormant_table_does_nothing() -> None:
+    dormant = OTHER.replace("table ip t {", "table ip u {\nflags dormant")
+    found = answer(SAME, SAME + dormant)
+    assert isinstance(found, Equivalent)
+    woken = f"{dormant}add table ip u {{ flags dormant; }}\n".replace("flags dormant\n", "", 1)
+    assert isinstance(answer(SAME, SAME + woken), Equivalent)
+    assert isinstance(answer(SAME, SAME + dormant.replace("flags dormant", "")), Different)
