@@ -215,3 +215,11 @@ def test_an_address_goes_before_the_name() -> None:
     ruleset, found = parse_sources((Source.of(text, "rules.v4"),))
     assert not found
     assert ruleset.tables[0].family is Family.IP6
+
+
+@pytest.mark.parametrize("option", ["-p tcp --dport ! 22", "-i ! eth0", "-s ! 10.0.0.1"])
+def test_an_old_negation_is_refused_with_a_hint_where_the_mark_stands(option: str) -> None:
+    with pytest.raises(Refused) as refused:
+        saved_rules(f"-A C {option} -j D")
+    (found,) = refused.value.diagnostics
+    assert found.hint == "the “!” stands before the option"

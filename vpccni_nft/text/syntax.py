@@ -24,7 +24,9 @@ def explain(error: UnexpectedInput, source: Source, number: int) -> Diagnostic:
         return Diagnostic(SYNTAX, "a quote is opened here and never closed", span)
     if at_end:
         return Diagnostic(SYNTAX, "the line ends where a value is missing", span)
-    return Diagnostic(SYNTAX, f"“{word[:40]}” is not expected here", span, _hint(line))
+    negated = word == "!" or line[: start - 1].split()[-1:] == ["!"]
+    hint = "the “!” stands before the option" if negated else _hint(line)
+    return Diagnostic(SYNTAX, f"“{word[:40]}” is not expected here", span, hint)
 
 
 def _quote_is_open(line: str) -> bool:
