@@ -15,10 +15,10 @@ import pytest
 
 from vpccni_nft.migration import journal, legacy, programs, run
 from vpccni_nft.migration.journal import load
-from vpccni_nft.migration.run import AlreadyRunning, problems_of
+from vpccni_nft.migration.run import AlreadyRunning, age_of, problems_of
 from vpccni_nft.migration.steps import Failed, Steps
 
-from ..support.agents import AGENTS
+from ..support.agents import AGENTS, MOVED
 from ..support.profiles import NIGHTLY
 from ..support.twins import (
     BACK_ENDS,
@@ -62,6 +62,12 @@ def test_a_move_is_whole_or_undone_whatever_happens_meanwhile(
         pair.check(end)
 
 
+def show(plan: Steps) -> None:
+    """What rollback --print shows."""
+    for line in plan.shown(age_of(load(plan.directory))):
+        say(line)
+
+
 #: What happens after a confirmed move, and was undone with it.
 LATER = {
     "a Service gets another endpoint": ("a partial sync", (0, 1, 2)),
@@ -79,6 +85,9 @@ def test_what_others_have_done_since_is_kept(
         assert carried_out(pair, "confirmed") == "new"
         agent, numbers = LATER[scenario]
         pair.do(agent, *numbers)
+        assert pair.start(show).wait() == 0, pair.log()
+        assert f"#   + [12:720] {MOVED}" in pair.log()
+        assert "delete table ip vpccni-nat" in pair.log()
         pair.check("new")
         assert pair.start(go_back).wait() == 0, pair.log()
         pair.check("old")
