@@ -9,6 +9,7 @@ import pytest
 import vpccni_nft
 from vpccni_nft import nft
 from vpccni_nft.model.packet import NoMeaning
+from vpccni_nft.nft import datatypes
 
 from ..support.nft_constructs import CONSTRUCTS, Construct
 from ..support.terms import has_meaning
@@ -67,10 +68,37 @@ def test_what_is_not_read_is_refused(rule: str) -> None:
         Construct(rule).ruleset  # noqa: B018 - reading is what fails
 
 
-@pytest.mark.parametrize("type_", ["ip length", "vlan id"])
-def test_a_set_of_a_type_without_a_name_is_refused(type_: str) -> None:
-    with pytest.raises(vpccni_nft.Refused):
-        nft.parse(f"table ip t {{\n\tset s {{\n\t\ttypeof {type_}\n\t}}\n}}\n")
+TYPEOF = """table ip t {
+	set lengths {
+		typeof ip length . meta l4proto
+		elements = { 60 . tcp }
+	}
+	map marks {
+		typeof ip length : meta mark
+		elements = { 60 : 0x00000005 }
+	}
+	map named {
+		typeof ip saddr : meta mark
+	}
+	chain c {
+		type filter hook input priority filter; policy accept;
+		ip length . meta l4proto @lengths meta mark set ip length map @marks
+	}
+}
+"""
+
+
+def test_a_set_of_a_type_without_a_name_is_declared_by_what_has_it() -> None:
+    ruleset = nft.parse(TYPEOF)
+    script = nft.serialize(ruleset)
+    assert "typeof ip length . meta l4proto" in script
+    assert "typeof ip length : meta mark" in script
+    assert "type ipv4_addr : mark" in script
+    assert nft.parse(script) == ruleset
+    assert has_meaning(ruleset)
+    assert json.dumps(nft.as_json(ruleset))
+    with pytest.raises(ValueError, match="declared"):
+        nft.Set("s", (datatypes.integer(16),))
 
 
 def _filter(rule: str) -> str:

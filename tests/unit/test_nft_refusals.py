@@ -108,7 +108,6 @@ def test_a_rule_that_is_not_known_is_refused_at_its_place(rule: str, column: int
         ("table ip t {\n set c {\n type nonsense\n }\n}\n", 3),
         ("table ip t {\n set c {\n type mark\n type mark\n }\n}\n", 4),
         ("table ip t {\n set c {\n type mark\n flags odd\n }\n}\n", 4),
-        ("table ip t {\n set c {\n typeof ip length\n }\n}\n", 3),
         ("table ip t {\n map c {\n type mark\n }\n}\n", 2),
         ("table ip t {\n set c {\n type mark\n gc-interval x\n }\n}\n", 4),
         ("table ip t {\n chain c {\n policy drop\n }\n}\n", 3),

@@ -117,6 +117,8 @@ class Set:
     gc_interval: int | None = None
     policy: SetPolicy = attrs.field(default=SetPolicy.PERFORMANCE, converter=SetPolicy)
     comment: str = ""
+    #: What has the type of its keys, where that has no name: ``typeof ip length``.
+    typeof: Expression | None = None
     #: For each element the iptables rules that it stands for, where that is known.
     origins: tuple[tuple[Span, ...], ...] = attrs.field(default=(), eq=False, repr=False)
 
@@ -126,6 +128,7 @@ class Set:
         for number in (self.timeout, self.size):
             if number is not None and not 0 <= number < 1 << 32:
                 raise ValueError(f"a set has no timeout and no size of {number}")
+        _require_declared(self.type, self.typeof)
         for element in self.elements:
             element.require_fit(self.type)
             self._require_value(element)
@@ -137,6 +140,12 @@ class Set:
                 raise ValueError("an element of a set has no value")
 
 
+def _require_declared(key: KeyType, typeof: Expression | None) -> None:
+    without = datatypes.unnamed(key)
+    if without and (typeof is None or typeof.type != key):
+        raise ValueError(f"no set can be declared with {without.name} of {without.bits} bits")
+
+
 @attrs.frozen
 class Map(Set):
     """A named set whose elements are pairs of a key and a value."""
@@ -144,6 +153,12 @@ class Map(Set):
     #: The value's data types; as it is written, or ``verdict``.
     data: KeyType = attrs.field(default=(datatypes.VERDICT,), converter=key_type)
     data_intervals: bool = False  #: whether the values may be ranges: ``interval ipv4_addr``
+    #: What has the type of its values, beside ``typeof``; None there: verdicts.
+    data_typeof: Expression | None = None
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        _require_declared(self.data, self.data_typeof)
 
     def _require_value(self, element: Expression) -> None:
         require_data(element, self.data)

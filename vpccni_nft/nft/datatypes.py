@@ -237,7 +237,10 @@ def _parse(text: str) -> KeyType:
 def _require_declared(found: KeyType) -> KeyType:
     if not found:
         raise ValueError("a key has at least one part")
-    for type_ in found:
-        if DECLARED.get(type_.name) != type_ and type_ is not VERDICT:
-            raise ValueError(f"no set can be declared with {type_.name} of {type_.bits} bits")
     return found
+
+
+def unnamed(key: KeyType) -> DataType | None:
+    """A type that no set can be declared with by its name, but by what has it: ``typeof``."""
+    known = (DECLARED.get(type_.name) == type_ or type_ is VERDICT for type_ in key)
+    return next((type_ for type_, is_known in zip(key, known, strict=True) if not is_known), None)

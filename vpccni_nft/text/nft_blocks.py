@@ -10,14 +10,14 @@ from lark import Token
 from ..core.diagnostics import Problem
 from ..core.values import WideFamily
 from ..nft.ast import PRIORITIES, Counter, Hook, Map, Set
-from ..nft.datatypes import VERDICT
+from ..nft.datatypes import VERDICT, unnamed
 from ..nft.objects import Flowtable
 from ..nft.words import ChainType, HookName, Policy, SetFlag, SetPolicy, TableFlag
 from . import nft_types as types
 from .nft_drafts import ChainDraft, RuleDraft
 from .nft_expressions import ExpressionReader
 from .nft_rules import NftRuleReader
-from .nft_words import branches, first_token, tokens, with_remarks, word_of
+from .nft_words import branches, first_token, tokens, with_remarks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -265,21 +265,25 @@ class BlockReader:
         if data_trees and data_trees[0].data == "data_intervals":
             del data_trees[0]
             draft.fields["data_intervals"] = True
-        draft.key = self._types(key_tree, reader)
+        typeof, draft.key = self._types(key_tree, reader)
         draft.fields["type"] = _key(draft.key)
+        data_typeof: Expression | None = None
         for data_tree in data_trees:
             if [str(word) for word in tokens(data_tree)] != ["verdict"]:
-                draft.data = self._types(data_tree, reader)
+                data_typeof, draft.data = self._types(data_tree, reader)
+        # Where all types have names, it is one set however it is declared.
+        if typeof and unnamed(_key((*draft.key, *(draft.data or ())))):
+            draft.fields["typeof"] = typeof
+            if data_typeof:
+                draft.fields["data_typeof"] = data_typeof
 
-    def _types(self, tree: Branch, reader: ExpressionReader) -> Readings:
-        if tree.data == "type":
-            return tuple(
-                self.words.look_up(word, types.DECLARED, "type of sets") for word in tokens(tree)
-            )
-        _, found = reader.expression(tree)
-        if not all(found_.type.name in types.DECLARED for found_ in found):
-            raise self.words.problem(word_of(tree), "a set of these has a type without a name")
-        return found
+    def _types(self, tree: Branch, reader: ExpressionReader) -> tuple[Expression | None, Readings]:
+        if tree.data != "type":
+            return reader.expression(tree)
+        words = tokens(tree)
+        return None, tuple(
+            self.words.look_up(word, types.DECLARED, "type of sets") for word in words
+        )
 
 
 def _key(found: Readings) -> KeyType:

@@ -91,16 +91,18 @@ def _object(found: o.NamedObject) -> Json:
             raise ValueError(f"nft takes no object “{found.kind}” as JSON")
 
 
-def _type(key: KeyType) -> str | list[str]:
+def _type(key: KeyType, typeof: x.Expression | None = None) -> Any:
+    if typeof:
+        return {"typeof": expression_json(typeof)}
     names = [type_.name for type_ in key]
     return names if len(names) > 1 else names[0]
 
 
 def _set(set_: Set) -> Json:
-    fields: Json = {"name": set_.name, "type": _type(set_.type)} | _comment(set_)
+    fields: Json = {"name": set_.name, "type": _type(set_.type, set_.typeof)} | _comment(set_)
     if isinstance(set_, Map):
         # nft 1.0.6 takes one type only here; it cannot read what it lists for several.
-        fields["map"] = _type(set_.data)
+        fields["map"] = _type(set_.data, set_.data_typeof)
     # libnftables refuses the word "dynamic", and sets it by itself where a rule updates the set.
     if flags := [flag for flag in set_.flags if flag != "dynamic"]:
         fields["flags"] = flags

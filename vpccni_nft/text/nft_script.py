@@ -156,15 +156,24 @@ def _object_lines(found: o.NamedObject) -> Iterator[str]:
     yield "\t}"
 
 
+def _declared(set_: Set) -> str:
+    if set_.typeof:
+        return f"typeof {expression_text(set_.typeof)}"
+    return f"type {declaration(set_.type)}"
+
+
 def _set_lines(set_: Set) -> Iterator[str]:
     name = checked(set_.name)
     if isinstance(set_, Map):
         yield f"\tmap {name} {{"
         intervals = "interval " if set_.data_intervals else ""
-        yield f"\t\ttype {declaration(set_.type)} : {intervals}{declaration(set_.data)}"
+        data = declaration(set_.data)
+        if set_.data_typeof:
+            data = expression_text(set_.data_typeof)
+        yield f"\t\t{_declared(set_)} : {intervals}{data}"
     else:
         yield f"\tset {name} {{"
-        yield f"\t\ttype {declaration(set_.type)}"
+        yield f"\t\t{_declared(set_)}"
     if set_.size is not None:
         yield f"\t\tsize {set_.size}"
     if set_.flags:

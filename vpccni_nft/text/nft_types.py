@@ -170,6 +170,12 @@ def _class(text: str) -> x.Hex:
     return x.Hex(int(major, 16) << 16 | int(minor, 16))
 
 
+def _classes(text: str) -> x.Expression:
+    """A class, or those from one to another."""
+    low, dash, high = text.partition("-")
+    return x.Range(_class(low), _class(high)) if dash else _class(text)
+
+
 def _protocol(text: str) -> x.Expression:
     # nft's own word for what others call ipcomp.
     # nft's own words for what others call ipcomp, and for what has no name of its own.
@@ -250,7 +256,7 @@ _READINGS = (
     Reading(t.ETHER_ADDR, _mac),
     Reading(t.INET_PROTO, _or_range(_protocol)),
     Reading(t.INET_SERVICE, _or_range(_service)),
-    Reading(t.CLASSID, _or_range(_class)),
+    Reading(t.CLASSID, _classes),
     Reading(t.IFNAME, interface, quoted=True),
     Reading(t.IFACE_INDEX, _interface_or_number, quoted=True),
     Reading(t.FIB_ADDRTYPE, _address_type),
