@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from vpccni_nft.cli.commands import cli
+from vpccni_nft.core.version import __version__
 from vpccni_nft.migration import custody
 from vpccni_nft.migration.journal import JournalState, Phase, boot, clock, load, store
 
@@ -178,3 +179,35 @@ COMMIT
     assert words[:2] == ["vpccni-nft", "explain"]
     explained = CliRunner().invoke(cli, words[1:])
     assert explained.exit_code == 0, explained.output
+
+
+# --- what a plan says -----------------------------------------------------------------------------
+
+
+def test_plan_md_has_what_a_decision_needs(made: Path) -> None:
+    page = (made / "plan.md").read_text()
+    for wanted in (
+        "| planned on the host |",
+        "| date | 20",
+        f"| vpccni-nft | {__version__} |",
+        f"sudo vpccni-nft migrate rehearse {made}",
+        f"sudo vpccni-nft migrate run {made} --confirm-timeout 900",
+        f"sudo vpccni-nft migrate confirm {made}",
+        f"sudo vpccni-nft migrate rollback {made}",
+        "## When the machine is started again",
+        "-A FORWARD -s 192.0.2.0/24 -j DROP",
+        "ip saddr 192.0.2.0/24 counter drop",
+    ):
+        assert wanted in page, wanted
+
+
+def test_a_rule_cannot_write_into_plan_md(tmp_path: Path) -> None:
+    rules = RULES.replace("-j DROP", '-m comment --comment "```` # Approved" -j DROP')
+    assert planned(tmp_path, rules=rules).exit_code == 0
+    page = (tmp_path / "plan/plan.md").read_text()
+    assert page.count("\n`````\n") == 4
+
+
+def test_a_forced_owner_is_warned_of(tmp_path: Path) -> None:
+    found = planned(tmp_path, "--force-owner", "node-local-dns", rules=LOCAL_DNS)
+    assert "warning: --force-owner node-local-dns: " in found.output

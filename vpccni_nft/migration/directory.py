@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import CannotRead
 from . import custody
-from .report import report
+from .report import Origin, report
 from .tables import dump_file, removal
 
 if TYPE_CHECKING:
@@ -39,9 +39,15 @@ def write(plan: Plan, directory: Path, version: str) -> None:
     if os.path.lexists(directory):
         raise NoPlan(f"{directory} already exists: a plan needs a directory of its own")
     files = {name: _bytes(text) for name, text in _files(plan)}
-    files["plan.md"] = _bytes(report(plan, version))
+    origin = Origin(
+        host=platform.node(),
+        made=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        kernel=platform.release(),
+        version=version,
+    )
+    files["plan.md"] = _bytes(report(plan, origin, directory))
     sums = {name: _sum(content) for name, content in sorted(files.items())}
-    described = _bytes(json.dumps(_about(plan, version, sums), indent=2) + "\n")
+    described = _bytes(json.dumps(_about(plan, origin, sums), indent=2) + "\n")
     listed = {**sums, "plan.json": _sum(described)}
     with custody.new_directory(directory) as draft:
         for name, content in files.items():
@@ -94,14 +100,14 @@ def _files(plan: Plan) -> Iterator[tuple[str, str]]:
             yield f"tables/{moved.name}/{name}", "".join(f"{line}\n" for line in lines)
 
 
-def _about(plan: Plan, version: str, sums: dict[str, str]) -> dict[str, Any]:
+def _about(plan: Plan, origin: Origin, sums: dict[str, str]) -> dict[str, Any]:
     choice = plan.choice
     return {
         "format": FORMAT,
-        "version": version,
-        "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "host": platform.node(),
-        "kernel": platform.release(),
+        "version": origin.version,
+        "made": origin.made,
+        "host": origin.host,
+        "kernel": origin.kernel,
         "iptables_version": plan.node.iptables_version,
         "owner": choice.owner,
         "layout": "mirror",

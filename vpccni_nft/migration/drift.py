@@ -7,7 +7,6 @@ of ``apply.nft``.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +31,7 @@ from ..text.sources import parse_sources
 from . import directory as plans
 from .moves import Move
 from .plan import ALL
+from .rehearsal import native_source
 from .saved import SavedTable
 from .stale import stale
 
@@ -39,9 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ..core.diagnostics import Code
-
-#: The tables of iptables-nft as ``nft list ruleset`` prints them.
-_OF_IPTABLES = re.compile(r"table ip6? (?:filter|nat|mangle|raw|security) \{")
 
 
 @attrs.frozen(kw_only=True)
@@ -153,15 +150,8 @@ def _parse(slot: str, source: Source) -> Ruleset:
 
 
 def _native(listing: Source) -> nft.Ruleset:
-    """The tables of a listing but for those of iptables-nft, which its own dump shows better."""
-    lines = []
-    inside = False
-    for line in listing.lines:
-        inside = inside or bool(_OF_IPTABLES.match(line))
-        # A line each, so that messages name the lines of the listing.
-        lines.append("" if inside else line)
-        inside = inside and line != "}"
-    return nft.parse("".join(f"{line}\n" for line in lines), listing.name)
+    """The tables of a listing but for those of iptables-nft."""
+    return nft.parse(native_source(listing).content, listing.name)
 
 
 # --- the node -------------------------------------------------------------------------------------

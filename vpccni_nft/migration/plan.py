@@ -34,7 +34,7 @@ from ..node.scan import scan_dump, scan_ruleset
 from ..text.sources import parse_sources
 from ..translation import Translation, in_order
 from .tables import MovedTable, has_rules, lines_of, slot_of
-from .writers import STAYS, writes_again
+from .writers import STAYS, instead, writes_again
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -273,5 +273,5 @@ def _writes_again(owner: str) -> Diagnostic:
         WRITES_AGAIN,
         f"rules of {owner} would not stay moved: {writes_again(owner)}",
         None,
-        f"stop it, or let it change its mode; then plan with --force-owner {owner}",
+        f"{instead(owner)}. Only where it never writes again: --force-owner {owner}",
     )

@@ -32,6 +32,7 @@ from ..proof.answers import Different, Equivalent, Unknown
 from ..proof.side import Side
 from ..proof.verify import ProofSettings, verify
 from .neighbours import REACH, Neighbours, neighbours
+from .tables import nft_table_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -135,13 +136,6 @@ class Proof:
                 if not isinstance(answer, Equivalent):
                     return answer
         return answer
-
-
-def nft_table_of(ruleset: nft.Ruleset, moved: MovedTable) -> nft.Ruleset:
-    """The new table of a table."""
-    key = (moved.table.family, moved.nft_table)
-    tables = (one for one in ruleset.tables if (one.family, one.name) == key)
-    return attrs.evolve(ruleset, tables=tuple(tables))
 
 
 def _against(

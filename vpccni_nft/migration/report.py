@@ -2,41 +2,72 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from typing import TYPE_CHECKING
 
+import attrs
+
+from .. import nft
 from ..core.diagnostics import IPSET_COPIED, Kind
 from ..core.render import printable
+from .tables import nft_table_of
 from .writers import KEPT_CHAINS, writes_again
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from ..node.detection import BackEnd
     from .neighbours import Turn
     from .plan import Plan
 
 
-def report(plan: Plan, version: str) -> str:
-    """The page, as Markdown."""
-    return "\n".join(printable(line) for line in _lines(plan, version)) + "\n"
+#: What a block of Markdown must have more of around it.
+_TICKS = re.compile("`+")
 
 
-def _lines(plan: Plan, version: str) -> Iterator[str]:
+@attrs.frozen(kw_only=True)
+class Origin:
+    """Where and when a plan was made, as ``plan.json`` has it, and by what."""
+
+    host: str
+    made: str
+    kernel: str
+    version: str
+
+
+def report(plan: Plan, origin: Origin, directory: Path) -> str:
+    """The page, as Markdown, for a plan that goes to a directory."""
+    return "\n".join(printable(line) for line in _lines(plan, origin, directory)) + "\n"
+
+
+def _lines(plan: Plan, origin: Origin, directory: Path) -> Iterator[str]:
     yield "# Move rules of this node to nftables"
     yield ""
-    yield f"Written by vpccni-nft {version}. Whose rules: {plan.choice.owner}."
-    yield ""
-    yield from _node(plan)
+    yield from _node(plan, origin)
     yield from _moves(plan)
     yield from _writers(plan)
     yield from _overlap(plan)
     yield from _approximations(plan)
     yield from _proof(plan)
-    yield from _steps()
+    yield from _steps(shlex.quote(str(directory.absolute())))
+    yield from _after_restart(shlex.quote(str(directory.absolute())))
+    yield from _rules(plan)
 
 
-def _node(plan: Plan) -> Iterator[str]:
+def _node(plan: Plan, origin: Origin) -> Iterator[str]:
     found = plan.detection
+    yield "| | |"
+    yield "|---|---|"
+    yield f"| planned on the host | {origin.host} |"
+    yield f"| date | {origin.made} |"
+    yield f"| kernel | {origin.kernel} |"
+    yield f"| iptables | {plan.node.iptables_version or 'unknown: planned from files'} |"
+    yield f"| vpccni-nft | {origin.version} |"
+    yield f"| whose rules move | {plan.choice.owner} |"
+    yield f"| rules that move | {sum(plan.rules.values())} |"
+    yield ""
     yield "## The node as it is"
     yield ""
     yield "| agent | back end |"
@@ -78,8 +109,8 @@ def _writers(plan: Plan) -> Iterator[str]:
     if not plan.writers:
         yield "No known owner."
     for owner in plan.writers:
-        yield f"- {owner}: {writes_again(owner)}. You said that this is taken care of"
-        yield f"  (`--force-owner {owner}`)."
+        yield f"- {owner}: {writes_again(owner)}. From then on the copy that moves is stale, and"
+        yield f"  runs first. `--force-owner {owner}` says that this is taken care of."
     yield ""
 
 
@@ -140,12 +171,16 @@ _ORDERS: dict[Turn | None, str] = {
 }
 
 
-def _steps() -> Iterator[str]:
+def _steps(directory: str) -> Iterator[str]:
     yield "## How it is done"
     yield ""
-    yield "`vpccni-nft migrate run DIR` does all of it and goes back by itself where a step fails,"
-    yield "or where no confirmation comes in time:"
+    yield "Try it first in namespaces, where no packet of the node goes:"
     yield ""
+    yield from _block(f"sudo vpccni-nft migrate rehearse {directory}")
+    yield "Move, and wait 15 minutes for the confirmation. Where a step fails, or no confirmation"
+    yield "comes in time, it goes back by itself:"
+    yield ""
+    yield from _block(f"sudo vpccni-nft migrate run {directory} --confirm-timeout 900")
     yield "| step | what it does |"
     yield "|---|---|"
     yield "| preflight | looks for programs, proves the plan for the rules as they are now |"
@@ -153,6 +188,50 @@ def _steps() -> Iterator[str]:
     yield "| cleanup | deletes the rules that are replaced, one transaction a table |"
     yield "| verify | reads everything back and proves it |"
     yield ""
-    yield "`vpccni-nft migrate rollback DIR` puts the moved rules back between the rules that they"
-    yield "stood between, in iptables as it is then, and removes the new tables. It changes nothing"
-    yield "unless that is proved to mean the same. `--print` shows the edit first."
+    yield "Confirm, from another session on the node:"
+    yield ""
+    yield from _block(f"sudo vpccni-nft migrate confirm {directory}")
+    yield "Go back, before or after that. The moved rules are put back between the rules that they"
+    yield "stood between, in iptables as it is then, and the new tables are removed. Nothing is"
+    yield "changed unless that is proved to mean the same; `--print` shows the edit first:"
+    yield ""
+    yield from _block(f"sudo vpccni-nft migrate rollback {directory}")
+
+
+def _block(*lines: str) -> Iterator[str]:
+    runs = (len(run) for line in lines for run in _TICKS.findall(line))
+    fence = "`" * max(3, 1 + max(runs, default=0))
+    yield fence
+    yield from lines
+    yield fence
+    yield ""
+
+
+def _after_restart(directory: str) -> Iterator[str]:
+    yield "## When the machine is started again"
+    yield ""
+    yield "The kernel then has neither the new tables nor the rules of iptables. Agents and boot"
+    yield "scripts write their rules as they always do, a script that wrote the moved rules"
+    yield "included: the node is as if it had never been moved. The move stays only if that script"
+    yield "is changed to load the new tables instead:"
+    yield ""
+    yield from _block(f"nft -f {directory}/apply.nft")
+    yield "`migrate status` says what is in place after a restart. `migrate rollback` removes"
+    yield "tables that were loaded in this way."
+    yield ""
+
+
+def _rules(plan: Plan) -> Iterator[str]:
+    """What a reader compares: the rules that go, and what does their part."""
+    yield "## The rules, before and after"
+    yield ""
+    for moved in plan.tables:
+        yield f"### {moved.name}"
+        yield ""
+        yield f"Deleted from the table {moved.table.name} of {moved.program}:"
+        yield ""
+        yield from _block(*(f"-P {chain} DROP" for chain in moved.policies), *moved.rules)
+        yield f"Loaded instead, as the table {moved.table.family.value} {moved.nft_table}:"
+        yield ""
+        table = nft_table_of(plan.translation.ruleset, moved)
+        yield from _block(*nft.serialize(table).expandtabs(4).splitlines())

@@ -19,6 +19,7 @@ from .writers import KEPT_CHAINS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from .. import nft
     from ..core.span import Source
     from ..iptables.ast import Table
 
@@ -102,6 +103,13 @@ class MovedTable:
 
     def _line(self, number: int) -> str:
         return _plain(self.saved[number - self._first])
+
+
+def nft_table_of(ruleset: nft.Ruleset, moved: MovedTable) -> nft.Ruleset:
+    """The new table of a table."""
+    key = (moved.table.family, moved.nft_table)
+    tables = (one for one in ruleset.tables if (one.family, one.name) == key)
+    return attrs.evolve(ruleset, tables=tuple(tables))
 
 
 def has_rules(table: Table) -> bool:

@@ -31,6 +31,15 @@ AGAIN: dict[str, str] = {
     "docker": "the daemon writes its rules when it starts, and for each container",
 }
 
+#: What is better than to move an owner's rules: that it writes to nftables itself.
+INSTEAD: dict[str, str] = {
+    "kube-proxy": "change its mode: with --proxy-mode nftables it deletes these rules itself",
+    "vpc-cni": "from v1.23.0 on it writes what it can to nftables itself, where iptables is"
+    " iptables-nft: update it, or replace the node with one whose iptables is that",
+    "calico": "change Felix's data plane to nftables: it deletes these rules itself",
+    "kubelet": "its rules do no harm where they are: leave them to it",
+}
+
 #: Of this owner no program is known that would write the rules again.
 STAYS = "user"
 
@@ -42,3 +51,8 @@ KEPT_CHAINS = frozenset({"KUBE-IPTABLES-HINT", "KUBE-KUBELET-CANARY", "KUBE-PROX
 def writes_again(owner: str) -> str:
     """When an owner puts its rules back."""
     return AGAIN.get(owner, f"{owner} writes its rules when it starts")
+
+
+def instead(owner: str) -> str:
+    """What to do rather than to move an owner's rules."""
+    return INSTEAD.get(owner, "leave its rules to it, or stop it for good")

@@ -25,12 +25,14 @@ from ..options import (
     NODE,
     OF_A_NODE,
     SECONDS,
+    TwoSides,
     check_owner,
     read_node_files,
     require_solver,
 )
 from ..render import progress
 from ..render.diagnostics import code_of, show
+from .replay import send
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +43,11 @@ if TYPE_CHECKING:
 
 @click.group()
 def migrate() -> None:
-    """Move a node's rules to nftables, with a proof and a way back: plan, run, confirm."""
+    """Move rules that no agent owns to nftables, with a proof and a way back: plan, run, confirm.
+
+    First change modes: start kube-proxy with --proxy-mode nftables, update the VPC CNI, or replace
+    nodes. Agents then write to nftables themselves. Rules that they own do not stay moved.
+    """
 
 
 DIRECTORY = click.argument("directory", metavar="DIR")
@@ -74,9 +80,8 @@ DIRECTORY = click.argument("directory", metavar="DIR")
     multiple=True,
     metavar="NAME",
     callback=check_owner,
-    help="Move rules of this owner although it would write them again: you have taken care of"
-    " that. May"
-    " be given several times.",
+    help="Move rules of this owner although it would write them again, beside a copy that runs"
+    " first: only where the owner is stopped for good. May be given several times.",
 )
 @ALLOW
 @click.option(
@@ -120,6 +125,7 @@ def plan(  # noqa: PLR0913 - one for each option
     from ...migration import directory as plans
     from ...migration.plan import Choice
     from ...migration.plan import plan as plan_of
+    from ...migration.writers import instead, writes_again
 
     choice = Choice(
         options=TranslateOptions.of(allow=allow),
@@ -139,6 +145,9 @@ def plan(  # noqa: PLR0913 - one for each option
     except OSError as error:
         raise click.UsageError(printable(str(error))) from None
     show(made.diagnostics, notes=False)
+    for writer in made.writers:
+        _say(f"warning: --force-owner {writer}: {writes_again(writer)}. From then on the copy that"
+             f" moves is stale, and runs first. Better: {instead(writer)}")  # fmt: skip
     rules = sum(made.rules.values())
     click.echo(f"planned: {rules:,} rules move; read {printable(directory)}/plan.md")
     return ExitCode.DONE
@@ -185,6 +194,40 @@ def _given(
         place = printable(unclear[0].name)
         raise click.UsageError(f"nothing shows which back end {place} is of: name the file by it")
     return given.dumps, given.nft, version or given.iptables_version, sets or given.ipsets
+
+
+@migrate.command(
+    cls=Command,
+    exits={
+        ExitCode.DONE: "no packet is treated differently after the move",
+        ExitCode.REFUSED: "the node treats a packet differently after the move",
+        ExitCode.USAGE: "wrong usage, no plan, or it cannot run here: no root, a program is\n"
+        "missing",
+        ExitCode.UNKNOWN: "unknown: no packet could be sent, or no conversation could be decided",
+    },
+    examples=("sudo vpccni-nft migrate rehearse /var/lib/vpccni-nft/plan",),
+)
+@DIRECTORY
+@click.option(
+    "--packets",
+    type=click.IntRange(min=1),
+    default=20_000,
+    show_default=True,
+    metavar="N",
+    help="About how many packets to send on each side.",
+)
+@AS_JSON
+def rehearse(directory: str, packets: int, *, as_json: bool) -> ExitCode:
+    """Try the move of the plan in DIR in the kernel: the whole node before, and after.
+
+    Two network namespaces play the node; this machine's rules and connections are not touched. It
+    can be any machine with the programs, and needs root.
+    """
+    from ...migration.rehearsal import rehearsal_of
+
+    found = rehearsal_of(Path(directory).absolute())
+    sides = TwoSides(found.before, found.after, TranslateOptions.of(ipset_save=found.ipset_save))
+    return send(sides, packets, found.back_end.value.removeprefix("iptables-"), as_json=as_json)
 
 
 @migrate.command(

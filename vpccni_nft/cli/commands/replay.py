@@ -106,8 +106,24 @@ def replay(  # noqa: PLR0913 - one for each option
     """
     if not before or not after:
         raise click.UsageError("give both --before and --after")
+    sides = read_sides(before, after, ipset_save, family)
+    return send(
+        sides, packets, backend, seed=seed, text=text, kernel_log=kernel_log, as_json=as_json
+    )
+
+
+def send(
+    sides: TwoSides,
+    packets: int,
+    backend: str,
+    *,
+    seed: int = 0,
+    text: str | None = None,
+    kernel_log: bool = False,
+    as_json: bool,
+) -> ExitCode:
+    """Replay two sides, and show what it shows."""
     try:
-        sides = read_sides(before, after, ipset_save, family)
         result = _compared(
             sides, packets, seed, backend, text, kernel_log=kernel_log, quiet=as_json
         )
