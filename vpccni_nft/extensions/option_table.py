@@ -262,8 +262,9 @@ class OptionTable:
         """The fields of the node that the given options fill."""
         fields: dict[str, Any] = {}
         seen: list[str] = []
+        words = given.line.words
         for one in given.given:
-            name = given.name(one)
+            name = words[one.name]
             option = self.by_name.get(name)
             if option is None:
                 raise given.problem(one, f"{name} is not allowed here")

@@ -89,6 +89,7 @@ def checked_string(text: str, limit: int = COMMENT_LENGTH) -> str:
     return text
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def mangle(name: str) -> str:
     """A name that nft reads, the same one wherever it can be.
 
