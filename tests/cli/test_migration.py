@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 import re
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -271,7 +275,9 @@ def test_the_daemonset_is_one_and_its_script_is_shell() -> None:
     assert found["spec"]["selector"]["matchLabels"].items() <= labels.items()
     assert spec["hostNetwork"]
     (container,) = spec["containers"]
-    assert container["securityContext"]["privileged"]
+    assert "privileged" not in container["securityContext"]
+    assert container["securityContext"]["capabilities"]["drop"] == ["ALL"]
+    assert {"readinessProbe", "livenessProbe"} <= container.keys()
     assert {one["name"] for one in container["volumeMounts"]} == {
         one["name"] for one in spec["volumes"]
     }
@@ -302,3 +308,64 @@ def known_commands(script: str) -> None:
     for name in names:
         found = CliRunner().invoke(group, [name, "--help"])
         assert found.exit_code == 0, name
+
+
+#: A program that says what it was started with, and waits where it is to.
+FAKE = """\
+#!/bin/sh
+echo "$(basename "$0") $*" >>"{log}"
+case "$*" in
+"migrate plan"*) mkdir -p "{plan}"; touch "{plan}/plan.json" "{plan}/plan.md" ;;
+"migrate run"*) sleep 30 ;;
+"migrate status"*) echo {phase} ;;
+"is-active"*) exit 1 ;;
+esac
+"""
+
+
+def play(folder: Path, script: str, phase: str) -> subprocess.Popen[bytes]:
+    """Start a script with programs that only say what they are to do."""
+    (folder / "tmp").mkdir(exist_ok=True)
+    for name in ("vpccni-nft", "systemd-run", "systemctl"):
+        path = folder / name
+        path.write_text(FAKE.format(log=folder / "log", plan=folder / "plan", phase=phase))
+        path.chmod(0o755)
+    script = script.replace("/var/lib/vpccni-nft", str(folder)).replace(
+        "touch /", f"touch {folder}/"
+    )
+    return subprocess.Popen(
+        ["/bin/sh", "-c", script], env={"PATH": f"{folder}:/usr/bin:/bin"}, start_new_session=True,
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("phase", "back"), [("waiting", True), ("confirmed", False)])
+def test_a_pod_that_is_stopped_goes_back_unless_the_move_is_confirmed(
+    phase: str, back: bool, tmp_path: Path
+) -> None:
+    (found,) = yaml.safe_load_all((EXAMPLES / "daemonset.yaml").read_text())
+    (script,) = found["spec"]["template"]["spec"]["containers"][0]["args"]
+    process = play(tmp_path, script, phase)
+    try:
+        for _ in range(200):
+            if (tmp_path / "log").exists() and " run " in (tmp_path / "log").read_text():
+                break
+            time.sleep(0.05)
+        process.terminate()
+        assert process.wait(timeout=10) == 0
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert ("migrate rollback" in (tmp_path / "log").read_text()) is back
+
+
+@pytest.mark.parametrize("action", ["plan", "run"])
+def test_the_ssm_document_runs_twice(action: str, tmp_path: Path) -> None:
+    found = json.loads((EXAMPLES / "ssm-document.json").read_text())
+    script = "\n".join(found["mainSteps"][0]["inputs"]["runCommand"])
+    script = script.replace("{{ action }}", action).replace("{{ confirmTimeout }}", "900")
+    for _ in range(2):
+        assert play(tmp_path, script, "waiting").wait(timeout=10) == 0
+    log = (tmp_path / "log").read_text()
+    assert log.count("migrate plan") == (action == "plan")
+    assert log.count("systemd-run --collect") == 2 * (action == "run")

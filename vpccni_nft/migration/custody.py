@@ -1,7 +1,7 @@
-"""Files of a plan: made so that nobody else can change them, and used only if nobody else could.
+"""Files of a plan: made so that no other user can change them, and used only if none could.
 
 What is in the directory of a plan is given to programs that run as root. So it, all that is in it
-and every folder above it belong to root or to the user who runs this, and nobody else may write
+and every folder above it belong to root or to the user who runs this, and no other user may write
 there; of a folder with the sticky bit, such as /tmp, the next one down counts. A symbolic link in
 it is refused, and no file is opened through one.
 """
@@ -26,7 +26,7 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 class Unsafe(CannotRead):
-    """Somebody else could have changed what would be run."""
+    """Another user could have changed what would be run."""
 
 
 def check_place(directory: Path) -> None:

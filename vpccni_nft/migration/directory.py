@@ -69,7 +69,7 @@ def about(directory: Path) -> dict[str, Any]:
 
 
 def read(directory: Path) -> dict[str, Any]:
-    """What plan.json says, if nobody else could change the plan and it is as it was written.
+    """What plan.json says, if no other user could change the plan and it is as it was written.
 
     To be called before anything of the directory is used. Raises NoPlan and Unsafe.
     """
