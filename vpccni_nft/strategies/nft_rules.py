@@ -54,6 +54,14 @@ _REFUSALS = {
 _OF_BOTH = (RejectProtocol.ICMPX, tuple(s.REASONS["icmpx"]))
 _SOURCE_HOOKS = frozenset({HookName.INPUT, HookName.POSTROUTING})
 
+#: The counter that each table has.
+COUNTER = "counted"
+
+_LINES = (
+    s.Log("seen"), s.Log(level="info", flags=("skuid",)), s.Log(group=7, snaplen=20),
+    s.Log(level="audit"),
+)  # fmt: skip
+
 
 @attrs.frozen
 class Site:
@@ -70,6 +78,11 @@ class Site:
     def can_reject(self) -> bool:
         """nft_reject.c, nft_reject_validate; a NAT chain may not (nft_reject_ipv4)."""
         return HookName.POSTROUTING not in self.hooks and not self.is_nat
+
+    @property
+    def takes_proxies(self) -> bool:
+        """nft_tproxy.c, nft_tproxy_validate: prerouting alone."""
+        return self.hooks == {HookName.PREROUTING} and not self.is_nat and not self.both
 
 
 @st.composite
@@ -176,8 +189,14 @@ def _keys(site: Site, reads: Reads) -> list[tuple[ast.Set, SearchStrategy[x.Expr
 @st.composite
 def _actions(draw: DrawFn, site: Site, reads: Reads) -> s.Statement:
     """A statement that lets the packet go on."""
-    choice = draw(st.integers(0, 9))
+    choice = draw(st.integers(0, 12))
     match choice:
+        case 10:
+            return s.NamedCounter(COUNTER)
+        case 11:
+            return draw(st.sampled_from(_LINES))
+        case 8 | 9 | 12 if reads.protocol in {TCP, UDP} and site.takes_proxies:
+            return s.Tproxy(port=draw(st.sampled_from((None, 80, 3129))))
         case 0:
             return draw(_limits())
         case 1:
@@ -208,10 +227,15 @@ def _limits(draw: DrawFn) -> s.Limit:
 @st.composite
 def _updates(draw: DrawFn, sets: list[tuple[ast.Set, SearchStrategy[x.Expression]]]) -> s.UpdateSet:
     set_, key = draw(st.sampled_from(sets))
-    operation = draw(st.sampled_from((SetOperation.ADD, SetOperation.UPDATE)))
+    operation = draw(st.sampled_from(SetOperation))
+    if operation is SetOperation.DELETE:
+        return s.UpdateSet(operation, set_.name, draw(key))
     timeout = draw(st.sampled_from((None, 60, 3600))) if SetFlag.TIMEOUT in set_.flags else None
-    limit = draw(st.none() | _limits()) if timeout is None else None
-    return s.UpdateSet(operation, set_.name, draw(key), timeout, limit)
+    counted = st.builds(s.CtCount, st.integers(0, 3), st.booleans())
+    kept = st.one_of(st.none(), _limits(), counted, counted)
+    return s.UpdateSet(
+        operation, set_.name, draw(key), timeout, draw(kept) if not timeout else None
+    )
 
 
 @st.composite
@@ -312,6 +336,8 @@ def _verdict_maps(draw: DrawFn, site: Site, reads: Reads) -> s.VerdictMap:
         ordered = len(key.type) == 1 and is_ordered(key.type[0])
         several = intervals(key.type[0], site.family) if ordered and draw(st.booleans()) else None
         literals = list(draw(several if several is not None else elements(key.type, site.family)))
+    if draw(st.integers(0, 3)) == 0:
+        literals.append(x.CatchAll())
     pairs = tuple(x.Pair(literal, draw(verdict)) for literal in literals)
     return s.VerdictMap(key, x.AnonymousSet(pairs))
 

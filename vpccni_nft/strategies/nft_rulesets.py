@@ -14,8 +14,8 @@ from ..nft import datatypes as t
 from ..nft import expressions as x
 from ..nft import statements as s
 from ..nft.words import ChainType, HookName, Policy, SetFlag
-from .nft_rules import ADDRESS_TYPE, Site, rules, verdicts
-from .nft_values import elements, hosts, intervals
+from .nft_rules import ADDRESS_TYPE, COUNTER, Site, rules, verdicts
+from .nft_values import elements, hosts, intervals, prefixes
 from .values import families
 
 if TYPE_CHECKING:
@@ -84,7 +84,8 @@ def nft_tables(draw: DrawFn, family: TableFamily, name: str, most_rules: int = 4
         site = Site(Family.IP, frozenset(hooks), is_nat, tuple(callees[number + 1 :]), plain, both)
         body = draw(st.lists(_rules_of(site, packets), max_size=most_rules))
         chains.append(ast.Chain(chain, tuple(body)))
-    return ast.Table(family, name, tuple(chains), tuple(sets.values()))
+    counters = (ast.Counter(COUNTER),)
+    return ast.Table(family, name, tuple(chains), tuple(sets.values()), counters)
 
 
 def _rules_of(site: Site, packets: st.SearchStrategy[Family]) -> st.SearchStrategy[ast.Rule]:
@@ -136,6 +137,14 @@ def _sets(draw: DrawFn, family: Family, name: str, callees: tuple[str, ...]) -> 
         timeout = draw(st.sampled_from((None, 60))) if timed else None
         listed = tuple(draw(elements(key, family))) if draw(st.booleans()) else ()
         return ast.Set(name, key, flags, timeout, draw(st.sampled_from((1024, 65535))), listed)
+    if draw(st.integers(0, 5)) == 0:
+        # It outlives all packets that are sent.
+        timed_ones = (x.Element(one, timeout=3600) for one in draw(elements(key, family)))
+        return ast.Set(name, key, (SetFlag.TIMEOUT,), elements=tuple(timed_ones))
+    if key == (address, t.INET_SERVICE) and draw(st.booleans()):
+        network, ports = draw(prefixes(family)), draw(st.sampled_from(((0, 79), (80, 443))))
+        several = x.Concat((network, x.Range(*map(x.Number, ports))))
+        return ast.Set(name, key, (SetFlag.INTERVAL,), elements=(several,))
     if len(key) == 1 and key != (t.IFNAME,) and draw(st.booleans()):
         found = tuple(draw(intervals(key[0], family)))
         return ast.Set(name, key, (SetFlag.INTERVAL,), elements=found)

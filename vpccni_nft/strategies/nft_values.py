@@ -183,11 +183,34 @@ class Reads:
     def _state(self) -> tuple[x.Expression, ...]:
         own = () if self.protocol is not None else ("l4proto",)
         return (
-            *(x.Meta(key) for key in ("mark", "iifname", "oifname", "iif", "oif", "length", *own)),
+            *(
+                x.Meta(key)
+                for key in (
+                    "mark",
+                    "iifname",
+                    "oifname",
+                    "iif",
+                    "oif",
+                    "length",
+                    *own,
+                    "pkttype",
+                    "skuid",
+                )
+            ),
             *(x.Ct(key) for key in ("state", "status", "mark", "direction")),
+            *self._connection,
             x.Fib(("daddr",), "type"),
             x.Fib(("saddr",), "type"),
         )
+
+    @property
+    def _connection(self) -> tuple[x.Expression, ...]:
+        """Ends of the connection; without ports it has numbers of its own kind."""
+        if self.protocol not in {TCP, UDP, SCTP}:
+            return ()
+        header = x.NETWORK_HEADER[self.family]
+        keys = (f"{header} saddr", f"{header} daddr", "proto-src", "proto-dst")
+        return tuple(x.Ct(key, way) for key in keys for way in ("original", "reply"))
 
     @property
     def words(self) -> SearchStrategy[x.Expression]:

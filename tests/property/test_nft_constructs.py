@@ -1,0 +1,92 @@
+"""What of nft's reader the drawn rulesets have: each class is drawn, or the reason stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+from hypothesis import given, settings
+
+from vpccni_nft import nft
+from vpccni_nft import strategies as own
+from vpccni_nft.nft import expressions as x
+from vpccni_nft.nft import statements as s
+from vpccni_nft.nft import words
+
+from ..support.profiles import ALL
+
+#: Classes that are not drawn.
+NO_CLASS = {
+    x.Osf: "no packets of known systems are sent",
+    x.Ipsec: "nothing is encrypted in the node of the tests",
+    x.Socket: "no program has sockets there",
+    x.Hash: "the kernel's numbers are not computed: an oracle answers",
+    x.SymmetricHash: "the kernel's numbers are not computed: an oracle answers",
+    x.Rt: "what the route has is not seen by the probes",
+    x.Mac: "packets come from addresses that hold their marks",
+    x.String: "names of helpers: none is loaded",
+    s.Dup: "a copy is a packet that the probes do not tell from the first one",
+    s.Queue: "no program decides there, and kernels are built without queues",
+    s.Synproxy: "the kernel's own handshakes are not followed",
+}
+
+#: Words that are not drawn, by their enumerations.
+NO_WORD: dict[type[words.Word], dict[str, str]] = {
+    words.MetaKey: dict.fromkeys(
+        ("iifgroup", "oifgroup", "rtclassid", "cgroup", "ipsec", "sdif", "sdifname", "cpu"),
+        "nothing in the node of the tests has one, or the probes do not see it",
+    )
+    | dict.fromkeys(("hour", "day", "time"), "the time is an oracle's")
+    | dict.fromkeys(("iiftype", "oiftype"), "without a meaning: unknown (V003)")
+    | dict.fromkeys(("random", "skgid", "nftrace", "priority"), "as another one that is drawn"),
+    words.CtKey: dict.fromkeys(
+        ("zone", "id", "bytes", "packets", "avgpkt", "l3proto", "label", "helper", "expiration"),
+        "the probes do not see it, or it has no meaning: unknown (V003)",
+    )
+    | {"protocol": "as meta l4proto"},
+}
+
+
+def nodes_in(node: Any) -> Iterator[Any]:
+    """A node and all below it."""
+    if isinstance(node, tuple):
+        for one in node:
+            yield from nodes_in(one)
+    elif attrs.has(type(node)):
+        yield node
+        for field in attrs.fields(type(node)):
+            yield from nodes_in(getattr(node, field.name))
+
+
+def subclasses(base: type) -> Iterator[type]:
+    below: list[type[Any]] = base.__subclasses__()
+    for one in below:
+        if attrs.has(one):
+            yield one
+        yield from subclasses(one)
+
+
+def test_each_construct_is_drawn_or_has_a_reason() -> None:
+    classes: set[type] = set()
+    drawn: dict[type, set[str]] = {words.MetaKey: set(), words.CtKey: set()}
+    operations: set[str] = set()
+
+    @given(own.nft_rulesets())
+    @settings(ALL, max_examples=200)
+    def collect(ruleset: nft.Ruleset) -> None:
+        for node in nodes_in(ruleset):
+            classes.add(type(node))
+            if isinstance(node, x.Meta):
+                drawn[words.MetaKey].add(node.key)
+            elif isinstance(node, x.Ct):
+                drawn[words.CtKey].add(node.key)
+            elif isinstance(node, s.UpdateSet):
+                operations.add(node.operation)
+
+    collect()
+    everything = {*subclasses(x.Expression), *subclasses(s.Statement)}
+    assert everything - classes == set(NO_CLASS)
+    for kind, without in NO_WORD.items():
+        assert {str(word) for word in kind} - drawn[kind] == set(without)
+    assert operations == {str(word) for word in words.SetOperation}
