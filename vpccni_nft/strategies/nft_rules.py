@@ -195,7 +195,7 @@ def _actions(draw: DrawFn, site: Site, reads: Reads) -> s.Statement:
             return s.NamedCounter(COUNTER)
         case 11:
             return draw(st.sampled_from(_LINES))
-        case 8 | 9 | 12 if reads.protocol in {TCP, UDP} and site.takes_proxies:
+        case 9 | 12 if reads.protocol in {TCP, UDP} and site.takes_proxies:
             return s.Tproxy(port=draw(st.sampled_from((None, 80, 3129))))
         case 0:
             return draw(_limits())

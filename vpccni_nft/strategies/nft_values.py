@@ -213,6 +213,11 @@ class Reads:
         return tuple(x.Ct(key, way) for key in keys for way in ("original", "reply"))
 
     @property
+    def known(self) -> tuple[x.Expression, ...]:
+        """All that has a type of its own."""
+        return (*self._network, *self._transport, *self._state)
+
+    @property
     def words(self) -> SearchStrategy[x.Expression]:
         """What has a type of its own, so that a set of them can be named."""
         return st.one_of(
@@ -235,8 +240,7 @@ class Reads:
 
     def of_type(self, key: t.KeyType) -> SearchStrategy[x.Expression] | None:
         """What has values of a type, if anything has."""
-        known = (*self._network, *self._transport, *self._state)
-        choices = [[one for one in known if one.type == (part,)] for part in key]
+        choices = [[one for one in self.known if one.type == (part,)] for part in key]
         if not all(choices):
             return None
         parts = [st.sampled_from(one) for one in choices]
