@@ -177,6 +177,30 @@ def test_the_answer_says_whether_no_other_packet_differs(tmp_path: Path) -> None
     assert part.startswith("different: 1 class of packets\n")
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "ct state new ct direction reply drop",
+        "ct state new tcp flags & (syn | rst) == syn | rst drop",
+    ],
+)
+def test_no_packet_is_one_that_the_kernel_does_not_track_so(rule: str) -> None:
+    """Where a rule rewrites headers nothing is known of what conntrack has seen."""
+    assert isinstance(vpccni_nft.verify(in_chain(rule), in_chain("")), vpccni_nft.Equivalent)
+    writes = "ip dscp set 0; "
+    answer = vpccni_nft.verify(in_chain(writes + rule), in_chain(writes))
+    assert isinstance(answer, Different)
+
+
+def test_what_is_related_and_no_error_was_expected() -> None:
+    rule = "ct state related icmp type echo-request drop"
+    answer = vpccni_nft.verify(in_chain(rule), in_chain(""))
+    assert isinstance(answer, Different)
+    (found,) = answer.classes
+    assert found.texts == ("proto=icmp icmp-type=8 ctstate=related",)
+    assert "ctstatus=expected" in found.example.plain.text
+
+
 # --- conditions as text ---------------------------------------------------------------------------
 
 

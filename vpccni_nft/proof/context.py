@@ -11,6 +11,7 @@ import attrs
 from ..core.values import Family
 from ..model.hook import run_rules
 from ..model.packet import FIELDS, NAME_BYTES, STATE_BITS, STATUS_BITS, Event, State, width
+from .axioms import axioms
 from .terms import CONDITION, named
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class ProofContext:
     counters: bool  #: whether it counts which rules counted a packet
     #: Fields that have a value, of all packets that are looked at.
     known: Mapping[str, int] = attrs.Factory(dict)
+    #: Whether packets are as conntrack has seen them: no rule rewrites their headers.
+    as_tracked: bool = False
     hook_reads: HookReads = attrs.Factory(HookReads)
 
     @cached_property
@@ -173,6 +176,8 @@ def packets_at(setting: ProofContext) -> Iterator[Term]:
         )
         bound = terms.equal(fields[f"{end}_done"], terms.const(1, 1))
         yield terms.any(terms.not_(translated), bound)
+    if setting.as_tracked:
+        yield from axioms(terms, setting.family, fields)
     for field in ("ct_template", "ct_zone", "ct_zone_direction"):
         yield terms.equal(fields[field], terms.const(0, width(field, setting.family)))
 

@@ -12,6 +12,7 @@ import attrs
 
 from .. import iptables, nft
 from ..extensions.targets.verdicts import Accept
+from ..model.concrete import Concrete
 from ..model.oracle import CHOICES
 from ..nft import statements as s
 from ..simulate.packet_text import default_world, parse_packet
@@ -19,6 +20,7 @@ from ..simulate.sample import Packet, run
 from ..simulate.simplify import Plain, simplify
 from ..simulate.trace import parts, trace
 from ..simulate.world import Answers
+from .axioms import axioms
 from .hooks import ShownPacket
 from .terms import LOG, postorder
 
@@ -122,6 +124,8 @@ def counterexample(
     looks_known = comparison.is_found(at_first)
 
     def differ(packet: Packet) -> bool:
+        if setting.as_tracked and not all(axioms(Concrete(), family, packet.fields)):
+            return False
         fits, found = examine(packet)
         if looks_known:
             # Only the proof knows that it is another one: it stays with its rules.

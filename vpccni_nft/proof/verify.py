@@ -17,6 +17,7 @@ from ..core.diagnostics import (
 from ..model.oracle import KeptSet
 from ..model.packet import HOOKS, STATE_BITS
 from .answers import Different, Equivalent, HookAnswer, Unknown
+from .axioms import hold_for
 from .budget import MOST_MEGABYTES, MOST_TERMS, Budget
 from .chains import ChainComparison
 from .chance import TOLERANCE
@@ -138,6 +139,8 @@ class _Proof:
             known = {"ct_state": STATE_BITS["invalid"]}  # there are no connections
             if any(one.type == "nat" for side in chains for one in side):
                 self._assume(f"{family.title}: no connections are tracked, so nat chains never run")
+        rulesets = (*self.before.rulesets, *self.after.rulesets)
+        as_tracked = not fragments and hold_for(rulesets)
         solver = Solver(self.settings.seconds, self.budget)
         quick = Solver(min(self.settings.seconds, _MOST_SECONDS), self.budget)
         terms = Terms(self.budget)
@@ -148,7 +151,9 @@ class _Proof:
             if before or after:
                 self.progress(f"{family.title} {name}")
                 counters = self.settings.counters
-                setting = ProofContext(terms, family, name, fragments, counters, known)
+                setting = ProofContext(
+                    terms, family, name, fragments, counters, known, as_tracked=as_tracked
+                )
                 pairs = ChainComparison(setting, quick, ours, theirs, anywhere)
                 self._of_hook(HookSearch(pairs, solver, self.before, self.after, *chains))
         if any(isinstance(oracle.object, KeptSet) for oracle in terms.oracles()):

@@ -1,0 +1,98 @@
+"""What no packet is that a kernel has tracked: stated here, and held by the kernel's tests.
+
+They are of what conntrack sees. Where a rule rewrites that afterwards, or a program that packets
+are queued to may, none of them is taken.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .. import iptables, nft
+from ..core.values import Family
+from ..extensions.targets.queue import Nfqueue, Queue
+from ..model.hook import ICMP
+from ..model.packet import STATE_BITS, STATUS_BITS, TCP_FLAGS, width
+from ..nft import expressions as x
+from ..nft import statements as s
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from ..model.algebra import Algebra, Bool, Word
+    from .side import Ruleset
+
+_TCP = 6
+
+#: Flags that say nothing of whether the others go together.
+_WHATEVER = TCP_FLAGS["psh"] | TCP_FLAGS["ecn"] | TCP_FLAGS["cwr"]
+
+#: The other flags that conntrack takes (nf_conntrack_proto_tcp.c, tcp_valid_flags).
+_VALID = (
+    ("syn",), ("syn", "urg"), ("syn", "ack"), ("rst",), ("rst", "ack"),
+    ("fin", "ack"), ("fin", "ack", "urg"), ("ack",), ("ack", "urg"),
+)  # fmt: skip
+
+#: ICMP messages about a packet (nf_conntrack_proto_icmp.c); those of ICMPv6 are below 128.
+_ERRORS = (3, 4, 5, 11, 12)
+
+
+def hold_for(rulesets: Iterable[Ruleset]) -> bool:
+    """Whether no rule changes what conntrack has seen of a packet's transport header."""
+    tables = [table for ruleset in rulesets for table in ruleset.tables]
+    return not any(map(_rewrites, tables))
+
+
+def _rewrites(table: iptables.Table | nft.Table) -> bool:
+    if isinstance(table, iptables.Table):
+        targets = (rule.target for chain in table.chains for rule in chain.rules)
+        return any(isinstance(target, Nfqueue | Queue) for target in targets)
+    rules = (rule for chain in table.chains for rule in chain.rules)
+    return any(_may_rewrite(step) for rule in rules for step in rule.statements)
+
+
+def _may_rewrite(step: s.Statement) -> bool:
+    """Whether a statement may change a header, addresses and ports of NAT apart."""
+    if isinstance(step, s.Queue):
+        return True
+    return isinstance(step, s.Set) and not isinstance(step.key, x.Meta | x.Ct)
+
+
+def axioms(algebra: Algebra, family: Family, fields: Mapping[str, Word]) -> Iterator[Bool]:
+    """What holds of every packet that comes to a hook.
+
+    - A connection that is new has packets of its first direction only.
+    - What is related to a connection is an ICMP message about a packet of it, a connection that was
+      expected, or the reset that a rule sends (nf_conntrack_attach).
+    - TCP packets whose flags contradict each other are invalid.
+    """
+
+    def has(field: str, value: int, mask: int | None = None) -> Bool:
+        bits = width(field, family)
+        word = (
+            fields[field]
+            if mask is None
+            else algebra.bvand(fields[field], algebra.const(mask, bits))
+        )
+        return algebra.equal(word, algebra.const(value, bits))
+
+    def state(*names: str) -> Bool:
+        return algebra.any(*(has("ct_state", STATE_BITS[name]) for name in names))
+
+    yield algebra.any(algebra.not_(state("new")), has("ct_reply", 0))
+    tcp = has("protocol", _TCP)
+    if family is Family.IP6:
+        is_error = algebra.ule(fields["icmp_type"], algebra.const(127, 8))
+    else:
+        is_error = algebra.any(*(has("icmp_type", one) for one in _ERRORS))
+    yield algebra.any(
+        algebra.not_(state("related")),
+        algebra.all(has("protocol", ICMP[family]), is_error),
+        has("ct_status", STATUS_BITS["expected"], STATUS_BITS["expected"]),
+        algebra.all(tcp, has("tcp_flags", TCP_FLAGS["rst"], TCP_FLAGS["rst"])),
+    )
+    flags = (sum(TCP_FLAGS[name] for name in names) for names in _VALID)
+    yield algebra.any(
+        algebra.not_(algebra.all(state("new", "established", "related"), tcp, has("fragment", 0))),
+        *(has("tcp_flags", value, 0xFF & ~_WHATEVER) for value in flags),
+    )
