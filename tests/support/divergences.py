@@ -254,7 +254,7 @@ class _Walk:
         fields = dict.fromkeys(FIELDS, 0)
         source, target, sport, dport = _tuple(headers)
         fields |= {
-            "iif": interface_word(begin.iif) if begin.place != "postrouting" else 0,
+            "iif": interface_word(begin.iif),
             "oif": interface_word(begin.oif),
             "saddr": source,
             "daddr": target,
