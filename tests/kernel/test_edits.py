@@ -8,9 +8,9 @@ import attrs
 import pytest
 
 from vpccni_nft.core.values import Family
-from vpccni_nft.migration.change import Change
+from vpccni_nft.migration.change import TableChange
 from vpccni_nft.migration.edits import taking
-from vpccni_nft.migration.moves import Move
+from vpccni_nft.migration.moves import TableMove
 from vpccni_nft.migration.places import putting_back
 from vpccni_nft.migration.saved import SavedTable
 
@@ -48,13 +48,13 @@ def there_and_back(backend: str, dump: str) -> None:
         if chain.built_in
     )
     program = f"ip6tables-{backend}"
-    move = Move(
+    move = TableMove(
         name=f"{program}.filter", program=program, family=Family.IP6, table="filter",
         nft_table="vpccni-filter", before=before, after=SavedTable("filter", stays),
     )  # fmt: skip
-    Change(edits=lambda now: [taking(move, now)], problem=lambda _: "").make(move)
+    TableChange(edits=lambda now: [taking(move, now)], problem=lambda _: "").make(move)
     assert move.now() == move.after
-    Change(edits=lambda now: putting_back(move, before, now), problem=lambda _: "").make(move)
+    TableChange(edits=lambda now: putting_back(move, before, now), problem=lambda _: "").make(move)
     assert move.now() == before
 
 

@@ -28,7 +28,7 @@ from vpccni_nft.core.span import Source
 from vpccni_nft.core.values import Family
 from vpccni_nft.lowering import TranslateOptions
 from vpccni_nft.migration.edits import InTheWay, no_longer_fits, taking
-from vpccni_nft.migration.moves import Move
+from vpccni_nft.migration.moves import TableMove
 from vpccni_nft.migration.plan import Choice, NodeOutput, plan
 from vpccni_nft.migration.saved import SavedTable
 from vpccni_nft.node.detection import detect_sources
@@ -138,7 +138,7 @@ def _planned(text: str) -> tuple[Diagnostic, ...]:
         before, after, now = (
             SavedTable.of("filter", files[name].splitlines()) for name in ("before", "after", "now")
         )
-        moving = Move(
+        moving = TableMove(
             name="iptables-legacy.filter", program="iptables-legacy", family=Family.IP,
             table="filter", nft_table="vpccni-filter", before=before, after=after,
         )  # fmt: skip

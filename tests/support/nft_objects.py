@@ -12,7 +12,7 @@ from vpccni_nft import nft
 from vpccni_nft.core.values import Address, Family
 from vpccni_nft.nft import expressions as x
 from vpccni_nft.nft import statements as s
-from vpccni_nft.nft.words import HOOKS_OF_TYPE
+from vpccni_nft.nft.words import HOOKS_OF_TYPE, HookName
 from vpccni_nft.simulate.constants import values_in
 
 
@@ -248,6 +248,12 @@ def nats(family: Family) -> SearchStrategy[s.Statement]:
 LOG_FLAGS = ["tcp sequence", "tcp options", "ip options", "skuid", "ether"]
 
 
+REJECTS = {
+    Family.IP: (s.Reject("icmp", "port-unreachable"), s.Reject("icmp", "admin-prohibited")),
+    Family.IP6: (s.Reject("icmpv6", "port-unreachable"), s.Reject("icmpv6", "no-route")),
+}
+
+
 def statements(family: Family) -> SearchStrategy[s.Statement]:
     verdict_maps = keys().flatmap(
         lambda one: st.builds(s.VerdictMap, st.just(one[0]), REFERENCES | pairs(one[1], VERDICTS))
@@ -278,9 +284,7 @@ def statements(family: Family) -> SearchStrategy[s.Statement]:
             [
                 s.Notrack(),
                 s.Reject("tcp", "reset"),
-                s.Reject("icmp", "port-unreachable"),
-                s.Reject("icmp", "admin-prohibited"),
-                s.Reject("icmpv6", "no-route"),
+                *REJECTS[family],
             ]
         ),
         st.builds(
@@ -317,6 +321,12 @@ def key_types() -> SearchStrategy[tuple[str, SearchStrategy[Any]]]:
     return single | several
 
 
+def bare_key(element: x.Expression) -> x.Expression:
+    """What a set can hold once."""
+    key = element.key if isinstance(element, x.Pair) else element
+    return key.key if isinstance(key, x.Element) else key
+
+
 @st.composite
 def sets(draw: st.DrawFn, name: str) -> nft.Set:
     type_, literals = draw(key_types())
@@ -331,10 +341,11 @@ def sets(draw: st.DrawFn, name: str) -> nft.Set:
         "comment": draw(STRINGS),
     }
     if draw(st.booleans()):
-        elements = tuple(draw(st.lists(decorated(literals), max_size=4)))
+        elements = tuple(draw(st.lists(decorated(literals), max_size=4, unique_by=bare_key)))
         return nft.Set(name, type_, elements=elements, **fields)
     data, values = draw(st.just(("verdict", VERDICTS)) | key_types())
-    some = draw(st.lists(st.builds(x.Pair, decorated(literals), values), max_size=4))
+    listed = st.builds(x.Pair, decorated(literals), values)
+    some = draw(st.lists(listed, max_size=4, unique_by=bare_key))
     return nft.Map(name, type_, elements=tuple(some), data=data, **fields)
 
 
@@ -343,7 +354,13 @@ def tables(draw: st.DrawFn, family: Family, name: str) -> nft.Table:
     def unique() -> list[str]:
         return draw(st.lists(NAMES, unique=True, max_size=2))
 
-    types = [(type_, hook) for type_, hooks in HOOKS_OF_TYPE.items() for hook in hooks]
+    # At ingress there are devices, and tables of other families.
+    types = [
+        (type_, hook)
+        for type_, hooks in HOOKS_OF_TYPE.items()
+        for hook in hooks
+        if hook is not HookName.INGRESS
+    ]
     hooks = st.builds(
         lambda place, *rest: nft.Hook(*place, *rest),
         st.sampled_from(sorted(types)),

@@ -73,7 +73,6 @@ def test_a_mark_is_set_to_a_narrower_value(value: str, mark: int) -> None:
         "meta mark set ct bytes",
         'fib saddr . iif oifname "eth0" drop',
         "fib saddr . iif oif 1 drop",
-        "fib saddr . iif oif != 0 drop",
     ],
 )
 def test_what_would_be_cut_has_no_meaning(rule: str) -> None:

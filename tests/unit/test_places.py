@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from vpccni_nft.core.values import Family
 from vpccni_nft.migration.edits import Edit, InTheWay, taking
-from vpccni_nft.migration.moves import Move
+from vpccni_nft.migration.moves import TableMove
 from vpccni_nft.migration.netlink import Protocol
 from vpccni_nft.migration.nftables import protocol_of
 from vpccni_nft.migration.places import putting_back
@@ -28,8 +28,8 @@ def table(*rules: str, policy: str = "ACCEPT", chains: Sequence[str] = ()) -> Sa
     return SavedTable.of("filter", [*lines, "COMMIT"])
 
 
-def move(before: SavedTable, after: SavedTable) -> Move:
-    return Move(
+def move(before: SavedTable, after: SavedTable) -> TableMove:
+    return TableMove(
         name="iptables-legacy.filter", program="iptables-legacy", family=Family.IP,
         table="filter", nft_table="vpccni-filter", before=before, after=after,
     )  # fmt: skip

@@ -18,7 +18,7 @@ from .edits import Edit, InTheWay, TableChanged
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .moves import Move
+    from .moves import TableMove
     from .saved import SavedTable
 
 #: Seconds after which a table that changes all the time is given up.
@@ -34,13 +34,13 @@ _MOST_HELD = 2.0
 _PAUSE = 0.3
 
 
-def present(move: Move) -> SavedTable:
+def present(move: TableMove) -> SavedTable:
     """The table as it is now. Raises CannotRead and ProgramFailed."""
     return move.now() if move.legacy else nftables.present(move)
 
 
 @attrs.frozen(kw_only=True)
-class Change:
+class TableChange:
     """How a table is to change."""
 
     edits: Callable[[SavedTable], list[Edit]]  #: the possible ones, the likely first; InTheWay
@@ -57,7 +57,7 @@ class Change:
             problem = problem or found
         raise InTheWay(problem)
 
-    def settled(self, move: Move) -> Edit:
+    def settled(self, move: TableMove) -> Edit:
         """The edit of the table as it is now; it is not carried out.
 
         Raises InTheWay only for what stays in the way.
@@ -74,7 +74,7 @@ class Change:
             last = now
             time.sleep(_PAUSE)
 
-    def make(self, move: Move) -> Edit:
+    def make(self, move: TableMove) -> Edit:
         """Change the table. The edit that was made, which may be an empty one.
 
         Raises InTheWay, CannotRead, ProgramFailed and OSError; then nothing was changed.
@@ -106,7 +106,7 @@ class Change:
         )
 
     @staticmethod
-    def _commit(move: Move, edit: Edit, *, held: bool) -> None:
+    def _commit(move: TableMove, edit: Edit, *, held: bool) -> None:
         if not move.legacy:
             nftables.commit(move, edit)
             return

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ..proof.answers import Answer
     from ..proof.side import Ruleset
     from ..proof.verify import ProofSettings
-    from .moves import Move
+    from .moves import TableMove
     from .neighbours import Neighbours, Turn
     from .saved import SavedTable
 
@@ -86,7 +86,7 @@ class Checker:
         )
 
     def problem(
-        self, move: Move, full: SavedTable, rest: SavedTable, new: str, *, stay: bool = False
+        self, move: TableMove, full: SavedTable, rest: SavedTable, new: str, *, stay: bool = False
     ) -> str:
         """Why it is not proved that a new table and what is left mean the full table.
 
@@ -102,7 +102,7 @@ class Checker:
             raise CannotRead(f"{missing.name} is missing, which proofs need") from None
 
     def _problem(
-        self, move: Move, full: SavedTable, rest: SavedTable, new: str, *, stay: bool
+        self, move: TableMove, full: SavedTable, rest: SavedTable, new: str, *, stay: bool
     ) -> str:
         listing = Source.of(run("nft", "list", "ruleset"), "<nft list ruleset>")
         sets = self._sets()
@@ -143,7 +143,7 @@ class Checker:
 
     def _is_planned(
         self,
-        move: Move,
+        move: TableMove,
         full: SavedTable,
         rest: SavedTable,
         new: str,
@@ -162,7 +162,7 @@ class Checker:
         )
 
     def _tracked(
-        self, move: Move, table: iptables.Ruleset, sets: Source | None
+        self, move: TableMove, table: iptables.Ruleset, sets: Source | None
     ) -> frozenset[Family]:
         """The family, where not this table but another one makes the kernel track connections."""
         from ..proof.side import Side
@@ -219,7 +219,7 @@ class _Question:
                     yield order, (*left[:place], self.script, *left[place:])
 
 
-def _ruleset(move: Move, table: SavedTable, sets: Source | None) -> iptables.Ruleset:
+def _ruleset(move: TableMove, table: SavedTable, sets: Source | None) -> iptables.Ruleset:
     text = Source.of("".join(f"{line}\n" for line in table.lines()), f"<{move.program}-save>")
     ruleset, problems = parse_sources((text,), move.family, sets)
     if refusing := [one for one in problems if one.refuses]:
@@ -227,7 +227,7 @@ def _ruleset(move: Move, table: SavedTable, sets: Source | None) -> iptables.Rul
     return ruleset
 
 
-def _only(ruleset: nft.Ruleset, move: Move) -> nft.Ruleset:
+def _only(ruleset: nft.Ruleset, move: TableMove) -> nft.Ruleset:
     key: tuple[Family, str] = (move.family, move.nft_table)
     tables = tuple(one for one in ruleset.tables if (one.family, one.name) == key)
     if not tables:

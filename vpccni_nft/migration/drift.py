@@ -29,7 +29,7 @@ from ..node.snapshot import DUMPS, NFT
 from ..proof.side import Side
 from ..text.sources import parse_sources
 from . import directory as plans
-from .moves import Move
+from .moves import TableMove
 from .plan import ALL
 from .rehearsal import native_source
 from .saved import SavedTable
@@ -48,7 +48,7 @@ class _Left:
     owner: str
     allow: frozenset[Code]
     owners: frozenset[str]  #: whose rules were moved
-    moves: tuple[tuple[str, Move], ...]  #: by slot
+    moves: tuple[tuple[str, TableMove], ...]  #: by slot
     tables: frozenset[tuple[str, str]]  #: the slots and the names of tables with rules that move
     rulesets: dict[str, Ruleset]  #: what is left in iptables, by slot
     script: nft.Ruleset
@@ -109,7 +109,7 @@ def _read_plan(directory: Path) -> _Left:
         return _Left(
             owner=about["owner"],
             owners=frozenset(about["rules"]["moved"]),
-            moves=tuple((one["slot"], Move.read(directory, one)) for one in about["tables"]),
+            moves=tuple((one["slot"], TableMove.read(directory, one)) for one in about["tables"]),
             allow=codes_named(about["allowed"]),
             tables=frozenset(moved),
             rulesets={slot: _after(slot, source, left) for slot, source in dumps.items()},

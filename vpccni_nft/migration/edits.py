@@ -18,7 +18,7 @@ from .saved import NO_POLICY, SavedChain, SavedRule, SavedTable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .moves import Move
+    from .moves import TableMove
 
 _JUMP = re.compile(r" -[jg] (\S+)$")
 
@@ -31,7 +31,7 @@ class TableChanged(Exception):  # noqa: N818 - it names what happened
     """The table is not the one that was read: another program has changed it."""
 
 
-class Sign(enum.Enum):
+class EditKind(enum.Enum):
     """What becomes of a rule."""
 
     KEPT = " "
@@ -40,11 +40,11 @@ class Sign(enum.Enum):
 
 
 @attrs.frozen
-class Row:
+class EditedRule:
     """A rule, and what becomes of it."""
 
     rule: SavedRule
-    sign: Sign
+    sign: EditKind
 
 
 @attrs.frozen(kw_only=True)
@@ -52,7 +52,7 @@ class ChainEdit:
     """What becomes of a chain."""
 
     name: str
-    rows: tuple[Row, ...] = ()  #: the rules before and after in one order
+    rows: tuple[EditedRule, ...] = ()  #: the rules before and after in one order
     policy: str = ""  #: the new policy; empty where it stays
     counters: str = ""  #: those of the new policy, where it gets any
     created: bool = False
@@ -61,7 +61,7 @@ class ChainEdit:
     @property
     def result(self) -> tuple[SavedRule, ...]:
         """The rules afterwards."""
-        return tuple(row.rule for row in self.rows if row.sign is not Sign.DELETED)
+        return tuple(row.rule for row in self.rows if row.sign is not EditKind.DELETED)
 
     def policy_command(self) -> str:
         """The new policy for iptables-restore."""
@@ -73,10 +73,10 @@ class ChainEdit:
         """The rules' changes for iptables-restore, each at its place when its turn comes."""
         number = 1
         for row in self.rows:
-            if row.sign is Sign.DELETED:
+            if row.sign is EditKind.DELETED:
                 yield f"-D {self.name} {number}"
                 continue
-            if row.sign is Sign.INSERTED:
+            if row.sign is EditKind.INSERTED:
                 rest = f" {row.rule.specification}".rstrip()
                 yield f"[{row.rule.counters}] -I {self.name} {number}{rest}"
             number += 1
@@ -127,8 +127,8 @@ class Edit:
             rows = chain.rows
             for number, row in enumerate(rows):
                 beside = rows[max(0, number - 1) : number + 2]
-                if any(one.sign is not Sign.KEPT for one in beside):
-                    numbers = f"[{row.rule.counters}] " * (row.sign is Sign.INSERTED)
+                if any(one.sign is not EditKind.KEPT for one in beside):
+                    numbers = f"[{row.rule.counters}] " * (row.sign is EditKind.INSERTED)
                     yield f"  {row.sign.value} {numbers}{row.rule.text}"
 
 
@@ -139,7 +139,7 @@ def no_longer_fits(name: str, why: InTheWay) -> Diagnostic:
     )
 
 
-def taking(move: Move, now: SavedTable) -> Edit:
+def taking(move: TableMove, now: SavedTable) -> Edit:
     """Take the moved rules out of a table as it is now. Raises InTheWay.
 
     Where none of them is there, there is nothing to do.
@@ -154,7 +154,7 @@ def taking(move: Move, now: SavedTable) -> Edit:
     edits += (
         ChainEdit(
             name=name,
-            rows=tuple(Row(rule, Sign.KEPT) for rule in chain.rules),
+            rows=tuple(EditedRule(rule, EditKind.KEPT) for rule in chain.rules),
             policy="ACCEPT",
         )
         for name in move.policies
@@ -164,7 +164,7 @@ def taking(move: Move, now: SavedTable) -> Edit:
     return Edit(now, tuple(edits))
 
 
-def _taken(move: Move, chain: SavedChain) -> ChainEdit:
+def _taken(move: TableMove, chain: SavedChain) -> ChainEdit:
     texts = move.rules[chain.name]
     moved = frozenset(texts)
     there = tuple(rule.text for rule in chain.rules if rule.text in moved)
@@ -181,7 +181,10 @@ def _taken(move: Move, chain: SavedChain) -> ChainEdit:
         raise InTheWay(
             f"the chain {chain.name} moves, and has a rule that is not in the plan: {kept[0]}"
         )
-    rows = (Row(rule, Sign.DELETED if rule.text in moved else Sign.KEPT) for rule in chain.rules)
+    rows = (
+        EditedRule(rule, EditKind.DELETED if rule.text in moved else EditKind.KEPT)
+        for rule in chain.rules
+    )
     policy = "ACCEPT" if chain.name in move.policies else ""
     return ChainEdit(name=chain.name, rows=tuple(rows), policy=policy, deleted=deleted)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .edits import Edit
-    from .moves import Move
+    from .moves import TableMove
 
 LOCK = "/run/xtables.lock"
 
@@ -55,7 +55,7 @@ def held() -> Iterator[None]:
         os.close(handle)
 
 
-def commit(move: Move, edit: Edit) -> None:
+def commit(move: TableMove, edit: Edit) -> None:
     """Carry an edit out; the lock is held. Raises TableChanged and ProgramFailed.
 
     Where the table is not the edit's, nothing is changed.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @attrs.frozen(kw_only=True)
-class Move:
+class TableMove:
     """The rules, chains and policies of one table that a plan moves."""
 
     name: str  #: of its directory in the plan: ``iptables-nft.nat``
@@ -42,7 +42,7 @@ class Move:
         return found
 
     @classmethod
-    def read(cls, directory: Path, entry: Mapping[str, Any]) -> Move:
+    def read(cls, directory: Path, entry: Mapping[str, Any]) -> TableMove:
         """What a plan says of one table. Raises CannotRead and OSError."""
         name, table = str(entry["name"]), str(entry["table"])
         before, after = (
@@ -110,9 +110,9 @@ class Move:
         return found
 
 
-def moves_of(directory: Path, about: Mapping[str, Any]) -> list[Move]:
+def moves_of(directory: Path, about: Mapping[str, Any]) -> list[TableMove]:
     """All tables of a plan. Raises CannotRead and OSError."""
-    return [Move.read(directory, entry) for entry in about["tables"]]
+    return [TableMove.read(directory, entry) for entry in about["tables"]]
 
 
 def _lines(path: Path) -> list[str]:

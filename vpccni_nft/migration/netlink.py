@@ -132,7 +132,7 @@ class Netlink:
                     )
                 )
 
-    def commit(self, generation: int, changes: Iterable[Change]) -> None:
+    def commit(self, generation: int, changes: Iterable[KernelChange]) -> None:
         """Make all changes in one transaction, or none.
 
         Raises OtherGeneration where the rules are no longer those of ``generation``, and OSError
@@ -191,7 +191,7 @@ class Netlink:
 
 
 @attrs.frozen
-class Change:
+class KernelChange:
     """One message of a transaction."""
 
     kind: int
@@ -200,15 +200,15 @@ class Change:
     body: bytes = attrs.field(repr=False)
 
 
-def deletion(family: str, table: str, chain: str, handle: int) -> Change:
+def deletion(family: str, table: str, chain: str, handle: int) -> KernelChange:
     """Delete one rule."""
     body = _text(_TABLE, table) + _text(_CHAIN, chain) + _long(_HANDLE, handle)
-    return Change(_DELRULE, 0, family, body)
+    return KernelChange(_DELRULE, 0, family, body)
 
 
 def insertion(
     family: str, table: str, chain: str, rule: KernelRule, protocol: Protocol | None, before: int
-) -> Change:
+) -> KernelChange:
     """Put a copy of a rule before the one with the handle ``before``; 0: at the chain's end."""
     body = _text(_TABLE, table) + _text(_CHAIN, chain)
     body += _attribute(_EXPRESSIONS | _NESTED, rule.expressions)
@@ -219,19 +219,19 @@ def insertion(
         inner += _number(_COMPAT_FLAGS, _COMPAT_INVERTED if protocol.inverted else 0)
         body += _attribute(_COMPAT | _NESTED, inner)
     if before:
-        return Change(_NEWRULE, _CREATE, family, body + _long(_POSITION, before))
-    return Change(_NEWRULE, _CREATE | _APPEND, family, body)
+        return KernelChange(_NEWRULE, _CREATE, family, body + _long(_POSITION, before))
+    return KernelChange(_NEWRULE, _CREATE | _APPEND, family, body)
 
 
-def chain_deletion(family: str, table: str, chain: str) -> Change:
+def chain_deletion(family: str, table: str, chain: str) -> KernelChange:
     """Delete a chain without rules."""
-    return Change(_DELCHAIN, 0, family, _text(_TABLE, table) + _text(_CHAIN_NAME, chain))
+    return KernelChange(_DELCHAIN, 0, family, _text(_TABLE, table) + _text(_CHAIN_NAME, chain))
 
 
-def policy_change(family: str, table: str, chain: str, policy: str) -> Change:
+def policy_change(family: str, table: str, chain: str, policy: str) -> KernelChange:
     """Give a base chain another policy."""
     body = _text(_TABLE, table) + _text(_CHAIN_NAME, chain)
-    return Change(_NEWCHAIN, 0, family, body + _number(_CHAIN_POLICY, _VERDICTS[policy]))
+    return KernelChange(_NEWCHAIN, 0, family, body + _number(_CHAIN_POLICY, _VERDICTS[policy]))
 
 
 # --- messages -------------------------------------------------------------------------------------

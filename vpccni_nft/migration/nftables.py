@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..iptables.protocols import PROTOCOLS
-from .edits import Edit, Sign, TableChanged
+from .edits import Edit, EditKind, TableChanged
 from .netlink import (
     Netlink,
     OtherGeneration,
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .edits import ChainEdit
-    from .moves import Move
-    from .netlink import Change, KernelRule
+    from .moves import TableMove
+    from .netlink import KernelChange, KernelRule
 
 #: The chain that rules wait in.
 STAGE = "vpccni-nft-stage"
@@ -45,17 +45,17 @@ STAGE = "vpccni-nft-stage"
 _ATTEMPTS = 20
 
 
-def present(move: Move) -> SavedTable:
+def present(move: TableMove) -> SavedTable:
     """The table as it is now, without what an edit that was killed has left."""
     table = move.now()
     return attrs.evolve(table, chains=tuple(one for one in table.chains if one.name != STAGE))
 
 
-def commit(move: Move, edit: Edit) -> None:
+def commit(move: TableMove, edit: Edit) -> None:
     """Carry an edit out. Raises TableChanged, ProgramFailed and OSError: nothing is changed."""
     if present(move) != edit.now:
         raise TableChanged
-    staged = any(row.sign is Sign.INSERTED for one in edit.chains for row in one.rows)
+    staged = any(row.sign is EditKind.INSERTED for one in edit.chains for row in one.rows)
     staged |= any(one.created for one in edit.chains)
     if staged:
         _stage(move, edit, leftover=bool(move.now().chain(STAGE)))
@@ -69,13 +69,13 @@ def commit(move: Move, edit: Edit) -> None:
         raise
 
 
-def clear(move: Move) -> None:
+def clear(move: TableMove) -> None:
     """Delete what an edit that was killed has left."""
     if move.now().chain(STAGE):
         _unstage(move, Edit(SavedTable(move.table)))
 
 
-def _stage(move: Move, edit: Edit, *, leftover: bool) -> None:
+def _stage(move: TableMove, edit: Edit, *, leftover: bool) -> None:
     """Let iptables-nft write the rules that come where no packet comes."""
     lines = [f"*{move.table}", f"-{'F' if leftover else 'N'} {STAGE}"]
     lines += (f"-N {one.name}" for one in edit.chains if one.created)
@@ -89,13 +89,13 @@ def _stage(move: Move, edit: Edit, *, leftover: bool) -> None:
         lines += (
             f"[{row.rule.counters}] -A {chain} {row.rule.specification}".rstrip()
             for row in one.rows
-            if row.sign is Sign.INSERTED
+            if row.sign is EditKind.INSERTED
         )
     script = "".join(f"{line}\n" for line in (*lines, "COMMIT"))
     run(f"{move.program}-restore", "--noflush", "--counters", given=script)
 
 
-def _unstage(move: Move, edit: Edit) -> None:
+def _unstage(move: TableMove, edit: Edit) -> None:
     names = [one.name for one in edit.chains if one.created]
     there = {chain.name for chain in move.now().chains}
     gone = [name for name in (STAGE, *names) if name in there]
@@ -104,7 +104,7 @@ def _unstage(move: Move, edit: Edit) -> None:
     run(f"{move.program}-restore", "--noflush", given=script)
 
 
-def _commit(kernel: Netlink, move: Move, edit: Edit) -> None:
+def _commit(kernel: Netlink, move: TableMove, edit: Edit) -> None:
     family = move.family.value
     for _ in range(_ATTEMPTS):
         generation = kernel.generation()
@@ -132,7 +132,9 @@ def _unstaged(table: SavedTable, edit: Edit) -> SavedTable:
     return attrs.evolve(table, chains=tuple(one for one in table.chains if one.name not in made))
 
 
-def _changes(move: Move, edit: Edit, rules: dict[str, list[KernelRule]]) -> Iterator[Change]:
+def _changes(
+    move: TableMove, edit: Edit, rules: dict[str, list[KernelRule]]
+) -> Iterator[KernelChange]:
     family = move.family.value
     staged = iter(rules.get(STAGE, ()))
     for chain in edit.chains:
@@ -149,19 +151,19 @@ def _changes(move: Move, edit: Edit, rules: dict[str, list[KernelRule]]) -> Iter
 
 
 def _changes_in(
-    move: Move, chain: ChainEdit, rules: list[KernelRule], staged: Iterator[KernelRule]
-) -> Iterator[Change]:
+    move: TableMove, chain: ChainEdit, rules: list[KernelRule], staged: Iterator[KernelRule]
+) -> Iterator[KernelChange]:
     """The changes of one chain: each insertion names the rule that it goes ahead of."""
     family = move.family.value
     following = iter(rules)
     ahead = next(following, None)
     for row in chain.rows:
-        if row.sign is Sign.INSERTED:
+        if row.sign is EditKind.INSERTED:
             before = ahead.handle if ahead else 0
             protocol = protocol_of(row.rule.specification)
             yield insertion(family, move.table, chain.name, next(staged), protocol, before)
             continue
-        if row.sign is Sign.DELETED and ahead:
+        if row.sign is EditKind.DELETED and ahead:
             yield deletion(family, move.table, chain.name, ahead.handle)
         ahead = next(following, None)
 

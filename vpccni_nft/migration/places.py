@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .edits import ChainEdit, Edit, InTheWay, Row, Sign, target_of
+from .edits import ChainEdit, Edit, EditedRule, EditKind, InTheWay, target_of
 from .saved import SavedChain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from .moves import Move
+    from .moves import TableMove
     from .saved import SavedRule, SavedTable
 
 #: How many combinations of places are tried.
 MOST = 16
 
 
-def putting_back(move: Move, old: SavedTable, now: SavedTable) -> list[Edit]:
+def putting_back(move: TableMove, old: SavedTable, now: SavedTable) -> list[Edit]:
     """The edits that put the moved rules back, the most likely one first. Raises InTheWay.
 
     ``old`` is the table with the moved rules, as it was when they were taken out.
@@ -41,7 +41,7 @@ def putting_back(move: Move, old: SavedTable, now: SavedTable) -> list[Edit]:
     named = {one.name for choices in chains for one in choices}
     for name in move.policies:
         if name not in named and (chain := now.chain(name)) and chain.policy != "DROP":
-            rows = tuple(Row(rule, Sign.KEPT) for rule in chain.rules)
+            rows = tuple(EditedRule(rule, EditKind.KEPT) for rule in chain.rules)
             same = ChainEdit(name=name, rows=rows)
             chains.append(_with_policy(move, old, now, [same]))
     edits = [
@@ -54,7 +54,7 @@ def putting_back(move: Move, old: SavedTable, now: SavedTable) -> list[Edit]:
 
 
 def _with_policy(
-    move: Move, old: SavedTable, now: SavedTable, choices: list[ChainEdit]
+    move: TableMove, old: SavedTable, now: SavedTable, choices: list[ChainEdit]
 ) -> list[ChainEdit]:
     """The same with the policy that goes back, and its counters."""
     name = choices[0].name
@@ -70,7 +70,7 @@ def _changes(edit: ChainEdit) -> bool:
         edit.created
         or edit.deleted
         or edit.policy
-        or any(row.sign is not Sign.KEPT for row in edit.rows)
+        or any(row.sign is not EditKind.KEPT for row in edit.rows)
     )
 
 
@@ -85,7 +85,7 @@ def _whole_chain(name: str, old: SavedTable, now: SavedTable) -> ChainEdit | Non
             f"the chain {name} is there again, with rules that are not those of the plan: its"
             f" owner has written it: {chain.rules[0].text}"
         )
-    rows = tuple(Row(rule, Sign.INSERTED) for rule in rules)
+    rows = tuple(EditedRule(rule, EditKind.INSERTED) for rule in rules)
     return ChainEdit(name=name, rows=rows, created=chain is None)
 
 
@@ -94,7 +94,7 @@ def _check_targets(edit: Edit, old: SavedTable) -> None:
     there = {chain.name for chain in edit.result.chains}
     for chain in edit.chains:
         for row in chain.rows:
-            target = target_of(row.rule.text) if row.sign is Sign.INSERTED else ""
+            target = target_of(row.rule.text) if row.sign is EditKind.INSERTED else ""
             if target not in there and old.chain(target):
                 raise InTheWay(
                     f"the chain {target} is gone, and a rule that goes back jumps to it:"
@@ -135,13 +135,13 @@ def _in_chain(
 
 def _merged(
     present: Sequence[SavedRule], runs: Sequence[_Run], places: Sequence[int]
-) -> tuple[Row, ...]:
-    rows: list[Row] = []
+) -> tuple[EditedRule, ...]:
+    rows: list[EditedRule] = []
     for number in range(len(present) + 1):
         for run, place in zip(runs, places, strict=True):
             if place == number:
-                rows += (Row(rule, Sign.INSERTED) for rule in run.rules)
-        rows += (Row(rule, Sign.KEPT) for rule in present[number : number + 1])
+                rows += (EditedRule(rule, EditKind.INSERTED) for rule in run.rules)
+        rows += (EditedRule(rule, EditKind.KEPT) for rule in present[number : number + 1])
     return tuple(rows)
 
 

@@ -19,10 +19,10 @@ from .writers import STAYS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .moves import Move
+    from .moves import TableMove
 
 
-def in_iptables_again(move: Move, now: SavedTable) -> Iterator[str]:
+def in_iptables_again(move: TableMove, now: SavedTable) -> Iterator[str]:
     """A sentence about moved rules that are in iptables beside the copy."""
     if again := list(move.present(now)):
         yield (
@@ -31,7 +31,7 @@ def in_iptables_again(move: Move, now: SavedTable) -> Iterator[str]:
         )
 
 
-def stale(move: Move, owners: frozenset[str], now: SavedTable) -> Iterator[str]:
+def stale(move: TableMove, owners: frozenset[str], now: SavedTable) -> Iterator[str]:
     """Sentences about rules that owners have written since, whose rules have moved.
 
     Raises CannotRead where a rule cannot be read.
@@ -43,11 +43,11 @@ def stale(move: Move, owners: frozenset[str], now: SavedTable) -> Iterator[str]:
         )
 
 
-def _copy(move: Move) -> str:
+def _copy(move: TableMove) -> str:
     return f"the table {move.family.value} {move.nft_table}"
 
 
-def _new(move: Move, owners: frozenset[str], now: SavedTable) -> dict[str, list[str]]:
+def _new(move: TableMove, owners: frozenset[str], now: SavedTable) -> dict[str, list[str]]:
     """The rules of owners, and those in moved chains, that were neither left nor moved."""
     found: dict[str, list[str]] = {}
     known = {rule.text for table in (move.before, move.after) for chain in table.chains

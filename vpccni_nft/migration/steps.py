@@ -16,10 +16,10 @@ from ..core.errors import CannotRead
 from ..core.render import render
 from . import custody, nftables
 from . import directory as plans
-from .change import Change, present
+from .change import TableChange, present
 from .check import Age, Checker
 from .edits import Edit, InTheWay, no_longer_fits, taking
-from .moves import Move, moves_of
+from .moves import TableMove, moves_of
 from .places import putting_back
 from .programs import ProgramFailed, path_of, run
 from .saved import SavedTable
@@ -42,7 +42,7 @@ class Steps:
     """What can be done with a plan on this node. Every method raises Failed."""
 
     directory: Path
-    moves: tuple[Move, ...]
+    moves: tuple[TableMove, ...]
     checker: Checker
     owners: frozenset[str]  #: whose rules move
 
@@ -87,18 +87,18 @@ class Steps:
                 _clear(move)
                 self._taking(move).make(move)
 
-    def _check_there(self, move: Move) -> None:
+    def _check_there(self, move: TableMove) -> None:
         """What moves is in iptables, or in the new table of an earlier run."""
         if (missing := move.missing(present(move))) and not loaded(move):
             raise InTheWay(f"of what moves, this is not in iptables: {missing[0]}")
 
-    def _taking(self, move: Move) -> Change:
+    def _taking(self, move: TableMove) -> TableChange:
         def problem(edit: Edit) -> str:
             if not edit.chains:
                 return ""
             return self.checker.problem(move, edit.now, edit.result, move.script)
 
-        return Change(
+        return TableChange(
             edits=lambda now: [taking(move, now)],
             problem=problem,
             record=lambda edit: self._record(move, edit.now),
@@ -159,7 +159,7 @@ class Steps:
                 yield "# nft -f remove.nft"
                 yield from (self.directory / "remove.nft").read_text().splitlines()
 
-    def _to_put_back(self, age: Age) -> list[Move]:
+    def _to_put_back(self, age: Age) -> list[TableMove]:
         """The tables whose part is with nft now. Raises InTheWay where a part is nowhere."""
         found = []
         for move in self.moves:
@@ -174,7 +174,9 @@ class Steps:
                 )
         return found
 
-    def _putting_back(self, move: Move, *, taken: bool = True, stay: bool = False) -> Change:
+    def _putting_back(
+        self, move: TableMove, *, taken: bool = True, stay: bool = False
+    ) -> TableChange:
         def problem(edit: Edit) -> str:
             if not edit.chains and not taken:
                 return ""
@@ -184,7 +186,7 @@ class Steps:
             rest = edit.now if edit.now != full else taking(move, full).result
             return self.checker.problem(move, full, rest, new, stay=stay)
 
-        return Change(
+        return TableChange(
             edits=lambda now: putting_back(move, self._recorded(move), now), problem=problem
         )
 
@@ -225,14 +227,14 @@ class Steps:
 
     # --- files ------------------------------------------------------------------------------------
 
-    def _record(self, move: Move, table: SavedTable) -> None:
+    def _record(self, move: TableMove, table: SavedTable) -> None:
         """Write down where the rules stand that are taken out now. Raises OSError."""
         text = "".join(f"{line}\n" for line in table.lines(counters=True))
         path = self.directory / "backup" / move.name
         custody.make_folder(path.parent)
         custody.replace(path, text.encode("utf-8", "surrogateescape"))
 
-    def _recorded(self, move: Move) -> SavedTable:
+    def _recorded(self, move: TableMove) -> SavedTable:
         """Where the rules stood when they were taken out, or when the plan was made."""
         try:
             text = (self.directory / "backup" / move.name).read_bytes()
@@ -241,13 +243,13 @@ class Steps:
         return SavedTable.of(move.table, text.decode("utf-8", "surrogateescape").split("\n"))
 
 
-def loaded(move: Move) -> bool:
+def loaded(move: TableMove) -> bool:
     """Whether the new table is there. Raises CannotRead and ProgramFailed."""
     tables = run("nft", "list", "tables", move.family.value).split("\n")
     return f"table {move.family.value} {move.nft_table}" in tables
 
 
-def _nft(move: Move) -> str:
+def _nft(move: TableMove) -> str:
     return f"the table {move.family.value} {move.nft_table}"
 
 
@@ -256,7 +258,7 @@ def _rules(table: SavedTable, name: str) -> tuple[Any, ...]:
     return chain.rules if chain else ()
 
 
-def _clear(move: Move) -> None:
+def _clear(move: TableMove) -> None:
     """Delete what an edit that was killed has left."""
     if not move.legacy:
         nftables.clear(move)

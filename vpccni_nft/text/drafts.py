@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..core.span import Span
     from ..core.values import Family
     from .line import NodeBuilder
-    from .written import Command
+    from .written import WrittenCommand
 
 #: Bytes of a chain's name.
 CHAIN_NAME = 28
@@ -96,7 +96,7 @@ class TableDraft:
             )
         return chain
 
-    def apply(self, command: Command, rules: Sequence[ast.Rule], whole: Span) -> None:
+    def apply(self, command: WrittenCommand, rules: Sequence[ast.Rule], whole: Span) -> None:
         """Do what a line says, as iptables-restore does it. Raises Problem where it cannot."""
         if command.name == "-N":
             self.declare(command.chain, ChainDraft(None, None, whole))
@@ -107,7 +107,7 @@ class TableDraft:
         else:
             self._change(command, rules, whole)
 
-    def _change(self, command: Command, rules: Sequence[ast.Rule], whole: Span) -> None:
+    def _change(self, command: WrittenCommand, rules: Sequence[ast.Rule], whole: Span) -> None:
         chain = self.chain(command.chain, whole)
         match command.name:
             case "-A" | "-I" | "-R" | "-D" | "-C":
@@ -122,7 +122,7 @@ class TableDraft:
                 pass
 
     def _change_rules(
-        self, chain: ChainDraft, command: Command, rules: Sequence[ast.Rule], whole: Span
+        self, chain: ChainDraft, command: WrittenCommand, rules: Sequence[ast.Rule], whole: Span
     ) -> None:
         match command.name:
             case "-A":
@@ -143,7 +143,7 @@ class TableDraft:
                     if command.name == "-D":
                         del chain.rules[place]
 
-    def _place(self, chain: ChainDraft, command: Command, most: int, whole: Span) -> int:
+    def _place(self, chain: ChainDraft, command: WrittenCommand, most: int, whole: Span) -> int:
         number = command.number or 1
         if number > most:
             raise Problem(
@@ -153,7 +153,7 @@ class TableDraft:
             )
         return number - 1
 
-    def _set_policy(self, chain: ChainDraft, command: Command, whole: Span) -> None:
+    def _set_policy(self, chain: ChainDraft, command: WrittenCommand, whole: Span) -> None:
         if chain.policy is None:
             raise Problem(BAD_STRUCTURE, f"{command.chain} is no built-in chain", span=whole)
         try:

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from ..core.span import Line
     from .rules import Planned
     from .shapes import Key, Shape
-    from .written import Command
+    from .written import WrittenCommand
 
 #: iptables-restore reads no longer line (xshared.c and iptables-restore.c: a buffer of 10240).
 LINE_LENGTH = 10240
@@ -324,7 +324,7 @@ class _Reader:
         assert self.current
         self._apply(read_line(self.source, whole.line, text, self.current.family), whole)
 
-    def _apply(self, command: Command, whole: Span) -> None:
+    def _apply(self, command: WrittenCommand, whole: Span) -> None:
         draft = self.current
         assert draft
         draft.written = draft.asks_family = True

@@ -14,7 +14,7 @@ from ..nft.datatypes import VERDICT, unnamed
 from ..nft.objects import Flowtable
 from ..nft.words import ChainType, HookName, Policy, SetFlag, SetPolicy, TableFlag
 from . import nft_types as types
-from .nft_drafts import ChainDraft, RuleDraft
+from .nft_drafts import NftChainDraft, RuleDraft
 from .nft_expressions import ExpressionReader
 from .nft_rules import NftRuleReader
 from .nft_words import branches, first_token, tokens, with_remarks
@@ -67,9 +67,9 @@ class BlockReader:
 
     # --- chains ---------------------------------------------------------------------------------
 
-    def chain(self, tree: Branch, name: str) -> tuple[ChainDraft, Token | None]:
+    def chain(self, tree: Branch, name: str) -> tuple[NftChainDraft, Token | None]:
         """A chain, and its policy where one is said."""
-        chain = ChainDraft(name)
+        chain = NftChainDraft(name)
         policy: Token | None = None
         for item, remark in with_remarks(tree):
             try:
@@ -94,7 +94,7 @@ class BlockReader:
     def rule(self, tree: Branch, remark: Token | None = None) -> RuleDraft:
         """A rule, with the handle that may stand behind it."""
         self.words.take_references()
-        own: list[ChainDraft] = []
+        own: list[NftChainDraft] = []
 
         def inner(place: Token, block: Branch) -> str:
             before = self.words.take_references()
@@ -107,7 +107,7 @@ class BlockReader:
         handle = None if remark is None else self.words.handle(remark)
         return RuleDraft(rule, tuple(self.words.take_references()), handle, tuple(own))
 
-    def _inner(self, place: Token, block: Branch) -> ChainDraft:
+    def _inner(self, place: Token, block: Branch) -> NftChainDraft:
         """The chain without a name that a rule jumps to: it gets one here."""
         if self.depth == DEEPEST:
             raise self.words.problem(place, "rules are nested too deep")

@@ -37,7 +37,7 @@ class RuleDraft:
     references: tuple[Reference, ...] = ()
     handle: int | None = None
     #: The chains that it has in blocks, which are gone with it.
-    own: tuple[ChainDraft, ...] = ()
+    own: tuple[NftChainDraft, ...] = ()
 
     @property
     def all_references(self) -> Iterator[Reference]:
@@ -49,7 +49,7 @@ class RuleDraft:
 
 
 @attrs.define
-class ChainDraft:
+class NftChainDraft:
     """A chain and its rules."""
 
     name: str
@@ -164,14 +164,14 @@ def _chains(element: Expression) -> Iterator[str]:
 
 
 @attrs.define
-class TableDraft:
+class NftTableDraft:
     """A table and its objects, by their names."""
 
     family: TableFamily
     name: str
     comment: str = ""
     flags: tuple[TableFlag, ...] = ()
-    chains: dict[str, ChainDraft] = attrs.Factory(dict)
+    chains: dict[str, NftChainDraft] = attrs.Factory(dict)
     sets: dict[str, SetDraft] = attrs.Factory(dict)
     counters: dict[str, Counter] = attrs.Factory(dict)
     objects: dict[Key, NamedObject] = attrs.Factory(dict)  #: others, by kind and name
@@ -213,7 +213,7 @@ class TableDraft:
 
     # --- chains and rules -----------------------------------------------------------------------
 
-    def chain(self, name: str) -> ChainDraft:
+    def chain(self, name: str) -> NftChainDraft:
         """A chain that has to be there."""
         if name not in self.chains:
             raise Missing(f"the table {self.name} has no chain {name}")
@@ -225,11 +225,11 @@ class TableDraft:
         name = f".unnamed-{self.unnamed}"
         return self.fresh_name() if name in self.chains else name
 
-    def new_chain(self, name: str) -> ChainDraft:
+    def new_chain(self, name: str) -> NftChainDraft:
         """Add a chain that is not there."""
-        return self.chains.setdefault(name, ChainDraft(name))
+        return self.chains.setdefault(name, NftChainDraft(name))
 
-    def insert(self, chain: ChainDraft, place: int, rule: RuleDraft) -> None:
+    def insert(self, chain: NftChainDraft, place: int, rule: RuleDraft) -> None:
         """Put a rule before the one at a place, or at the end."""
         chain.rules.insert(place, rule)
         self._use(rule.references)
@@ -249,13 +249,13 @@ class TableDraft:
             del self.chains[own.name]
             del self._uses["chain", own.name]
 
-    def take(self, chain: ChainDraft, place: int) -> None:
+    def take(self, chain: NftChainDraft, place: int) -> None:
         """Take a rule out."""
         rule = chain.rules.pop(place)
         self._leave(rule.references)
         self._drop_own(rule)
 
-    def flush(self, chain: ChainDraft) -> None:
+    def flush(self, chain: NftChainDraft) -> None:
         """Take all rules out."""
         for rule in chain.rules:
             self._leave(rule.references)

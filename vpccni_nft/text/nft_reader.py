@@ -20,7 +20,7 @@ from ..nft.ast import OtherChain, OtherTable, Ruleset
 from ..nft.words import OtherFamily
 from .grammar import ruleset_parser
 from .nft_blocks import BlockReader
-from .nft_drafts import TableDraft
+from .nft_drafts import NftTableDraft
 from .nft_objects import OBJECTS, ObjectReader
 from .nft_references import check_loops
 from .nft_source import ParsedText
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from ..nft.objects import NamedObject
-    from .nft_drafts import ChainDraft, SetDraft
+    from .nft_drafts import NftChainDraft, SetDraft
     from .nft_references import Reference
     from .nft_words import Branch
 
@@ -85,12 +85,12 @@ class _Reader:
     text: ParsedText = attrs.field(init=False)
     diagnostics: list[Diagnostic] = attrs.Factory(list)
     missing: list[Diagnostic] = attrs.Factory(list)
-    tables: dict[TableKey, TableDraft] = attrs.Factory(dict)
+    tables: dict[TableKey, NftTableDraft] = attrs.Factory(dict)
     others: dict[tuple[OtherFamily, str], OtherTable] = attrs.Factory(dict)
     cleared: set[TableKey] = attrs.Factory(set)
     cleared_all: bool = False
     #: Chains get their new names when the text is loaded: until then they have the old ones.
-    renames: list[tuple[TableDraft, Token, str]] = attrs.Factory(list)
+    renames: list[tuple[NftTableDraft, Token, str]] = attrs.Factory(list)
 
     def read(self, source: Source) -> None:
         """Load one text."""
@@ -144,7 +144,7 @@ class _Reader:
             self.words.name(word)
         return family, words
 
-    def _table(self, family: TableFamily, name: Token) -> TableDraft:
+    def _table(self, family: TableFamily, name: Token) -> NftTableDraft:
         """A table that has to be there."""
         found = self.tables.get((family, str(name)))
         if found is None:
@@ -156,10 +156,10 @@ class _Reader:
         problem.code = NFT_MISSING
         return problem
 
-    def _reader(self, table: TableDraft) -> BlockReader:
+    def _reader(self, table: NftTableDraft) -> BlockReader:
         return BlockReader(self.words, table.family, self._note, table.fresh_name)
 
-    def _require(self, table: TableDraft, references: Iterable[Reference]) -> None:
+    def _require(self, table: NftTableDraft, references: Iterable[Reference]) -> None:
         """What is named has to be there at once, and no base chain (nft_verdict_init)."""
         for one in references:
             kind, name = one.key
@@ -218,11 +218,11 @@ class _Reader:
         if anew and key in self.tables:
             raise self.words.problem(word, f"there is a table {family.value} {word} already")
         there = key in self.tables
-        table = self.tables.setdefault(key, TableDraft(*key))
+        table = self.tables.setdefault(key, NftTableDraft(*key))
         if block:
             self._fill(table, block[0], there=there)
 
-    def _fill(self, table: TableDraft, block: Branch, *, there: bool) -> None:
+    def _fill(self, table: NftTableDraft, block: Branch, *, there: bool) -> None:
         """What stands in the block of a table; a comment stays as it was where one was."""
         reader, comment, flags = self._reader(table), "", None
         seen: set[tuple[str, str]] = set()
@@ -252,7 +252,7 @@ class _Reader:
         table.flags = table.flags if flags is None else flags
         self._require(table, named)
 
-    def _add_object(self, table: TableDraft, tree: Branch, name: Token) -> list[Reference]:
+    def _add_object(self, table: NftTableDraft, tree: Branch, name: Token) -> list[Reference]:
         """Add a chain, set or counter, or what is new of it; the answer is what it names."""
         reader, word = self._reader(table), self.words.name(name)
         self.words.take_references()
@@ -279,7 +279,7 @@ class _Reader:
         return named
 
     def _add_chain(
-        self, table: TableDraft, tree: Branch, name: Token, reader: BlockReader
+        self, table: NftTableDraft, tree: Branch, name: Token, reader: BlockReader
     ) -> list[Reference]:
         """Add a chain, or rules to the one that is there."""
         block = branches(tree)[1:]
@@ -301,7 +301,7 @@ class _Reader:
             table.insert(chain, len(chain.rules), rule)
         return [one for rule in rules for one in rule.all_references]
 
-    def _add_elements(self, table: TableDraft, name: Token, tree: Branch, *, anew: bool) -> None:
+    def _add_elements(self, table: NftTableDraft, name: Token, tree: Branch, *, anew: bool) -> None:
         set_ = self.words.build(name, lambda: table.set_(str(name)))
         self.words.take_references()
         elements = self._reader(table).elements(tree, set_.declared)
@@ -340,12 +340,12 @@ class _Reader:
         table.insert(chain, at, attrs.evolve(rule, handle=handle))
         self._require(table, rule.all_references)
 
-    def _chain(self, names: Branch) -> tuple[TableDraft, ChainDraft]:
+    def _chain(self, names: Branch) -> tuple[NftTableDraft, NftChainDraft]:
         family, (table_name, name) = self._names(names, 2)
         table = self._table(family, table_name)
         return table, self.words.build(name, lambda: table.chain(str(name)))
 
-    def _position(self, chain: ChainDraft, tree: Branch) -> int:
+    def _position(self, chain: NftChainDraft, tree: Branch) -> int:
         """The rule that an index or a handle stands for."""
         kind, number = word_of(branches(tree)[0]), tokens(tree)[0]
         value = self.words.integer(number, 64)

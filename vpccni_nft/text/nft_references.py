@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ..core.span import Span
-    from .nft_drafts import TableDraft
+    from .nft_drafts import NftTableDraft
 
 #: An object of a table: ``chain``, ``set`` (maps are among these) or ``counter``, and its name.
 Key = tuple[str, str]
@@ -37,7 +37,7 @@ class Reference:
 References = dict[Key, list[Reference]]
 
 
-def check_loops(table: TableDraft) -> Iterator[Diagnostic]:
+def check_loops(table: NftTableDraft) -> Iterator[Diagnostic]:
     """The jumps that close a circle."""
     starts = [("chain", name) for name, chain in table.chains.items() if chain.hook]
     yield from _loops(starts, table.references)

@@ -59,7 +59,7 @@ _CHAIN_MAY_LACK = frozenset({"-F", "-X", "-Z"})
 
 
 @attrs.frozen
-class Command:
+class WrittenCommand:
     """What a line does: a command, its chain, and the rules that it gives, one after the other."""
 
     name: str  #: ``-A`` and the like
@@ -82,7 +82,7 @@ class _Loaded:
     options: list[tuple[Word, ...]] = attrs.Factory(list)
 
 
-def read_line(source: Source, number: int, text: str, family: Family | None) -> Command:
+def read_line(source: Source, number: int, text: str, family: Family | None) -> WrittenCommand:
     """What a line says; ``family`` is the table's. Raises Problem where it cannot be read so."""
     words = split(text)
     if not words:
@@ -111,7 +111,7 @@ class _LineReader:
     protocol: int = 0
     negation: Word | None = None
 
-    def read(self) -> Command:
+    def read(self) -> WrittenCommand:
         """Take the words one after the other."""
         if _COUNTERS.fullmatch(self.words[0].text):
             self.bracketed = self.words[0]
@@ -129,7 +129,7 @@ class _LineReader:
             raise self._problem(SYNTAX, "the line ends behind a “!”", self.negation)
         if self.command not in COMMANDS:
             raise Problem(SYNTAX, "the line has no command that changes a table")
-        return Command(
+        return WrittenCommand(
             self.command,
             self.chain,
             self.place,
