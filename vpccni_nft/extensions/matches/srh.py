@@ -1,9 +1,9 @@
 """srh: the segment routing header of IPv6, and the segments in it.
 
 Kernel: net/ipv6/netfilter/ip6t_srh.c, srh_mt6 and srh1_mt6. A header with more segments left than
-it has segments does not match; nft cannot compare the two fields, so that one of them must be
-given. The tag is compared in the byte order of the CPU, which is little-endian on all machines of
-EC2. nft has words for the first two segments only.
+it has segments does not match. nft cannot compare the two fields: where neither is given, both are
+looked up among the pairs that are in order. The tag is compared in the byte order of the CPU, which
+is little-endian on all machines of EC2. nft has words for the first two segments only.
 """
 
 from __future__ import annotations
@@ -161,8 +161,8 @@ def _segment_fits(view: View, segment: Word, test: Negatable[Network]) -> Bool:
 
 
 def lower(node: Srh, context: Context) -> tuple[s.Match, ...]:
-    """The same comparisons, where one of the two fields is known that must be in order."""
-    fields = [_compare("rt", "type", "==", SEGMENT_ROUTING), *_in_order(node, context)]
+    """The same comparisons, and that the two fields are in order."""
+    fields = [_compare("rt", "type", "==", SEGMENT_ROUTING), *_in_order(node)]
     if node.next_header:
         sign = equality(negated=node.next_header.negated)
         number = x.Protocol(node.next_header.value)
@@ -181,17 +181,25 @@ def _compare(header: str, field: str, sign: str, number: int) -> s.Match:
     return s.Match(x.ExtensionHeader(header, field), sign, x.Number(number))
 
 
-def _in_order(node: Srh, context: Context) -> tuple[s.Match, ...]:
+def _in_order(node: Srh) -> tuple[s.Match, ...]:
     """No more segments are left than the last entry says."""
     left, entry = node.segments_left.only, node.last_entry.only
     if left is not None:
         return (_compare("srh", "last-entry", ">=", left),) if left else ()
     if entry is not None:
         return (_compare("rt", "seg-left", "<=", entry),) if entry < LARGEST_BYTE else ()
-    raise context.refuse(
-        "the kernel compares the segments left with the last entry, and nft cannot compare fields",
-        "it can where --srh-segs-left-eq or --srh-last-entry-eq is given",
+    largest = max(_fitting(node.last_entry), default=-1)
+    pairs = tuple(
+        x.Concat((x.Number(left), _numbers(left, largest)))
+        for left in _fitting(node.segments_left)
+        if left <= largest
     )
+    fields = (x.ExtensionHeader("rt", "seg-left"), x.ExtensionHeader("srh", "last-entry"))
+    return (s.Match(x.Concat(fields), "==", x.AnonymousSet(pairs)),) if pairs else (NEVER,)
+
+
+def _numbers(first: int, last: int) -> x.Expression:
+    return x.Number(first) if first == last else x.Range(x.Number(first), x.Number(last))
 
 
 def _lower_bounds(header: str, field: str, bounds: Bounds) -> Iterator[s.Match]:
@@ -257,9 +265,11 @@ _NODE = k.Build(
     tag=k.maybe_negated(k.Integers(0, LARGEST_TAG)),
     last=_SEGMENT,
 )
+_FREE = k.Build(Srh, length=_BOUNDS, segments_left=_BOUNDS, last_entry=_BOUNDS)
 _FIRST = Bounds(equal=Negatable(1))
 _DRAW = k.OneOf(
     _NODE,
+    _FREE,
     _NODE.map(lambda one: attrs.evolve(one, segments_left=one.last_entry, last_entry=_FIRST)),
     k.Build(Srh, segments_left=_ONLY, previous=_SEGMENT, next=_SEGMENT),
 )
@@ -342,6 +352,6 @@ EXTENSION = Extension(
     placement=Placement(family=Family.IP6),
     draw=_DRAW,
     aim=aim,
-    nft="rt type 4, rt seg-left, srh last-entry, srh tag, srh sid[1]",
+    nft="rt type 4, rt seg-left . srh last-entry, rt seg-left, srh last-entry, srh tag, srh sid[1]",
     codes=(BAD_PLACE, NO_NFT_FORM),
 )
