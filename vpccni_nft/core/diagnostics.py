@@ -141,6 +141,9 @@ CATALOGUE: tuple[Code, ...] = (
     ERRORS_OF_UNTRACKED := Code(
         "T117", Kind.APPROXIMATION, "the node sends no ICMP error about an untracked packet"
     ),
+    KERNEL_SOCKETS := Code(
+        "T118", Kind.APPROXIMATION, "the kernel's own sockets are taken for none"
+    ),
     COMMENT_CHANGED := Code("T201", Kind.NOTE, "a comment is shortened or respelt"),
     NAME_CHANGED := Code("T202", Kind.NOTE, "a name is respelt"),
     ACCOUNTING_MOVED := Code("T203", Kind.NOTE, "an nfacct object becomes a named counter"),

@@ -9,7 +9,8 @@ Kernel: net/netfilter/xt_owner.c, owner_mt. It knows three kinds of packets:
 - Those of a program: its user and group are compared.
 
 nft's ``meta skuid`` (nft_meta.c, nft_meta_get_eval_skugid) has a value for the last kind only, and
-nothing in nft distinguishes the first two.
+nothing in nft distinguishes the first two at all hooks: where the answers differ, the translation
+takes the second kind for the first, if that is allowed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
+from ...core.diagnostics import BAD_PLACE, KERNEL_SOCKETS, NO_NFT_FORM
 from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
@@ -115,15 +116,20 @@ def lower(node: Owner, context: Context) -> tuple[Piece, ...]:
     )
     wanted = tuple(_compare(key, test.value) for key, test in ids if not test.negated)
     unwanted = tuple(_compare(key, test.value) for key, test in ids if test.negated)
-    if node.socket_exists and node.socket_exists.negated and wanted:
+    exists = node.socket_exists
+    if exists and exists.negated and wanted:
         return (NEVER,)
-    if wanted:
-        # The value is there, and with it a comparison that is negated.
-        return (*wanted, *(attrs.evolve(match, operator="!=") for match in unwanted))
-    if node.socket_exists:
-        raise context.refuse(
-            "nft cannot distinguish a packet without a socket from one of the kernel's own"
+    if exists and not wanted:
+        context.approximate(
+            KERNEL_SOCKETS,
+            "nft takes a packet of the kernel's own sockets for one without a socket",
         )
+    if exists and exists.negated:
+        return (NoneOf(((OF_PROGRAM,),)),)
+    if wanted or exists:
+        # The value is there, and with it a comparison that is negated.
+        others = tuple(attrs.evolve(match, operator="!=") for match in unwanted)
+        return (*wanted, *others) or (OF_PROGRAM,)
     return (NoneOf(tuple((match,) for match in unwanted)),)
 
 
@@ -131,6 +137,9 @@ def _compare(key: x.Expression, ids: NumberRange) -> s.Match:
     first, last = x.Number(ids.first), x.Number(ids.last)
     return s.Match(key, "==", first if first == last else x.Range(first, last))
 
+
+#: True of any program's packet; breaks the rule where there is none.
+OF_PROGRAM = _compare(x.Meta("skuid"), NumberRange(0, LARGEST))
 
 _IDS = k.maybe_negated(k.number_ranges(LARGEST))
 _DRAW = k.Build(
@@ -178,5 +187,5 @@ EXTENSION = Extension(
     aim=aim,
     edges=lambda node: {"uid": node.uid, "gid": node.gid, "has_socket": NumberRange(0, 1)},
     nft="meta skuid, meta skgid; negated: a helper chain that returns on them",
-    codes=(BAD_PLACE, NO_NFT_FORM),
+    codes=(KERNEL_SOCKETS, BAD_PLACE, NO_NFT_FORM),
 )
