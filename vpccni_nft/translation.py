@@ -13,6 +13,7 @@ from .core.diagnostics import (
     UNKNOWN_OPTION,
     UNKNOWN_TARGET,
     Diagnostic,
+    Problem,
     Refused,
 )
 
@@ -108,7 +109,10 @@ class Translation:
             # Without an optimizer, elements come from ipsets: see docs/limits.md.
             if any(_has_numbers(set_) for table in self.ruleset.tables for set_ in table.sets):
                 raise Refused((_NO_NUMBERS,))
-            return iter((json.dumps(commands(self.ruleset)), "\n"))
+            try:
+                return iter((json.dumps(commands(self.ruleset)), "\n"))
+            except Problem as problem:
+                raise Refused((problem.at(None),)) from None
         return pieces(self.ruleset, header=f"Written by vpccni-nft {__version__}.")
 
 

@@ -21,6 +21,7 @@ import vpccni_nft
 from vpccni_nft.core.diagnostics import APPROXIMATIONS
 from vpccni_nft.nft import names
 
+from ..support.as_json import as_json
 from ..support.namespaces import LoadError, Namespace
 
 Objects = list[dict[str, Any]]
@@ -384,7 +385,8 @@ def loaded(translation: vpccni_nft.Translation, namespace: Namespace) -> Objects
     namespace.load(CANARY + translation.script())
     found = beside_the_canary(namespace)
     assert inventory(found) == promised(translation.ruleset)
-    namespace.load(translation.script("json"), form="json")
+    if text := as_json(translation):
+        namespace.load(text, form="json")
     assert beside_the_canary(namespace) == found
     return found
 
@@ -494,7 +496,7 @@ def check_characters(translation: vpccni_nft.Translation) -> None:
         assert line.replace("\t", "").isprintable()
         bare = re.sub('"[^"]*"', "", line)
         assert re.fullmatch(r"[\w\t ./:;,=!@&<>{}-]*", bare, re.ASCII), ascii(line)
-    json.loads(translation.script("json"))
+    assert json.loads(as_json(translation) or "{}") is not None
 
 
 # --- the strings themselves ---------------------------------------------------------------------

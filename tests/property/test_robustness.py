@@ -20,6 +20,7 @@ from vpccni_nft.core.render import as_dict, render
 from vpccni_nft.lowering import depth
 from vpccni_nft.text.grammar import grammar_folder
 
+from ..support.as_json import as_json
 from ..support.profiles import NIGHTLY
 
 _ROOT = Path(vpccni_nft.__file__).parent.parent
@@ -68,7 +69,7 @@ def outcome(text: str | bytes) -> vpccni_nft.Translation:
         assert str(refused.value)
     else:
         translation.script().encode()
-        json.loads(translation.script("json"))
+        assert json.loads(as_json(translation) or "{}") is not None
     try:
         vpccni_nft.parse(text)
     except vpccni_nft.Refused:

@@ -20,6 +20,7 @@ from vpccni_nft.core.diagnostics import APPROXIMATIONS
 from vpccni_nft.extensions.targets.queue import Nfqueue, Queue
 from vpccni_nft.extensions.targets.tee import Tee
 
+from ..support.as_json import as_json
 from ..support.kernel_objects import expected_objects, listed_objects
 from ..support.namespaces import LoadError, Namespace, cannot_run
 from ..support.printed import PRINTED, rules_of
@@ -166,8 +167,11 @@ def check_that_the_kernel_takes(namespace: Namespace, ruleset: iptables.Ruleset)
     listed = namespace.list_ruleset()
     # nft takes some JSON that it cannot read for an empty text: nothing may be left to list.
     namespace.load("flush ruleset\n")
-    namespace.load(translation.script("json"), form="json")
-    assert namespace.list_ruleset() == listed
+    if json := as_json(translation):
+        namespace.load(json, form="json")
+        assert namespace.list_ruleset() == listed
+    else:
+        namespace.load(script)
     assert expected_objects(translation) == listed_objects(namespace)
     return True
 

@@ -24,6 +24,7 @@ from vpccni_nft.text.grammar import grammar_folder
 from vpccni_nft.text.shapes import Shapes
 from vpccni_nft.text.sources import parse_sources
 
+from ..support.as_json import as_json
 from ..support.corpus import FOLDER, name_of
 
 DUMPS = sorted(FOLDER.glob("*/*.save"))
@@ -48,7 +49,7 @@ def everything(text: str | bytes) -> list[Any]:
             translation = vpccni_nft.translate(text, allow=allow, counters=counters)
             found.append([(render(one), one.allowed) for one in translation.diagnostics])
             if not translation.refused:
-                found += [translation.script(), translation.script("json")]
+                found += [translation.script(), as_json(translation)]
                 found.append(translation.source_map())
     return [str(one) for one in found]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
+from ..core.diagnostics import NO_NFT_FORM, Problem
 from ..nft import expressions as x
 from ..nft import objects as o
 from ..nft import statements as s
@@ -26,7 +27,7 @@ Json = dict[str, Any]
 
 
 def commands(ruleset: Ruleset) -> Json:
-    """The commands, for ``json.dumps``.
+    """The commands, for ``json.dumps``. Raises Problem where nft reads some of them as text only.
 
     Raises ValueError where there are tables whose rules are not read, or objects that only
     its own language can add.
@@ -473,6 +474,12 @@ def _(quota: s.Quota) -> Json:
 
 @statement_json.register(s.Set)
 def _(statement: s.Set) -> Json:
+    if isinstance(statement.value, x.Socket):
+        raise Problem(
+            NO_NFT_FORM,
+            f"nft reads no value “{expression_text(statement.value)}” from JSON",
+            hint="write a script for nft -f",
+        )
     return {
         "mangle": {
             "key": expression_json(statement.key),

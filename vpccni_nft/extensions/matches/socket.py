@@ -20,7 +20,7 @@ from ...model.oracle import Oracle, OracleKind
 from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
-from ..extension import Extension, NoneOf
+from ..extension import Extension, NoneOf, Prologue
 from ..option_table import Option, OptionTable
 from ..placement import Placement
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 HAS_SOCKET = s.Match(x.Socket("transparent"), "<=", x.Number(1))
 TRANSPARENT = s.Match(x.Socket("transparent"), "==", x.Number(1))
 WILDCARD = s.Match(x.Socket("wildcard"), "==", x.Number(1))
+#: Only as text: nft's JSON has no such value for a mark.
+MARK = s.Set(x.Meta("mark"), x.Socket("mark"))
 
 
 @attrs.frozen(kw_only=True)
@@ -70,16 +72,17 @@ def meaning(node: Socket, view: View) -> Test:
 
 
 def lower(node: Socket, context: Context) -> tuple[Piece, ...]:
-    """Look the socket up, and rule out one that is for any address."""
-    if node.restore_mark:
-        raise context.refuse("nft's JSON cannot set the mark to that of the socket")
+    """Look the socket up, rule out one that is for any address, and copy its mark."""
     if not context.tracked:
         context.approximate(
             WHOLE_PACKETS,
             "-m socket makes the kernel reassemble fragments; nothing in the translation does",
         )
     found = TRANSPARENT if node.transparent else HAS_SOCKET
-    return (found,) if node.no_wildcard else (found, NoneOf(((WILDCARD,),)))
+    particular = () if node.no_wildcard else (NoneOf(((WILDCARD,),)),)
+    # A socket that is not open yet fits, and has no mark.
+    restored = (Prologue(((MARK,),)),) if node.restore_mark else ()
+    return (found, *particular, *restored)
 
 
 def aim(_node: Socket, draft: Draft) -> None:
@@ -108,6 +111,6 @@ EXTENSION = Extension(
     ),
     aim=aim,
     edges=lambda _node: {"has_socket": (0, 1)},
-    nft="socket transparent, socket wildcard",
+    nft="socket transparent, socket wildcard; meta mark set socket mark, in a script only",
     codes=(WHOLE_PACKETS, BAD_PLACE, NO_NFT_FORM),
 )
