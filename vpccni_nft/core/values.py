@@ -24,6 +24,9 @@ class Family(enum.Enum):
     IP = "ip"
     IP6 = "ip6"
 
+    # Members are compared by identity; Enum's own hash, by name, is slow.
+    __hash__ = object.__hash__
+
     def __init__(self, name: str) -> None:
         #: The length of an address.
         self.bits = 32 if name == "ip" else 128

@@ -37,6 +37,11 @@ class Registry(Mapping[str, Extension[Any]]):
     def __getitem__(self, name: str) -> Extension[Any]:
         return _record(self.folder, self.places[name])
 
+    def find(self, name: str) -> Extension[Any] | None:
+        """The same as ``get``, and quicker: rules ask by the thousand."""
+        place = self.places.get(name)
+        return _record(self.folder, place) if place else None
+
     def __contains__(self, name: object) -> bool:
         return name in self.places
 

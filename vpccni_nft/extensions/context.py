@@ -107,6 +107,13 @@ class Context:
     rest: str = ""  #: the helper chain that the rules behind this one have to go to
     #: Whether the shared state was used, so that the same node may be lowered to something else.
     used_shared: bool = False
+    #: What the kernel asks for before it takes a match or target.
+    place: Place = attrs.field(
+        init=False,
+        default=attrs.Factory(
+            lambda self: Place(self.family, self.table, self.hooks), takes_self=True
+        ),
+    )
 
     @property
     def shared(self) -> Shared:
@@ -145,11 +152,6 @@ class Context:
     def note(self, code: Code, message: str) -> None:
         """Report a change that no packet can see."""
         self._say(code, message, "")
-
-    @property
-    def place(self) -> Place:
-        """What the kernel asks for before it takes a match or target."""
-        return Place(self.family, self.table, self.hooks)
 
     def refuse(self, message: str, hint: str = "") -> Problem:
         """The problem to raise where nft has no form for something."""

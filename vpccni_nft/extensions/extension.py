@@ -14,7 +14,7 @@ from ..nft.statements import Statement
 from .option_table import NO_OPTIONS, OptionTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from ..core.diagnostics import Code, Problem
     from ..core.values import Family
@@ -91,17 +91,12 @@ class Extension(Generic[Node]):
 
     def misplaced(self, node: Node, place: Place, protocol: int | None) -> Problem | None:
         """Why the kernel does not take a node in a place behind a protocol, if it does not."""
-        found = (
-            one.problem(self.name, place, protocol) for one in self._placements(node, place.family)
-        )
-        return next((problem for problem in found if problem), None)
+        problem = self.placement.problem(self.name, place, protocol)
+        if problem is None and self.needs:
+            problem = self.needs(node, place.family).problem(self.name, place, protocol)
+        return problem
 
     def protocols(self, node: Node, family: Family) -> tuple[int, ...] | None:
         """The protocols of which a rule of a family with this node must have one."""
-        asked = [one.protocols for one in self._placements(node, family) if one.protocols]
-        return asked[-1] if asked else None
-
-    def _placements(self, node: Node, family: Family) -> Iterator[Placement]:
-        yield self.placement
-        if self.needs:
-            yield self.needs(node, family)
+        needed = self.needs(node, family).protocols if self.needs else None
+        return needed or self.placement.protocols or None

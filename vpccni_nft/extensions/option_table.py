@@ -205,8 +205,8 @@ def _required_names(table: OptionTable) -> tuple[str, ...]:
     return tuple(option.name for option in table.options if option.required)
 
 
-def _has_inner_fields(table: OptionTable) -> bool:
-    return any("." in path for option in table.options for path in option.fields)
+def _inner_fields(table: OptionTable) -> frozenset[str]:
+    return frozenset(path for one in table.options for path in one.fields if "." in path)
 
 
 #: An option, what gives its value of a node, and the value that is not printed.
@@ -230,9 +230,9 @@ class OptionTable:
     _required: tuple[str, ...] = attrs.field(
         init=False, repr=False, default=attrs.Factory(_required_names, takes_self=True)
     )
-    #: Whether options fill fields of inner records.
-    _nests: bool = attrs.field(
-        init=False, repr=False, default=attrs.Factory(_has_inner_fields, takes_self=True)
+    #: The fields of inner records that options fill.
+    _inner: frozenset[str] = attrs.field(
+        init=False, repr=False, default=attrs.Factory(_inner_fields, takes_self=True)
     )
     #: How nodes of each class are printed, as far as one was.
     _printed: dict[type[Any], tuple[Printed, ...]] = attrs.field(
@@ -284,7 +284,7 @@ class OptionTable:
         """The node; what its options together cannot be is a problem of all of them."""
         fields = self.read(given)
         try:
-            return node(**(_nested(node, fields) if self._nests else fields))
+            return node(**(fields if self._inner.isdisjoint(fields) else _nested(node, fields)))
         except ValueError as error:
             raise Problem(BAD_OPTION, str(error), span=given.span) from None
 

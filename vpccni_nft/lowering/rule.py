@@ -92,7 +92,7 @@ class RuleLowering:
                 pieces += part[0]
                 shapes.append(part[1])
         for number, match in enumerate(rule.matches):
-            if isinstance(match, Comment):
+            if type(match) is Comment:
                 comments.append(match.text)
                 continue
             part = known.get(id(match)) or self._part(match, _lower_match, known, context, number)
@@ -116,7 +116,9 @@ class RuleLowering:
         if context.refused:
             return (), ""
         context.part = None
-        comment = _shown(comments, context) if comments else ""
+        comment = names.comment(text := " | ".join(comments)) if comments else ""
+        if comments and comment != text:
+            context.note(COMMENT_CHANGED, f"the comment becomes “{comment}”")
         shape = tuple(shapes)
         select = self._selections.get(shape)
         if select:
@@ -163,10 +165,8 @@ class RuleLowering:
         return part
 
     def _shape(self, pieces: Sequence[Piece]) -> int | None:
-        for piece in pieces:
-            if not isinstance(piece, s.Statement):
-                return None
-        return self._shapes.setdefault(tuple(map(_shape_of, pieces)), len(self._shapes))
+        shape = tuple(map(_shape_of, pieces))
+        return None if None in shape else self._shapes.setdefault(shape, len(self._shapes))
 
     def _assemble(
         self,
@@ -193,11 +193,16 @@ class RuleLowering:
 
 
 def _shape_of(step: Piece) -> object:
-    """All of a statement that ``without_implied_protocol`` and ``kept_apart`` look at."""
-    if isinstance(step, s.Match):
+    """All of a statement that ``without_implied_protocol`` and ``kept_apart`` look at.
+
+    None for what is no statement.
+    """
+    if type(step) is s.Match:
         right = step.right
-        return step.left, step.operator, right if isinstance(right, x.Protocol) else type(right)
-    return (s.VerdictMap, step.key) if isinstance(step, s.VerdictMap) else type(step)
+        return step.left, step.operator, right if type(right) is x.Protocol else type(right)
+    if type(step) is s.VerdictMap:
+        return s.VerdictMap, step.key
+    return type(step) if isinstance(step, s.Statement) else None
 
 
 def _selection(steps: Sequence[Piece], rules: Sequence[Rule]) -> Callable[[Any], Statements] | None:
@@ -284,12 +289,3 @@ def _implied_later(piece: Piece, later: Sequence[Piece]) -> bool:
 def leaves_chain(rule: iptables.Rule) -> bool:
     """Whether the target acts on the chain that the rule stands in, so that it cannot move."""
     return isinstance(rule.target, (Return, iptables.Goto))
-
-
-def _shown(comments: Sequence[str], context: Context) -> str:
-    """All comments of the rule, as far as nft can hold them."""
-    comment = " | ".join(comments)
-    shown = names.comment(comment)
-    if shown != comment:
-        context.note(COMMENT_CHANGED, f"the comment becomes “{shown}”")
-    return shown

@@ -93,16 +93,18 @@ class _FamilyFacts:
 
 def _uses_conntrack(ruleset: iptables.Ruleset, family: Family) -> bool:
     """Whether these rules make the kernel track connections; a nat chain alone does not."""
-    rules = [rule for table in ruleset.tables if table.family is family for rule in _rules(table)]
-    nodes: dict[type, iptables.Match | iptables.Target] = {
-        type(match): match for rule in rules for match in rule.matches
-    }
-    nodes |= {type(rule.target): rule.target for rule in rules if rule.target}
-    return any(
-        extension_of(node).uses_conntrack
-        for node in nodes.values()
-        if not isinstance(node, _NOT_EXTENSIONS)
-    )
+    known: set[type] = set(_NOT_EXTENSIONS)
+    for table in ruleset.tables:
+        if table.family is not family:
+            continue
+        for rule in _rules(table):
+            for node in (*rule.matches, rule.target):
+                if node is None or type(node) in known:
+                    continue
+                if extension_of(node).uses_conntrack:
+                    return True
+                known.add(type(node))
+    return False
 
 
 def _rules(table: iptables.Table) -> Iterable[iptables.Rule]:
@@ -164,7 +166,8 @@ class _TableLowering:
             if rest:
                 behind.append(nft.Rule((s.Goto(rest),)))
                 behind = further[rest] = []
-        self.objects.helpers |= {rest: tuple(its_rules) for rest, its_rules in further.items()}
+        if further:
+            self.objects.helpers |= {rest: tuple(its_rules) for rest, its_rules in further.items()}
         return nft.Chain(name, tuple(rules), self._hook(chain))
 
     def _hook(self, chain: iptables.Chain) -> nft.Hook | None:

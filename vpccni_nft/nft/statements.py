@@ -65,9 +65,11 @@ def _require_bits(number: int | None, bits: int, what: str) -> None:
 
 def _require_family(address: Expression | None, family: Family | None) -> None:
     """An address is of the family that is said."""
+    if family is None:
+        return
     ends = (address.low, address.high) if isinstance(address, Range) else (address,)
     found = {end.address.family for end in ends if isinstance(end, Host | Prefix)}
-    if family and found - {family}:
+    if found - {family}:
         raise ValueError(f"this is not an address of {family.title}")
 
 
@@ -281,10 +283,13 @@ class Nat(Statement):
         if address is None:
             if self.prefix:
                 raise ValueError("there is no prefix to bind to")
-        elif not isinstance(address, Lookup if self.prefix else _BY_PACKET):
-            self._require_kind(address, Prefix if self.prefix else Host)
+        elif self.prefix:
+            if not isinstance(address, Lookup):
+                self._require_kind(address, Prefix)
+        elif not isinstance(address, _ONE_OR_BY_PACKET):
+            self._require_kind(address, Host)
         if port is not None:
-            if not isinstance(port, Lookup):
+            if not isinstance(port, _ONE_PORT):
                 self._require_kind(port, Number)
             port.require_fit(_PORT)
 
@@ -297,8 +302,9 @@ class Nat(Statement):
             raise ValueError(f"{self.kind} binds nothing to {bound!r}")
 
 
-#: What gives each packet an address of its own.
-_BY_PACKET = Lookup | Payload | Numgen | Hash | SymmetricHash
+#: One address, and what gives each packet an address of its own.
+_ONE_OR_BY_PACKET = (Host, Lookup, Payload, Numgen, Hash, SymmetricHash)
+_ONE_PORT = (Number, Lookup)
 
 _PORT = (t.INET_SERVICE,)
 #: The types of what a connection can be bound to as it is read from the packet.
@@ -478,25 +484,49 @@ def _draws(expression: Expression) -> bool:
     return isinstance(expression, Numgen)
 
 
-_OF_AN_ELEMENT = (Numgen, CtCount, Quota, UseObject)
-_STATEFUL = (*_OF_AN_ELEMENT, Limit)
-_MAY_DRAW = (Meta, Hash)
+# Sets of classes: a node is looked up by its own class, which is quicker than isinstance.
+_OF_AN_ELEMENT = frozenset({Numgen, CtCount, Quota, UseObject})
+_STATEFUL = _OF_AN_ELEMENT | {Limit}
+_MAY_DRAW = frozenset({Meta, Hash})
 
 
-def _draws_anew(part: Meta | Hash) -> bool:
-    return part.seed is None if isinstance(part, Hash) else part.key is MetaKey.RANDOM
+def _draws_anew(part: Statement | Expression) -> bool:
+    if isinstance(part, Meta):
+        return part.key is MetaKey.RANDOM
+    return isinstance(part, Hash) and part.seed is None
 
 
 def is_stateful(statement: Statement) -> bool:
     """Whether its place matters: it draws, or answers by what it has seen itself."""
+    if _IS_INERT[statement.__class__]:
+        return False
+    if type(statement) is Match and _IS_INERT[statement.right.__class__]:
+        # The usual ones: something, perhaps under a mask, that is compared with a literal.
+        left = statement.left
+        if type(left) is Binary and _IS_INERT[left.right.__class__]:
+            left = left.left
+        if type(left) is Meta:
+            return left.key is MetaKey.RANDOM
+        if _IS_INERT[left.__class__]:
+            return False
     # An element of a set has a limit of its own.
     kinds = _OF_AN_ELEMENT if isinstance(statement, UpdateSet) else _STATEFUL
     for part in parts_of(statement):
-        if isinstance(part, kinds):
-            return True
-        if isinstance(part, _MAY_DRAW) and _draws_anew(part):
+        kind = part.__class__
+        if kind in kinds or (kind in _MAY_DRAW and _draws_anew(part)):
             return True
     return False
+
+
+class _Inert(dict[object, bool]):
+    """Whether nodes of a class hold no other nodes, and neither draw nor keep a state."""
+
+    def __missing__(self, kind: object) -> bool:
+        found = self[kind] = not (kind in _STATEFUL or kind in _MAY_DRAW or _inner_fields(kind))
+        return found
+
+
+_IS_INERT = _Inert()
 
 
 def sets_of(statement: Statement) -> Iterator[str]:
@@ -532,7 +562,7 @@ def parts_of(node: Statement | Expression) -> list[Statement | Expression]:
     for part in found:  # what is in a node follows it
         for name in _inner_fields(part.__class__):
             inner = getattr(part, name)
-            if isinstance(inner, tuple):
+            if inner.__class__ is tuple:
                 found += inner
             elif inner is not None:
                 found.append(inner)

@@ -291,21 +291,23 @@ class _Reader:
         self, draft: TableDraft, whole: Span, text: str, planned: Planned, line: Line | None = None
     ) -> None:
         """Take a rule as iptables-save prints it; with a problem, as it may be written by hand."""
-        if planned[0].completes and not draft.generated:
+        plan, values = planned
+        if plan.completes and not draft.generated:
             draft.asks_family = True
             if self._read_written(whole, text):
                 return
-        families = draft.builder.evidence.families
-        before = len(self.diagnostics), len(families)
-        name, rule = self.rules.rule(*planned, draft.builder, whole, line)
-        if len(self.diagnostics) > before[0]:
-            found = self.diagnostics[before[0] :], families[before[1] :]
-            del self.diagnostics[before[0] :], families[before[1] :]
+        diagnostics, families = self.diagnostics, draft.builder.evidence.families
+        said, seen = len(diagnostics), len(families)
+        name, rule = self.rules.rule(plan, values, draft.builder, whole, line)
+        if len(diagnostics) > said:
+            problems, addresses = diagnostics[said:], families[seen:]
+            del diagnostics[said:], families[seen:]
             if self._read_written(whole, text):
                 return
-            self.diagnostics += found[0]
-            families += found[1]
-        draft.chain(name, whole).rules.append(_renamed(rule, draft))
+            diagnostics += problems
+            families += addresses
+        chain = draft.chains.get(name) or draft.chain(name, whole)
+        chain.rules.append(rule if draft.generated else _renamed(rule, draft))
 
     def _read_written(self, whole: Span, text: str) -> bool:
         """Take a line that is written by hand; False where nobody writes such a line."""

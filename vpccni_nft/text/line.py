@@ -24,11 +24,9 @@ from ..iptables import ast
 from ..iptables.protocols import parse_protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ..core.diagnostics import Code
     from ..core.span import Line, Span
-    from ..extensions.extension import Extension
+    from ..extensions import Registry
     from .shapes import Part
 
 T = TypeVar("T")
@@ -54,7 +52,7 @@ class NodeBuilder:
 
     def jump(self, part: Part, line: Line) -> ast.Jump:
         """``-j CHAIN``."""
-        return ast.Jump(self.name(part, line))
+        return ast.Jump(unquote(line.words[part.words[0]]))
 
     def goto(self, part: Part, line: Line) -> ast.Goto:
         """``-g CHAIN``."""
@@ -122,7 +120,7 @@ class NodeBuilder:
         self,
         part: Part,
         line: Line,
-        registry: Mapping[str, Extension[Any]],
+        registry: Registry,
         unknown: Callable[[str, tuple[str, ...]], T],
         code: Code,
     ) -> T:
@@ -131,7 +129,7 @@ class NodeBuilder:
         owner = line.words[place]
         name = unquote(owner)
         try:
-            extension = registry.get(name)
+            extension = registry.find(name)
             if not extension:
                 raise Problem(
                     code,

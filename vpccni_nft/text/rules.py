@@ -160,7 +160,8 @@ class RuleReader:
             else:
                 fields[field] = node
         rule = ast.Rule(matches=tuple(matches.values()), span=whole, places=plan.places, **fields)
-        return unquote(plan.chain(values)), rule
+        chain = plan.chain(values)
+        return unquote(chain) if '"' in chain else chain, rule
 
     def _make_plan(self, key: Key | None, shape: Shape, line: Line) -> _Plan:
         """The plan for a shape; without a key every word is a value."""

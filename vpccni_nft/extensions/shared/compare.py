@@ -42,8 +42,10 @@ def compare_network(left: x.Expression, test: Negatable[Network]) -> tuple[Match
 
 def address_literal(addresses: AddressRange) -> x.Expression:
     """One address, or the range from first to last."""
-    first, last = x.Host(addresses.first), x.Host(addresses.last)
-    return first if first == last else x.Range(first, last)
+    first = x.Host(addresses.first)
+    if addresses.last.value == addresses.first.value:
+        return first
+    return x.Range(first, x.Host(addresses.last))
 
 
 def compare_ports(
@@ -61,8 +63,8 @@ def compare_ports(
 
 def port_literal(ports: PortRange) -> x.Expression:
     """One port, or the range from first to last."""
-    first, last = x.Number(ports.first), x.Number(ports.last)
-    return first if first == last else x.Range(first, last)
+    first = x.Number(ports.first)
+    return first if ports.last == ports.first else x.Range(first, x.Number(ports.last))
 
 
 def compare_mark(left: x.Expression, test: Negatable[MaskedMark]) -> tuple[Match, ...]:

@@ -15,6 +15,7 @@ the interface that the packet came in by, and for what this host sends its loopb
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 import attrs
@@ -204,8 +205,11 @@ def _lower(kind: str, node: Nat, context: Context) -> tuple[s.Statement, ...]:
 
 def _needs(name: str, ports: PortRange | None) -> Placement:
     """Ports need a protocol that has some (libxt_NAT.c)."""
-    if not ports:
-        return ANYWHERE
+    return _with_ports(name) if ports else ANYWHERE
+
+
+@cache
+def _with_ports(name: str) -> Placement:
     return Placement(protocols=PORT_PROTOCOLS, subject=f"{name} to a port")
 
 
