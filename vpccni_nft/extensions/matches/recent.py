@@ -172,7 +172,10 @@ def lower(node: Recent, context: Context) -> tuple[s.Statement, ...]:
 
 def _refuse_what_sets_do_not_keep(node: Recent, context: Context) -> None:
     if node.hit_count is not None and node.hit_count > 1:
-        raise context.refuse("an nft set does not record how often an address was seen")
+        raise context.refuse(
+            "an nft set does not record how often an address was seen",
+            "to limit a rate by source, -m hashlimit --hashlimit-above has an nft form",
+        )
     if node.same_ttl:
         raise context.refuse("an nft set does not record the TTL that an address was seen with")
     if node.negated and node.operation is Operation.REMOVE:

@@ -2,6 +2,11 @@
 
 Kernel: net/netfilter/xt_CHECKSUM.c, in the mangle table only: skb_checksum_help for a packet whose
 checksum is not there yet. nft has no statement that computes a checksum.
+
+To clear that of UDP over IPv4 (``udp checksum set 0``: none) would be worse than no rule. Until the
+checksum is computed its field holds the sum of addresses and ports. Without that, whoever computes
+it later gets a wrong one, and the receiver drops the packet: measured on what comes from a veth and
+leaves by a device that leaves checksums to the kernel.
 """
 
 from __future__ import annotations
@@ -38,7 +43,7 @@ def meaning(_node: Checksum, _view: View) -> Effect:
 def lower(_node: Checksum, context: Context) -> tuple[s.Statement, ...]:
     """There is no form."""
     raise context.refuse(
-        "nft has no statement that fills in a checksum",
+        "nft has no statement that fills in a checksum, and clearing one can make it wrong",
         "programs that need it read packets past the network stack, such as old DHCP clients",
     )
 
