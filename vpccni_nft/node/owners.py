@@ -40,7 +40,7 @@ class Owner:
 OWNERS = (
     Owner(VPC_CNI, "the Amazon VPC CNI, aws-node"),
     Owner("egress-cni", "its plugin for pods that leave through the other family"),
-    Owner("kube-proxy", "kube-proxy in the modes iptables and ipvs"),
+    Owner("kube-proxy", "kube-proxy, in any of its modes"),
     Owner("kubelet", "kubelet"),
     Owner("portmap", "the CNI plugin portmap: host ports of pods"),
     Owner("cni-plugins", "the CNI plugins bridge, ptp and firewall"),
