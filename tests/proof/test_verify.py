@@ -306,7 +306,7 @@ def test_only_one_side_that_tracks_connections_is_not_known() -> None:
 
 def test_a_rule_that_the_model_does_not_know_is_not_known() -> None:
     base = "table ip filter {\n\tchain INPUT {\n\t\ttype filter hook input priority filter;\n"
-    odd, usual = (f"{base}\t\t{rule} drop\n\t}}\n}}\n" for rule in ("meta rtclassid 5", "ip ttl 5"))
+    odd, usual = (f"{base}\t\t{rule} drop\n\t}}\n}}\n" for rule in ("@ih,0,8 5", "ip ttl 5"))
     assert codes_of(vpccni_nft.verify(odd, usual)) == {"V003"}
 
 

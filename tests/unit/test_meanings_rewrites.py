@@ -125,7 +125,7 @@ def test_a_changed_time_to_live_reroutes_ipv6_alone() -> None:
 
 @pytest.mark.parametrize(
     ("option", "before", "after"),
-    [("inc 1", 254, 255), ("inc 2", 254, 255), ("dec 2", 3, 1), ("dec 4", 3, 0), ("inc 0", 7, 7)],
+    [("inc 1", 254, 255), ("inc 2", 254, 255), ("dec 2", 3, 1), ("dec 4", 3, 0)],
 )
 def test_sums_end_at_the_ends_of_eight_bits(option: str, before: int, after: int) -> None:
     (table,) = vpccni_nft.parse(dump("mangle", f"FORWARD -j TTL --ttl-{option}")).tables
