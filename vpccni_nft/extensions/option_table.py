@@ -76,8 +76,8 @@ class Option:
         value = f"[{self.form.says}]" if self.form.optional else self.form.says
         return f"{'[!] ' * self.negatable}{self.name} {value}".rstrip()
 
-    def read(self, given: GivenOption, options: GivenOptions) -> dict[str, Any]:
-        """The fields of the node."""
+    def read(self, given: GivenOption, options: GivenOptions, fields: dict[str, Any]) -> None:
+        """Fill the fields of the node."""
         if given.negated and not self.negatable:
             raise options.problem(given, f"{self.name} cannot be negated")
         value = self._parse(given.values, options)
@@ -85,22 +85,24 @@ class Option:
             value = Negatable(value, given.negated)
         if self.keep:
             value = self.keep(value)
-        if isinstance(self.field, tuple):
-            return dict(zip(self.field, value, strict=True))
-        return {self.field: value} if self.field else {}
+        field = self.field
+        if isinstance(field, tuple):
+            fields.update(zip(field, value, strict=True))
+        elif field:
+            fields[field] = value
 
     def _parse(self, places: tuple[int, ...], options: GivenOptions) -> Any:
-        line = options.line
-        if self.form.words == 1 and places:
-            value = convert_word(line, places[0], self.form.parse)
+        line, form = options.line, self.form
+        if form.words == 1 and places:
+            value = convert_word(line, places[0], form.parse)
             family = getattr(value, "family", None)
             if family is not None:
                 options.evidence.add(family, line, places[0])
             return value
-        if self.form.optional:
+        if form.optional:
             return None
         try:
-            return self.form.parse(*(unquote(line.words[place]) for place in places))
+            return form.parse(*(unquote(line.words[place]) for place in places))
         except ValueError as error:
             span = line.span(places[0], places[-1])
             raise Problem(BAD_VALUE, str(error), span=span) from None
@@ -205,6 +207,16 @@ def _required_names(table: OptionTable) -> tuple[str, ...]:
     return tuple(option.name for option in table.options if option.required)
 
 
+def _sufficient(table: OptionTable) -> dict[str, Option]:
+    required = {option.name for option in table.options if option.required}
+    return {
+        option.name: option
+        for option in table.options
+        if required <= {option.name}
+        and not any(one.problem("", (option.name,)) for one in table.combinations)
+    }
+
+
 def _inner_fields(table: OptionTable) -> frozenset[str]:
     return frozenset(path for one in table.options for path in one.fields if "." in path)
 
@@ -229,6 +241,10 @@ class OptionTable:
 
     _required: tuple[str, ...] = attrs.field(
         init=False, repr=False, default=attrs.Factory(_required_names, takes_self=True)
+    )
+    #: The options that may stand alone.
+    _alone: dict[str, Option] = attrs.field(
+        init=False, repr=False, default=attrs.Factory(_sufficient, takes_self=True)
     )
     #: The fields of inner records that options fill.
     _inner: frozenset[str] = attrs.field(
@@ -261,8 +277,11 @@ class OptionTable:
     def read(self, given: GivenOptions) -> dict[str, Any]:
         """The fields of the node that the given options fill."""
         fields: dict[str, Any] = {}
-        seen: list[str] = []
         words = given.line.words
+        if len(given.given) == 1 and (option := self._alone.get(words[given.given[0].name])):
+            option.read(given.given[0], given, fields)
+            return fields
+        seen: list[str] = []
         for one in given.given:
             name = words[one.name]
             option = self.by_name.get(name)
@@ -271,7 +290,7 @@ class OptionTable:
             if name in seen and not option.repeated:
                 raise given.problem(one, f"{name} is given twice")
             seen.append(name)
-            fields.update(option.read(one, given))
+            option.read(one, given, fields)
         for name in self._required:
             if name not in seen:
                 raise Problem(BAD_OPTION, f"{given.owner} needs {name}", span=given.span)

@@ -136,10 +136,11 @@ class Rule:
     protocol_name: str = attrs.field(default="", eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        source, destination, protocol = self.source, self.destination, self.protocol
+        protocol = self.protocol
         if protocol is not None and not 0 <= protocol.value <= 255:
             raise ValueError(f"a protocol is a number from 0 to 255, not {protocol.value}")
-        if source and destination and source.value.family is not destination.value.family:
+        source = self.source
+        if source and self.destination and source.value.family is not self.destination.value.family:
             raise ValueError("the source and the destination are of one family")
 
     @property

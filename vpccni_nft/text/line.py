@@ -127,10 +127,10 @@ class NodeBuilder:
         """Give the options to the extension's room; keep the words where there is no room."""
         place = part.words[0]
         owner = line.words[place]
-        name = unquote(owner)
         try:
-            extension = registry.find(name)
+            extension = registry.find(owner) or registry.find(unquote(owner))
             if not extension:
+                name = unquote(owner)
                 raise Problem(
                     code,
                     f"{name} is not known",

@@ -53,7 +53,7 @@ class _Step(NamedTuple):
     build: Callable[[NodeBuilder, Part, Line], Any]
     field: str | None  #: of the rule; None for a match
     number: int  #: of the match
-    values: Callable[[Any], object] | None  #: takes its own values from those of the line
+    values: Callable[[Any], object]  #: takes its own values from those of the line
     known: Nodes
 
 
@@ -63,7 +63,8 @@ class _Plan:
 
     pattern: re.Pattern[str] | None  #: lines of this shape, with a group for each value
     values: tuple[int, ...]  #: the places of the values among the words
-    words: Callable[[Sequence[str]], Sequence[str]]  #: all words of a line, from its values
+    pick: Callable[[Sequence[str]], Sequence[str]]  #: all words, from the values and ``first``
+    first: Sequence[str]  #: the words of the first line of this shape
     chain: Callable[[Any], str]  #: takes the chain's name from the values
     places: Places
     steps: tuple[_Step, ...]
@@ -72,13 +73,13 @@ class _Plan:
     completes: bool  #: whether iptables-restore adds options to one of its parts
     followers: list[_Plan] = attrs.Factory(list)  #: the plans of the lines behind, latest first
 
-    def settle(self, step: _Step, node: Any) -> None:
+    def settle(self, part: Part, field: str | None, number: int, node: Any) -> None:
         """Take a part from all lines of this shape to say this."""
-        if step.field is None:
-            self.matches[step.number] = node
+        if field is None:
+            self.matches[number] = node
         else:
-            self.fields[step.field] = node
-        self.steps = tuple(other for other in self.steps if other is not step)
+            self.fields[field] = node
+        self.steps = tuple(step for step in self.steps if step.part is not part)
 
 
 #: A line's plan, and its values.
@@ -91,7 +92,7 @@ class RuleReader:
     def __init__(self, family: Family | None, shapes: Shapes) -> None:
         self.family = family
         self._shapes = shapes
-        self._caching = caching()
+        self._most = MOST_NODES if caching() else 0
         self._plans: dict[Key, _Plan] = {}
         self._nodes: dict[tuple[str, Key], Nodes] = {}
         self._last: _Plan | None = None
@@ -135,23 +136,22 @@ class RuleReader:
         """The name of a rule's chain, and the rule without the parts that have a problem."""
         fields, matches = plan.fields.copy(), plan.matches.copy()
         diagnostics, families = builder.diagnostics, builder.evidence.families
-        for step in plan.steps:
-            part, build, field, number, take, known = step
-            own = take and take(values)
+        for part, build, field, number, take, known in plan.steps:
+            own = take(values)
             node = known.get(own)
             if node is None:
                 if line is None:
-                    line = Line(whole, plan.words(values))
+                    line = Line(whole, plan.pick((*values, *plan.first)))
                 before = len(diagnostics) + len(families)
                 try:
                     node = build(builder, part, line)
                 except Problem as problem:
                     diagnostics.append(problem.at(whole))
                     continue
-                if self._caching and len(diagnostics) + len(families) == before:
+                if len(diagnostics) + len(families) == before and len(known) < self._most:
                     if own is None:
-                        plan.settle(step, node)
-                    elif len(known) < MOST_NODES:
+                        plan.settle(part, field, number, node)
+                    else:
                         known[own] = node
                 if node is None:
                     continue
@@ -178,7 +178,8 @@ class RuleReader:
         return _Plan(
             pattern(key, words) if key else None,
             values,
-            lambda values: pick((*values, *words)),
+            pick,
+            words,
             itemgetter(values.index(chain)) if chain in values else lambda _: words[chain],
             _places(matches, target, line),
             steps,
@@ -194,9 +195,13 @@ class RuleReader:
             known: Nodes = {}
             if key and places:
                 known = self._nodes.setdefault((part.kind, key[part.first : part.last + 1]), known)
-            take = itemgetter(*places) if places else None
+            take = itemgetter(*places) if places else _no_value
             yield _Step(part, BUILDERS[part.kind], field, matches, take, known)
             matches += field is None
+
+
+def _no_value(_values: Sequence[str]) -> None:
+    """What a part takes that all lines of a shape have in common."""
 
 
 _EXTENSIONS = {"match": MATCHES, "target": TARGETS}
