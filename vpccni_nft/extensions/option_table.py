@@ -277,12 +277,12 @@ class OptionTable:
     def read(self, given: GivenOptions) -> dict[str, Any]:
         """The fields of the node that the given options fill."""
         fields: dict[str, Any] = {}
-        words = given.line.words
-        if len(given.given) == 1 and (option := self._alone.get(words[given.given[0].name])):
-            option.read(given.given[0], given, fields)
+        words, options = given.line.words, given.given
+        if len(options) == 1 and (option := self._alone.get(words[options[0].name])):
+            option.read(options[0], given, fields)
             return fields
         seen: list[str] = []
-        for one in given.given:
+        for one in options:
             name = words[one.name]
             option = self.by_name.get(name)
             if option is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import attrs
 
@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from ..core.diagnostics import Code
     from ..core.span import Line, Span
     from ..extensions import Registry
+    from ..extensions.extension import Extension
     from .shapes import Part
 
-T = TypeVar("T")
+#: Builds the node of a part of a line.
+Builder = Callable[["NodeBuilder", "Part", "Line"], Any]
 
 #: JSON's readers take no larger number; no counter of a kernel comes near.
 LARGEST_COUNT = 2**63 - 1
@@ -44,11 +46,13 @@ class NodeBuilder:
 
     def match(self, part: Part, line: Line) -> ast.Match:
         """``-m NAME`` with its options."""
-        return self._extension(part, line, MATCHES, ast.UnknownMatch, UNKNOWN_MATCH)
+        match: ast.Match = self._extension(part, line, MATCHES, UNKNOWN_MATCH)
+        return match
 
     def target(self, part: Part, line: Line) -> ast.Target:
         """``-j NAME`` with its options."""
-        return self._extension(part, line, TARGETS, ast.UnknownTarget, UNKNOWN_TARGET)
+        target: ast.Target = self._extension(part, line, TARGETS, UNKNOWN_TARGET)
+        return target
 
     def jump(self, part: Part, line: Line) -> ast.Jump:
         """``-j CHAIN``."""
@@ -116,40 +120,38 @@ class NodeBuilder:
         """What a rule does that does something already."""
         raise Problem(BAD_OPTION, "a rule has one target", span=_span(part, line))
 
-    def _extension(
-        self,
-        part: Part,
-        line: Line,
-        registry: Registry,
-        unknown: Callable[[str, tuple[str, ...]], T],
-        code: Code,
-    ) -> T:
+    def _extension(self, part: Part, line: Line, registry: Registry, code: Code) -> Any:
         """Give the options to the extension's room; keep the words where there is no room."""
         place = part.words[0]
         owner = line.words[place]
-        try:
-            extension = registry.find(owner) or registry.find(unquote(owner))
-            if not extension:
-                name = unquote(owner)
-                raise Problem(
-                    code,
-                    f"{name} is not known",
-                    span=line.span(place, place),
-                    hint="vpccni-nft extensions lists the matches and targets that are",
-                )
-            for option in part.options:
-                if option.foreign:
-                    raise _foreign(owner, option, line)
-            options = GivenOptions(owner, part.options, line, part.first, part.last, self.evidence)
-            return extension.build(options)  # type: ignore[no-any-return]
-        except Problem as problem:
-            self.diagnostics.append(problem.at(_span(part, line)))
-            return unknown(owner, tuple(line.words[place + 1 : part.last + 1]))
+        name = unquote(owner)
+        extension = registry.find(name)
+        if not extension:
+            problem = Problem(
+                code,
+                f"{name} is not known",
+                span=line.span(place, place),
+                hint="vpccni-nft extensions lists the matches and targets that are",
+            )
+            return self.unknown(part, line, problem)
+        for option in part.options:
+            if option.foreign:
+                return self.unknown(part, line, _foreign(owner, option, line))
+        return _builder(extension, owner)(self, part, line)
+
+    def unknown(
+        self, part: Part, line: Line, problem: Problem
+    ) -> ast.UnknownMatch | ast.UnknownTarget:
+        """The words of a match or target that has a problem."""
+        self.diagnostics.append(problem.at(_span(part, line)))
+        first = part.words[0]
+        kind = ast.UnknownMatch if part.kind == "match" else ast.UnknownTarget
+        return kind(line.words[first], tuple(line.words[first + 1 : part.last + 1]))
 
 
 #: What builds the node of a part of each kind. Raises Problem where it says nothing that a rule
 #: can have; a match or target with a problem is kept as unknown.
-BUILDERS: dict[str, Callable[[NodeBuilder, Part, Line], Any]] = {
+BUILDERS: dict[str, Builder] = {
     "match": NodeBuilder.match,
     "target": NodeBuilder.target,
     "jump": NodeBuilder.jump,
@@ -166,6 +168,28 @@ BUILDERS: dict[str, Callable[[NodeBuilder, Part, Line], Any]] = {
     "repeated": NodeBuilder.repeated,
     "second_target": NodeBuilder.second_target,
 }
+
+
+def builder_of(part: Part, owner: str) -> Builder:
+    """What builds the nodes of a part of this shape, whose match or target has this name."""
+    registry = MATCHES if part.kind == "match" else TARGETS
+    extension = registry.find(owner)
+    if extension is None or any(option.foreign for option in part.options):
+        return BUILDERS[part.kind]
+    return _builder(extension, owner)
+
+
+def _builder(extension: Extension[Any], owner: str) -> Builder:
+    make = extension.build
+
+    def build(builder: NodeBuilder, part: Part, line: Line) -> Any:
+        evidence = builder.evidence
+        try:
+            return make(GivenOptions(owner, part.options, line, part.first, part.last, evidence))
+        except Problem as problem:
+            return builder.unknown(part, line, problem)
+
+    return build
 
 
 def _foreign(owner: str, option: GivenOption, line: Line) -> Problem:

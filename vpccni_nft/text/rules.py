@@ -24,7 +24,7 @@ from ..core.span import Line, Places, WordPlaces
 from ..extensions import MATCHES, TARGETS
 from ..extensions.shared.words import unquote
 from ..iptables import ast
-from .line import BUILDERS
+from .line import BUILDERS, builder_of
 from .shapes import Part, is_value, pattern
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ class RuleReader:
         _, chain = shape.words
         assert chain is not None
         values = tuple(place for place in range(len(words)) if key is None or is_value(key[place]))
-        steps = tuple(self._steps(shape, key, values))
+        steps = tuple(self._steps(shape, key, words, values))
         matches = [step.part for step in steps if step.field is None]
         target = next((step.part for step in steps if step.field == "target"), None)
         given = {place: number for number, place in enumerate(values)}
@@ -188,7 +188,9 @@ class RuleReader:
             any(_completes(step.part, line) for step in steps),
         )
 
-    def _steps(self, shape: Shape, key: Key | None, values: Sequence[int]) -> Iterator[_Step]:
+    def _steps(
+        self, shape: Shape, key: Key | None, words: Sequence[str], values: Sequence[int]
+    ) -> Iterator[_Step]:
         matches = 0
         for field, part in _fields(shape):
             places = [at for at, place in enumerate(values) if part.first <= place <= part.last]
@@ -196,7 +198,10 @@ class RuleReader:
             if key and places:
                 known = self._nodes.setdefault((part.kind, key[part.first : part.last + 1]), known)
             take = itemgetter(*places) if places else _no_value
-            yield _Step(part, BUILDERS[part.kind], field, matches, take, known)
+            build = BUILDERS[part.kind]
+            if part.kind in _EXTENSIONS and part.words[0] not in values:
+                build = builder_of(part, words[part.words[0]])
+            yield _Step(part, build, field, matches, take, known)
             matches += field is None
 
 
