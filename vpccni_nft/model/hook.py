@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import attrs
 
 from ..core.values import Family
+from .oracle import Oracle, OracleKind
 from .packet import (
     ACCEPT,
     CONNTRACK_PRIORITY,
@@ -24,6 +25,7 @@ from .packet import (
     NoMeaning,
     State,
     Verdict,
+    interface_word,
 )
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ NAT_PRIORITIES = {"prerouting": -100, "output": -100, "input": 100, "postrouting
 
 #: The protocol of messages about other packets.
 ICMP = {Family.IP: 1, Family.IP6: 58}
+
+_TCP, _RESET = 6, 4
 
 #: Hooks that bind a connection's source; the other two with nat chains bind its destination.
 SOURCE_HOOKS = {"input", "postrouting"}
@@ -164,18 +168,24 @@ def run_hook(
 ) -> State:
     """Send a packet through the base chains of a hook.
 
-    ``fields`` holds what conntrack finds; chains that run before conntrack do not see it. Of equal
-    priority the chains' turns tell the order, and then the order in which they are given: the
-    kernel promises none.
+    ``fields`` holds what conntrack finds; chains that run before conntrack do not see it, but for
+    packets that have their connection already. Of equal priority the chains' turns tell the order,
+    and then the order in which they are given: the kernel promises none.
     """
     state = State.start(algebra, family, hook, fields)
     state.watch, state.calls = watch, calls
     acts = acts_at(hook)
-    if Act.CONNTRACK in acts:
-        state.fields["ct_state"] = state.word("ct_state", STATE_BITS["invalid"])
-    happens = {Act.CONNTRACK: partial(_track, state, fields), Act.NAT: partial(_translate, state)}
+    here = sorted((chain for chain in chains if chain.hook == hook), key=attrgetter("place"))
+    happens = {Act.NAT: partial(_translate, state)}
+    if Act.CONNTRACK in acts and here and here[0].place < (CONNTRACK_PRIORITY, 0):
+        seen = _has_connection_already(state)
+        none = state.word("ct_state", STATE_BITS["invalid"])
+        state.fields["ct_state"] = algebra.ite(seen, fields["ct_state"], none)
+        track = partial(_track, state, fields, state.fields["ct_state"], seen)
+        happens[Act.CONNTRACK] = track
+    acts = {act: acts[act] for act in acts if act in happens}
     ahead = list(acts.items())
-    for chain in sorted((chain for chain in chains if chain.hook == hook), key=attrgetter("place")):
+    for chain in here:
         while ahead and chain.place >= (ahead[0][1], 0):
             happens[ahead.pop(0)[0]]()
         run_chain(state, chain)
@@ -195,14 +205,39 @@ def outcome(state: State) -> Outcome:
     )
 
 
-def _track(state: State, found: Mapping[str, Word]) -> None:
+def _has_connection_already(state: State) -> Bool:
+    """Whether a packet has its connection before conntrack looks for one.
+
+    What the node sends to itself keeps at prerouting what it got at output. What REJECT makes at
+    output, a reset or an ICMP error, is made with the connection that it is about (nf_ct_attach;
+    measured on Linux 6.18); other errors of the kernel get it from conntrack.
+    """
+    algebra = state.algebra
+    if state.hook == "prerouting":
+        return state.is_("iif", interface_word("lo"))
+    error = state.is_("protocol", ICMP[state.family])
+    reset = algebra.all(state.is_("protocol", _TCP), state.has_bits("tcp_flags", _RESET))
+    attached = algebra.ask(Oracle(OracleKind.CONNECTION_IS_ATTACHED), (), 1)
+    return algebra.all(
+        state.has_bits("ct_state", STATE_BITS["related"]),
+        algebra.any(error, reset),
+        algebra.equal(attached, algebra.const(1, 1)),
+    )
+
+
+def _track(state: State, found: Mapping[str, Word], before: Word, seen: Bool) -> None:
     """Conntrack finds the packet's connection, unless a rule keeps it out.
 
-    Whatever a rule did to the mark before was done to a template.
+    Whatever a rule did to the mark before was done to a template, unless the packet was ``seen``:
+    had its connection already. ``before`` is the state where no rule keeps the packet out.
     """
-    tracked = state.algebra.not_(state.is_("ct_state", STATE_BITS["untracked"]))
-    for field in ("ct_state", "ct_mark"):
-        state.assign(tracked, field, found[field])
+    algebra = state.algebra
+    tracked = algebra.not_(state.is_("ct_state", STATE_BITS["untracked"]))
+    state.assign(algebra.all(algebra.not_(seen), tracked), "ct_mark", found["ct_mark"])
+    if state.fields["ct_state"] is before:
+        state.fields["ct_state"] = found["ct_state"]
+    else:
+        state.assign(algebra.any(seen, tracked), "ct_state", found["ct_state"])
 
 
 def _translate(state: State) -> None:

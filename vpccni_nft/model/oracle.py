@@ -118,6 +118,7 @@ class OracleKind(enum.Enum):
     TRAFFIC = "{0} of {object}"  #: packets, bytes or their mean, of a direction
     LABELS_ARE_KEPT = "the connection keeps labels"
     HELPER_FORESAW = "a helper foresaw the connection"
+    CONNECTION_IS_ATTACHED = "the packet was made with its connection"
     CONNECTION_NUMBER = "number of the connection"
     MASTER_HELPER = "helper of the master"
     SECONDS_LEFT = "seconds left"
