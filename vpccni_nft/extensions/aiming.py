@@ -13,8 +13,9 @@ import attrs
 from ..core.values import Family
 from ..model.concrete import Concrete
 from ..model.effects import View
+from ..model.hook import has_connection_already
 from ..model.oracle import Oracle, OracleKind
-from ..model.packet import CONNECTION, STATE_BITS, State, width
+from ..model.packet import CONNECTION, STATE_BITS, State, interface_word, width
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -53,9 +54,10 @@ class Draft:
         """What a meaning says of this packet, and all that it asks the world with the answers."""
         world = Concrete(answers=self.answers)
         fields = dict(self.fields)
-        if self.before_conntrack and self.hook in {"prerouting", "output"}:
-            fields["ct_state"] = STATE_BITS["invalid"]
         state = State.start(world, self.family, self.hook, fields)
+        if self.before_conntrack and self.hook in {"prerouting", "output"}:
+            seen = has_connection_already(state)
+            state.fields["ct_state"] = fields["ct_state"] if seen else STATE_BITS["invalid"]
         return meaning(View(state, self.place, True, self.sets, self.sharing)), world.asked
 
     # What the packet has.
@@ -92,6 +94,8 @@ class Draft:
         """Give the packet a connection."""
         if self.fields["ct_state"] & _WITHOUT_ENTRY:
             self.fields["ct_state"] = STATE_BITS[self.random.choice(("established", "new"))]
+        if self.before_conntrack and self.hook == "prerouting":
+            self.fields["iif"] = interface_word("lo")  # nothing else has one there already
 
     # What the world answers.
 

@@ -178,7 +178,7 @@ def run_hook(
     here = sorted((chain for chain in chains if chain.hook == hook), key=attrgetter("place"))
     happens = {Act.NAT: partial(_translate, state)}
     if Act.CONNTRACK in acts and here and here[0].place < (CONNTRACK_PRIORITY, 0):
-        seen = _has_connection_already(state)
+        seen = has_connection_already(state)
         none = state.word("ct_state", STATE_BITS["invalid"])
         state.fields["ct_state"] = algebra.ite(seen, fields["ct_state"], none)
         track = partial(_track, state, fields, state.fields["ct_state"], seen)
@@ -205,7 +205,7 @@ def outcome(state: State) -> Outcome:
     )
 
 
-def _has_connection_already(state: State) -> Bool:
+def has_connection_already(state: State) -> Bool:
     """Whether a packet has its connection before conntrack looks for one.
 
     What the node sends to itself keeps at prerouting what it got at output. What REJECT makes at
