@@ -325,7 +325,7 @@ esac
 
 def play(folder: Path, script: str, phase: str) -> subprocess.Popen[bytes]:
     """Start a script with programs that only say what they are to do."""
-    (folder / "tmp").mkdir(exist_ok=True)
+    (folder / "run").mkdir(exist_ok=True)
     for name in ("vpccni-nft", "systemd-run", "systemctl"):
         path = folder / name
         path.write_text(FAKE.format(log=folder / "log", plan=folder / "plan", phase=phase))

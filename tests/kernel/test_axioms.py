@@ -183,6 +183,10 @@ COMMIT
         ("-A PREROUTING -i eth0 -m conntrack --ctstate ESTABLISHED -j DROP", False),
         ("-A OUTPUT -p icmp -m conntrack --ctstate RELATED -j DROP", True),
         ("-A OUTPUT -p udp -m conntrack --ctstate RELATED -j DROP", False),
+        ("-A OUTPUT -p tcp -m conntrack --ctstate ESTABLISHED -j DROP", True),
+        ("-A OUTPUT -p udp -m conntrack --ctstate ESTABLISHED -j DROP", False),
+        ("-A OUTPUT -m conntrack --ctstate UNTRACKED -j DROP", True),
+        ("-A OUTPUT -m conntrack --ctstate NEW -j DROP", False),
     ],
 )
 def test_a_rule_ahead_of_conntrack_acts_on_these_packets_alone(rule: str, differs: bool) -> None:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
-import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +15,7 @@ from vpccni_nft.nft.words import HookName
 from vpccni_nft.strategies.nft_rules import Site, rules
 from vpccni_nft.strategies.nft_values import Reads
 
+from ..support.nft_classes import nodes_in, subclasses
 from ..support.profiles import ALL
 
 #: Classes that are not drawn.
@@ -79,25 +76,6 @@ SITE = Site(
     callees=("one",),
     sets={"set_a": ast.Set("set_a", "ipv4_addr", ("dynamic",))},
 )
-
-
-def nodes_in(node: Any) -> Iterator[Any]:
-    """A node and all below it."""
-    if isinstance(node, tuple):
-        for one in node:
-            yield from nodes_in(one)
-    elif attrs.has(type(node)):
-        yield node
-        for field in attrs.fields(type(node)):
-            yield from nodes_in(getattr(node, field.name))
-
-
-def subclasses(base: type) -> Iterator[type]:
-    below: list[type[Any]] = base.__subclasses__()
-    for one in below:
-        if attrs.has(one):
-            yield one
-        yield from subclasses(one)
 
 
 def test_each_construct_is_drawn_or_has_a_reason() -> None:

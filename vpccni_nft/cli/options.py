@@ -86,6 +86,14 @@ SECONDS = click.option(
     metavar="S",
     help="The time limit for each query to the solver.",
 )
+PACKETS = click.option(
+    "--packets",
+    type=click.IntRange(min=1),
+    default=20_000,
+    show_default=True,
+    metavar="N",
+    help="About how many packets to send on each side.",
+)
 COUNTERS = click.option("--counters", is_flag=True, help="Also compare which rules count a packet.")
 TIMEOUT = click.option(
     "--timeout",

@@ -208,20 +208,26 @@ def outcome(state: State) -> Outcome:
 def has_connection_already(state: State) -> Bool:
     """Whether a packet has its connection before conntrack looks for one.
 
-    What the node sends to itself keeps at prerouting what it got at output. What REJECT makes at
-    output, a reset or an ICMP error, is made with the connection that it is about (nf_ct_attach;
-    measured on Linux 6.18); other errors of the kernel get it from conntrack.
+    What the node sends to itself keeps at prerouting what it got at output. At output, what REJECT
+    makes, a reset or an ICMP error, is made with the connection that it is about (nf_ct_attach;
+    measured on Linux 6.18), what SYNPROXY answers with the connection that it answers
+    (nf_synproxy_core.c), and a copy of TEE and dup is made untracked (nf_dup_ipv4.c); errors that
+    the kernel makes itself get theirs from conntrack.
     """
     algebra = state.algebra
     if state.hook == "prerouting":
         return state.is_("iif", interface_word("lo"))
-    error = state.is_("protocol", ICMP[state.family])
-    reset = algebra.all(state.is_("protocol", _TCP), state.has_bits("tcp_flags", _RESET))
+    tcp = state.is_("protocol", _TCP)
+    reset = algebra.all(tcp, state.has_bits("tcp_flags", _RESET))
+    error = algebra.any(state.is_("protocol", ICMP[state.family]), reset)
     attached = algebra.ask(Oracle(OracleKind.CONNECTION_IS_ATTACHED), (), 1)
     return algebra.all(
-        state.has_bits("ct_state", STATE_BITS["related"]),
-        algebra.any(error, reset),
         algebra.equal(attached, algebra.const(1, 1)),
+        algebra.any(
+            algebra.all(state.has_bits("ct_state", STATE_BITS["related"]), error),
+            algebra.all(state.has_bits("ct_state", STATE_BITS["established"]), tcp),
+            state.has_bits("ct_state", STATE_BITS["untracked"]),
+        ),
     )
 
 

@@ -5,6 +5,7 @@ Counters are in ``ast.py``. What nft has no such object for is a ValueError at c
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Iterable
 
 import attrs
@@ -20,7 +21,7 @@ def _policy(states: Iterable[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
 
 
 @attrs.frozen(kw_only=True)
-class NamedObject:
+class NamedObject(abc.ABC):
     """What all of them have."""
 
     name: str = attrs.field(kw_only=False)
@@ -31,9 +32,9 @@ class NamedObject:
         checked_string(self.comment)
 
     @property
+    @abc.abstractmethod
     def kind(self) -> ObjectKind:
         """What rules call it by, beside its name."""
-        raise NotImplementedError
 
 
 @attrs.frozen(kw_only=True)

@@ -24,6 +24,7 @@ from ..options import (
     IPSET_SAVE,
     NODE,
     OF_A_NODE,
+    PACKETS,
     SECONDS,
     TwoSides,
     check_owner,
@@ -208,14 +209,7 @@ def _given(
     examples=("sudo vpccni-nft migrate rehearse /var/lib/vpccni-nft/plan",),
 )
 @DIRECTORY
-@click.option(
-    "--packets",
-    type=click.IntRange(min=1),
-    default=20_000,
-    show_default=True,
-    metavar="N",
-    help="About how many packets to send on each side.",
-)
+@PACKETS
 @AS_JSON
 def rehearse(directory: str, packets: int, *, as_json: bool) -> ExitCode:
     """Try the move of the plan in DIR in the kernel: the whole node before, and after.

@@ -15,7 +15,7 @@ from ...core.exit_codes import ExitCode
 from ...core.render import printable
 from ..command import Command
 from ..files import write_output
-from ..options import AS_JSON, FAMILY, IPSET_SAVE, SIDES, read_sides
+from ..options import AS_JSON, FAMILY, IPSET_SAVE, PACKETS, SIDES, read_sides
 from ..render import progress
 from ..render.diagnostics import show
 
@@ -52,14 +52,7 @@ if TYPE_CHECKING:
     notes="The keys of a packet are those of vpccni-nft explain.",
 )
 @SIDES
-@click.option(
-    "--packets",
-    type=click.IntRange(min=1),
-    default=20_000,
-    show_default=True,
-    metavar="N",
-    help="About how many packets to send on each side.",
-)
+@PACKETS
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
