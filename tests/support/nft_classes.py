@@ -20,9 +20,9 @@ def nodes_in(node: Any) -> Iterator[Any]:
 
 
 def subclasses(base: type) -> Iterator[type]:
-    """All node classes below one."""
+    """All node classes below one, but for private ones: what several of them have in common."""
     below: list[type[Any]] = base.__subclasses__()
     for one in below:
-        if attrs.has(one):
+        if attrs.has(one) and not one.__name__.startswith("_"):
             yield one
         yield from subclasses(one)

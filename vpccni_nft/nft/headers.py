@@ -188,11 +188,12 @@ def chunk_fields(name: str) -> Mapping[str, Field]:
 
 _IP_OPTION = _fields(type=(0, integer(8)), length=(8, integer(8)))
 _ROUTES = _fields(ptr=(16, integer(8)), addr=(24, t.IPV4_ADDR))
-_IP_OPTIONS: Mapping[str, Mapping[str, Field]] = {
+#: The options of the IPv4 header that nft knows, with the fields that each adds.
+IP_OPTIONS: Mapping[str, Mapping[str, Field]] = {
     "lsrr": _ROUTES, "rr": _ROUTES, "ssrr": _ROUTES, "ra": _fields(value=(16, integer(16))),
 }  # fmt: skip
 
 
 def ip_option_fields(name: str) -> Mapping[str, Field]:
     """Fields of an option of the IPv4 header. Raises KeyError where nft has no such option."""
-    return {**_IP_OPTION, **_IP_OPTIONS[name]}
+    return {**_IP_OPTION, **IP_OPTIONS[name]}

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 @attrs.frozen
-class Number(Expression):
-    """A number written in decimal."""
+class _Unsigned(Expression):
+    """A number, however it is written."""
 
     value: int
 
@@ -33,20 +33,13 @@ class Number(Expression):
 
 
 @attrs.frozen
-class Hex(Expression):
+class Number(_Unsigned):
+    """A number written in decimal."""
+
+
+@attrs.frozen
+class Hex(_Unsigned):
     """A number written in hexadecimal: marks and masks."""
-
-    value: int
-
-    def __attrs_post_init__(self) -> None:
-        if self.value < 0:
-            raise ValueError(f"nft has no negative numbers: {self.value}")
-
-    def require_fit(self, key: KeyType) -> None:
-        """It must not be larger than the type holds."""
-        type_ = key[0] if len(key) == 1 else only(key)
-        if self.value > type_.largest:
-            type_.require_number(self.value)
 
 
 @attrs.frozen

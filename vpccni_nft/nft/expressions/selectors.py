@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import abc
+from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
@@ -12,6 +13,7 @@ from ..datatypes import KeyType, integer
 from ..headers import (
     ASKED_HEADERS,
     EXTENSION_HEADERS,
+    IP_OPTIONS,
     PAYLOADS,
     SCTP_CHUNKS,
     TCP_OPTIONS,
@@ -39,7 +41,7 @@ from ..words import (
 from .base import Expression, require_bits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 #: The header that holds the addresses of a family.
@@ -173,29 +175,54 @@ class RawPayload(Expression):
 
 
 @attrs.frozen
-class TcpOption(Expression):
-    """A field of a TCP option, or without a field whether the option is there."""
+class _OptionalPart(Expression):
+    """A field of a part that a header may have, or without a field whether the part is there."""
 
-    name: str  #: nft's word for it, or its number
+    what: ClassVar[str]  #: what the part is, in a sentence
+
+    name: str
     field: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        if self.field and self.field not in self.fields:
+            raise ValueError(f"{self.what} {self.name} has no field “{self.field}”")
+
+    @property
+    @abc.abstractmethod
+    def fields(self) -> Mapping[str, Field]:
+        """The fields that the part has."""
+
+    @property
+    def place(self) -> Field:
+        """Where its field stands. Raises KeyError where it has none."""
+        return self.fields[self.field]
+
+    @property
+    def type(self) -> KeyType:
+        """That of the field."""
+        return self.place.type if self.field else (t.BOOLEAN,)
+
+
+@attrs.frozen
+class TcpOption(_OptionalPart):
+    """A field of a TCP option, or without a field whether the option is there.
+
+    Its name is nft's word for the option, or its number.
+    """
+
+    what: ClassVar[str] = "the TCP option"
 
     def __attrs_post_init__(self) -> None:
         if self.name.isdecimal():
             require_bits(int(self.name), 8, "a TCP option")
         elif self.name not in TCP_OPTIONS:
             raise ValueError(f"nft has no TCP option “{self.name}”")
-        if self.field and self.field not in option_fields(self.name):
-            raise ValueError(f"the TCP option {self.name} has no field “{self.field}”")
+        super().__attrs_post_init__()
 
     @property
-    def place(self) -> Field:
-        """Where its field stands. Raises KeyError where it has none."""
-        return option_fields(self.name)[self.field]
-
-    @property
-    def type(self) -> KeyType:
-        """That of the field."""
-        return option_fields(self.name)[self.field].type if self.field else (t.BOOLEAN,)
+    def fields(self) -> Mapping[str, Field]:
+        """Those of the option, its kind and its length."""
+        return option_fields(self.name)
 
 
 @attrs.frozen
@@ -219,53 +246,37 @@ class RawTcpOption(Expression):
 
 
 @attrs.frozen
-class SctpChunk(Expression):
+class SctpChunk(_OptionalPart):
     """A field of an SCTP chunk, or without a field whether there is such a chunk."""
 
-    name: str
-    field: str = ""
+    what: ClassVar[str] = "the SCTP chunk"
 
     def __attrs_post_init__(self) -> None:
         if self.name not in SCTP_CHUNKS:
             raise ValueError(f"nft has no SCTP chunk “{self.name}”")
-        if self.field and self.field not in chunk_fields(self.name):
-            raise ValueError(f"the SCTP chunk {self.name} has no field “{self.field}”")
+        super().__attrs_post_init__()
 
     @property
-    def place(self) -> Field:
-        """Where its field stands. Raises KeyError where it has none."""
-        return chunk_fields(self.name)[self.field]
-
-    @property
-    def type(self) -> KeyType:
-        """That of the field."""
-        return chunk_fields(self.name)[self.field].type if self.field else (t.BOOLEAN,)
+    def fields(self) -> Mapping[str, Field]:
+        """Those of the chunk, its type, flags and length."""
+        return chunk_fields(self.name)
 
 
 @attrs.frozen
-class IpOption(Expression):
+class IpOption(_OptionalPart):
     """A field of an option of the IPv4 header, or without a field whether the option is there."""
 
-    name: str
-    field: str = ""
+    what: ClassVar[str] = "the IPv4 option"
 
     def __attrs_post_init__(self) -> None:
-        try:
-            fields = ip_option_fields(self.name)
-        except KeyError:
-            raise ValueError(f"nft has no option “{self.name}” of IPv4") from None
-        if self.field and self.field not in fields:
-            raise ValueError(f"the IPv4 option {self.name} has no field “{self.field}”")
+        if self.name not in IP_OPTIONS:
+            raise ValueError(f"nft has no option “{self.name}” of IPv4")
+        super().__attrs_post_init__()
 
     @property
-    def place(self) -> Field:
-        """Where its field stands. Raises KeyError where it has none."""
-        return ip_option_fields(self.name)[self.field]
-
-    @property
-    def type(self) -> KeyType:
-        """That of the field."""
-        return self.place.type if self.field else (t.BOOLEAN,)
+    def fields(self) -> Mapping[str, Field]:
+        """Those of the option, its type and its length."""
+        return ip_option_fields(self.name)
 
 
 _TUNNELED: dict[tuple[str, str], KeyType] = {
