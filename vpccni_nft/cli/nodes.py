@@ -30,9 +30,10 @@ class NodeTexts:
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        """All rules: the dumps, then the nft ruleset."""
+        """All rules: the dumps, then the nft ruleset; an empty file says that there are none."""
         native = () if self.nft is None else (self.nft,)
-        return (*self.dumps.values(), *self.others, *native)
+        found = (*self.dumps.values(), *self.others, *native)
+        return tuple(one for one in found if any(map(str.strip, one.lines)))
 
 
 def read_node(name: str) -> NodeTexts:

@@ -14,7 +14,7 @@ from ..text.language import Language, detect_language
 from .archives import is_archive, members, stem_of
 from .back_ends import resolved
 from .bundles import DEPTH, FLAT, ROOTS, is_bundle, kind_in_bundle, named
-from .snapshot import IPSETS, NFT, RULES, Snapshot
+from .snapshot import FACTS, IPSETS, MANIFEST, NFT, RULES, Snapshot
 from .texts import texts_of
 
 if TYPE_CHECKING:
@@ -55,10 +55,15 @@ class NodeFiles:
     def read(self) -> Snapshot:
         """Read them; what cannot be read is reported in the node."""
         texts: dict[str, str] = {}
+        facts: dict[str, str] = {}
         files: dict[str, str] = {}
         problem = self.problem
         try:
             for kind, label, content in self._contents():
+                if kind in FACTS:
+                    facts[kind] = content.decode("utf-8", "surrogateescape")
+                    files[kind] = label
+                    continue
                 for name, text in texts_of(kind, content).items():
                     if texts.setdefault(name, text) != text:
                         problem = problem or f"two files are {name}: {files[name]} and {label}"
@@ -68,8 +73,8 @@ class NodeFiles:
         if not problem and not any(text.strip() for text in texts.values()):
             problem = "all of its files are empty" if files else "no file in it is of a known form"
         found = resolved(texts)
-        renamed = {name: files.get(name) or files[_unresolved(name)] for name in found}
-        return Snapshot(self.name, found, renamed, problem)
+        renamed = {name: files.get(name) or files[_unresolved(name)] for name in (*found, *facts)}
+        return Snapshot(self.name, found, renamed, problem, facts)
 
     def _contents(self) -> Iterator[tuple[str, str, bytes]]:
         """What each file is, what messages call it, and what is in it. Raises OSError."""
@@ -110,7 +115,7 @@ def read_fleet(folder: str | os.PathLike[str]) -> Fleet:
     OSError where the folder cannot be read.
     """
     root = Path(folder)
-    if not root.is_dir() or _is_one_bundle(root):
+    if not root.is_dir() or _is_one_node(root):
         return Fleet((node_files(root),), ())
     found: dict[str, list[tuple[str, Path]]] = {}
     others: list[NodeFiles] = []
@@ -118,6 +123,8 @@ def read_fleet(folder: str | os.PathLike[str]) -> Fleet:
     for path in _visible(root):
         if path.is_dir() or _is_archive(path):
             others.append(node_files(path, ignored))
+        elif path.name in FACTS:
+            ignored.append(str(path))  # nothing says of which node it is
         else:
             _add(path, _node_of(path) or root.resolve().name, found, ignored)
     by_name = {node.name: node for node in others}
@@ -127,8 +134,10 @@ def read_fleet(folder: str | os.PathLike[str]) -> Fleet:
     return Fleet(tuple(sorted(by_name.values(), key=lambda node: node.name)), tuple(ignored))
 
 
-def _is_one_bundle(root: Path) -> bool:
-    """Whether a folder is what a support tool collected of one node."""
+def _is_one_node(root: Path) -> bool:
+    """Whether a folder is a record, or what a support tool collected, of one node."""
+    if (root / MANIFEST).is_file():
+        return True
     return any((root / name).is_dir() for name in ROOTS) and is_bundle(_below(root))
 
 
@@ -264,6 +273,8 @@ def _kind_of(path: Path) -> str | None:
 
 
 def _kind_by_name(name: str) -> str | None:
+    if name in FACTS:
+        return name
     stem = _stem(name)
     found = named(stem) or named(stem.rpartition(".")[2])
     return found or _EXTENSIONS.get(PurePosixPath(name).suffix)

@@ -42,6 +42,15 @@ RULES = "rules.save"
 #: What ``nft list ruleset``, ``ipset save`` and ``iptables --version`` print.
 NFT, IPSETS, VERSION = "nft.txt", "ipset.save", "iptables-version"
 
+#: The list of what a record has, and how each program ended.
+MANIFEST = "record.txt"
+
+#: What a record has beside the rules: where packets go, and in which order chains run.
+FACTS = (
+    MANIFEST, "hooks.txt", "nft-version", "ipset-version", "kernel.txt", "sysctl.txt",
+    "addresses.json", "routes.json", "routes6.json", "policies.json", "policies6.json",
+)  # fmt: skip
+
 
 @attrs.frozen
 class Snapshot:
@@ -51,6 +60,8 @@ class Snapshot:
     texts: Mapping[str, str]  #: by the names of ``DUMPS``, ``NFT``, ``IPSETS`` and ``VERSION``
     files: Mapping[str, str]  #: the file that each text is from
     problem: str = ""  #: why it cannot be examined
+    #: What else is known of the node, by the names of ``FACTS``; its rules do not depend on it.
+    facts: Mapping[str, str] = attrs.Factory(dict)
 
     @property
     def key(self) -> str:

@@ -21,6 +21,7 @@ from .extensions import extensions
 from .fleet import fleet
 from .inventory import inventory
 from .migrate import migrate
+from .record import record
 from .replay import replay
 from .translate import translate
 from .verify import verify
@@ -79,6 +80,7 @@ def cli() -> None:
 
 
 for command in (
-    check, detect, explain, extensions, fleet, inventory, migrate, replay, translate, verify,
+    check, detect, explain, extensions, fleet, inventory, migrate, record, replay, translate,
+    verify,
 ):  # fmt: skip
     cli.add_command(command)
