@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from vpccni_nft.core.diagnostics import CATALOGUE
+
 ROOT = Path(__file__).parents[2]
 DUMP = (ROOT / "tests/corpus/vpccni/v1.23-legacy-default.save").read_bytes()
 
@@ -68,12 +70,15 @@ def test_an_installed_distribution_translates(
     assert run(folder / "vpccni-nft", "translate", cwd=tmp_path, stdin=DUMP) == expected()
 
 
-def test_the_wheel_holds_the_grammars_and_the_type_marker(distributions: Path) -> None:
+def test_the_wheel_holds_the_grammars_the_pages_of_codes_and_the_type_marker(
+    distributions: Path,
+) -> None:
     (wheel,) = distributions.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     grammars = {f"vpccni_nft/grammars/{path.name}" for path in (ROOT / "grammars").iterdir()}
+    pages = {f"vpccni_nft/codes/{code.name}.md" for code in CATALOGUE}
     assert grammars
-    assert {*grammars, "vpccni_nft/py.typed"} <= names
+    assert {*grammars, *pages, "vpccni_nft/py.typed", "vpccni_nft/node/record.sh"} <= names
     assert not any(name.startswith(("tests/", "docs/")) for name in names)
 
 

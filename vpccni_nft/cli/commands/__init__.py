@@ -15,6 +15,7 @@ from ...core.render import printable
 from ...core.version import __version__
 from ..command import exits_text
 from .check import check
+from .code import code
 from .detect import detect
 from .explain import explain
 from .extensions import extensions
@@ -80,7 +81,7 @@ def cli() -> None:
 
 
 for command in (
-    check, detect, explain, extensions, fleet, inventory, migrate, record, replay, translate,
+    check, code, detect, explain, extensions, fleet, inventory, migrate, record, replay, translate,
     verify,
 ):  # fmt: skip
     cli.add_command(command)
