@@ -453,7 +453,7 @@ def test_a_rollback_that_is_killed_is_finished_by_the_next_command(
     [
         ("nft", "-c -f", "echo no such file or directory; exit 1"),
         ("nft", "nft -f", "echo no memory; exit 1"),
-        ("iptables-legacy-restore", "--noflush", "exit 4"),
+        ("iptables-legacy-restore", "--noflush", "exit 2"),
         ("nft", "list table", "exit 1"),
     ],
 )
@@ -468,6 +468,19 @@ def test_where_a_program_fails_the_node_is_as_before(
         assert node.phase() in {"refused", "rolled back"}
         assert node.saved() == saved
         assert not node.loaded()
+
+
+def test_an_iptables_that_takes_no_other_lock_has_its_own_view_of_it(
+    plans: Plans, tmp_path: Path
+) -> None:
+    """It ends with 4, because the lock is held for it."""
+    with planned("legacy", SMALL["legacy"], plans, tmp_path) as node:
+        saved = node.saved()
+        node.at("iptables-legacy-restore", "--noflush", before="exit 4")
+        code, said = node.migrate("run", str(node.plan), "--confirm-timeout", "0")
+        assert code == 1
+        assert "no confirmation came in time" in said
+        assert node.saved() == saved
 
 
 #: A rule of another agent, and where it is added.

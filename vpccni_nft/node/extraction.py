@@ -184,7 +184,7 @@ class OwnerExtraction:
     def _verify(self, before: Side, after: Side) -> Answer:
         """Whether the parts do what the whole did."""
         settings = ProofSettings(
-            seconds=self.seconds, most=1, order=GIVEN_ORDER, allow=self.options.allow
+            seconds=self.seconds, most=1, first=True, order=GIVEN_ORDER, allow=self.options.allow
         )
         return verify(before, after, settings, self.progress)
 

@@ -61,14 +61,17 @@ class Solver:
     _logs: Any = attrs.Factory(lambda self: z3.DeclareSort("Log", self._context), takes_self=True)
     _translated: dict[Term, Any] = attrs.Factory(dict)
 
+    def within(self, seconds: float) -> Solver:
+        """The same, with no more time for each question than that; what is translated stays so."""
+        return attrs.evolve(self, seconds=min(self.seconds, seconds))
+
     def find(self, condition: Term, given: Iterable[Term] = ()) -> Model | None:
         """Values for which a condition holds while all that is given holds; None if there are none.
 
         Raises Undecided where the time for a question does not do, and GaveUp where that of the
         whole proof is over.
         """
-        solver = z3.Solver(ctx=self._context)
-        solver.add(*map(self.translate, (condition, *given)))
+        solver = self._with(condition, *given)
         self.budget.check()
         seconds = min(self.seconds, self.budget.seconds_left)
         solver.set("timeout", max(1, int(seconds * 1000)))
@@ -90,8 +93,7 @@ class Solver:
         Raises Undecided and GaveUp as ``find`` does.
         """
         self.budget.check()
-        solver = z3.Solver(ctx=self._context)
-        solver.add(*map(self.translate, (excluded, *given)))
+        solver = self._with(excluded, *given)
         solver.set("timeout", max(1, int(min(self.seconds, self.budget.seconds_left) * 1000)))
         names = {z3.Bool(f"literal {number}", self._context): one
                  for number, one in enumerate(literals)}  # fmt: skip
@@ -110,6 +112,16 @@ class Solver:
             if solver.check(*fewer) == z3.unsat:
                 core = fewer
         return tuple(names[name] for name in core)
+
+    def _with(self, *conditions: Term) -> Any:
+        """A solver of Z3 with what is to hold.
+
+        Its simple one: the usual one first takes a whole hook through tactics, most of a second
+        for an answer that takes the simple one a hundredth.
+        """
+        solver = z3.SimpleSolver(ctx=self._context)
+        solver.add(*map(self.translate, conditions))
+        return solver
 
     def translate(self, term: Term) -> Any:
         """A term of Z3."""

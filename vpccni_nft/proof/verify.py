@@ -142,7 +142,7 @@ class _Proof:
         rulesets = (*self.before.rulesets, *self.after.rulesets)
         as_tracked = not fragments and hold_for(rulesets)
         solver = Solver(self.settings.seconds, self.budget)
-        quick = Solver(min(self.settings.seconds, _MOST_SECONDS), self.budget)
+        quick = solver.within(_MOST_SECONDS)
         terms = Terms(self.budget)
         ours, theirs = (Chains(dict.fromkeys(one.program for one in side)) for side in chains)
         anywhere: dict[Pair, ChainSummary | None] = {}
