@@ -101,6 +101,7 @@ def verify(  # noqa: PLR0913 - one for each choice
     seconds: float = 60,
     timeout: float | None = None,
     order: str = "every",
+    accept: Collection[str] = (),
 ) -> Answer:
     r"""Prove that two sides treat every packet the same, or find one that they do not.
 
@@ -112,7 +113,8 @@ def verify(  # noqa: PLR0913 - one for each choice
     ``timeout`` that for the whole proof, if it is bounded. ``order`` says in which order base
     chains of one priority run: ``every`` order is tried, it is the ``same`` on both sides, they run
     as they are ``given``, they were ``registered`` as they are given, or a list as of ``--order``
-    (``docs/proof.md``).
+    (``docs/proof.md``). ``accept`` has what may differ: names of catalogues, and TOML texts as the
+    files of ``--accept`` hold them.
 
     The answer is ``Equivalent`` with what it assumes, ``Different`` with packets, or ``Unknown``
     with reasons. Raises Refused where a text cannot be read, ValueError where ``allow`` is
@@ -128,6 +130,7 @@ def verify(  # noqa: PLR0913 - one for each choice
     'hook=output daddr=10.128.0.0'
     """
     from .lowering import TranslateOptions
+    from .node.catalogues import CATALOGUES, acceptances
     from .proof.order import ChainOrder
     from .proof.side import Side
     from .proof.verify import ProofSettings
@@ -141,6 +144,11 @@ def verify(  # noqa: PLR0913 - one for each choice
         order=ChainOrder.of(order),
         counters=counters,
         allow=options.allow,
+        accept=acceptances(
+            (each if each in CATALOGUES else Source.of(each, "<accept>") for each in accept),
+            one,
+            other,
+        ),
     )
     return prove(one, other, settings)
 

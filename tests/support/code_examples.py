@@ -11,6 +11,7 @@ import pytest
 
 import vpccni_nft
 from vpccni_nft.core.diagnostics import (
+    BAD_ACCEPTANCE,
     CONTRADICTED,
     ELEMENT_COUNTERS,
     MOVE_DIFFERS,
@@ -37,6 +38,7 @@ from vpccni_nft.node.ownership import inventory
 from vpccni_nft.node.partition import take
 from vpccni_nft.proof import budget, search
 from vpccni_nft.proof import verify as proof
+from vpccni_nft.proof.acceptance_file import parse_acceptances
 from vpccni_nft.proof.answers import Different, Unknown
 from vpccni_nft.proof.side import Side
 from vpccni_nft.proof.symbolic import Solver, Undecided
@@ -64,6 +66,10 @@ def reported(code: Code, text: str) -> tuple[Diagnostic, ...]:
         return _divided(text)
     if code.name.startswith("M2"):
         return _planned(text)
+    if code is BAD_ACCEPTANCE:
+        with pytest.raises(vpccni_nft.Refused) as unread:
+            parse_acceptances(Source.of(text, "accept.toml"))
+        return unread.value.diagnostics
     if code is ELEMENT_COUNTERS:
         with pytest.raises(vpccni_nft.Refused) as refused:
             vpccni_nft.translate(text, optimize=True).script("json")

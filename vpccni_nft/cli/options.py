@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ..core.span import Source
+    from ..proof.acceptance import Acceptances
     from ..proof.order import ChainOrder
+    from ..proof.side import Side
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 
@@ -110,6 +112,13 @@ ORDER = click.option(
     " hooks prints; same, where it is the same on both sides; given, where they run as they are"
     " given; registered, where they were loaded as they are given, so that the last one runs first."
     "  [default: every order is tried]",
+)
+ACCEPT = click.option(
+    "--accept",
+    multiple=True,
+    metavar="FILE|NAME",
+    help="Differences that are accepted: a TOML file of them, or a catalogue (kube-proxy-modes)."
+    " Everything else is proved equal. May be given several times.",
 )
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Write the answer as JSON.")
 
@@ -202,6 +211,16 @@ def read_order(text: str | None) -> ChainOrder:
         return ChainOrder.of(text)
     except ValueError as error:
         raise click.UsageError(f"--order: {printable(str(error))}") from None
+
+
+def read_accepted(given: tuple[str, ...], before: Side, after: Side) -> Acceptances:
+    """What is accepted, by files and by names of catalogues. Raises Refused."""
+    from ..node.catalogues import CATALOGUES, acceptances
+
+    named = (
+        one if one in CATALOGUES and not Path(one).is_file() else read_source(one) for one in given
+    )
+    return acceptances(named, before, after)
 
 
 # --- a node --------------------------------------------------------------------------------------

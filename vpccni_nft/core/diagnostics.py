@@ -106,6 +106,7 @@ CATALOGUE: tuple[Code, ...] = (
     NFT_LOOP := Code("P019", Kind.ERROR, "chains of the nft ruleset jump in a circle"),
     POLICY_ASSUMED := Code("P020", Kind.NOTE, "the policy of a built-in chain is taken for ACCEPT"),
     FAMILY_BY_NAME := Code("P021", Kind.NOTE, "the family is taken from the name of the file"),
+    BAD_ACCEPTANCE := Code("P022", Kind.ERROR, "a file of accepted differences cannot be read"),
     # translating
     NO_NFT_FORM := Code("T001", Kind.ERROR, "nftables cannot express this"),
     BAD_PLACE := Code("T002", Kind.ERROR, "the kernel does not accept this rule here"),

@@ -10,6 +10,7 @@ import attrs
 if TYPE_CHECKING:
     from ..core.diagnostics import Diagnostic
     from ..core.values import Family
+    from .acceptance import AcceptedClass
     from .classes import DifferenceClass
     from .counterexample import Counterexample
 
@@ -18,6 +19,7 @@ class HookStatus(enum.Enum):
     """What is known of a hook."""
 
     EQUAL = "equal"  #: every packet is treated the same
+    ACCEPTED = "accepted"  #: every packet but those of which the caller accepts what differs
     DIFFERENT = "different"  #: a packet is shown that is not
     UNDECIDED = "undecided"  #: neither is known
 
@@ -37,10 +39,12 @@ class HookAnswer:
 
 @attrs.frozen
 class Equivalent:
-    """Every packet is treated the same."""
+    """Every packet is treated the same, but for what is accepted."""
 
     hooks: tuple[tuple[Family, str], ...]  #: where something could differ
     assumptions: tuple[str, ...]  #: what that rests on, as sentences
+    #: What the caller accepts: of these packets it is not said that they are treated the same.
+    accepted: tuple[AcceptedClass, ...] = ()
 
 
 @attrs.frozen
@@ -54,6 +58,7 @@ class Different:
     reasons: tuple[Diagnostic, ...] = ()
     #: What differs, as classes; where a hook has no reasons, every packet that differs is of one.
     classes: tuple[DifferenceClass, ...] = ()
+    accepted: tuple[AcceptedClass, ...] = ()  #: what the caller accepts besides
 
 
 @attrs.frozen
@@ -62,6 +67,7 @@ class Unknown:
 
     reasons: tuple[Diagnostic, ...]
     hooks: tuple[HookAnswer, ...] = ()  #: those that were looked at, in their order
+    accepted: tuple[AcceptedClass, ...] = ()  #: what the caller accepts
 
 
 Answer = Equivalent | Different | Unknown

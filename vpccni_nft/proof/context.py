@@ -11,6 +11,7 @@ import attrs
 from ..core.values import Family
 from ..model.hook import run_rules
 from ..model.packet import FIELDS, NAME_BYTES, STATE_BITS, STATUS_BITS, Event, State, width
+from .acceptance import NOTHING, Acceptances
 from .axioms import axioms
 from .terms import CONDITION, named
 
@@ -45,6 +46,7 @@ class ProofContext:
     known: Mapping[str, int] = attrs.Factory(dict)
     #: Whether packets are as conntrack has seen them: no rule rewrites their headers.
     as_tracked: bool = False
+    accept: Acceptances = NOTHING  #: differences that the caller accepts
     hook_reads: HookReads = attrs.Factory(HookReads)
 
     @cached_property

@@ -29,11 +29,17 @@ if TYPE_CHECKING:
 
     from ..core.values import Family
     from ..model.concrete import Question
+    from ..model.hook import Outcome
     from ..simulate.trace import Step, Trace
+    from .acceptance import Acceptance
     from .hooks import Comparison
     from .side import Side
     from .symbolic import Model
     from .terms import Term
+
+
+#: What is on either side.
+Both = tuple[object, object]
 
 
 @attrs.frozen
@@ -91,11 +97,16 @@ class Counterexample:
 
 
 def counterexample(
-    model: Model, comparison: Comparison, before: Side, after: Side
+    model: Model,
+    comparison: Comparison,
+    before: Side,
+    after: Side,
+    accepted: Acceptance | None = None,
 ) -> Counterexample | None:
     """What a model says, as a packet; None where the interpreters see no difference.
 
-    Raises GaveUp where the time of the whole proof is over.
+    It is one of what is not accepted, or of what ``accepted`` accepts. Raises GaveUp where the time
+    of the whole proof is over.
     """
     setting, budget = comparison.hook.setting, comparison.hook.solver.budget
     family, hook = setting.family, setting.hook
@@ -103,7 +114,7 @@ def counterexample(
     answers = dict(_answers(model, comparison.differing))
     chains = [tuple(side) for side in (comparison.hook.before, comparison.hook.after)]
 
-    def examine(packet: Packet) -> tuple[set[int], dict[str, tuple[object, object]]]:
+    def examine(packet: Packet) -> tuple[set[int], dict[str, Both]]:
         """The rules that a packet fits, and what differs."""
         fits: set[int] = set()
 
@@ -112,8 +123,16 @@ def counterexample(
             if here:
                 fits.add(id(rule))
 
-        outcomes = [run(one, packet, watch) for one in chains]
-        return fits, parts(*outcomes, counts=setting.counters)
+        one, other = (run(side, packet, watch) for side in chains)
+        return fits, of_interest(packet, one, other)
+
+    def of_interest(packet: Packet, one: Outcome, other: Outcome) -> dict[str, Both]:
+        """What differs, as far as it is looked for."""
+        differing = parts(one, other, counts=setting.counters)
+        if accepted is None:
+            return comparison.accepting.left(packet, (one, other), differing)
+        names = comparison.accepting.accepts(packet, (one, other), differing).get(accepted, ())
+        return {name: differing[name] for name in differing if name in names}
 
     usual = default_world(family, hook, fields)
     packet = Packet(family, hook, fields, Answers(answers, usual))
@@ -121,7 +140,7 @@ def counterexample(
     if not differences:
         return None
     at_first = ShownPacket(frozenset(), frozenset(first), in_proof(differences))
-    looks_known = comparison.is_found(at_first)
+    looks_known = accepted is None and comparison.is_found(at_first)
 
     def differ(packet: Packet) -> bool:
         if setting.as_tracked and not all(axioms(Concrete(), family, packet.fields)):
@@ -131,7 +150,7 @@ def counterexample(
             # Only the proof knows that it is another one: it stays with its rules.
             return fits == first and found.keys() == differences.keys()
         one = ShownPacket(frozenset(), frozenset(fits), in_proof(found))
-        return bool(found) and not comparison.is_found(one)
+        return bool(found) and (accepted is not None or not comparison.is_found(one))
 
     plain = simplify(packet, differ)
     sides = zip((before, after), comparison.hook.turns, strict=True)
@@ -145,7 +164,7 @@ def counterexample(
         )
         for side, turns in sides
     )
-    found = parts(one.outcome, other.outcome, counts=setting.counters)
+    found = of_interest(plain.packet, one.outcome, other.outcome)
     if not found:
         return None
     in_text = differ(parse_packet(plain.text, family).packet)

@@ -40,6 +40,9 @@ _SAME_HINT = (
     " say the order itself, as a list or as what nft list hooks prints"
 )
 
+#: That each packet is treated the same, but for those of which what differs is accepted.
+_NOTHING_LEFT = {HookStatus.EQUAL, HookStatus.ACCEPTED}
+
 _LATER = "give the chain a priority above -400, where conntrack reassembles them"
 
 #: One order of either side.
@@ -94,17 +97,23 @@ def decide(hook: HookSearch, order: ChainOrder, most: int, *, first: bool = Fals
     if not tied or decision.status is HookStatus.UNDECIDED:
         return decision
     if decision.status is HookStatus.EQUAL and order.ties is not Ties.SAME:
-        # Each order of one side with the first one of the other side: the rest follows.
-        others = [(one, usual[1]) for one in before.orders if one is not usual[0]]
-        others += [(usual[0], one) for one in after.orders if one is not usual[1]]
-    elif len(others) >= MOST:
+        # Each order of one side with the first one of the other side: the rest follows, unless
+        # something differs that is accepted.
+        few = [(one, usual[1]) for one in before.orders if one is not usual[0]]
+        few += [(usual[0], one) for one in after.orders if one is not usual[1]]
+        statuses = {hook.in_order(orders, 1, first=True).status for orders in few}
+        if statuses <= {HookStatus.EQUAL}:
+            others = []
+    if len(others) >= MOST:
         message = f"{hook.place}: base chains of both sides may run in more than {MOST} orders"
         return Decision(reasons=(Diagnostic(TOO_MANY_ORDERS, message, hint=_HINT),))
     for orders in others:
         other = hook.in_order(orders, 1, first=True)
         if other.status is HookStatus.UNDECIDED:
             return other
-        if other.status is not decision.status:
+        if other.status in _NOTHING_LEFT and decision.status in _NOTHING_LEFT:
+            decision = attrs.evolve(decision, accepted=(*decision.accepted, *other.accepted))
+        elif other.status is not decision.status:
             hint = _SAME_HINT if _is_equal_in_one_order(hook, before, after, order) else _HINT
             why = _matters(hook, sides, usual, orders, decision.status)
             return Decision(reasons=(attrs.evolve(why, hint=hint),))
@@ -189,7 +198,7 @@ def _matters(
     hook: HookSearch, sides: Sequence[_Side], first: _Orders, other: _Orders, status: HookStatus
 ) -> Diagnostic:
     """In one order something differs, and in another one nothing."""
-    equal, differing = (first, other) if status is HookStatus.EQUAL else (other, first)
+    equal, differing = (first, other) if status in _NOTHING_LEFT else (other, first)
     said = [
         " / ".join(_said(side, one) or "one order" for side, one in zip(sides, orders, strict=True))
         for orders in (equal, differing)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..model.hook import acts_at, run_hook
+from .acceptance import Accepting
 from .chance import choose_otherwise
 from .context import packets_at
 from .pairs import ChainPart
@@ -63,9 +64,9 @@ class HookComparison:
         fits: dict[int, Term] = {}
         one, other = (self._run(side, fits, inside=inside) for side in (self.before, self.after))
         same_draws = not choose_otherwise(one, other)
-        return Comparison(
-            self, (one, other), self.setting.differences(one, other), fits, same_draws
-        )
+        differences = self.setting.differences(one, other)
+        accepting = Accepting.of(self.setting, (one, other), differences)
+        return Comparison(self, (one, other), differences, fits, same_draws, accepting)
 
     def _run(
         self, side: Sequence[BaseChain], fits: dict[int, Term], *, inside: bool
@@ -108,6 +109,7 @@ class Comparison:
     differences: Mapping[str, Term]  #: where something differs, by what
     fits: Mapping[int, Term]  #: by the identity of the rule
     same_draws: bool  #: whether both sides draw and count numbers in the same places
+    accepting: Accepting  #: what of the differences the caller accepts
     #: What was found so far, with the packet that shows it.
     found: list[tuple[Region, ShownPacket]] = attrs.Factory(list)
 
@@ -122,21 +124,38 @@ class Comparison:
         return (fact for one, _ in self.found for fact in one.facts)
 
     def left(self) -> dict[str, Term]:
-        """Where something differs in a way that was not found so far, by what."""
+        """Where something differs in a way that is not accepted nor found so far, by what."""
         terms = self.hook.setting.terms
         left = {}
         for name, differs in self.differences.items():
-            covered = (terms.not_(one.term) for one, _ in self.found if name in one.differs)
-            left[name] = terms.all(differs, *covered)
+            covered = [one.term for one, _ in self.found if name in one.differs]
+            covered += self.accepting.of_name(name)
+            left[name] = terms.all(differs, *map(terms.not_, covered))
         return left
+
+    def shown(self, region: Region) -> Term:
+        """The packets of a region, without those of which all that differs is accepted."""
+        terms = self.hook.setting.terms
+        return terms.all(
+            region.term,
+            terms.any(
+                *(
+                    terms.all(*map(terms.not_, self.accepting.of_name(name)))
+                    for name in region.differs
+                )
+            ),
+        )
 
     def find(self) -> Model | None:
         """A packet of which something differs in a way that was not found so far.
 
         Raises Undecided.
         """
-        terms, left = self.hook.setting.terms, self.left()
-        wanted = terms.any(*left.values())
+        return self.find_where(self.hook.setting.terms.any(*self.left().values()))
+
+    def find_where(self, wanted: Term) -> Model | None:
+        """A packet of a condition, no fragment if there is another one. Raises Undecided."""
+        terms = self.hook.setting.terms
         if self.hook.setting.fragments:
             whole = terms.equal(self.hook.setting.fields["fragment"], terms.const(0, 16))
             if (found := self._find(wanted, whole)) is not None:

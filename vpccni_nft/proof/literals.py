@@ -55,8 +55,13 @@ class Literal:
     value: str  #: a value, a prefix, a range, or a value under a mask
     negated: bool = False
 
+    @property
+    def sign(self) -> str:
+        """What stands between the two."""
+        return "!=" if self.negated else "="
+
     def __str__(self) -> str:
-        return f"{self.key}{'!=' if self.negated else '='}{self.value}"
+        return f"{self.key}{self.sign}{self.value}"
 
 
 def literals_of(terms: Iterable[Term], family: Family) -> tuple[Literal, ...]:
@@ -126,7 +131,8 @@ def text_of(literals: Iterable[Literal]) -> str:
     """A conjunction as text: what a key must not be is one list."""
     words: dict[tuple[str, bool], list[str]] = {}
     for one in literals:
-        place = (one.key, one.negated) if one.negated else (f"{one.key}={one.value}", False)
+        joins = one.negated and one.key != KEY_OF["tcp_flags"]  # whose values have commas
+        place = (one.key, True) if joins else (f"{one.key}{one.sign}{one.value}", False)
         words.setdefault(place, []).append(one.value)
     return " ".join(
         f"{key}!={','.join(values)}" if negated else key for (key, negated), values in words.items()
@@ -143,7 +149,7 @@ def texts_of(conditions: Sequence[tuple[Literal, ...]]) -> tuple[str, ...]:
         differing = [
             place for place, parts in enumerate(zip(*group, strict=True)) if len(set(parts)) > 1
         ]
-        if len(differing) == 1 and not group[0][differing[0]].negated:
+        if len(differing) == 1 and _lists(group[0][differing[0]]):
             (place,) = differing
             values = dict.fromkeys(one[place].value for one in sorted(group, key=_by_value))
             joined = attrs.evolve(group[0][place], value=",".join(values))
@@ -151,6 +157,11 @@ def texts_of(conditions: Sequence[tuple[Literal, ...]]) -> tuple[str, ...]:
         else:
             found.extend(map(text_of, group))
     return tuple(found)
+
+
+def _lists(literal: Literal) -> bool:
+    """Whether several values of it can be one list: flags have commas of their own."""
+    return not literal.negated and literal.key != KEY_OF["tcp_flags"]
 
 
 def _by_value(condition: tuple[Literal, ...]) -> list[tuple[int, str]]:
@@ -194,12 +205,12 @@ def _masked(field: str, mask: int, value: int, family: Family) -> str:
     """Some bits of a field."""
     bits = width(field, family)
     everything = (1 << bits) - 1
-    if mask == everything:
-        return field_text(field, value, family)
-    if field in _FLAGS and not mask & mask - 1 and value == mask:
-        names = {bit: name for name, bit in _FLAGS[field].items()}
-        if mask in names:
+    if field == "ct_status":
+        names = {bit: name for name, bit in STATUS_BITS.items()}
+        if value == mask and mask in names:
             return names[mask]
+    elif mask == everything:
+        return field_text(field, value, family)
     step = mask & -mask
     if mask == everything + 1 - step:  # the first bits, so a row of values
         length = bits - step.bit_length() + 1
@@ -211,7 +222,7 @@ def _masked(field: str, mask: int, value: int, family: Family) -> str:
             return "-".join(field_text(field, end, family) for end in (value, value + step - 1))
     if field in _INTERFACES and not mask & (mask >> 8) and mask == 0xFF << 8 * (NAME_BYTES - 1):
         return "none" if not value else f"{value:#x}/{mask:#x}"
-    if field in _FLAGS:
+    if field in _FLAGS and not mask & ~sum(_FLAGS[field].values()):
         names_ = _FLAGS[field]
         return "/".join(
             ",".join(name for name, bit in names_.items() if bits_ & bit) or "none"

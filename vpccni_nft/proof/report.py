@@ -10,6 +10,7 @@ from ..simulate.report import value_text
 from ..simulate.world import answer_sentence
 
 if TYPE_CHECKING:
+    from .acceptance import AcceptedClass
     from .classes import DifferenceClass
     from .counterexample import Counterexample
 
@@ -44,6 +45,22 @@ def dict_of_class(found: DifferenceClass, number: int) -> dict[str, Any]:
             ]
             for side, steps in sides
         },
+    }
+
+
+def dict_of_accepted(found: AcceptedClass) -> dict[str, Any]:
+    """What is accepted, and whether it occurs."""
+    said, family = found.acceptance, found.example.family if found.example else None
+    return {
+        "name": printable(said.name),
+        "code": said.code,
+        "why": printable(said.why),
+        "until": said.until.isoformat() if said.until else None,
+        "conditions": [printable(text) for one in said.cases for text in one.condition.texts],
+        "occurs": found.occurs.value,
+        "hooks": [f"{family.value} {hook}" for family, hook in found.places],
+        "family": family.value if family else None,
+        "packet": printable(found.example.plain.text) if found.example else None,
     }
 
 

@@ -15,6 +15,7 @@ from ..core.diagnostics import (
     Diagnostic,
 )
 from ..model.packet import NoMeaning
+from .acceptance import AcceptedClass, Occurs
 from .answers import HookStatus
 from .budget import GaveUp
 from .classes import DifferenceClass, merged
@@ -23,7 +24,9 @@ from .regions import Description, describe
 from .symbolic import Undecided
 
 if TYPE_CHECKING:
-    from .hooks import HookComparison
+    from collections.abc import Iterator
+
+    from .hooks import Comparison, HookComparison
     from .side import Side
 
 #: How many classes of a hook are looked for before those are joined that differ in literals alone.
@@ -38,13 +41,16 @@ class Decision:
     #: Why it is not decided; where packets are found, why there may be more of them.
     reasons: tuple[Diagnostic, ...] = ()
     order: str = ""  #: in which order base chains ran, where they could run in another one
+    accepted: tuple[AcceptedClass, ...] = ()  #: what is accepted, where it occurs or may
 
     @property
     def status(self) -> HookStatus:
         """Whether it is decided, and how."""
         if self.found:
             return HookStatus.DIFFERENT
-        return HookStatus.UNDECIDED if self.reasons else HookStatus.EQUAL
+        if self.reasons:
+            return HookStatus.UNDECIDED
+        return HookStatus.ACCEPTED if self.accepted else HookStatus.EQUAL
 
 
 def search(
@@ -66,7 +72,7 @@ def search(
         reasons.append(_no_time(hook, hook.solver.seconds))
     except GaveUp as given_up:
         reasons.append(given_up.reason)
-    return Decision(found.classes, tuple(dict.fromkeys(reasons)))
+    return Decision(found.classes, tuple(dict.fromkeys(reasons)), accepted=tuple(found.accepted))
 
 
 @attrs.define
@@ -78,6 +84,8 @@ class _Found:
     outside: tuple[DifferenceClass, ...] = ()
     #: What was found since.
     single: list[DifferenceClass] = attrs.Factory(list)
+    #: What is accepted, and occurs or may.
+    accepted: list[AcceptedClass] = attrs.Factory(list)
 
     @property
     def classes(self) -> tuple[DifferenceClass, ...]:
@@ -99,6 +107,7 @@ def _look_for_classes(
     for inside in (False, True):
         comparison = hook.compare(inside=inside)
         reasons: list[Diagnostic] = []
+        found.accepted = []
         found.outside, found.single = found.classes, []
         while model := comparison.find():
             if found.is_enough(most):
@@ -113,11 +122,29 @@ def _look_for_classes(
             if found.first:
                 found.single.append(DifferenceClass.of(one, Description((), is_whole=False)))
                 return [*reasons, _more(hook, "one was enough")]
-            described = describe(hook.setting, hook.pairs.solver, region.term, comparison.facts)
+            shown = comparison.shown(region)
+            described = describe(hook.setting, hook.pairs.solver, shown, comparison.facts)
             found.single.append(DifferenceClass.of(one, described))
         else:
-            return reasons
+            found.accepted = list(_occurring(comparison, before, after))
+            if inside or not any(one.occurs is Occurs.UNKNOWN for one in found.accepted):
+                return reasons
     return [*reasons, _contradicted(hook)]
+
+
+def _occurring(comparison: Comparison, before: Side, after: Side) -> Iterator[AcceptedClass]:
+    """What is accepted and there, with a packet that shows it."""
+    setting = comparison.hook.setting
+    here = ((setting.family, setting.hook),)
+    for acceptance, where in comparison.accepting.occurring(comparison.differences):
+        try:
+            if (model := comparison.find_where(where)) is None:
+                continue
+        except Undecided:
+            yield AcceptedClass(acceptance, Occurs.UNKNOWN, here)
+            continue
+        one = counterexample(model, comparison, before, after, acceptance)
+        yield AcceptedClass(acceptance, Occurs.YES if one else Occurs.UNKNOWN, here, one)
 
 
 def _more(hook: HookComparison, why: str) -> Diagnostic:

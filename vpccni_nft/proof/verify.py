@@ -16,6 +16,7 @@ from ..core.diagnostics import (
 )
 from ..model.oracle import KeptSet
 from ..model.packet import HOOKS, STATE_BITS
+from .acceptance import NOTHING, Acceptances, AcceptedClass, Occurs
 from .answers import Different, Equivalent, HookAnswer, Unknown
 from .axioms import hold_for
 from .budget import MOST_MEGABYTES, MOST_TERMS, Budget
@@ -61,6 +62,7 @@ class ProofSettings:
     counters: bool = False  #: whether it counts which rules counted a packet
     order: ChainOrder = EVERY_ORDER  #: in which order base chains of one priority run
     allow: frozenset[Code] = frozenset()  #: approximations that are taken for exact
+    accept: Acceptances = NOTHING  #: differences that the caller accepts
 
 
 def verify(
@@ -99,11 +101,12 @@ def verify(
     reasons = tuple(dict.fromkeys(proof.reasons))
     if proof.found:
         examples = tuple(one.example for one in proof.found)
-        return Different(examples, tuple(proof.hooks), reasons, tuple(proof.found))
+        classes = tuple(proof.found)
+        return Different(examples, tuple(proof.hooks), reasons, classes, proof.accepted)
     if reasons:
-        return Unknown(reasons, tuple(proof.hooks))
+        return Unknown(reasons, tuple(proof.hooks), proof.accepted)
     hooks = tuple((one.family, one.hook) for one in proof.hooks)
-    return Equivalent(hooks, (*proof.assumptions(), *not_read.sentences))
+    return Equivalent(hooks, (*proof.assumptions(), *not_read.sentences), proof.accepted)
 
 
 @attrs.define
@@ -115,6 +118,7 @@ class _Proof:
     found: list[DifferenceClass] = attrs.Factory(list)
     reasons: list[Diagnostic] = attrs.Factory(list)
     hooks: list[HookAnswer] = attrs.Factory(list)
+    occurring: list[AcceptedClass] = attrs.Factory(list)
     budget: Budget = attrs.field(init=False)
     _assumed: dict[str, None] = attrs.Factory(dict)
 
@@ -152,8 +156,9 @@ class _Proof:
                 self.progress(f"{family.title} {name}")
                 counters = self.settings.counters
                 setting = ProofContext(
-                    terms, family, name, fragments, counters, known, as_tracked=as_tracked
-                )
+                    terms, family, name, fragments, counters, known,
+                    as_tracked=as_tracked, accept=self.settings.accept,
+                )  # fmt: skip
                 pairs = ChainComparison(setting, quick, ours, theirs, anywhere)
                 self._of_hook(HookSearch(pairs, solver, self.before, self.after, *chains))
         if any(isinstance(oracle.object, KeptSet) for oracle in terms.oracles()):
@@ -172,11 +177,31 @@ class _Proof:
         if decision.order:
             self._assume(f"{hook.place}: {decision.order}")
         self.found += decision.found
+        self.occurring += decision.accepted
         self.reasons += decision.reasons
         family, name = hook.pairs.setting.family, hook.pairs.setting.hook
         self.hooks.append(
             HookAnswer(family, name, decision.status, decision.reasons, decision.order)
         )
+
+    @property
+    def accepted(self) -> tuple[AcceptedClass, ...]:
+        """What is accepted, each with whether it occurs, and where."""
+        accept = self.settings.accept
+        # Where the search of a hook ended early, nothing is known to be missing there.
+        otherwise = Occurs.UNKNOWN if any(one.reasons for one in self.hooks) else Occurs.NO
+        found = []
+        for one in accept.each:
+            there = [each for each in self.occurring if each.acceptance == one]
+            there.sort(key=lambda each: each.occurs is not Occurs.YES)
+            places = tuple(dict.fromkeys(place for each in there for place in each.places))
+            if one.is_over(accept.today):
+                found.append(AcceptedClass(one, Occurs.OVER))
+            elif there:
+                found.append(attrs.evolve(there[0], places=places))
+            else:
+                found.append(AcceptedClass(one, otherwise))
+        return tuple(found)
 
     def note_approximations(self) -> None:
         """A proof that rests on something that is approximated is none."""

@@ -21,6 +21,7 @@ from ..model.packet import (
     STATE_BITS,
     STATUS_BITS,
     TCP_FLAGS,
+    WIDTHS,
     interface_word,
 )
 from .sample import Packet
@@ -55,7 +56,6 @@ _DEFAULT_ADDRESSES = {
     Family.IP: ("192.0.2.1", "198.51.100.1"),
     Family.IP6: ("2001:db8::1", "2001:db8::2"),
 }
-_LARGEST = {"length": 0xFFFF, "icmp-type": 255, "icmp-code": 255, "sport": 0xFFFF, "dport": 0xFFFF}
 
 
 class BadPacketText(ValueError):  # noqa: N818 - the field's word, as Refused
@@ -180,7 +180,7 @@ class _Reader:
         for key, field in KEYS.items():
             if key in self.values:
                 try:
-                    given[field] = self._value(key, self.values[key])
+                    given[field] = parse_value(field, self.values[key])
                 except ValueError as error:
                     if key not in {"saddr", "daddr"}:
                         self.problems.append(f"{key}: {error}")
@@ -203,27 +203,6 @@ class _Reader:
             if not _has(field, fields):
                 name = protocol_name(fields["protocol"])
                 self.problems.append(f"a packet of proto={name} has no {KEY_OF[field]}")
-
-    def _value(self, key: str, value: str) -> int:
-        match key:
-            case "iif" | "oif":
-                if len(value.encode("utf-8", "surrogateescape")) >= NAME_BYTES:
-                    raise ValueError(f"“{value}” is longer than {NAME_BYTES - 1} bytes")
-                return interface_word(value)
-            case "saddr" | "daddr":
-                return Address.parse(value).value
-            case "proto":
-                return _protocol(value)
-            case "flags":
-                return _bits(value, TCP_FLAGS)
-            case "ctstatus":
-                return _bits(value, STATUS_BITS)
-            case "ctstate":
-                return _one_of(value, STATE_BITS)
-            case "ctdir":
-                return _one_of(value, _DIRECTIONS)
-            case _:
-                return parse_integer(value, _LARGEST.get(key, 0xFFFFFFFF))
 
     def _world(self, hook: str, fields: Mapping[str, int]) -> World:
         world = default_world(self.family, hook, fields)
@@ -299,6 +278,33 @@ def field_text(field: str, value: int, family: Family) -> str:
             return _name_of(value, _DIRECTIONS)
         case _:
             return str(value)
+
+
+def parse_value(field: str, text: str) -> int:
+    """A field's value by its text; ``field_text`` writes it. Raises ValueError.
+
+    >>> hex(parse_value("mark", "0x4000")), parse_value("protocol", "tcp")
+    ('0x4000', 6)
+    """
+    if field in ADDRESSES:
+        return Address.parse(text).value
+    match field:
+        case "iif" | "oif":
+            if len(text.encode("utf-8", "surrogateescape")) >= NAME_BYTES:
+                raise ValueError(f"“{text}” is longer than {NAME_BYTES - 1} bytes")
+            return interface_word(text)
+        case "protocol" | "ct_protocol":
+            return _protocol(text)
+        case "tcp_flags":
+            return _bits(text, TCP_FLAGS)
+        case "ct_status":
+            return _bits(text, STATUS_BITS)
+        case "ct_state":
+            return _one_of(text, STATE_BITS)
+        case "ct_reply":
+            return _one_of(text, _DIRECTIONS)
+        case _:
+            return parse_integer(text, (1 << WIDTHS[field]) - 1)
 
 
 def _has(field: str, fields: Mapping[str, int]) -> bool:

@@ -15,6 +15,7 @@ from ...lowering.options import codes_named
 from ..command import Command
 from ..files import write_output
 from ..options import (
+    ACCEPT,
     ALLOW,
     AS_JSON,
     COUNTERS,
@@ -24,6 +25,7 @@ from ..options import (
     SECONDS,
     SIDES,
     TIMEOUT,
+    read_accepted,
     read_order,
     read_sides,
     require_solver,
@@ -35,7 +37,7 @@ from ..render.diagnostics import show
 @click.command(
     cls=Command,
     exits={
-        ExitCode.DONE: "equivalent: both sides treat every packet the same",
+        ExitCode.DONE: "equivalent: every packet is treated the same, but for what is accepted",
         ExitCode.REFUSED: "different: a packet is shown; or a plan's copy of rules is stale",
         ExitCode.USAGE: "wrong usage, unreadable input, or z3-solver is missing",
         ExitCode.UNKNOWN: "unknown: there was not enough time, or the model approximates a rule",
@@ -45,6 +47,7 @@ from ..render.diagnostics import show
         "vpccni-nft translate node.save | vpccni-nft verify --before node.save --after -",
         "vpccni-nft verify --before v4.save --before aws-cni.nft --after <(nft list ruleset)",
         "vpccni-nft verify --before node.save --after new.nft --json | jq '.packets[].packet'",
+        "vpccni-nft verify --before iptables.save --after kube-proxy.nft --accept kube-proxy-modes",
         "sudo vpccni-nft verify --plan plan/ --moved",
     ),
     notes="A packet that is shown can be given to vpccni-nft explain and vpccni-nft replay.",
@@ -70,6 +73,7 @@ from ..render.diagnostics import show
 @IPSET_SAVE
 @FAMILY
 @ALLOW
+@ACCEPT
 @COUNTERS
 @SECONDS
 @TIMEOUT
@@ -92,6 +96,7 @@ def verify(  # noqa: PLR0913 - one for each option
     ipset_save: str | None,
     family: str | None,
     allow: tuple[str, ...],
+    accept: tuple[str, ...],
     *,
     moved: bool,
     counters: bool,
@@ -144,6 +149,7 @@ def verify(  # noqa: PLR0913 - one for each option
         else:
             sides = read_sides(before, after, ipset_save, family)
             one, other = (Side.of(each, sides.options) for each in (sides.before, sides.after))
+        settings = attrs.evolve(settings, accept=read_accepted(accept, one, other))
     except Refused as refused:
         show(refused.diagnostics, notes=False)
         return ExitCode.USAGE

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from ...core.exit_codes import ExitCode
 from ...core.render import as_dict, printable, render
+from ...proof.acceptance import Occurs
 from ...proof.answers import Different, Equivalent, HookAnswer, HookStatus, Unknown
 from ...proof.literals import BOUND
-from ...proof.report import dict_of_class, dict_of_packet
+from ...proof.report import dict_of_accepted, dict_of_class, dict_of_packet
 from ...simulate.packet_text import KEY_OF, field_text
 from ...simulate.report import lines_of, value_text
 from ...simulate.world import answer_sentence
@@ -16,9 +17,10 @@ from .diagnostics import paint
 from .steps import dict_of_outcome, dict_of_step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ...core.diagnostics import Diagnostic
+    from ...proof.acceptance import AcceptedClass
     from ...proof.answers import Answer
     from ...proof.classes import DifferenceClass
     from ...proof.counterexample import Counterexample
@@ -45,30 +47,66 @@ def code_of_answer(answer: Answer) -> ExitCode:
 def lines_of_answer(answer: Answer, before: str, after: str) -> Iterator[str]:
     """The answer for a reader; the sides by what they are called."""
     match answer:
-        case Equivalent(hooks, assumptions):
+        case Equivalent(hooks, assumptions, accepted):
             places = ", ".join(f"{family.title} {hook}" for family, hook in hooks) or "no hook"
-            yield f"{paint('equivalent:', 'equal')} every packet, at {places}"
+            count = sum(one.occurs in {Occurs.YES, Occurs.UNKNOWN} for one in accepted)
+            but = f", but for {_classes(count, 'accepted')}" if count else ""
+            yield f"{paint('equivalent:', 'equal')} every packet, at {places}{but}"
+            yield from _lines_of_accepted(accepted)
             yield from (f"  assumed: {assumption}" for assumption in assumptions)
-        case Different(_, hooks, reasons, classes):
-            count = (
-                f"{len(classes)} classes of packets" if len(classes) > 1 else "1 class of packets"
-            )
+        case Different(_, hooks, reasons, classes, accepted):
             whole = "" if reasons else ", and no other packet differs"
-            yield f"{paint('different:', 'different')} {count}{whole}"
+            but = ", but for what is accepted" if whole and accepted else ""
+            count_ = _classes(len(classes), "")
+            yield f"{paint('different:', 'different')} {count_}{whole}{but}"
             for one in classes:
                 yield from _lines_of_class(one, before, after)
             yield ""
+            yield from _lines_of_accepted(accepted)
             yield from map(_line_of_hook, hooks)
             yield from _lines_of_reasons(reasons)
-        case Unknown(reasons, hooks):
+        case Unknown(reasons, hooks, accepted):
             yield f"{paint('unknown:', 'unknown')} no difference was found, and no proof either"
             yield from _lines_of_reasons(reasons)
+            yield from _lines_of_accepted(accepted)
             if any(hook.status is not HookStatus.UNDECIDED for hook in hooks):
                 yield from map(_line_of_hook, hooks)
 
 
+def _classes(count: int, kind: str) -> str:
+    """So many classes of packets."""
+    word = f"{kind} " if kind else ""
+    return f"{count} {word}classes of packets" if count != 1 else f"1 {word}class of packets"
+
+
+def _lines_of_accepted(accepted: Sequence[AcceptedClass]) -> Iterator[str]:
+    """What is accepted and occurs, then what does not, and what is accepted no longer."""
+    for one in accepted:
+        said, places = (
+            one.acceptance,
+            ", ".join(f"{family.title} {hook}" for family, hook in one.places),
+        )
+        name = printable(f"{said.code}: {said.name}" if said.code else said.name)
+        match one.occurs:
+            case Occurs.YES:
+                yield f"  accepted: {name} ({places})"
+                yield f"    why: {printable(said.why)}"
+                if one.example:
+                    yield f"    such as {printable(one.example.plain.text)}"
+            case Occurs.UNKNOWN:
+                yield f"  accepted: {name}; it is not known whether it occurs"
+            case Occurs.NO:
+                yield f"  note: does not occur: {name}"
+            case Occurs.OVER:
+                yield f"  note: accepted until {said.until} only: {name}"
+
+
 def _line_of_hook(hook: HookAnswer) -> str:
-    colors = {HookStatus.EQUAL: "equal", HookStatus.UNDECIDED: "unknown"}
+    colors = {
+        HookStatus.EQUAL: "equal",
+        HookStatus.ACCEPTED: "equal",
+        HookStatus.UNDECIDED: "unknown",
+    }
     status = paint(hook.status.value, colors.get(hook.status, "different"))
     codes = ", ".join(sorted({one.code.name for one in hook.reasons}))
     order = f"; {hook.order}" if hook.order else ""
@@ -138,13 +176,16 @@ def dict_of(answer: Answer) -> dict[str, Any]:
         "classes": [],
         "reasons": [],
         "status": [],
+        "accepted": list(map(dict_of_accepted, answer.accepted)),
     }
     match answer:
         case Equivalent(hooks, assumptions):
+            there = {place for one in answer.accepted for place in one.places}
             found["hooks"] = [f"{family.value} {hook}" for family, hook in hooks]
             found["assumptions"] = list(assumptions)
-            equal = (HookAnswer(*place, HookStatus.EQUAL) for place in hooks)
-            found["status"] = list(map(_dict_of_hook, equal))
+            for place in hooks:
+                status = HookStatus.ACCEPTED if place in there else HookStatus.EQUAL
+                found["status"].append(_dict_of_hook(HookAnswer(*place, status)))
         case Different(counterexamples, answers, reasons, classes):
             found["packets"] = list(map(_dict_of_packet, counterexamples))
             found["classes"] = [dict_of_class(one, number) for number, one in enumerate(classes)]

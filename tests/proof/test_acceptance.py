@@ -1,0 +1,308 @@
+"""What a caller accepts: everything else is proved equal, and nothing else is hidden."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click.testing
+import pytest
+
+import vpccni_nft
+from vpccni_nft.cli.commands import cli
+from vpccni_nft.core.exit_codes import ExitCode
+from vpccni_nft.core.span import Source
+from vpccni_nft.proof.acceptance import Occurs
+from vpccni_nft.proof.acceptance_file import parse_acceptances
+from vpccni_nft.proof.answers import Answer, Different, Equivalent
+from vpccni_nft.proof.classes import DifferenceClass
+from vpccni_nft.simulate.report import value_text
+
+
+def ruleset(rules: str, hook: str = "forward", kind: str = "filter", priority: int = 0) -> str:
+    return (
+        f"table ip t {{ chain c {{ type {kind} hook {hook} priority {priority};"
+        f" ct state untracked accept; {rules} }}; }}\n"
+    )
+
+
+def entry(condition: str, before: str, after: str, name: str = "n", more: str = "") -> str:
+    """A file with one table."""
+    ends = (end if end.startswith("{") else f'"{end}"' for end in (before, after))
+    one, other = ends
+    return (
+        f'[[accept]]\nname = "{name}"\nwhy = "w"\ncondition = """\n{condition}"""\n'
+        f"before = {one}\nafter = {other}\n{more}\n"
+    )
+
+
+def verify(before: str, after: str, *accept: str) -> Answer:
+    return vpccni_nft.verify(before, after, accept=accept)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "condition", "ends"),
+    [
+        ("tcp dport 22 drop", "", "proto=tcp dport=22", ("drop", "accept")),
+        # A condition may be wider than what differs.
+        ("tcp dport 22 drop", "", "hook=forward", ("drop", "accept")),
+        ("tcp dport 22 drop", "", "proto!=udp dport=20-30", ("drop", "accept")),
+        ("tcp dport 22 drop", "tcp dport 22 reject", "dport=22", ("drop", "reject")),
+        (
+            "tcp dport 22 reject with tcp reset",
+            "",
+            "saddr!=10.0.0.0/8\nor saddr=10.0.0.0/8",
+            ("reject with tcp reset", "accept"),
+        ),
+        (
+            "meta mark set meta mark | 0x80",
+            "",
+            "ctstate!=untracked",
+            ('{ mark = "0x80/0x80" }', '{ mark = "0/0x80" }'),
+        ),
+        (
+            "meta mark set 7",
+            "",
+            "ctstate!=untracked",
+            ('{ mark = "0x7" }', '{ mark = "unchanged" }'),
+        ),
+        (
+            'tcp dport 22 log prefix "a" drop',
+            "",
+            "dport=22",
+            ('{ verdict = "drop", events = "log" }', '{ verdict = "accept", events = "none" }'),
+        ),
+    ],
+)
+def test_what_is_accepted_is_left_out_and_shown(
+    before: str, after: str, condition: str, ends: tuple[str, str]
+) -> None:
+    answer = verify(ruleset(before), ruleset(after), entry(condition, *ends))
+    assert isinstance(answer, Equivalent), answer
+    (found,) = answer.accepted
+    assert found.occurs is Occurs.YES
+    assert [(family.value, hook) for family, hook in found.places] == [("ip", "forward")]
+    assert found.example
+    assert found.example.differences
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "condition", "ends", "left"),
+    [
+        # Of other packets.
+        ("tcp dport 22-23 drop", "", "proto=tcp dport=22", ("drop", "accept"), "dport!=22"),
+        ("drop", "", "saddr=10.0.0.0/8 ctstate=new", ("drop", "accept"), "ctstate!="),
+        # Of another kind.
+        ("tcp dport 22 drop", "tcp dport 22 reject", "dport=22", ("drop", "accept"), "dport=22"),
+        ("tcp dport 22 drop", "", "dport=22", ("accept", "drop"), "dport=22"),
+        (
+            "tcp dport 22 reject",
+            "",
+            "dport=22",
+            ("reject with tcp reset", "accept"),
+            "dport=22",
+        ),
+        # Of another thing, beside what is accepted.
+        (
+            "tcp dport 22 meta mark set 5 drop",
+            "",
+            "hook=forward",
+            ("drop", "accept"),
+            "dport=22",
+        ),
+        (
+            "tcp dport 22 meta mark set meta mark | 0x180",
+            "",
+            "hook=forward",
+            ('{ mark = "0x80/0x80" }', '{ mark = "0/0x80" }'),
+            "dport=22",
+        ),
+        (
+            'tcp dport 22 log prefix "a" log prefix "b" drop',
+            "",
+            "hook=forward",
+            ('{ events = "log" }', '{ events = "none" }'),
+            "dport=22",
+        ),
+        # For another hook.
+        ("tcp dport 22 drop", "", "hook=input,output", ("drop", "accept"), "dport=22"),
+        # Where a group is not there, or addresses of the other family are meant.
+        ("tcp dport 22 drop", "", "daddr!=@nothing", ("drop", "accept"), "dport=22"),
+        ("tcp dport 22 drop", "", "daddr!=fd00::1", ("drop", "accept"), "dport=22"),
+    ],
+)
+def test_nothing_else_is_hidden(
+    before: str, after: str, condition: str, ends: tuple[str, str], left: str
+) -> None:
+    answer = verify(ruleset(before), ruleset(after), entry(condition, *ends))
+    assert isinstance(answer, Different), answer
+    assert not answer.reasons
+    assert all(left in text for one in answer.classes for text in one.texts), answer.classes
+
+
+def test_an_example_is_none_of_those_that_are_accepted() -> None:
+    """Not even while it is made plain: the plainest packet that differs is one that is accepted."""
+    wide = entry("mark=0", "drop", "accept")
+    answer = verify(ruleset("tcp dport 22 drop"), ruleset(""), wide)
+    assert isinstance(answer, Different), answer
+    (found,) = answer.classes
+    assert "mark=" in found.example.plain.text
+    assert answer.accepted[0].occurs is Occurs.YES
+
+
+def test_a_difference_of_nat_is_accepted_with_what_follows_from_it() -> None:
+    rule = "tcp dport 22 dnat to 10.0.0.1:80"
+    nat = f"table ip n {{ chain c {{ type nat hook prerouting priority -100; {rule}; }}; }}\n"
+
+    def sides(also: str = "", instead: str = "") -> tuple[str, str]:
+        mark = ruleset("", "prerouting"), ruleset(also, "prerouting")
+        return nat + mark[0], nat.replace(rule, instead) + mark[1]
+
+    accept = entry("dport=22", '{ bindings = "dnat" }', '{ bindings = "none" }')
+    assert isinstance(verify(*sides(), accept), Equivalent)
+    # A field that no DNAT changes, and another DNAT.
+    assert isinstance(verify(*sides(also="tcp dport 22 meta mark set 1"), accept), Different)
+    assert isinstance(verify(*sides(instead="tcp dport 22 redirect to :9"), accept), Different)
+    exact = entry("dport=22", '{ bindings = "dnat to 10.0.0.1 port 80" }', '{ bindings = "none" }')
+    assert isinstance(verify(*sides(), exact), Equivalent)
+    other = exact.replace("port 80", "port 81")
+    assert isinstance(verify(*sides(), other), Different)
+
+
+def test_what_does_not_occur_and_what_is_over_is_said() -> None:
+    sides = ruleset("tcp dport 22 drop"), ruleset("")
+    there = entry("dport=22", "drop", "accept", name="there")
+    gone = entry("dport=23", "drop", "accept", name="gone")
+    over = entry("dport=22", "drop", "accept", name="over", more="until = 2020-02-29")
+    lasting = over.replace("2020", "2196").replace("over", "lasting")
+    answer = verify(*sides, there + gone + over)
+    assert isinstance(answer, Equivalent)
+    occurs = {one.acceptance.name: one.occurs for one in answer.accepted}
+    assert occurs == {"there": Occurs.YES, "gone": Occurs.NO, "over": Occurs.OVER}
+    assert isinstance(verify(*sides, over), Different)
+    assert isinstance(verify(*sides, lasting), Equivalent)
+
+
+def test_where_chains_run_in_any_order_all_are_tried() -> None:
+    """In one of them the sides are equal, in the other one but for what is accepted."""
+    two = ruleset("tcp dport 22 meta mark set 1") + (
+        "table ip u { chain c { type filter hook forward priority 0; %s }; }\n"
+    )
+    sides = two % "meta mark 1 drop", two % ""
+    accept = entry("hook=forward", "drop", "accept")
+    answer = verify(*sides, accept)
+    assert isinstance(answer, Equivalent)
+    assert answer.accepted[0].occurs is Occurs.YES
+
+
+def pasted(found: DifferenceClass) -> str:
+    """A class as a file of what is accepted."""
+    ends = [
+        ", ".join(
+            f'{name} = "{value_text(name, both[side], found.family)}"'
+            for name, both in found.example.differences.items()
+        )
+        for side in (0, 1)
+    ]
+    hook = f"hook={found.example.hook}"
+    condition = "\n".join(f"{hook} {text}" for text in found.texts)
+    return entry(condition, *(f"{{ {end} }}" for end in ends))
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        "ip saddr 10.0.0.0/8 drop",
+        "tcp dport 1000-2000 ip saddr != { 10.0.0.1, 10.0.0.7 } drop",
+        "tcp dport { 22, 80, 443 } drop",
+        'iifname "eni*" meta mark & 0x80 == 0x80 drop',
+        'iifname != "eth0" oifname "eni1" ip daddr != 10.0.0.0/9 drop',
+        "ct state established,related accept; drop",
+        "tcp flags syn,ack drop",
+        "tcp flags & (fin | syn) == syn drop",
+        "tcp flags != syn drop",
+        "ct status dnat drop",
+        "ct direction reply ct mark != 0x1 drop",
+        "fib daddr type local drop",
+        "icmp type echo-request reject",
+        "ip ttl < 5 drop",
+        "meta length 100-200 udp sport 53 drop",
+        "ct reply ip saddr 10.0.0.0/24 drop",
+    ],
+)
+def test_what_an_answer_prints_can_be_pasted(rules: str) -> None:
+    sides = ruleset(rules), ruleset("")
+    shown = verify(*sides)
+    assert isinstance(shown, Different)
+    (found,) = shown.classes
+    assert found.is_whole
+    answer = verify(*sides, pasted(found))
+    assert isinstance(answer, Equivalent), (found.texts, answer)
+    # It is no wider than the class.
+    wider = ruleset("") + ruleset("drop", priority=1).replace("table ip t", "table ip u")
+    assert isinstance(verify(wider, sides[1], pasted(found)), Different)
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "message"),
+    [
+        ("[[accept]]\nname = 5x\n", "a.toml:2:9", ""),
+        ("", "a.toml", "no table [[accept]]"),
+        (entry("dport=99999", "drop", "accept"), "a.toml:5:1", "dport"),
+        (entry("dprt=9", "drop", "accept"), "a.toml:5:1", "“dprt” is not known"),
+        (entry("daddr = 9", "drop", "accept"), "a.toml:5:1", "KEY=VALUE"),
+        (entry("proto=tcp hook=nowhere", "drop", "accept"), "a.toml:5:11", "nowhere"),
+        (entry("daddr=10.0.0.1/8", "drop", "accept"), "a.toml:5:1", "behind its prefix"),
+        (entry("dport=9-3", "drop", "accept"), "a.toml:5:1", "ends before it begins"),
+        (entry("", "drop", "accept"), "a.toml:1:1", "condition is missing"),
+        (entry("dport=9", "drop", "drop"), "a.toml:7:1", "the same before and after"),
+        (entry("dport=9", "dropp", "accept"), "a.toml:6:1", "“dropp” is not accept"),
+        (entry("dport=9", '{ mark = "1" }', "accept"), "a.toml:7:1", "mark, verdict is in one"),
+        (entry("dport=9", '{ mrk = "1" }', '{ mrk = "2" }'), "a.toml:6:12", "“mrk” is not known"),
+        (
+            entry("dport=9", '{ mark = "0x1/0x1" }', '{ mark = "0x0/0x3" }'),
+            "a.toml:6:12",
+            "the same mask",
+        ),
+        (entry("dport=9", "drop", "accept", more="until = 5"), "a.toml:8:1", "not a date"),
+        (entry("dport=9", "drop", "accept", more="untill = 5"), "a.toml:8:1", "“untill”"),
+        (entry("dport=9", "drop", "accept").replace("why", "because"), "a.toml:3:1", "“because”"),
+        (2 * entry("dport=9", "drop", "accept"), "a.toml:10:1", "the name of two"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_its_place(text: str, place: str, message: str) -> None:
+    with pytest.raises(vpccni_nft.Refused) as refused:
+        parse_acceptances(Source.of(text, "a.toml"))
+    first = refused.value.diagnostics[0]
+    assert message in first.message
+    assert str(first.span or "a.toml") == place
+    assert str(refused.value).startswith(f"{place}: error[P022]: " if first.span else "error[P022]")
+
+
+def test_the_command_says_it_in_its_first_line(tmp_path: Path) -> None:
+    files = {
+        "a": ruleset("tcp dport 22 drop"),
+        "b": ruleset(""),
+        "accept.toml": entry("dport=22", "drop", "accept", name="ssh is open"),
+        "wrong.toml": entry("dport=x", "drop", "accept"),
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+
+    def run(*options: str) -> click.testing.Result:
+        sides = ["--before", str(tmp_path / "a"), "--after", str(tmp_path / "b")]
+        return click.testing.CliRunner().invoke(cli, ["verify", *sides, *options])
+
+    accepted = run("--accept", str(tmp_path / "accept.toml"))
+    assert accepted.exit_code == ExitCode.DONE
+    assert accepted.stdout.splitlines()[0].endswith("but for 1 accepted class of packets")
+    assert "ssh is open" in accepted.stdout
+    found = json.loads(run("--accept", str(tmp_path / "accept.toml"), "--json").stdout)
+    assert found["answer"] == "equivalent"
+    assert found["accepted"][0]["occurs"] == "yes"
+    assert found["status"][0]["status"] == "accepted"
+    assert run().exit_code == ExitCode.REFUSED
+    wrong = run("--accept", str(tmp_path / "wrong.toml"))
+    assert wrong.exit_code == ExitCode.USAGE
+    assert "wrong.toml:5:1: error[P022]: dport" in wrong.stderr
+    assert run("--accept", "nothing").exit_code == ExitCode.USAGE

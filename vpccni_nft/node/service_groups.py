@@ -1,0 +1,124 @@
+"""The sets of kube-proxy's rules that conditions of known differences name, in either mode.
+
+The nftables mode has them as named sets and maps. What the rules of its iptables mode show of them
+is added, so that an element that one side has lost is still in the group.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .. import iptables, nft
+from ..core.values import Family
+from ..extensions.matches.comment import Comment
+from ..extensions.matches.sctp import Sctp
+from ..extensions.matches.tcp import Tcp
+from ..extensions.matches.udp import Udp
+from ..nft import expressions as x
+from ..nft import statements as s
+from ..proof.conditions import Between, Group
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..proof.side import Side
+
+#: An element of a group: a span for each field.
+_Element = tuple[Between, ...]
+
+#: kube-proxy's table in its nftables mode.
+_TABLE = "kube-proxy"
+
+#: The chain of that table that drops what goes to addresses of the Service range that no Service
+#: has, and the group of these addresses.
+_RANGE_CHAIN, SERVICE_RANGE = "cluster-ips-check", "service-range"
+
+
+def groups_of(before: Side, after: Side) -> dict[Family, dict[str, Group]]:
+    """The groups of each family, by name: sets of the nftables mode, and ``service-range``."""
+    found: dict[Family, dict[str, Group]] = {}
+    for family in Family:
+        elements: dict[str, dict[_Element, None]] = {}
+        empty: set[str] = set()
+        for side in (before, after):
+            for ruleset in side.rulesets:
+                for table in ruleset.tables:
+                    if family not in table.families:
+                        continue
+                    if isinstance(table, iptables.Table):
+                        named = _of_iptables(table)
+                    elif table.name == _TABLE:
+                        named = _of_nft(table)
+                        empty |= {one.name for one in table.sets if not one.elements}
+                    else:
+                        continue
+                    for name, element in named:
+                        elements.setdefault(name, {})[element] = None
+        # What is in a set without elements is not known: something else may fill it.
+        names = elements.keys() | empty
+        found[family] = {
+            name: Group(tuple(elements.get(name, ())), frozenset({name} & empty)) for name in names
+        }
+    return found
+
+
+def _of_nft(table: nft.Table) -> Iterator[tuple[str, _Element]]:
+    for one in table.sets:
+        for key in one.elements:
+            if (element := _element(key)) is not None:
+                yield one.name, element
+    for chain in table.chains:
+        for rule in chain.rules if chain.name == _RANGE_CHAIN else ():
+            match rule.statements:
+                case (s.Match(x.Payload(field="daddr"), "==", x.AnonymousSet(keys)), s.Drop()):
+                    for key in keys:
+                        if (element := _element(key)) is not None:
+                            yield SERVICE_RANGE, element
+
+
+def _element(key: x.Expression) -> _Element | None:
+    """The values of a set's key; None where they are no numbers or addresses."""
+    match key:
+        case x.Pair(inner) | x.Element(inner):
+            return _element(inner)
+        case x.Concat(parts):
+            spans = [_element(part) for part in parts]
+            return tuple(one[0] for one in spans if one) if all(spans) else None
+        case x.Host(address):
+            return (Between(address.value, address.value),)
+        case x.Prefix(address, length):
+            return (Between(address.value, address.value | address.family.all_ones >> length),)
+        case x.Protocol(number) | x.Number(number):
+            return (Between(number, number),)
+        case x.Range(low, high):
+            ends = _element(low), _element(high)
+            return (Between(ends[0][0].first, ends[1][0].last),) if ends[0] and ends[1] else None
+    return None
+
+
+def _of_iptables(table: iptables.Table) -> Iterator[tuple[str, _Element]]:
+    """What the rules of the iptables mode show: addresses of Services, and ports of nodes."""
+    for chain in table.chains:
+        for rule in chain.rules:
+            if rule.protocol is None or rule.protocol.negated:
+                continue
+            protocol, port = Between(rule.protocol.value, rule.protocol.value), _port(rule)
+            if chain.name == "KUBE-NODEPORTS" and port and table.name == "nat":
+                yield "service-nodeports", (protocol, port)
+            elif chain.name == "KUBE-SERVICES" and rule.destination and _is_cluster_ip(rule):
+                address = rule.destination.value.address
+                yield "cluster-ips", (Between(address, address),)
+
+
+def _is_cluster_ip(rule: iptables.Rule) -> bool:
+    """Whether a rule of KUBE-SERVICES is for a ClusterIP: kube-proxy says so in its comment."""
+    comments = (one.text for one in rule.matches if isinstance(one, Comment))
+    return any(text.endswith((" cluster IP", " has no endpoints")) for text in comments)
+
+
+def _port(rule: iptables.Rule) -> Between | None:
+    for one in rule.matches:
+        if isinstance(one, Tcp | Udp | Sctp) and one.destination_port:
+            ports = one.destination_port
+            return None if ports.negated else Between(ports.value.first, ports.value.last)
+    return None
