@@ -13,10 +13,8 @@ from vpccni_nft.cli.commands import cli
 from vpccni_nft.core.exit_codes import ExitCode
 from vpccni_nft.core.span import Source
 from vpccni_nft.proof.acceptance import Occurs
-from vpccni_nft.proof.acceptance_file import parse_acceptances
+from vpccni_nft.proof.acceptance_file import acceptance_text, parse_acceptances
 from vpccni_nft.proof.answers import Answer, Different, Equivalent
-from vpccni_nft.proof.classes import DifferenceClass
-from vpccni_nft.simulate.report import value_text
 
 
 def ruleset(rules: str, hook: str = "forward", kind: str = "filter", priority: int = 0) -> str:
@@ -195,20 +193,6 @@ def test_where_chains_run_in_any_order_all_are_tried() -> None:
     assert answer.accepted[0].occurs is Occurs.YES
 
 
-def pasted(found: DifferenceClass) -> str:
-    """A class as a file of what is accepted."""
-    ends = [
-        ", ".join(
-            f'{name} = "{value_text(name, both[side], found.family)}"'
-            for name, both in found.example.differences.items()
-        )
-        for side in (0, 1)
-    ]
-    hook = f"hook={found.example.hook}"
-    condition = "\n".join(f"{hook} {text}" for text in found.texts)
-    return entry(condition, *(f"{{ {end} }}" for end in ends))
-
-
 @pytest.mark.parametrize(
     "rules",
     [
@@ -228,6 +212,7 @@ def pasted(found: DifferenceClass) -> str:
         "ip ttl < 5 drop",
         "meta length 100-200 udp sport 53 drop",
         "ct reply ip saddr 10.0.0.0/24 drop",
+        "tcp dport 22 meta mark set meta mark | 0x80",
     ],
 )
 def test_what_an_answer_prints_can_be_pasted(rules: str) -> None:
@@ -236,11 +221,12 @@ def test_what_an_answer_prints_can_be_pasted(rules: str) -> None:
     assert isinstance(shown, Different)
     (found,) = shown.classes
     assert found.is_whole
-    answer = verify(*sides, pasted(found))
+    pasted = acceptance_text(found)
+    answer = verify(*sides, pasted)
     assert isinstance(answer, Equivalent), (found.texts, answer)
     # It is no wider than the class.
     wider = ruleset("") + ruleset("drop", priority=1).replace("table ip t", "table ip u")
-    assert isinstance(verify(wider, sides[1], pasted(found)), Different)
+    assert isinstance(verify(wider, sides[1], pasted), Different)
 
 
 @pytest.mark.parametrize(
@@ -295,7 +281,7 @@ def test_the_command_says_it_in_its_first_line(tmp_path: Path) -> None:
 
     accepted = run("--accept", str(tmp_path / "accept.toml"))
     assert accepted.exit_code == ExitCode.DONE
-    assert accepted.stdout.splitlines()[0].endswith("but for 1 accepted class of packets")
+    assert accepted.stdout.startswith("equivalent, but for 1 accepted class of packets\n")
     assert "ssh is open" in accepted.stdout
     found = json.loads(run("--accept", str(tmp_path / "accept.toml"), "--json").stdout)
     assert found["answer"] == "equivalent"
@@ -306,3 +292,33 @@ def test_the_command_says_it_in_its_first_line(tmp_path: Path) -> None:
     assert wrong.exit_code == ExitCode.USAGE
     assert "wrong.toml:5:1: error[P022]: dport" in wrong.stderr
     assert run("--accept", "nothing").exit_code == ExitCode.USAGE
+
+
+def test_several_classes_are_a_table_that_fits(tmp_path: Path) -> None:
+    rules = "tcp dport 22 ip saddr 10.0.0.0/8 ip daddr != { 10.0.0.1, 10.0.0.7 } drop; "
+    rules += 'udp dport 53 log prefix "a prefix that is long, as some are" reject'
+    for name, text in (("a", ruleset(rules)), ("b", ruleset(""))):
+        (tmp_path / name).write_text(text)
+
+    def run(*options: str, columns: int = 100) -> click.testing.Result:
+        sides = ["--before", str(tmp_path / "a"), "--after", str(tmp_path / "b")]
+        runner = click.testing.CliRunner(env={"COLUMNS": str(columns)})
+        return runner.invoke(cli, ["verify", *sides, *options])
+
+    lines = run().stdout.splitlines()
+    assert lines[0] == "different: 2 classes of packets, and no other packet differs"
+    assert max(map(len, lines)) <= 100
+    assert [line[:15] for line in lines if line[:1].isdecimal()] == [
+        "1  IPv4 forward", "2  IPv4 forward"
+    ]  # fmt: skip
+    ports = set()
+    for number in ("1", "2"):
+        found = run("--explain", number)
+        assert found.exit_code == ExitCode.REFUSED
+        ports |= {port for port in ("22", "53") if f"dport={port}" in found.stdout}
+        assert found.stdout.count("packet: ") == 1
+        shown = found.stdout.partition("to accept it, with --accept FILE:\n")[2]
+        table = "".join(f"{line.strip()}\n" for line in shown.split("\n\n")[0].splitlines())
+        assert parse_acceptances(Source.of(table))
+    assert ports == {"22", "53"}
+    assert run("--explain", "3").exit_code == ExitCode.USAGE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import re
 import tomllib
 from typing import TYPE_CHECKING, Any
@@ -10,19 +11,24 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ..core.diagnostics import BAD_ACCEPTANCE, Diagnostic, Refused
-from ..core.span import Span
+from ..core.span import Source, Span
+from ..simulate.packet_text import KEY_OF
+from ..simulate.report import value_text
 from .acceptance import Acceptance, Case
-from .changes import Deviation
+from .changes import BY_BINDINGS, Deviation
 from .conditions import BadCondition, Condition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ..core.span import Source
+    from .classes import DifferenceClass
 
 _HEADER = re.compile(r"\s*\[\[\s*accept\s*\]\]")
 _PLACE = re.compile(r" \(at line (\d+), column (\d+)\)$")
 _AT_END = re.compile(r" \(at end of document\)$")
+
+#: Fields whose bits each mean something.
+_MARKS = frozenset({"mark", "ct_mark"})
 
 #: The keys of a case, and those of a table, which is a case and may have more of them.
 _OF_CASE = ("condition", "before", "after")
@@ -38,6 +44,55 @@ def parse_acceptances(source: Source) -> tuple[Acceptance, ...]:
     if reader.problems:
         raise Refused(reader.problems)
     return found
+
+
+def acceptance_text(found: DifferenceClass) -> str:
+    """A class as a table of such a file; empty where the words of a file do not say it.
+
+    A name and a reason are left to the caller of the program.
+    """
+    if not found.is_whole:
+        return ""
+    hook = f"hook={found.example.hook}"
+    conditions = [f"{hook} {text}".rstrip() for text in found.texts or ("",)]
+    ends = [_end(found, side) for side in (0, 1)]
+    lines = ["[[accept]]", 'name = "…"', 'why = "…"']
+    if len(conditions) == 1:
+        lines.append(f"condition = {_quoted(conditions[0])}")
+    else:
+        lines += ["condition = [", *(f"  {_quoted(one)}," for one in conditions), "]"]
+    for side, end in zip(("before", "after"), ends, strict=True):
+        if end.keys() == {"verdict"}:
+            lines.append(f"{side} = {_quoted(end['verdict'])}")
+        else:
+            parts = (f"{name} = {_quoted(value)}" for name, value in end.items())
+            lines.append(f"{side} = {{ {', '.join(parts)} }}")
+    text = "".join(f"{line}\n" for line in lines)
+    try:
+        parse_acceptances(Source.of(text))
+    except Refused:
+        return ""
+    return text
+
+
+def _end(found: DifferenceClass, side: int) -> dict[str, str]:
+    """What differs on a side, by name; of marks the bits that differ."""
+    end = {}
+    differences = found.example.differences
+    for name, both in differences.items():
+        if name in BY_BINDINGS and "bindings" in differences:
+            continue
+        if name in _MARKS and isinstance(both[0], int) and isinstance(both[1], int):
+            mask = both[0] ^ both[1]
+            end[KEY_OF[name]] = f"{(both[0], both[1])[side] & mask:#x}/{mask:#x}"
+        else:
+            end[KEY_OF.get(name, name)] = value_text(name, both[side], found.family)
+    return end
+
+
+def _quoted(text: str) -> str:
+    """A string of TOML, whatever is in it."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 @attrs.define

@@ -29,6 +29,9 @@ _BY_DNAT = ("daddr", "dport", "ct_reply_saddr", "ct_reply_sport")
 _BY_SNAT = ("saddr", "sport", "ct_reply_daddr", "ct_reply_dport")
 _KINDS = {"dnat": _BY_DNAT, "redirect": _BY_DNAT, "snat": _BY_SNAT, "masquerade": _BY_SNAT}
 
+#: What differs where bindings do.
+BY_BINDINGS = frozenset((*_BY_DNAT, *_BY_SNAT, "ct_status"))
+
 #: The bits of the connection's status that bindings set.
 _NAT_BITS = STATUS_BITS["snat"] | STATUS_BITS["dnat"]
 
@@ -250,8 +253,7 @@ class NatDeviation:
         for items in (change.before, change.after):
             assert isinstance(items, Items)
             ends.append(frozenset(field for one in items.texts for field in _KINDS[one.split()[0]]))
-        names = frozenset((*_BY_DNAT, *_BY_SNAT, "ct_status")) - others
-        return cls(before=ends[0], after=ends[1], names=names)
+        return cls(before=ends[0], after=ends[1], names=BY_BINDINGS - others)
 
     def in_terms(
         self, setting: ProofContext, outcomes: tuple[Mapping[str, Term], Mapping[str, Term]]

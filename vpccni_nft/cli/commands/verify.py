@@ -87,6 +87,14 @@ from ..render.diagnostics import show
     help="The largest number of classes of differences to search for.",
 )
 @click.option("--first", is_flag=True, help="Stop at the first packet that differs at a hook.")
+@click.option(
+    "--explain",
+    "explained",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Show class N of the table in full: its packet, its way through the rules, and how to"
+    " accept it.",
+)
 @AS_JSON
 def verify(  # noqa: PLR0913 - one for each option
     before: tuple[str, ...],
@@ -105,6 +113,7 @@ def verify(  # noqa: PLR0913 - one for each option
     order: str | None,
     most: int,
     first: bool,
+    explained: int | None,
     as_json: bool,
 ) -> ExitCode:
     """Prove that two sides treat every packet the same, or show packets that they do not.
@@ -124,6 +133,7 @@ def verify(  # noqa: PLR0913 - one for each option
         raise click.UsageError("give both --before and --after, or --plan")
     require_solver()
     from ...migration.drift import drift_of
+    from ...proof.answers import Different
     from ...proof.side import Side
     from ...proof.verify import ProofSettings
     from ...proof.verify import verify as prove
@@ -159,7 +169,10 @@ def verify(  # noqa: PLR0913 - one for each option
         found = dict_of(answer) | ({"stale": list(stale)} if plan else {})
         write_output(json.dumps(found, indent=2) + "\n", "-")
     else:
-        for line in lines_of_answer(answer, *names):
+        count = len(answer.classes) if isinstance(answer, Different) else 0
+        if explained and explained > count:
+            raise click.UsageError(f"--explain {explained}: the answer has {count} classes")
+        for line in lines_of_answer(answer, *names, explained):
             click.echo(line)
         for sentence in stale:
             click.echo(f"stale: {printable(sentence)}")

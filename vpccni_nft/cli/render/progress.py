@@ -21,6 +21,11 @@ def is_watched() -> bool:
     return sys.stderr is not None and sys.stderr.isatty()
 
 
+def is_shown() -> bool:
+    """Whether standard output is a terminal."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
 @contextmanager
 def of_translation(lines: int) -> Iterator[None]:
     """While so many lines are translated."""

@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING, Any
 from ...core.exit_codes import ExitCode
 from ...core.render import as_dict, printable, render
 from ...proof.acceptance import Occurs
+from ...proof.acceptance_file import acceptance_text
 from ...proof.answers import Different, Equivalent, HookAnswer, HookStatus, Unknown
 from ...proof.literals import BOUND
 from ...proof.report import dict_of_accepted, dict_of_class, dict_of_packet
 from ...simulate.packet_text import KEY_OF, field_text
 from ...simulate.report import lines_of, value_text
 from ...simulate.world import answer_sentence
+from .classes import table_of_accepted, table_of_classes
 from .diagnostics import paint
 from .steps import dict_of_outcome, dict_of_step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from ...core.diagnostics import Diagnostic
-    from ...proof.acceptance import AcceptedClass
     from ...proof.answers import Answer
     from ...proof.classes import DifferenceClass
     from ...proof.counterexample import Counterexample
@@ -44,31 +45,48 @@ def code_of_answer(answer: Answer) -> ExitCode:
 # --- text ---------------------------------------------------------------------------------------
 
 
-def lines_of_answer(answer: Answer, before: str, after: str) -> Iterator[str]:
-    """The answer for a reader; the sides by what they are called."""
+def lines_of_answer(
+    answer: Answer, before: str, after: str, explained: int | None = None
+) -> Iterator[str]:
+    """The answer for a reader; the sides by what they are called.
+
+    Of several classes there is a table, or the one of the number ``explained`` in full.
+    """
     match answer:
         case Equivalent(hooks, assumptions, accepted):
             places = ", ".join(f"{family.title} {hook}" for family, hook in hooks) or "no hook"
             count = sum(one.occurs in {Occurs.YES, Occurs.UNKNOWN} for one in accepted)
-            but = f", but for {_classes(count, 'accepted')}" if count else ""
-            yield f"{paint('equivalent:', 'equal')} every packet, at {places}{but}"
-            yield from _lines_of_accepted(accepted)
+            if count:
+                said = f"equivalent, but for {_classes(count, 'accepted')}"
+                yield paint(said, "equal")
+                yield f"  compared: {places}"
+                yield ""
+            else:
+                yield f"{paint('equivalent:', 'equal')} every packet, at {places}"
+            yield from table_of_accepted(accepted)
             yield from (f"  assumed: {assumption}" for assumption in assumptions)
         case Different(_, hooks, reasons, classes, accepted):
             whole = "" if reasons else ", and no other packet differs"
             but = ", but for what is accepted" if whole and accepted else ""
             count_ = _classes(len(classes), "")
             yield f"{paint('different:', 'different')} {count_}{whole}{but}"
-            for one in classes:
-                yield from _lines_of_class(one, before, after)
             yield ""
-            yield from _lines_of_accepted(accepted)
+            if explained:
+                yield from lines_of_class(classes[explained - 1], before, after)
+            elif len(classes) == 1:
+                yield from lines_of_class(classes[0], before, after)
+            else:
+                yield from table_of_classes(classes)
+                yield ""
+                yield "--explain N shows class N in full: its packet, and its way through the rules"
+            yield ""
+            yield from table_of_accepted(accepted)
             yield from map(_line_of_hook, hooks)
             yield from _lines_of_reasons(reasons)
         case Unknown(reasons, hooks, accepted):
             yield f"{paint('unknown:', 'unknown')} no difference was found, and no proof either"
             yield from _lines_of_reasons(reasons)
-            yield from _lines_of_accepted(accepted)
+            yield from table_of_accepted(accepted)
             if any(hook.status is not HookStatus.UNDECIDED for hook in hooks):
                 yield from map(_line_of_hook, hooks)
 
@@ -77,28 +95,6 @@ def _classes(count: int, kind: str) -> str:
     """So many classes of packets."""
     word = f"{kind} " if kind else ""
     return f"{count} {word}classes of packets" if count != 1 else f"1 {word}class of packets"
-
-
-def _lines_of_accepted(accepted: Sequence[AcceptedClass]) -> Iterator[str]:
-    """What is accepted and occurs, then what does not, and what is accepted no longer."""
-    for one in accepted:
-        said, places = (
-            one.acceptance,
-            ", ".join(f"{family.title} {hook}" for family, hook in one.places),
-        )
-        name = printable(f"{said.code}: {said.name}" if said.code else said.name)
-        match one.occurs:
-            case Occurs.YES:
-                yield f"  accepted: {name} ({places})"
-                yield f"    why: {printable(said.why)}"
-                if one.example:
-                    yield f"    such as {printable(one.example.plain.text)}"
-            case Occurs.UNKNOWN:
-                yield f"  accepted: {name}; it is not known whether it occurs"
-            case Occurs.NO:
-                yield f"  note: does not occur: {name}"
-            case Occurs.OVER:
-                yield f"  note: accepted until {said.until} only: {name}"
 
 
 def _line_of_hook(hook: HookAnswer) -> str:
@@ -119,8 +115,13 @@ def _lines_of_reasons(reasons: tuple[Diagnostic, ...]) -> Iterator[str]:
         yield f"... and {len(reasons) - SHOWN} more reasons"
 
 
-def _lines_of_class(found: DifferenceClass, before: str, after: str) -> Iterator[str]:
+def lines_of_class(found: DifferenceClass, before: str, after: str) -> Iterator[str]:
+    """A class in full: its packet, what differs, which others are like it, and their way."""
     yield from _lines_of_packet(found.example, found, before, after)
+    if text := acceptance_text(found):
+        yield ""
+        yield "to accept it, with --accept FILE:"
+        yield from (f"  {line}".rstrip() for line in map(printable, text.splitlines()))
 
 
 def _lines_of_condition(found: DifferenceClass) -> Iterator[str]:
@@ -147,7 +148,6 @@ def _lines_of_packet(
     found: Counterexample, class_: DifferenceClass, before: str, after: str
 ) -> Iterator[str]:
     family = found.family
-    yield ""
     yield f"packet: {printable(found.plain.text)}"
     for field, value in found.plain.hidden.items():
         yield f"  and {BOUND.get(field, field)} is {field_text(field, value, family)}"
