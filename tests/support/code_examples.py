@@ -20,6 +20,7 @@ from vpccni_nft.core.diagnostics import (
     NO_ROOM,
     NO_TIME,
     ORDER_TAKEN,
+    OTHER_PROXY_RULES,
     SEARCH_INCOMPLETE,
     TIMED_OUT,
     Code,
@@ -34,6 +35,7 @@ from vpccni_nft.migration.plan import Choice, NodeOutput, plan
 from vpccni_nft.migration.saved import SavedTable
 from vpccni_nft.node.detection import detect_sources
 from vpccni_nft.node.extraction import move
+from vpccni_nft.node.kube_proxy.read_iptables import read_iptables
 from vpccni_nft.node.ownership import inventory
 from vpccni_nft.node.partition import take
 from vpccni_nft.proof import budget, search
@@ -66,6 +68,10 @@ def reported(code: Code, text: str) -> tuple[Diagnostic, ...]:
         return _divided(text)
     if code.name.startswith("M2"):
         return _planned(text)
+    if code is OTHER_PROXY_RULES:
+        with pytest.raises(vpccni_nft.Refused) as not_read:
+            read_iptables(vpccni_nft.parse(text, name="node.save"), Family.IP)
+        return not_read.value.diagnostics
     if code is BAD_ACCEPTANCE:
         with pytest.raises(vpccni_nft.Refused) as unread:
             parse_acceptances(Source.of(text, "accept.toml"))

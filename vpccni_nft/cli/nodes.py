@@ -13,7 +13,7 @@ from ..core.span import Source
 from .files import read_source
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..node.snapshot import Snapshot
 
@@ -90,6 +90,13 @@ def read_rules(files: Sequence[str]) -> tuple[tuple[Source, ...], Source | None]
             sources += [part for kind, part in parts.items() if kind in {RULES, NFT}]
             sets = sets or parts.get(IPSETS)
     return tuple(sources), sets
+
+
+def read_facts(name: str) -> Mapping[str, str]:
+    """What a record has beside rules; nothing where it is a file with rules alone."""
+    from ..node.files import node_of
+
+    return node_of((Path(name),)).facts if name != "-" and _is_node(Path(name)) else {}
 
 
 def _is_node(path: Path) -> bool:

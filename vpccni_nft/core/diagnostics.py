@@ -78,6 +78,9 @@ CATALOGUE: tuple[Code, ...] = (
     NOT_PROVED := Code("M204", Kind.ERROR, "the node is not proved to behave the same"),
     ACTS_TWICE := Code("M205", Kind.ERROR, "a rule would act twice while both rulesets are loaded"),
     NODE_CHANGED := Code("M206", Kind.ERROR, "the node no longer matches the plan"),
+    OTHER_PROXY_RULES := Code(
+        "M301", Kind.ERROR, "kube-proxy's rules are not those of any Services"
+    ),
     # optimizing
     ELEMENT_COUNTERS := Code("O001", Kind.ERROR, "JSON cannot set the counters of elements"),
     # parsing

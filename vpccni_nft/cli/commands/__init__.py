@@ -22,6 +22,7 @@ from .extensions import extensions
 from .fleet import fleet
 from .inventory import inventory
 from .migrate import migrate
+from .predict import predict
 from .record import record
 from .replay import replay
 from .translate import translate
@@ -81,7 +82,7 @@ def cli() -> None:
 
 
 for command in (
-    check, code, detect, explain, extensions, fleet, inventory, migrate, record, replay, translate,
-    verify,
+    check, code, detect, explain, extensions, fleet, inventory, migrate, predict, record, replay,
+    translate, verify,
 ):  # fmt: skip
     cli.add_command(command)

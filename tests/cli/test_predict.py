@@ -1,0 +1,82 @@
+"""A change of kube-proxy's mode, predicted: from a dump to the classes of packets that differ."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ..support.command import run
+from ..support.corpus import FOLDER
+
+MODES = FOLDER / "modes"
+SERVICE = str(MODES / "02-clusterip.save")
+NFTABLES = ("--kube-proxy", "nftables")
+CIDR = ("--service-cidr", "172.30.0.0/16")
+
+
+def test_a_change_is_equivalent_but_for_what_is_accepted() -> None:
+    done = run("predict", SERVICE, *NFTABLES, *CIDR, "--accept", "kube-proxy-modes")
+    assert done.code == 0, done.out
+    assert done.out.startswith("equivalent: ")
+    assert "accepted: unused ports of ClusterIPs are rejected" in done.out
+
+
+def test_a_change_that_is_not_accepted_is_different() -> None:
+    done = run("predict", SERVICE, *NFTABLES, *CIDR)
+    assert done.code == 1
+    assert done.out.startswith("different: ")
+
+
+def test_what_is_written_is_the_table_of_kube_proxy(tmp_path: Path) -> None:
+    written = tmp_path / "kube-proxy.nft"
+    options = (*NFTABLES, *CIDR, "--kubernetes", "1.37", "--write", str(written))
+    found = json.loads(run("predict", SERVICE, *options, "--json", "--first").out)
+    assert written.read_text() == found["script"]
+    assert (found["services"], found["answer"]) == (1, "different")
+    listed = (MODES / "02-clusterip.1.37.nft").read_text()
+    # Which addresses take NodePort packets is not asked for, where no Service has one.
+    assert written.read_text() == "".join(
+        line for line in listed.splitlines(keepends=True) if "{ 192.168.0.2 }" not in line
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((*NFTABLES, *CIDR), "it is not known the IPv4 address of the node, for NodePorts: give"),
+        ((*NFTABLES,), "Missing option '--service-cidr'"),
+        ((*NFTABLES, *CIDR, "--service-cidr", "none"), "either none or CIDRs"),
+        (
+            (*NFTABLES, *CIDR, "--node-ip", "192.168.0.2", "--cluster-cidr", "10.9.0.0/16"),
+            "the rules have 10.0.0.0/8, and not 10.9.0.0/16",
+        ),
+    ],
+)
+def test_what_is_not_given_is_named(options: tuple[str, ...], message: str) -> None:
+    done = run("predict", str(MODES / "04-nodeport.save"), *options)
+    assert (done.code, message in done.err) == (2, True), done.err
+
+
+def test_a_node_in_nftables_mode_has_nothing_to_predict(tmp_path: Path) -> None:
+    done = run("predict", str(MODES / "02-clusterip.1.33.nft"), *NFTABLES, *CIDR)
+    assert done.code == 1
+    assert "there is a table kube-proxy already" in done.err
+
+
+def test_a_node_without_kube_proxy_has_nothing_to_predict() -> None:
+    dump = FOLDER / "vpccni" / "v1.23-legacy-default.save"
+    done = run("predict", str(dump), *NFTABLES, *CIDR)
+    assert (done.code, "there are no rules of kube-proxy" in done.err) == (1, True)
+
+
+def test_a_record_shows_the_address_of_the_node(tmp_path: Path) -> None:
+    record = tmp_path / "node"
+    assert run("record", "--from", str(MODES / "04-nodeport.save"), str(record)).code == 0
+    (record / "routes.json").write_text('[{"dst":"default","dev":"ens5","prefsrc":"192.0.2.9"}]')
+    (record / "addresses.json").write_text("[]")
+    written = tmp_path / "out.nft"
+    done = run("predict", str(record), *NFTABLES, *CIDR, "--first", "--write", str(written))
+    assert done.code == 1, done.err
+    assert "add element ip kube-proxy nodeport-ips { 192.0.2.9 }" in written.read_text()
