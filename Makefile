@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 WORKERS = $$(expr $$(getconf _NPROCESSORS_ONLN) \* 3 / 2)
 PYTEST = $(BIN)/pytest -q -n $(WORKERS) --dist loadgroup --durations=10
 
+# The tests start this program hundreds of times: from source it takes a second longer each time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test pytest lint kernel nightly bench clean
 
 # Translate a shipped EKS node, rule beside rule, and load it where nft is there.
