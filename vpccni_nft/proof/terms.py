@@ -75,6 +75,9 @@ class Terms:
         self._reads: dict[Term, frozenset[str]] = {}
         #: How many parts of the condition at hand may still be looked into.
         self._left = 0
+        #: Conjunctions by what was joined: most are asked for many times, on many ways through the
+        #: rules. Those that are made while a condition is looked into have another normal form.
+        self._conjunctions: dict[bool, dict[tuple[Term, ...], Term]] = {False: {}, True: {}}
 
     # --- making terms -----------------------------------------------------------------------------
 
@@ -132,13 +135,21 @@ class Terms:
                 found[condition] = None
         if not found:
             return self.true
-        if len(found) > 1:
-            found = self._simplified(found)
-        if self.false in found:
-            return self.false
         if len(found) == 1:
             return next(iter(found))
-        return self._make("and", tuple(sorted(found, key=_age)), CONDITION)
+        conjunctions = self._conjunctions[self._left > 0]
+        key = tuple(found)
+        known = conjunctions.get(key)
+        if known is None:
+            known = conjunctions[key] = self._conjunction(self._simplified(found))
+        return known
+
+    def _conjunction(self, conditions: dict[Term, None]) -> Term:
+        if self.false in conditions:
+            return self.false
+        if len(conditions) == 1:
+            return next(iter(conditions))
+        return self._make("and", tuple(sorted(conditions, key=_age)), CONDITION)
 
     def any(self, *conditions: Term) -> Term:
         """Disjunction."""
