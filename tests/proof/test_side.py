@@ -95,6 +95,45 @@ def test_a_table_that_may_be_that_of_the_dump_makes_the_answer_unknown(
     assert codes_of(answer) == {SAME_TABLE.name}
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        'xt match "statistic" counter packets 0 bytes 0 accept',
+        'comment "name: "net1" id: "pod1"" counter packets 0 bytes 0 accept',
+        "counter packets 0 bytes 0 jump {\n\t\t\tdrop\n\t\t}",
+    ],
+)
+def test_what_nft_cannot_print_of_iptables_is_as_the_dump_has_it(rule: str) -> None:
+    beside = "table ip t {\n\tchain c {\n\t\ttype filter hook input priority 0\n\t\tdrop\n\t}\n}\n"
+    answer = vpccni_nft.verify([dump(NFT), native(rule) + beside], [dump(NFT), beside])
+    assert isinstance(answer, vpccni_nft.Equivalent)
+    assert any("as the dump has it" in one for one in answer.assumptions)
+    gone = vpccni_nft.verify([dump(NFT), native(rule) + beside], dump(NFT))
+    assert isinstance(gone, vpccni_nft.Different)
+
+
+HIDDEN = "type filter hook input priority 0; drop"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        f"chain INPUT {{ {HIDDEN}; }}\n\t",
+        f"chain INPUT {{\n\t\t{HIDDEN}\n\t}}\n\t",
+        "chain INPUT {\n\t\ttype filter hook input priority 0\n\t\tpolicy accept; drop\n\t}\n\t",
+        f'comment "a"; chain INPUT {{ {HIDDEN}; }}\n\t',
+        "set s {\n\t\ttype ipv4_addr\n\t}\n\t",
+    ],
+)
+def test_what_a_dump_does_not_have_is_never_left_out(more: str) -> None:
+    listing = MARK + LISTED.replace("chain FORWARD", f"{more}chain FORWARD", 1)
+    text = dump(NFT).replace("*filter\n", "*filter\n:INPUT ACCEPT [0:0]\n")
+    answer = vpccni_nft.verify([text, listing], text)
+    assert codes_of(answer) == {SAME_TABLE.name}
+    twice = vpccni_nft.verify([dump(NFT), LISTED, LISTED], dump(NFT))
+    assert codes_of(twice) == {SAME_TABLE.name}
+
+
 def test_beside_legacy_rules_a_native_table_counts_whatever_it_is_called() -> None:
     differs = vpccni_nft.verify([dump(LEGACY), native("drop")], dump(LEGACY))
     assert isinstance(differs, vpccni_nft.Different)

@@ -17,6 +17,7 @@ from vpccni_nft import Detection, detect
 from vpccni_nft.cli.render.detect import lines_of
 from vpccni_nft.core.span import Source
 from vpccni_nft.node.detection import BackEnd, detect_sources
+from vpccni_nft.node.scan import scan_ruleset
 
 from ..support.command import Run, environment, run
 from ..support.corpus import FOLDER, NODES, name_of
@@ -386,6 +387,40 @@ def test_a_dump_that_lacks_rules_of_the_ruleset_is_reported() -> None:
     rule = next(number for number, line in enumerate(lines) if line.startswith("-A KUBE-FORWARD"))
     without = "".join(lines[:rule] + lines[rule + 1 :])
     assert codes(detect(iptables_nft_save=without, nft=ruleset)) == ["M007"]
+
+
+#: What nft prints of a table that a program holds, with handles, of iptables' comments, and of
+#: chains within rules.
+PRINTED = """table inet firewalld { # progname firewalld handle 1
+\tflags owner,persist
+
+\tchain c { # handle 3
+\t\tcomment "of the chain"
+\t\ttype filter hook input priority filter; policy accept;
+\t\tcomment "of the rule" counter packets 0 bytes 0 accept # handle 4
+\t\tip saddr 10.0.0.0/8 jump {
+\t\t\ttcp dport 22 accept
+\t\t}
+\t\tlog prefix "a { # b"
+\t}
+}
+table netdev t {
+\tchain d {
+\t\ttype filter hook ingress devices = { eth0, eth1 } priority 0; policy accept;
+\t\taccept
+\t}
+}
+"""
+
+
+def test_whatever_nft_writes_behind_a_brace_a_ruleset_is_scanned() -> None:
+    scan = scan_ruleset(Source.of(PRINTED))
+    assert scan.tables == (("inet", "firewalld"), ("netdev", "t"))
+    assert [(place.chain, seen.rules, seen.hook) for place, seen in scan.chains.items()] == [
+        ("c", 3, "filter input, priority filter"),
+        ("d", 1, "filter ingress, priority 0"),
+    ]
+    assert not scan.diagnostics
 
 
 def test_comments_of_a_ruleset_are_no_rules() -> None:

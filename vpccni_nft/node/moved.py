@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..core.diagnostics import COPY_IS_STALE, Diagnostic
-from .scan import IPTABLES_TABLES, nft_chains, whole_line
+from ..text.nft_outline import IPTABLES_TABLES, outline
+from .scan import whole_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,18 +48,19 @@ class MovedCopy:
 def moved_copies(listing: Source) -> list[MovedCopy]:
     """The tables that a migration has loaded, in what ``nft list ruleset`` prints."""
     found: dict[tuple[str, str], MovedCopy] = {}
-    for place, number, rules, hook in nft_chains(listing, []):
-        table = place.table.removeprefix(PREFIX)
-        if place.table == table or table not in IPTABLES_TABLES:
+    for listed in outline(listing):
+        table = listed.name.removeprefix(PREFIX)
+        if listed.name == table or table not in IPTABLES_TABLES:
             continue
-        key = (place.family, table)
-        copy = found.setdefault(key, MovedCopy(*key, whole_line(listing, number)))
-        copy.rules += len(rules)
-        # A leading dot marks a helper chain, and an underscore a name that was respelt.
-        if not hook and place.chain[0] not in "._":
-            copy.chains.add(place.chain)
-        for line in rules:
-            copy.comments.update(_COMMENT.findall(listing.lines[line - 1]))
+        for chain in listed.chains:
+            key = (listed.family, table)
+            copy = found.setdefault(key, MovedCopy(*key, whole_line(listing, chain.line)))
+            copy.rules += len(chain.rules)
+            # A leading dot marks a helper chain, and an underscore a name that was respelt.
+            if not chain.hook and chain.name[0] not in "._":
+                copy.chains.add(chain.name)
+            for line in chain.rules:
+                copy.comments.update(_COMMENT.findall(listing.lines[line - 1]))
     return list(found.values())
 
 

@@ -23,6 +23,7 @@ import attrs
 from ..core.diagnostics import OLD_RULES, Diagnostic, Refused
 from ..iptables.ast import Goto, Jump
 from ..text.iptables_save import rule_line
+from ..text.nft_outline import IPTABLES_TABLES
 from ..text.sources import parse_sources
 from ..translation import UNREAD
 from .mark_bits import shared_bits
@@ -42,7 +43,7 @@ from .owners import (
 )
 from .releases import ANY, Releases
 from .rule_forms import compiled
-from .scan import IPTABLES_TABLES, scan_ruleset
+from .scan import scan_ruleset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -8,19 +8,22 @@ beside them a table of nft that is called filter counts, too.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Self
 
 import attrs
 
-from .. import iptables, nft
 from ..core.diagnostics import SAME_TABLE, Diagnostic
 from ..core.values import Family
+from ..text.nft_outline import outline, without
 from ..text.saved_from import SavedFrom
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from .. import iptables
     from ..core.span import Source
+    from ..text.nft_outline import OutlinedTable
     from ..text.nft_reader import Loaded
 
 _HINT = "compare without one of them, or with a dump whose remark names its program"
@@ -31,40 +34,60 @@ _MANAGED = re.compile(r"# Warning: table (ip6?) (\S+) is managed by iptables-nft
 
 @attrs.frozen
 class SharedTables:
-    """What of an nft ruleset counts beside a dump."""
+    """What of nft rulesets counts beside a dump."""
 
-    kept: nft.Ruleset
-    left_out: tuple[str, ...]  #: sentences about tables that are taken from the dump
-    unknown: tuple[Diagnostic, ...]  #: where it is not known whether two tables are one
+    dump: iptables.Ruleset
+    saved: SavedFrom  #: where the rules of the dump are in the kernel
+    scripts: tuple[Source, ...]  #: without the tables that are taken from the dump
+    taken: frozenset[tuple[Family, str]]
 
     @classmethod
-    def of(
-        cls,
-        dump: iptables.Ruleset,
-        saved: SavedFrom,
-        loaded: Loaded,
-        scripts: Iterable[Source],
-    ) -> SharedTables:
-        """Look at each table of the dump; ``saved`` says where its rules are in the kernel."""
-        tables = {(table.family, table.name): table for table in loaded.ruleset.tables}
+    def of(cls, dump: iptables.Ruleset, saved: SavedFrom, scripts: Sequence[Source]) -> Self:
+        """Leave out of listings what is iptables-nft's and what the dump has, too.
+
+        Before they are read: nft does not print the extensions of iptables in a way that can be
+        read.
+        """
+        outlines = [outline(script) for script in scripts]
+        count = Counter((one.family, one.name) for tables in outlines for one in tables)
         managed = set(_managed(scripts))
-        kept, left_out, unknown = dict(tables), [], []
-        for mine in dump.tables:
+        tables = {(table.family, table.name): table for table in dump.tables}
+        taken = set()
+        for listed in (one for found in outlines for one in found if one.of_iptables):
+            key = (Family(listed.family), listed.name)
+            one_table = saved is SavedFrom.NFT or (key in managed and saved is not SavedFrom.LEGACY)
+            once = count[listed.family, listed.name] == 1
+            if one_table and once and key in tables and _has_all(tables[key], listed):
+                taken.add(key)
+        rest = tuple(
+            without(script, [one for one in found if _key_of(one) in taken])
+            for script, found in zip(scripts, outlines, strict=True)
+        )
+        return cls(dump, saved, rest, frozenset(taken))
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Sentences about tables that are taken from the dump."""
+        tables = (table for table in self.dump.tables if (table.family, table.name) in self.taken)
+        return tuple(
+            f"table {table.family.value} {table.name} is as the dump has it, not as nft lists it"
+            for table in tables
+        )
+
+    def unknown(self, loaded: Loaded) -> Iterator[Diagnostic]:
+        """Where it is not known whether two tables are one."""
+        tables = {(table.family, table.name) for table in loaded.ruleset.tables}
+        for mine in self.dump.tables if self.saved is not SavedFrom.LEGACY else ():
             key = (mine.family, mine.name)
             name = f"{mine.family.value} {mine.name}"
-            if saved is SavedFrom.LEGACY:
-                continue
             if loaded.cleared_all or key in loaded.cleared:
-                unknown.append(_unknown(f"nft deletes or flushes the table {name}, and the dump's"))
-            elif key not in tables:
-                continue
-            elif (saved is SavedFrom.NFT or key in managed) and _has_all(mine, tables[key]):
-                del kept[key]
-                left_out.append(f"table {name} is as the dump has it, not as nft lists it")
-            else:
-                unknown.append(_unknown(f"nft has a table {name}, and the dump's"))
-        rest = nft.Ruleset(tuple(kept.values()), loaded.ruleset.others)
-        return cls(rest, tuple(left_out), tuple(unknown))
+                yield _unknown(f"nft deletes or flushes the table {name}, and the dump's")
+            elif key in tables:
+                yield _unknown(f"nft has a table {name}, and the dump's")
+
+
+def _key_of(listed: OutlinedTable) -> tuple[Family, str] | None:
+    return (Family(listed.family), listed.name) if listed.of_iptables else None
 
 
 def _unknown(what: str) -> Diagnostic:
@@ -81,7 +104,7 @@ def _managed(scripts: Iterable[Source]) -> Iterator[tuple[Family, str]]:
                 yield Family(found[1]), found[2]
 
 
-def _has_all(dump: iptables.Table, listed: nft.Table) -> bool:
+def _has_all(dump: iptables.Table, listed: OutlinedTable) -> bool:
     """Whether a dump has the chains that nft lists, with as many rules in each.
 
     A chain that is not listed is one without rules: iptables-nft makes built-in chains when they
@@ -92,6 +115,7 @@ def _has_all(dump: iptables.Table, listed: nft.Table) -> bool:
         mine = ours.pop(chain.name, None)
         if mine is None or len(mine.rules) != len(chain.rules):
             return False
-        if (mine.policy is None) != (chain.hook is None):
+        if (mine.policy is None) != (not chain.hook):
             return False
-    return not any(chain.rules for chain in ours.values())
+    ends = bool(listed.last)
+    return listed.plain and ends and not any(chain.rules for chain in ours.values())

@@ -92,9 +92,10 @@ class Side:
             dump, problems = parse_sources(dumps, options.family, options.ipset_save)
             problems += check_names(dump)
             rulesets.append(dump)
+        shared = SharedTables.of(dump, saved_from(dumps), scripts)
         if scripts:
             try:
-                loaded = load(scripts)
+                loaded = load(shared.scripts)
             except Refused as refused:
                 problems += refused.diagnostics
         if any(one.refuses for one in problems):
@@ -102,9 +103,9 @@ class Side:
         assumed = tuple(dict.fromkeys(one.message for one in problems if one.code in _ASSUMED))
         if loaded is None:
             return cls(tuple(rulesets), assumed)
-        shared = SharedTables.of(dump, saved_from(dumps), loaded, scripts)
-        rulesets.append(shared.kept)
-        return cls(tuple(rulesets), (*shared.left_out, *assumed), shared.unknown)
+        rulesets.append(loaded.ruleset)
+        unknown = tuple(shared.unknown(loaded))
+        return cls(tuple(rulesets), (*shared.left_out, *assumed), unknown)
 
     def names_in(self, family: Family) -> OtherNames:
         """The names that objects of a family have on the other side."""

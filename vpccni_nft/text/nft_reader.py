@@ -22,6 +22,7 @@ from .grammar import ruleset_parser
 from .nft_blocks import BlockReader
 from .nft_drafts import NftTableDraft
 from .nft_objects import OBJECTS, ObjectReader
+from .nft_outline import IPTABLES_TABLES
 from .nft_references import check_loops
 from .nft_source import ParsedText
 from .nft_words import LOST, Words, branches, first_token, tokens, with_remarks, word_of
@@ -40,9 +41,6 @@ TableKey = tuple[TableFamily, str]
 
 #: The families of tables that are read, by nft's words.
 _FAMILIES: Mapping[str, TableFamily] = {one.value: one for one in (*Family, *WideFamily)}
-
-#: The tables that iptables-nft keeps its rules in.
-IPTABLES_TABLES = ("filter", "nat", "mangle", "raw", "security")
 
 _BY_HANDLE = "name it, or put what nft -a list ruleset prints before it"
 
