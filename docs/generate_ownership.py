@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from vpccni_nft.node.owners import ChainSign
+
 DOCS = Path(__file__).resolve().parent
 PAGE = DOCS / "ownership.md"
 
@@ -46,17 +48,21 @@ first answer decides:
 2. It has a form that an owner writes.
 3. It stands in a built-in chain and jumps to a chain with an owner: it is that owner's.
 4. It has a trace of an owner, in no form that the owner writes: it is of `unknown`. So is a rule in
-   a built-in chain beside the chains of firewalld or ufw, which write rules there without a sign.
+   a built-in chain beside the chains of firewalld, ufw, Shorewall, FireHOL, Arno's firewall or apf,
+   which write rules there without a sign. All of these but ufw make chains of any name, too: a
+   chain of no known name beside theirs is of `unknown`, and so are its rules.
 5. Otherwise it is of `user`.
 
 The chains of the CNI and `DOCKER-USER` are not quite their owners' own: people write into them. A
 rule there is the owner's in a known form only. Any other one is of `unknown`, in `DOCKER-USER` of
 `user`.
 
-What has no sign of its own has no owner: the rules that Shorewall or ferm write are of `user`.
+What has no sign of its own has no owner: the rules that ferm, Uruk, pyroman, uif or knockd write
+are of `user`.
 
 Where an nft ruleset is given, alone or as a part of a node, its tables have owners by their names.
-Tables of iptables-nft are left to its dumps. A table of no name that is known is of `unknown`.
+Tables of iptables-nft are left to its dumps; where none is given, they are of `unknown`. So is a
+table of no name that is known, such as `inet filter`, which MiniUPnPd and OpenSnitch write.
 
 Two owners that write the same bits of a mark are noted with a rule of either
 ([M108](codes/M108.md)).
@@ -80,7 +86,8 @@ CHAINS_HEAD = """\
 ## Names of chains
 
 The pattern is a regular expression for the whole name. The first one that fits decides. A release
-is one of the CNI.
+is one of the CNI. Some names say little by themselves: they count beside other chains of their
+owner.
 """
 
 RULES_HEAD = """\
@@ -96,7 +103,7 @@ As `iptables-save` prints them. Signs in the forms:
 | `<prefix>` | how the names of the pods' interfaces begin |
 | `<n>`, `<hex>` | a number, hexadecimal digits |
 | `<mark>` | a mark; where it stands twice, the same |
-| `<chain>` | any chain |
+| `<chain>`, `<set>` | any chain, any name of a set |
 | `<host>` | the network of one address; where it stands twice, the same |
 | `<link>` | a bridge of Docker's: by its usual names, or one that Docker's chains speak of |
 | `...` | anything |
@@ -126,10 +133,14 @@ def _chains() -> Iterator[str]:
     from vpccni_nft.node.owners import CHAINS
 
     rows = (
-        (f"`{one.owner}`", f"`{one.pattern}`", _releases(one.releases), one.remark)
+        (f"`{one.owner}`", f"`{one.pattern}`", _releases(one.releases), _remark(one))
         for one in CHAINS
     )
     yield from _table(("owner", "pattern", "releases", "remark"), rows)
+
+
+def _remark(sign: ChainSign) -> str:
+    return "; ".join(filter(None, (sign.remark, "beside others" if sign.beside else "")))
 
 
 def _rules() -> Iterator[str]:

@@ -10,7 +10,7 @@ Forms of rules have these signs for what differs from node to node:
 - ``<net>``, ``<address>``, ``<if>``, ``<n>``, ``<mark>``, ``<hex>``: a network, an address, the
   name of an interface, a number, a mark, hexadecimal digits
 - ``<prefix>``: how the names of the pods' interfaces begin
-- ``<chain>``: any chain
+- ``<chain>``, ``<set>``: any chain, any name of a set
 - ``<host>``: the network of one address, the same one wherever it stands in the form
 - ``<link>``: a bridge of Docker's, the same one wherever it stands in the form
 - ``...``: anything
@@ -63,10 +63,28 @@ OWNERS = (
     Owner("fail2ban", "fail2ban"),
     Owner("ufw", "ufw"),
     Owner("firewalld", "firewalld"),
-    Owner("libvirt", "libvirt"),
+    Owner("shorewall", "Shorewall and Shorewall6"),
+    Owner("firehol", "FireHOL"),
+    Owner("arno", "Arno's iptables firewall"),
+    Owner("apf", "Advanced Policy Firewall"),
+    Owner("foomuuri", "Foomuuri"),
+    Owner("libvirt", "libvirt: its networks, and its filters of guests"),
+    Owner("lxc", "lxc-net of LXC"),
+    Owner("incus", "Incus"),
     Owner("podman", "Podman's netavark"),
+    Owner("networkmanager", "NetworkManager: connections that are shared"),
+    Owner("systemd", "systemd-networkd"),
+    Owner("neutron", "the agents of OpenStack Neutron"),
+    Owner("miniupnpd", "MiniUPnPd"),
+    Owner("nftlb", "nftlb"),
     Owner("kube-network-policies", "kube-network-policies"),
     Owner("crowdsec", "CrowdSec's firewall bouncer"),
+    Owner("sshguard", "SSHGuard"),
+    Owner("psad", "psad"),
+    Owner("fwsnort", "fwsnort"),
+    Owner("fwknop", "fwknopd"),
+    Owner("opensnitch", "OpenSnitch"),
+    Owner("sshuttle", "sshuttle"),
     Owner("vpccni-nft", "this program: rules that were moved"),
     Owner(USER, "no known owner: you, or a program of yours"),
     Owner(UNKNOWN, "uncertain: there are signs of an owner, but no form that it writes"),
@@ -83,6 +101,8 @@ class ChainSign:
     remark: str = ""
     #: Whether people write into the chain, so that its owner's rules are known by form only.
     shared: bool = False
+    #: Whether the name says little by itself: it counts beside a chain that its owner always has.
+    beside: bool = False
 
 
 _HASH = "[A-Z2-7]{16}"
@@ -147,9 +167,48 @@ CHAINS = (
     ChainSign("ufw", "ufw6?-.+"),
     ChainSign(
         "firewalld",
-        "(INPUT|FORWARD|OUTPUT|PREROUTING|POSTROUTING)_((IN_|OUT_)?(ZONES|POLICIES).*|direct)",
+        "(INPUT|FORWARD|OUTPUT|PREROUTING|POSTROUTING)"
+        "_((IN_|OUT_)?(ZONES|POLICIES).*|direct|dispatch)",
     ),
-    ChainSign("firewalld", "(IN|FWDI|FWDO|FWD|PRE|POST)_[a-z]+(_(pre|log|deny|allow|post))?"),
+    ChainSign(
+        "firewalld",
+        "(IN|OUT|FWDI|FWDO|FWD|PRE|POST)_.+|RFC3964_IPv4",
+        remark="of zones and policies",
+        beside=True,
+    ),
+    ChainSign("shorewall", "shorewall|sh[al]-[lr]h-[0-9a-f]{20}"),
+    ChainSign(
+        "shorewall",
+        "dynamic|reject|(log)?(drop|reject|flags)|smurfs|smurflog|sfilter|tcpflags|blacklst|blackout"
+        r"|[~%@]\S+|\S+_(fwd|in|out|masq|dnat|frwd|mac|iop|oop)|(\S+[-2])?(fw|net|loc|dmz|vpn|all)"
+        r"([-2]\S+)?",
+        beside=True,
+    ),
+    ChainSign("firehol", "SMART_REJECT"),
+    ChainSign("firehol", r"(in|out|pr)_.+|BLACKLIST\..+|[A-Z]+\.\d+\..+", beside=True),
+    ChainSign("arno", "(BASE|EXT|INT|DMZ|POST)_(INPUT|OUTPUT|FORWARD)(_[A-Z]+)*_CHAIN"),
+    ChainSign(
+        "arno", "([A-Z]+_)+(CHAIN|CHK)|HOST_BLOCK_(SRC|DST)(_DROP)?|CONNTRACK_HELPER", beside=True
+    ),
+    ChainSign("apf", "TG(ALLOW|DENY)"),
+    ChainSign(
+        "apf",
+        "TALLOW|TDENY|REFRESH_TEMP|TMP_DROP|(IN|OUT)_SANITY|FRAG_UDP|P2P|PZERO|PROHIBIT|RESET"
+        "|DEG|LMAC|BLISTN|RABHIT|RABPSCAN|DSHIELD|SDROP|ECNSHAME",
+        beside=True,
+    ),
+    ChainSign("fwknop", "FWKNOP_.+"),
+    ChainSign("fwsnort", "FWSNORT_.+"),
+    ChainSign("psad", "PSAD_.+"),
+    ChainSign("neutron", "neutron-.+"),
+    ChainSign("miniupnpd", "MINIUPNPD(-.+)?"),
+    ChainSign("opensnitch", "opensnitch-filter-.+"),
+    ChainSign("sshguard", "sshguard"),
+    ChainSign("sshuttle", r"sshuttle-([mtd]-)?\d+"),
+    ChainSign("networkmanager", "nm-sh-(in|fw)-.+"),
+    ChainSign("crowdsec", "CROWDSEC_.+"),
+    ChainSign("libvirt", "libvirt-(in|out|in-post|host-in)", remark="filters of guests"),
+    ChainSign("libvirt", "[FH][IOJP]-.+", remark="one for each guest's interface", beside=True),
     ChainSign("libvirt", "LIBVIRT_.+"),
     ChainSign("podman", "NETAVARK.+"),
 )  # fmt: skip
@@ -399,6 +458,27 @@ RULES = (
         "-A OUTPUT ...-m owner --{uid|gid}-owner <n> -j MARK --set-xmark 0x53a/0xffffffff",
         remark="the mark of its TPROXY mode",
     ),
+    RuleSign("fail2ban", "", "-A <chain> ...-m set --match-set f2b-<set> src -j ..."),
+    RuleSign("sshguard", "", "-A <chain> ...-m set --match-set sshguard{4|6} src -j ..."),
+    RuleSign("crowdsec", "", "-A <chain> ...-m set --match-set crowdsec[6]-<set> src -j ..."),
+    RuleSign("networkmanager", "", "-A <chain> ...--comment nm-shared-<if> ..."),
+    RuleSign(
+        "lxc", "filter",
+        "-A INPUT -i lxcbr0 -p {tcp|udp} -m {tcp|udp} --dport {53|67} -j ACCEPT",
+    ),
+    RuleSign("lxc", "filter", "-A FORWARD -{i|o} lxcbr0 -j ACCEPT"),
+    RuleSign(
+        "lxc", "mangle",
+        "-A POSTROUTING -o lxcbr0 -p udp -m udp --dport 68 -j CHECKSUM --checksum-fill",
+    ),
+    RuleSign(
+        "opensnitch", "mangle",
+        "-A OUTPUT -m conntrack --ctstate NEW,RELATED -j NFQUEUE --queue-num <n> --queue-bypass",
+    ),
+    RuleSign(
+        "opensnitch", "filter",
+        "-A INPUT -p udp -m udp --sport 53 -j NFQUEUE --queue-num <n> --queue-bypass",
+    ),
 )  # fmt: skip
 
 
@@ -429,6 +509,15 @@ TABLES = (
     TableSign("fail2ban", "f2b-table"),
     TableSign("crowdsec", "crowdsec6?"),
     TableSign("libvirt", "libvirt_network"),
+    TableSign("sshguard", "sshguard"),
+    TableSign("foomuuri", "foomuuri"),
+    TableSign("incus", "incus|lxd"),
+    TableSign("lxc", "lxc"),
+    TableSign("networkmanager", "nm-.+"),
+    TableSign("systemd", r"io\.systemd\.nat"),
+    TableSign("nftlb", "nftlb"),
+    TableSign("sshuttle", r"sshuttle-ipv[46]-\d+"),
+    TableSign("wg-quick", "wg-quick-.+"),
     TableSign("vpccni-nft", "vpccni-.+"),
 )
 
@@ -442,10 +531,16 @@ TRACES = (
     ("weave", r"-[io] weave "),
     ("libvirt", r"-[io] virbr\d+ "),
     ("podman", r"-[io] podman\d+ "),
+    ("lxc", r"-[io] lxcbr0 |-s 10\.0\.3\.0/24 ! -d 10\.0\.3\.0/24 -j MASQUERADE"),
+    ("incus", r"-[io] (?:incus|lxd)br\d+ "),
+    ("networkmanager", r"--comment \"?nm-shared-"),
     ("kube-proxy", r"--(?:mark|set-xmark) 0x4000/0x4000\b"),
     (VPC_CNI, r"--(?:mark|set-xmark|nfmask) 0x80(?:/0x80)?\b|--comment \"?AWS\b"),
 )
 
 #: Who fills built-in chains with rules that carry no sign: beside their chains no rule there is
 #: known to be of anybody else.
-WHOLE_TABLES = ("firewalld", "ufw")
+WHOLE_TABLES = ("firewalld", "ufw", "shorewall", "firehol", "arno", "apf")
+
+#: Who makes chains of any name, too: beside theirs no chain is known to be of anybody else.
+ANY_CHAINS = ("firewalld", "shorewall", "firehol", "arno", "apf")

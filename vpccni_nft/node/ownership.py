@@ -23,11 +23,12 @@ import attrs
 from ..core.diagnostics import OLD_RULES, Diagnostic, Refused
 from ..iptables.ast import Goto, Jump
 from ..text.iptables_save import rule_line
-from ..text.nft_outline import IPTABLES_TABLES
+from ..text.nft_outline import IPTABLES_TABLES, outline
 from ..text.sources import parse_sources
 from ..translation import UNREAD
 from .mark_bits import shared_bits
 from .owners import (
+    ANY_CHAINS,
     CHAINS,
     FOR_USERS,
     OWNERS,
@@ -43,17 +44,29 @@ from .owners import (
 )
 from .releases import ANY, Releases
 from .rule_forms import compiled
-from .scan import scan_ruleset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from ..core.span import Source
     from ..core.values import Family
     from ..iptables.ast import Chain, Rule, Ruleset, Table
 
-#: All patterns in one, so that a name is looked at once: the group that fits is the sign.
-_NAMES = re.compile("|".join(f"(?P<_{index}>{sign.pattern})" for index, sign in enumerate(CHAINS)))
+
+def _together(signs: Iterable[tuple[int, ChainSign]]) -> re.Pattern[str]:
+    """All patterns in one, so that a name is looked at once: the group that fits is the sign."""
+    return re.compile("|".join(f"(?P<_{index}>{sign.pattern})" for index, sign in signs))
+
+
+_NAMES = _together((index, sign) for index, sign in enumerate(CHAINS) if not sign.beside)
+
+#: Names that count where their owner has others, by the owner.
+_BESIDE = {
+    owner: _together(
+        (index, sign) for index, sign in enumerate(CHAINS) if sign.beside and sign.owner == owner
+    )
+    for owner in dict.fromkeys(sign.owner for sign in CHAINS if sign.beside)
+}
 
 #: Forms by the table that they are for.
 _TABLES = ("filter", "nat", "mangle", "raw", "security")
@@ -148,13 +161,14 @@ def inventory(ruleset: Ruleset) -> Inventory:
     chains: list[OwnedChain] = []
     rules: list[OwnedRule] = []
     links = _docker_links(ruleset)
+    there = {_owner_of_chain(chain.name) for table in ruleset.tables for chain in table.chains}
     for table in ruleset.tables:
-        answers = owners_of_chains(table)
+        answers = owners_of_chains(table, there)
         for chain in table.chains:
             if chain.name in answers:
                 answer = answers[chain.name]
                 chains.append(OwnedChain(table.family, table.name, chain, answer))
-            rules += _rules(table, chain, answers, links)
+            rules += _rules(table, chain, answers, links, there)
     return Inventory(tuple(chains), tuple(rules))
 
 
@@ -170,24 +184,22 @@ def inventory_of(
     found = tuple(one for one in problems if one.code not in UNREAD)
     if any(one.refuses for one in found):
         raise Refused(found)
-    tables = tuple(table for listing in listings for table in tables_of(listing))
+    tables = tuple(table for one in listings for table in tables_of(one, beside=bool(sources)))
     owned = attrs.evolve(inventory(ruleset), tables=tables)
     return owned, (*found, *owned.diagnostics)
 
 
-def tables_of(listing: Source) -> Iterator[OwnedTable]:
-    """The tables of a listing that are none of iptables', with their owners."""
-    scan = scan_ruleset(listing)
-    for family, name in dict.fromkeys(scan.tables):
-        if family in {"ip", "ip6"} and name in IPTABLES_TABLES:
+def tables_of(listing: Source, *, beside: bool = False) -> Iterator[OwnedTable]:
+    """The tables of a listing with their owners.
+
+    Those of iptables-nft are shown by its dumps, where these stand ``beside`` the listing.
+    """
+    for table in outline(listing):
+        rules = sum(len(chain.rules) for chain in table.chains)
+        if table.of_iptables and (beside or not rules):
             continue
-        chains = [
-            seen
-            for place, seen in scan.chains.items()
-            if (place.family, place.table) == (family, name)
-        ]
-        rules = sum(seen.rules for seen in chains)
-        yield OwnedTable(family, name, len(chains), rules, _table_answer(family, name))
+        answer = _table_answer(table.family, table.name)
+        yield OwnedTable(table.family, table.name, len(table.chains), rules, answer)
 
 
 def _table_answer(family: str, name: str) -> Answer:
@@ -195,6 +207,8 @@ def _table_answer(family: str, name: str) -> Answer:
         if family in sign.families and re.fullmatch(sign.pattern, name):
             remark = f": {sign.remark}" * bool(sign.remark)
             return Answer(sign.owner, f"{sign.owner} has a table of such a name{remark}")
+    if name in IPTABLES_TABLES:
+        return Answer(UNKNOWN, "iptables-nft calls its tables so, and no dump of it was given")
     return Answer(UNKNOWN, "no known owner has a table of such a name")
 
 
@@ -216,37 +230,49 @@ def _owner_of_chain(name: str) -> str:
     return sign.owner if sign else ""
 
 
-def owners_of_chains(table: Table) -> dict[str, Answer]:
-    """The answers for the chains of a table that are not built in."""
-    return {chain.name: _chain_answer(chain.name) for chain in table.chains if not chain.policy}
+def owners_of_chains(table: Table, there: Collection[str]) -> dict[str, Answer]:
+    """The answers for the chains of a table that are not built in; ``there`` are known owners."""
+    return {
+        chain.name: _chain_answer(chain.name, there) for chain in table.chains if not chain.policy
+    }
 
 
-def _chain_answer(name: str) -> Answer:
-    sign = _sign_of(name)
+def _chain_answer(name: str, there: Collection[str]) -> Answer:
+    sign = _sign_of(name, there)
     if sign is None:
+        for owner in ANY_CHAINS:
+            if owner in there:
+                return Answer(UNKNOWN, f"{owner} has chains of other names, too")
         return Answer(USER, "no known owner has a chain of such a name")
     remark = f": {sign.remark}" * bool(sign.remark)
     return Answer(sign.owner, f"{sign.owner} has chains of such a name{remark}", sign.releases)
 
 
-def _sign_of(name: str) -> ChainSign | None:
+def _sign_of(name: str, there: Collection[str] = ()) -> ChainSign | None:
+    """The sign that a name fits; one that counts beside others only if these are ``there``."""
     found = _NAMES.fullmatch(name)
+    for owner, names in _BESIDE.items() if found is None else ():
+        found = found or (names.fullmatch(name) if owner in there else None)
     return CHAINS[int(str(found.lastgroup)[1:])] if found else None
 
 
 def _rules(
-    table: Table, chain: Chain, answers: Mapping[str, Answer], links: frozenset[str]
+    table: Table,
+    chain: Chain,
+    answers: Mapping[str, Answer],
+    links: frozenset[str],
+    there: Collection[str],
 ) -> Iterator[OwnedRule]:
     if not chain.rules:
         return
-    sign = None if chain.policy else _sign_of(chain.name)
+    sign = None if chain.policy else _sign_of(chain.name, there)
     if sign and not sign.shared:
         answer = Answer(sign.owner, f"stands in the chain {chain.name}")
         for rule in chain.rules:
             yield OwnedRule(table.family, table.name, chain.name, rule, answer)
         return
     for rule in chain.rules:
-        answer = _rule_answer(table.name, chain, rule, sign, answers, links)
+        answer = _rule_answer(table.name, chain, rule, sign, answers, links, there)
         yield OwnedRule(table.family, table.name, chain.name, rule, answer)
 
 
@@ -257,6 +283,7 @@ def _rule_answer(
     sign: ChainSign | None,
     answers: Mapping[str, Answer],
     links: frozenset[str],
+    there: Collection[str],
 ) -> Answer:
     text = _text(chain.name, rule)
     for form in _FORMS[table] if table in _FORMS else _FORMS[""]:
@@ -274,17 +301,21 @@ def _rule_answer(
     # Who wrote a chain of no known owner wrote its jumps, too.
     if chain.policy and target in answers and answers[target].owner != USER:
         return Answer(answers[target].owner, f"jumps to the chain {target}")
-    return _uncertain(chain, text, answers) or Answer(USER, "nothing identifies its owner")
+    return _uncertain(chain, text, answers, there) or Answer(USER, "nothing identifies its owner")
 
 
-def _uncertain(chain: Chain, text: str, answers: Mapping[str, Answer]) -> Answer | None:
+def _uncertain(
+    chain: Chain, text: str, answers: Mapping[str, Answer], there: Collection[str]
+) -> Answer | None:
     """Why a rule in no known form may be an owner's all the same."""
     for owner, trace in _TRACES:
         if trace.search(text):
             return Answer(UNKNOWN, f"it speaks of what is {owner}'s, in no form that it writes")
-    whole = {answer.owner for answer in answers.values()}.intersection(WHOLE_TABLES)
+    whole = [owner for owner in WHOLE_TABLES if owner in there]
     if chain.policy and whole:
-        return Answer(UNKNOWN, f"{min(whole)} writes into {chain.name}, too, without a sign")
+        return Answer(UNKNOWN, f"{whole[0]} writes into {chain.name}, too, without a sign")
+    if chain.name in answers and answers[chain.name].owner == UNKNOWN:
+        return Answer(UNKNOWN, f"stands in the chain {chain.name}, whose owner is uncertain")
     return None
 
 
