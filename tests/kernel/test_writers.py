@@ -64,7 +64,7 @@ def test_a_listing_does_what_its_model_says(
 
 
 @pytest.mark.parametrize("name", SAMPLE)
-def test_packets_do_not_tell_a_dump_from_its_translation(
+def test_packets_take_the_same_way_by_a_dump_and_its_translation(
     name: str, add: Callable[[Tally], None]
 ) -> None:
     path = WRITERS / f"{name}.save"
