@@ -102,6 +102,8 @@ def verify(  # noqa: PLR0913 - one for each choice
     timeout: float | None = None,
     order: str = "every",
     accept: Collection[str] = (),
+    per_hook: bool = False,
+    internal_mark: int = 0,
 ) -> Answer:
     r"""Prove that two sides treat every packet the same, or find one that they do not.
 
@@ -114,7 +116,9 @@ def verify(  # noqa: PLR0913 - one for each choice
     chains of one priority run: ``every`` order is tried, it is the ``same`` on both sides, they run
     as they are ``given``, they were ``registered`` as they are given, or a list as of ``--order``
     (``docs/proof.md``). ``accept`` has what may differ: names of catalogues, and TOML texts as the
-    files of ``--accept`` hold them.
+    files of ``--accept`` hold them. Packets are followed from where they come in to where they
+    leave; with ``per_hook`` each hook is compared by itself. ``internal_mark`` has bits of the mark
+    that only the rules look at: what they are when a packet is routed or leaves does not count.
 
     The answer is ``Equivalent`` with what it assumes, ``Different`` with packets, or ``Unknown``
     with reasons. Raises Refused where a text cannot be read, ValueError where ``allow`` is
@@ -127,7 +131,7 @@ def verify(  # noqa: PLR0913 - one for each choice
     'Equivalent'
     >>> wrong = verify(dump, script.replace("10.0.0.0/8", "10.0.0.0/9"))
     >>> wrong.counterexamples[0].plain.text
-    'hook=output daddr=10.128.0.0'
+    'path=output daddr=10.128.0.0'
     """
     from .lowering import TranslateOptions
     from .node.catalogues import CATALOGUES, acceptances
@@ -149,6 +153,8 @@ def verify(  # noqa: PLR0913 - one for each choice
             one,
             other,
         ),
+        paths=not per_hook,
+        internal=internal_mark,
     )
     return prove(one, other, settings)
 

@@ -95,10 +95,10 @@ def test_a_rule_that_is_gone_is_shown_with_a_packet(tmp_path: Path) -> None:
         line for line in lines if "--set-xmark" not in line and "AWS, SNAT" not in line
     )
     assert without != SCRIPT
-    for more in ((), ("--moved",)):
+    for more, hook in (((), "forward"), (("--moved",), "postrouting")):
         done, answer = drift(plan_of(tmp_path), "", NATIVE + without, *more)
         assert (done.code, answer["answer"]) == (1, "different")
-        assert answer["packets"][0]["hook"] == "postrouting"
+        assert answer["packets"][0]["hook"] == hook
 
 
 def test_a_node_that_was_rolled_back_means_the_same(tmp_path: Path) -> None:

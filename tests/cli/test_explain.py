@@ -278,7 +278,7 @@ def test_a_native_ruleset_of_the_cni_is_explained() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("color=red", f"the keys are hook, {', '.join(KEYS)}"),
+        ("color=red", f"the keys are hook, path, {', '.join(KEYS)}"),
         ("hook=bridge", f"not one of {', '.join(HOOKS)}"),
         ("ctstate=old", f"not one of {', '.join(STATE_BITS)}"),
         ("flags=syn,sin", "“sin” is not one of"),

@@ -35,7 +35,7 @@ def entry(condition: str, before: str, after: str, name: str = "n", more: str = 
 
 
 def verify(before: str, after: str, *accept: str) -> Answer:
-    return vpccni_nft.verify(before, after, accept=accept)
+    return vpccni_nft.verify(before, after, accept=accept, per_hook=True)
 
 
 @pytest.mark.parametrize(

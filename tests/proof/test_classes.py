@@ -31,7 +31,7 @@ def in_chain(text: str) -> str:
 
 def classes(before: str, after: str) -> set[tuple[str, ...]]:
     """The conditions of all classes."""
-    answer = vpccni_nft.verify(before, after)
+    answer = vpccni_nft.verify(before, after, per_hook=True)
     assert isinstance(answer, Different), answer
     assert not answer.reasons
     assert all(one.is_whole for one in answer.classes)
@@ -115,7 +115,7 @@ def test_the_classes_are_all_packets_that_differ() -> None:
     after = in_chain(
         "ip saddr 10.0.0.0/8 tcp dport 20-28 drop; tcp dport 25 meta mark set 8; meta mark 1 accept"
     )
-    answer = vpccni_nft.verify(before, after)
+    answer = vpccni_nft.verify(before, after, per_hook=True)
     assert isinstance(answer, Different)
     assert not answer.reasons
     sides = [chains_of(parse(text), Family.IP) for text in (before, after)]
@@ -169,7 +169,14 @@ def test_one_packet_is_enough_where_that_is_said(tmp_path: Path) -> None:
 def test_the_answer_says_whether_no_other_packet_differs(tmp_path: Path) -> None:
     for name, rule in (("a", "tcp dport 22 drop; udp dport 53 drop"), ("b", "")):
         (tmp_path / name).write_text(in_chain(rule))
-    sides = ["verify", "--before", str(tmp_path / "a"), "--after", str(tmp_path / "b")]
+    sides = [
+        "verify",
+        "--before",
+        str(tmp_path / "a"),
+        "--after",
+        str(tmp_path / "b"),
+        "--per-hook",
+    ]
     whole = click.testing.CliRunner().invoke(cli, sides).stdout
     assert whole.startswith("different: 2 classes of packets, and no other packet differs\n")
     assert "  so are all with proto=udp dport=53 ctstate!=untracked\n" in whole
@@ -194,7 +201,7 @@ def test_no_packet_is_one_that_the_kernel_does_not_track_so(rule: str) -> None:
 
 def test_what_is_related_and_no_error_was_expected() -> None:
     rule = "ct state related icmp type echo-request drop"
-    answer = vpccni_nft.verify(in_chain(rule), in_chain(""))
+    answer = vpccni_nft.verify(in_chain(rule), in_chain(""), per_hook=True)
     assert isinstance(answer, Different)
     (found,) = answer.classes
     assert found.texts == ("proto=icmp icmp-type=8 ctstate=related",)

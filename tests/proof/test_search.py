@@ -68,7 +68,7 @@ def test_every_hook_has_a_status_and_no_reason_is_lost_beside_a_difference() -> 
 
 
 def test_a_difference_that_does_not_hang_on_chance_is_found_behind_one_that_does() -> None:
-    answer = vpccni_nft.verify(rules(DRAWN + LOST), OTHERWISE)
+    answer = vpccni_nft.verify(rules(DRAWN + LOST), OTHERWISE, per_hook=True)
     assert isinstance(answer, vpccni_nft.Different)
     (found,) = answer.counterexamples
     assert "daddr=10.96.0.9" in found.plain.text
@@ -82,7 +82,7 @@ def in_chain(text: str) -> str:
 def test_a_difference_that_stands_behind_another_one_is_shown() -> None:
     """The first rule fits every packet."""
     wrong = 'meta mark set meta mark & 0xffffff7f; iifname "eni*" ct mark set 0x80'
-    answer = vpccni_nft.verify(in_chain("ct mark set ct mark"), in_chain(wrong))
+    answer = vpccni_nft.verify(in_chain("ct mark set ct mark"), in_chain(wrong), per_hook=True)
     assert isinstance(answer, vpccni_nft.Different)
     assert [set(one.differences) for one in answer.counterexamples] == [{"mark"}, {"ct_mark"}]
     assert "iif=eni1 " in answer.counterexamples[1].plain.text + " "
@@ -90,7 +90,7 @@ def test_a_difference_that_stands_behind_another_one_is_shown() -> None:
 
 def test_one_that_is_left_of_the_same_kind_is_shown() -> None:
     wrong = "meta mark set 1; tcp dport 22 meta mark set 2"
-    answer = vpccni_nft.verify(in_chain("meta mark set 0"), in_chain(wrong))
+    answer = vpccni_nft.verify(in_chain("meta mark set 0"), in_chain(wrong), per_hook=True)
     assert status_of(answer)["prerouting"] == (HookStatus.DIFFERENT, set())
     assert isinstance(answer, vpccni_nft.Different)
     assert [one.differences["mark"] for one in answer.counterexamples] == [(0, 1), (0, 2)]

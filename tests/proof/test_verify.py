@@ -195,26 +195,26 @@ def is_to_the_node(packet: dict[str, str]) -> bool:
 
 def test_the_native_table_of_the_cni_wipes_marks_and_leaves_out_packets_to_the_node() -> None:
     assert len({LEGACY, REST}) == 2
-    found = packets(vpccni_nft.verify(LEGACY, [REST, NATIVE]))
+    found = packets(vpccni_nft.verify(LEGACY, [REST, NATIVE], per_hook=True))
     assert {is_to_the_node(one) for one in found} == {True, False}
     assert all(is_wiped(one) for one in found if not is_to_the_node(one))
 
 
 def test_with_two_rules_for_the_bit_only_packets_to_the_node_differ() -> None:
-    for found in packets(vpccni_nft.verify(LEGACY, [REST, MASKED])):
+    for found in packets(vpccni_nft.verify(LEGACY, [REST, MASKED], per_hook=True)):
         assert is_to_the_node(found)
         assert not is_wiped(found)
 
 
 def test_without_the_rule_for_the_node_only_the_wiped_mark_differs() -> None:
-    answer = vpccni_nft.verify(LEGACY, [REST, NATIVE.replace(_FIB, "")])
+    answer = vpccni_nft.verify(LEGACY, [REST, NATIVE.replace(_FIB, "")], per_hook=True)
     assert all(map(is_wiped, packets(answer)))
     assert isinstance(answer, Different)
     assert not answer.reasons
 
 
 def test_with_both_mended_the_native_table_means_what_the_rules_meant() -> None:
-    answer = vpccni_nft.verify(LEGACY, [REST, MASKED.replace(_FIB, "")])
+    answer = vpccni_nft.verify(LEGACY, [REST, MASKED.replace(_FIB, "")], per_hook=True)
     assert isinstance(answer, Equivalent)
 
 
@@ -232,7 +232,7 @@ def test_a_mistranslation_of_iptables_restore_translate_is_shown(case: Case) -> 
 def test_what_iptables_restore_translate_makes_of_the_rules_of_the_cni_is_shown() -> None:
     """Each of its restores wipes the other bits of the mark, and nothing else is wrong."""
     listing = (LISTINGS / f"{NODE.stem}.nft").read_text()
-    answer = vpccni_nft.verify(NODE.read_text(), listing)
+    answer = vpccni_nft.verify(NODE.read_text(), listing, per_hook=True)
     assert isinstance(answer, Different)
     assert all(found.differences.keys() == {"mark"} for found in answer.counterexamples)
     wrong = {
@@ -266,7 +266,7 @@ def test_a_side_can_be_a_dump_or_a_script(before: str, after: str) -> None:
     one, other = getattr(Forms(DUMP), before), getattr(Forms(OTHER), after)
     assert isinstance(vpccni_nft.verify(one, getattr(Forms(DUMP), after)), Equivalent)
     found = packets(vpccni_nft.verify(one, other))
-    assert [one["hook"] for one in found] == ["input"]
+    assert [one["path"] for one in found] == ["input"]
     assert found[0]["saddr"] == "10.128.0.0"
 
 
@@ -275,7 +275,7 @@ def test_a_table_can_move_from_the_dump_to_nft_alone() -> None:
     moved = vpccni_nft.translate(raw).script()
     assert isinstance(vpccni_nft.verify(filters + raw, [filters, moved]), Equivalent)
     (found,) = packets(vpccni_nft.verify(filters + raw, filters))
-    assert found == {"hook": "output", "daddr": "10.0.0.0"}
+    assert found == {"path": "output", "daddr": "10.0.0.0"}
 
 
 def test_rules_that_meet_no_packet_make_no_difference() -> None:
@@ -346,8 +346,18 @@ def test_a_drawn_ruleset_means_what_its_translation_means(ruleset: iptables.Rule
 
 # --- the command --------------------------------------------------------------------------------
 
-KEYS = ["answer", "hooks", "assumptions", "packets", "classes", "reasons", "status"]
-PACKET_KEYS = ["family", "hook", "packet", "fields", "answers", "differences", "before", "after"]
+KEYS = ["answer", "hooks", "assumptions", "packets", "classes", "reasons", "status", "paths"]
+PACKET_KEYS = [
+    "family",
+    "hook",
+    "on_path",
+    "packet",
+    "fields",
+    "answers",
+    "differences",
+    "before",
+    "after",
+]
 
 #: A rule that nft has no exact form of.
 RECENT = DUMP.replace(
@@ -374,7 +384,7 @@ def both(folder: Path, before: str, after: str) -> list[str]:
     ("before", "after", "code", "word"),
     [
         ("node.save", "node.nft", 0, "equivalent: every packet"),
-        ("node.save", "other.nft", 1, "packet: hook=input saddr=10.128.0.0"),
+        ("node.save", "other.nft", 1, "packet: path=input saddr=10.128.0.0"),
         ("recent.save", "recent.nft", 3, "unknown[V002]"),
     ],
     ids=["equivalent", "different", "unknown"],

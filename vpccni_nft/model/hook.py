@@ -6,8 +6,9 @@ Chains of both languages stand side by side here, as they do on a node.
 from __future__ import annotations
 
 import enum
+import math
 from functools import partial
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Protocol
 
 import attrs
@@ -16,6 +17,7 @@ from ..core.values import Family
 from .oracle import Oracle, OracleKind
 from .packet import (
     ACCEPT,
+    ANEW,
     CONNTRACK_PRIORITY,
     DROP,
     STATE_BITS,
@@ -26,6 +28,7 @@ from .packet import (
     State,
     Verdict,
     interface_word,
+    width,
 )
 
 if TYPE_CHECKING:
@@ -41,6 +44,14 @@ NAT_PRIORITIES = {"prerouting": -100, "output": -100, "input": 100, "postrouting
 ICMP = {Family.IP: 1, Family.IP6: 58}
 
 _TCP, _RESET = 6, 4
+
+#: What routing can see of a packet, with what ``ip rule`` can (fib_rules.c, fib4_rule_match).
+ROUTED_BY = (
+    "daddr", "saddr", "mark", "tos", "protocol", "sport", "dport", "iif", "packet_type",
+)  # fmt: skip
+
+#: What routing answers; anything else is that there is no route.
+BY_DEVICE, TO_THE_NODE = 0, 1
 
 #: Hooks that bind a connection's source; the other two with nat chains bind its destination.
 SOURCE_HOOKS = {"input", "postrouting"}
@@ -148,6 +159,40 @@ class BaseChain:
 
 
 @attrs.frozen
+class Route:
+    """Where the kernel's routing sends a packet: a function of all that it can see."""
+
+    to_the_node: Bool
+    is_missing: Bool  #: no route, or one that lets nothing through
+    device: Word
+    realm: Word
+    seen: Mapping[str, Word]  #: what that is a function of
+
+    @classmethod
+    def of(cls, state: State) -> Route:
+        """Look for the route of a packet as it is now."""
+        algebra, seen = state.algebra, {name: state.fields[name] for name in ROUTED_BY}
+        if state.internal:
+            bits = width("mark", state.family)
+            others = algebra.const(~state.internal & (1 << bits) - 1, bits)
+            seen["mark"] = algebra.bvand(seen["mark"], others)
+
+        def ask(kind: OracleKind, bits: int) -> Word:
+            return algebra.ask(Oracle(kind), tuple(seen.values()), bits)
+
+        way = ask(OracleKind.ROUTE, 2)
+        by_device, to_the_node = (algebra.const(one, 2) for one in (BY_DEVICE, TO_THE_NODE))
+        local = algebra.equal(way, to_the_node)
+        return cls(
+            local,
+            algebra.not_(algebra.any(local, algebra.equal(way, by_device))),
+            ask(OracleKind.ROUTE_DEVICE, width("oif", state.family)),
+            ask(OracleKind.ROUTE_REALM, width("realm", state.family)),
+            seen,
+        )
+
+
+@attrs.frozen
 class Outcome:
     """What happened to a packet at a hook."""
 
@@ -155,6 +200,7 @@ class Outcome:
     bindings: tuple[Binding, ...]
     fields: Mapping[str, int]
     events: tuple[Event, ...]
+    routed: Mapping[str, int] = attrs.Factory(dict)  #: on a path, what routing saw of it
 
 
 def run_hook(
@@ -174,24 +220,37 @@ def run_hook(
     """
     state = State.start(algebra, family, hook, fields)
     state.watch, state.calls = watch, calls
-    acts = acts_at(hook)
-    here = sorted((chain for chain in chains if chain.hook == hook), key=attrgetter("place"))
-    happens = {Act.NAT: partial(_translate, state)}
-    if Act.CONNTRACK in acts and here and here[0].place < (CONNTRACK_PRIORITY, 0):
-        seen = has_connection_already(state)
-        none = state.word("ct_state", STATE_BITS["invalid"])
-        state.fields["ct_state"] = algebra.ite(seen, fields["ct_state"], none)
-        track = partial(_track, state, fields, state.fields["ct_state"], seen)
-        happens[Act.CONNTRACK] = track
-    acts = {act: acts[act] for act in acts if act in happens}
-    ahead = list(acts.items())
-    for chain in here:
-        while ahead and chain.place >= (ahead[0][1], 0):
-            happens[ahead.pop(0)[0]]()
-        run_chain(state, chain)
-    for act, _ in ahead:
-        happens[act]()
+    go_through(state, hook, chains)
     return state
+
+
+def go_through(
+    state: State,
+    hook: str,
+    chains: Iterable[BaseChain],
+    behind_nat: Callable[[Mapping[str, Word]], None] | None = None,
+) -> None:
+    """Send a packet that has come to a hook through its base chains.
+
+    ``behind_nat`` is called behind the nat chains, with the fields as they were ahead of NAT.
+    """
+    acts, found = acts_at(hook), dict(state.fields)
+    here = sorted((chain for chain in chains if chain.hook == hook), key=attrgetter("place"))
+    happens: list[tuple[tuple[float, ...], Callable[[], None]]] = []
+    if Act.CONNTRACK in acts and here and here[0].place < (CONNTRACK_PRIORITY, 0):
+        algebra, seen = state.algebra, has_connection_already(state)
+        none = state.word("ct_state", STATE_BITS["invalid"])
+        state.fields["ct_state"] = algebra.ite(seen, found["ct_state"], none)
+        track = partial(_track, state, found, state.fields["ct_state"], seen)
+        happens.append(((CONNTRACK_PRIORITY, 0), track))
+    if Act.NAT in acts:
+        ahead: dict[str, Word] = {}
+        happens.append(((acts[Act.NAT], 0), partial(_translate, state, ahead)))
+        if behind_nat:
+            happens.append(((acts[Act.NAT], 0, math.inf), partial(behind_nat, ahead)))
+    happens += [(chain.place, partial(run_chain, state, chain)) for chain in here]
+    for _, happen in sorted(happens, key=itemgetter(0)):
+        happen()
 
 
 def outcome(state: State) -> Outcome:
@@ -202,6 +261,7 @@ def outcome(state: State) -> Outcome:
         tuple(binding for when, binding in state.bindings if when),
         state.fields,
         tuple(event for when, event in state.events if when),
+        state.routed,
     )
 
 
@@ -246,16 +306,21 @@ def _track(state: State, found: Mapping[str, Word], before: Word, seen: Bool) ->
         state.assign(algebra.any(seen, tracked), "ct_state", found["ct_state"])
 
 
-def _translate(state: State) -> None:
+def _translate(state: State, ahead: dict[str, Word]) -> None:
     """The NAT core rewrites what belongs to a connection that is bound already.
+
+    ``ahead`` gets the fields as they are before.
 
     Where destinations are bound, packets of the original direction get the bound destination, and
     answers the source that was there before; the other way round where sources are. Kernel:
     nf_nat_core.c, nf_nat_packet.
     """
+    ahead |= state.fields
     algebra = state.algebra
     end, other = ("s", "d") if state.hook in SOURCE_HOOKS else ("d", "s")
-    later = algebra.all(state.has_entry, algebra.not_(_may_bind(state)))
+    # What is rejected is answered as it is then; what is dropped can be whatever it is.
+    answered = algebra.any(*(when for when, one in state.verdicts if one.kind == "reject"))
+    later = algebra.all(algebra.not_(answered), state.has_entry, algebra.not_(_may_bind(state)))
     for reply, tuple_, bound in ((0, "reply", f"{end}nat"), (1, "original", f"{other}nat")):
         when = algebra.all(
             later,
@@ -275,7 +340,24 @@ def run_chain(state: State, chain: BaseChain) -> None:
     if chain.policy_drops:
         state.set_verdict(algebra.all(state.live, undecided), DROP)
     if chain.type == "route":
-        state.emit(algebra.all(state.live, _changed(state, before)), Event("reroute"))
+        route_anew(state, algebra.all(state.live, _changed(state, before)))
+
+
+def route_anew(state: State, when: Bool) -> None:
+    """Look for the route of a locally made packet again; without one it is dropped.
+
+    At a single hook that shows what the packet is then. On a path the device shows it by which it
+    leaves. Kernel: ip_route_me_harder, ip6_route_me_harder.
+    """
+    if not state.on_path:
+        state.emit(when, Event("reroute"))
+        return
+    algebra, route = state.algebra, Route.of(state)
+    state.leaves_by = algebra.ite(when, route.device, state.leaves_by)
+    for field, value in {**route.seen, ANEW: algebra.const(1, 1)}.items():
+        state.routed[field] = algebra.ite(when, value, state.routed[field])
+    state.assign(when, "realm", route.realm)
+    state.set_verdict(algebra.all(when, route.is_missing), DROP)
 
 
 def _may_bind(state: State) -> Bool:

@@ -26,6 +26,12 @@ class OracleKind(enum.Enum):
     ROUTE_BACK_TO_ITSELF = "route back to itself"
     HAS_ROUTE = "has a route"
     NEXT_HOP = "next hop"
+    ROUTE = "route"  #: of a packet: by a device, to the node itself, or none
+    ROUTE_DEVICE = "device of the route"
+    ROUTE_REALM = "realm of the route"
+    DEVICE_GROUP = "group of the device"
+    SOCKET_FIELD = "{object} of the socket that the packet goes to"
+    FORWARDED_PRIORITY = "priority of what is forwarded"
     PATH_SEGMENT = "largest segment on the path"
     PRIMARY_ADDRESS = "primary address"
     CHOSEN_ADDRESS = "address of {0}-{1}"  #: which address of a range NAT takes

@@ -92,6 +92,9 @@ WIDTHS = {
     "dnat_done": 1,
 }
 
+#: What says whether a packet was routed, and whether one that is made here was routed anew.
+ROUTED, ANEW = "routed", "routed anew"
+
 #: Fields that hold an address.
 ADDRESSES = (
     "saddr", "daddr", "ct_original_saddr", "ct_original_daddr", "ct_reply_saddr", "ct_reply_daddr",
@@ -160,6 +163,8 @@ class Event:
     kind: str
     details: tuple[object, ...] = ()
     arguments: tuple[Word, ...] = ()  #: what of the packet went into it
+    #: The hook, of what can be seen on a whole path: a line of the log says by which device.
+    at: str = ""
 
     @property
     def uses(self) -> Collection[Hashable]:
@@ -246,6 +251,15 @@ class State:
     way: list[tuple[Any, str]] = attrs.Factory(list)
     #: Called whenever a meaning reads which hook it is at.
     on_hook_read: Callable[[], None] | None = None
+    #: Whether it goes through all hooks of a path, and so is routed between them.
+    on_path: bool = False
+    #: Bits of the mark that routing and whoever gets the packet do not look at.
+    internal: int = 0
+    #: The device that a locally made packet is routed to, which it has from postrouting on.
+    leaves_by: Word = None
+    #: What routing has seen of the packet, by field, where it was routed: ``ROUTED``, or ``ANEW``
+    #: of one that is made here.
+    routed: dict[str, Word] = attrs.Factory(dict)
 
     @property
     def hook(self) -> str:
@@ -253,6 +267,15 @@ class State:
         if self.on_hook_read:
             self.on_hook_read()
         return self._hook
+
+    @property
+    def at(self) -> str:
+        """The hook, where the packet goes through a whole path."""
+        return self._hook if self.on_path else ""
+
+    def enter(self, hook: str) -> None:
+        """Come to another hook of a path."""
+        self._hook = hook
 
     @classmethod
     def start(
@@ -351,14 +374,18 @@ class State:
         """Note a side effect where a condition holds, and what of the packet it shows."""
         if not self.algebra.impossible(when):
             if event.kind in SHOWS:
-                event = attrs.evolve(event, arguments=self.shown)
+                event = attrs.evolve(event, arguments=self.shown, at=self.at)
             self.events.append((when, event))
             self.use(when, event)
 
     @property
     def shown(self) -> tuple[Word, ...]:
-        """What is seen of the packet as it is now, as far as rules can change it."""
-        return tuple(self.fields[name] for name in SHOWN)
+        """What is seen of the packet as it is now, as far as rules can change it.
+
+        On a path they can change by which device it leaves.
+        """
+        names = (*SHOWN, "oif") if self.on_path else SHOWN
+        return tuple(self.fields[name] for name in names)
 
     def set_verdict(self, when: Bool, verdict: Verdict) -> None:
         """End the hook where a condition holds."""

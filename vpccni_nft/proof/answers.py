@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class HookStatus(enum.Enum):
-    """What is known of a hook."""
+    """What is known of a hook or a path."""
 
     EQUAL = "equal"  #: every packet is treated the same
     ACCEPTED = "accepted"  #: every packet but those of which the caller accepts what differs
@@ -26,10 +26,10 @@ class HookStatus(enum.Enum):
 
 @attrs.frozen
 class HookAnswer:
-    """What is known of one hook."""
+    """What is known of one hook or one path."""
 
     family: Family
-    hook: str
+    hook: str  #: its name, or that of the path
     status: HookStatus
     #: Why it is not decided; of one that differs, why there may be differences that are not shown.
     reasons: tuple[Diagnostic, ...] = ()
@@ -45,6 +45,9 @@ class Equivalent:
     assumptions: tuple[str, ...]  #: what that rests on, as sentences
     #: What the caller accepts: of these packets it is not said that they are treated the same.
     accepted: tuple[AcceptedClass, ...] = ()
+    #: Those hooks that are not equal by themselves: what another hook of each path makes up for.
+    unequal: tuple[tuple[Family, str], ...] = ()
+    paths: tuple[HookAnswer, ...] = ()  #: where paths were compared: all of them
 
 
 @attrs.frozen
@@ -59,6 +62,7 @@ class Different:
     #: What differs, as classes; where a hook has no reasons, every packet that differs is of one.
     classes: tuple[DifferenceClass, ...] = ()
     accepted: tuple[AcceptedClass, ...] = ()  #: what the caller accepts besides
+    paths: tuple[HookAnswer, ...] = ()  #: where paths were compared: all of them, in their order
 
 
 @attrs.frozen
@@ -68,6 +72,7 @@ class Unknown:
     reasons: tuple[Diagnostic, ...]
     hooks: tuple[HookAnswer, ...] = ()  #: those that were looked at, in their order
     accepted: tuple[AcceptedClass, ...] = ()  #: what the caller accepts
+    paths: tuple[HookAnswer, ...] = ()  #: where paths were compared: all of them, in their order
 
 
 Answer = Equivalent | Different | Unknown

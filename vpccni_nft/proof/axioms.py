@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from .. import iptables, nft
 from ..core.values import Family
 from ..extensions.targets.queue import Nfqueue, Queue
+from ..model.headers import WITH_PORTS
 from ..model.hook import ICMP
-from ..model.packet import STATE_BITS, STATUS_BITS, TCP_FLAGS, width
+from ..model.packet import STATE_BITS, STATUS_BITS, TCP_FLAGS, interface_word, width
+from ..model.path import RECEIVED
 from ..nft import expressions as x
 from ..nft import statements as s
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from ..model.algebra import Algebra, Bool, Word
+    from ..model.path import Path
     from .side import Ruleset
 
 _TCP = 6
@@ -96,3 +99,68 @@ def axioms(algebra: Algebra, family: Family, fields: Mapping[str, Word]) -> Iter
         algebra.not_(algebra.all(state("new", "established", "related"), tcp, has("fragment", 0))),
         *(has("tcp_flags", value, 0xFF & ~_WHATEVER) for value in flags),
     )
+
+
+def axioms_of_paths(
+    algebra: Algebra, family: Family, path: Path, fields: Mapping[str, Word]
+) -> Iterator[Bool]:
+    """What holds of a packet where it enters a path, if its connection began under the rules.
+
+    - A connection is confirmed when its first packet has gone the whole path; then both of its ends
+      are bound, and before that neither is (nf_nat_core.c, nf_nat_inet_fn: what no rule binds stays
+      as it is, which is a binding, too).
+    - What is established is confirmed.
+    - Until conntrack, or NAT, rewrites it, a packet has the addresses and ports by which its
+      connection is found (nf_conntrack_core.c, resolve_normal_ct). What comes by the loopback
+      device has been rewritten when it was made, and what a rule sends has the connection of the
+      packet that it is about.
+    """
+    true = algebra.true
+
+    def has(field: str, value: int, mask: int) -> Bool:
+        bits = width(field, family)
+        return algebra.equal(
+            algebra.bvand(fields[field], algebra.const(mask, bits)), algebra.const(value, bits)
+        )
+
+    def implies(condition: Bool, *others: Bool) -> Bool:
+        return algebra.any(algebra.not_(condition), algebra.all(*others))
+
+    def is_(field: str, value: int) -> Bool:
+        return algebra.equal(fields[field], algebra.const(value, width(field, family)))
+
+    bit = STATUS_BITS["confirmed"]
+    confirmed = has("ct_status", bit, bit)
+    by_rules = STATUS_BITS["snat"] | STATUS_BITS["dnat"]
+    new, established = (is_("ct_state", STATE_BITS[name]) for name in ("new", "established"))
+    tracked = algebra.any(new, established, is_("ct_state", STATE_BITS["related"]))
+    bound = [is_(done, 1) for done in ("snat_done", "dnat_done")]
+    yield implies(algebra.all(tracked, confirmed), *bound)
+    yield implies(
+        algebra.not_(algebra.all(tracked, confirmed)),
+        *map(algebra.not_, bound),
+        has("ct_status", 0, by_rules),
+    )
+    yield implies(established, confirmed)
+    plain = new
+    if path is RECEIVED:
+        plain = algebra.all(
+            algebra.any(new, established), algebra.not_(is_("iif", interface_word("lo")))
+        )
+    with_ports = algebra.any(*(is_("protocol", one) for one in WITH_PORTS))
+    for reply, tuple_ in ((0, "original"), (1, "reply")):
+        for part, where in (("addr", true), ("port", with_ports)):
+            same = (
+                algebra.equal(fields[f"{end}{part}"], fields[f"ct_{tuple_}_{end}{part}"])
+                for end in ("s", "d")
+            )
+            yield implies(algebra.all(plain, is_("ct_reply", reply), where), *same)
+    for status, here, there in (("dnat", "d", "s"), ("snat", "s", "d")):
+        for part in ("addr", "port"):
+            same_ = algebra.equal(
+                fields[f"ct_original_{here}{part}"], fields[f"ct_reply_{there}{part}"]
+            )
+            unchanged = has("ct_status", 0, STATUS_BITS[status])
+            yield implies(
+                algebra.all(tracked, unchanged, true if part == "addr" else with_ports), same_
+            )

@@ -71,7 +71,9 @@ class ChainSummary:
             answer = terms.result(f"{self.symbol} {question}", arguments, 1)
             return terms.equal(answer, terms.const(1, 1))
 
-        called = Event("call", (self.symbol, self.uses, self.changes), arguments)
+        # On a path what can be seen hangs on the hook, and on the device by which it leaves.
+        seen = (*arguments, state.fields["oif"]) if state.at else arguments
+        called = Event("call", (self.symbol, self.uses, self.changes), seen, state.at)
         state.use(where, called)
         logs: tuple[list[Any], ...] = (state.verdicts, state.bindings, state.events)
         for log in logs:
@@ -189,6 +191,8 @@ class ChainComparison:
             self._under_way.add(key)
             found = self._compare(self._symbol(before, after), before, after)
             self._under_way.remove(key)
+            if found and reads.seen:
+                found = attrs.evolve(found, symbol=f"{found.symbol} at {self.setting.hook}")
             (self.here if reads.seen else self.anywhere)[key] = found
             reads.seen |= outside
         else:

@@ -114,7 +114,7 @@ def _fits(text: str, happened: object, family: Family) -> bool:
             return text in {kind, binding_text(happened, family)}
         case Event(kind, details):
             pass
-        case (str(kind), tuple(details)):
+        case (str(kind), tuple(details), _):
             pass
         case _:
             return False

@@ -162,14 +162,7 @@ def packets_at(setting: ProofContext) -> Iterator[Term]:
         none = terms.equal(fields[field], terms.const(0, 8 * NAME_BYTES))
         if field == "oif" or setting.hook != "postrouting":
             yield terms.not_(none) if setting.hook in hooks else none
-        zero = terms.const(0, 8)
-        names = [terms.extract(fields[field], 8 * byte, 8) for byte in range(NAME_BYTES)]
-        for here, before in pairwise(names):
-            yield terms.any(terms.not_(terms.equal(before, zero)), terms.equal(here, zero))
-        for byte in names:
-            is_space = terms.ule(byte, terms.const(ord(" "), 8))
-            yield terms.any(terms.equal(byte, zero), terms.not_(is_space))
-        yield terms.equal(terms.extract(fields[field], 0, 8), terms.const(0, 8))
+        yield from _is_name(terms, fields[field])
     for end in ("snat", "dnat"):
         # What is translated is bound: nf_nat_setup_info sets both bits.
         translated = terms.equal(
@@ -182,6 +175,24 @@ def packets_at(setting: ProofContext) -> Iterator[Term]:
         yield from axioms(terms, setting.family, fields)
     for field in ("ct_template", "ct_zone", "ct_zone_direction"):
         yield terms.equal(fields[field], terms.const(0, width(field, setting.family)))
+
+
+def is_device(terms: Terms, word: Term) -> Iterator[Term]:
+    """What holds of the name of a device."""
+    yield terms.not_(terms.equal(word, terms.const(0, word.width)))
+    yield from _is_name(terms, word)
+
+
+def _is_name(terms: Terms, word: Term) -> Iterator[Term]:
+    """What holds of a name, or of none: no white space (dev_valid_name), and zeros at the end."""
+    zero = terms.const(0, 8)
+    names = [terms.extract(word, 8 * byte, 8) for byte in range(NAME_BYTES)]
+    for here, before in pairwise(names):
+        yield terms.any(terms.not_(terms.equal(before, zero)), terms.equal(here, zero))
+    for byte in names:
+        is_space = terms.ule(byte, terms.const(ord(" "), 8))
+        yield terms.any(terms.equal(byte, zero), terms.not_(is_space))
+    yield terms.equal(terms.extract(word, 0, 8), zero)
 
 
 #: The bytes of a network header.

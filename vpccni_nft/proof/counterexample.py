@@ -13,14 +13,17 @@ import attrs
 from .. import iptables, nft
 from ..extensions.targets.verdicts import Accept
 from ..model.concrete import Concrete
-from ..model.oracle import CHOICES
+from ..model.hook import BY_DEVICE, TO_THE_NODE
+from ..model.oracle import CHOICES, OracleKind
+from ..model.packet import interface_word
+from ..model.path import RECEIVED
 from ..nft import statements as s
 from ..simulate.packet_text import default_world, parse_packet
 from ..simulate.sample import Packet, run
 from ..simulate.simplify import Plain, simplify
 from ..simulate.trace import parts, trace
 from ..simulate.world import Answers
-from .axioms import axioms
+from .axioms import axioms, axioms_of_paths
 from .hooks import ShownPacket
 from .terms import LOG, postorder
 
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from ..core.values import Family
     from ..model.concrete import Question
     from ..model.hook import Outcome
+    from ..model.path import Path
     from ..simulate.trace import Step, Trace
     from .acceptance import Acceptance
     from .hooks import Comparison
@@ -109,9 +113,10 @@ def counterexample(
     of the whole proof is over.
     """
     setting, budget = comparison.hook.setting, comparison.hook.solver.budget
-    family, hook = setting.family, setting.hook
+    family = setting.family
     fields = {field: model.value(term) for field, term in setting.fields.items()}
     answers = dict(_answers(model, comparison.differing))
+    hook = _way(comparison.hook.path, answers, fields)
     chains = [tuple(side) for side in (comparison.hook.before, comparison.hook.after)]
 
     def examine(packet: Packet) -> tuple[set[int], dict[str, Both]]:
@@ -135,7 +140,14 @@ def counterexample(
         return {name: differing[name] for name in differing if name in names}
 
     usual = default_world(family, hook, fields)
-    packet = Packet(family, hook, fields, Answers(answers, usual))
+    packet = Packet(
+        family,
+        hook,
+        fields,
+        Answers(answers, usual),
+        on_path=comparison.hook.path.is_whole,
+        internal=comparison.hook.internal,
+    )
     first, differences = examine(packet)
     if not differences:
         return None
@@ -143,7 +155,7 @@ def counterexample(
     looks_known = accepted is None and comparison.is_found(at_first)
 
     def differ(packet: Packet) -> bool:
-        if setting.as_tracked and not all(axioms(Concrete(), family, packet.fields)):
+        if setting.as_tracked and not all(_hold(packet)):
             return False
         fits, found = examine(packet)
         if looks_known:
@@ -167,9 +179,35 @@ def counterexample(
     found = of_interest(plain.packet, one.outcome, other.outcome)
     if not found:
         return None
-    in_text = differ(parse_packet(plain.text, family).packet)
+    again = attrs.evolve(parse_packet(plain.text, family).packet, internal=comparison.hook.internal)
+    in_text = differ(again)
     fits, _ = examine(plain.packet)
     return Counterexample(plain, one, other, in_text, found, frozenset(fits))
+
+
+def _hold(packet: Packet) -> Iterator[bool]:
+    """What holds of every packet that a kernel has tracked."""
+    world, fields = Concrete(), packet.at_entry
+    yield from axioms(world, packet.family, fields)
+    if packet.on_path:
+        yield from axioms_of_paths(world, packet.family, packet.path, fields)
+
+
+def _way(path: Path, answers: Mapping[Question, int], fields: dict[str, int]) -> str:
+    """The hook that tells where the packet of a model goes; of one that is forwarded, the device.
+
+    It is where the first side sends it: what routing answers the other one can be something else.
+    """
+    if path is not RECEIVED:
+        return path.entry
+    ways = [value for (oracle, _), value in answers.items() if oracle.kind is OracleKind.ROUTE]
+    if TO_THE_NODE in ways and (ways[0] == TO_THE_NODE or BY_DEVICE not in ways):
+        return "input"
+    fields["oif"] = next(
+        (value for (oracle, _), value in answers.items() if oracle.kind is OracleKind.ROUTE_DEVICE),
+        interface_word("eth0"),
+    )
+    return "forward"
 
 
 def in_proof(

@@ -1,4 +1,4 @@
-"""One hook in every order that its base chains may run in.
+"""A path or a hook in every order that its base chains may run in.
 
 Orders that make no difference, because the base chains commute, are one. Where every order of one
 side is like one order of the other one, and the other way round, all are alike.
@@ -7,6 +7,7 @@ side is like one order of the other one, and the other way round, all are alike.
 from __future__ import annotations
 
 from itertools import product
+from math import prod
 from typing import TYPE_CHECKING
 
 import attrs
@@ -16,16 +17,18 @@ from ..model.packet import DEFRAG_PRIORITY
 from .answers import HookStatus
 from .budget import GaveUp
 from .commute import do_all_commute
-from .hooks import HookComparison, at_hook
+from .hooks import PathComparison, at_hook
 from .order import MOST, ChainOrder, Ties, describe, groups_at, run_the_same
 from .search import Decision, search
 from .symbolic import Undecided
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from ..model.hook import BaseChain
+    from ..model.path import Path
     from .chains import ChainComparison
+    from .context import ProofContext
     from .order import Arrangement, Item
     from .side import Side
     from .symbolic import Solver
@@ -50,31 +53,42 @@ _Orders = tuple["Arrangement", "Arrangement"]
 
 
 @attrs.frozen
-class HookSearch:
-    """A hook of two sides."""
+class PathSearch:
+    """A path of two sides, or a hook."""
 
-    pairs: ChainComparison
+    path: Path
+    pairs: Mapping[str, ChainComparison]  #: of each hook
     solver: Solver
     before: Side
     after: Side
     #: All base chains of either side, at any hook.
     ours: Sequence[BaseChain]
     theirs: Sequence[BaseChain]
+    internal: int = 0  #: bits of the mark that no one outside looks at
+    #: Hooks at which no order makes a difference, as is known.
+    settled: Collection[str] = ()
+
+    @property
+    def setting(self) -> ProofContext:
+        """Packets where they enter."""
+        return self.pairs[self.path.entry].setting
 
     @property
     def place(self) -> str:
-        """The family and the hook, for a reader."""
-        return f"{self.pairs.setting.family.title} {self.pairs.setting.hook}"
+        """The family and the path or hook, for a reader."""
+        return f"{self.setting.family.title} {self.path.name}"
 
     def in_order(self, orders: _Orders, most: int, *, first: bool = False) -> Decision:
         """Decide it in one order of either side; with ``first`` one packet is enough."""
         before, after = orders
         turns = _turns(self.ours, before), _turns(self.theirs, after)
-        hook = HookComparison(self.pairs.setting, self.solver, before, after, self.pairs, turns)
-        return search(hook, self.before, self.after, most, first=first)
+        compared = PathComparison(
+            self.path, self.setting, self.solver, before, after, self.pairs, turns, self.internal
+        )
+        return search(compared, self.before, self.after, most, first=first)
 
 
-def decide(hook: HookSearch, order: ChainOrder, most: int, *, first: bool = False) -> Decision:
+def decide(hook: PathSearch, order: ChainOrder, most: int, *, first: bool = False) -> Decision:
     """Decide a hook in every order that is possible; with ``first`` one packet is enough."""
     try:
         sides = [_Side.of(hook, chains, order) for chains in (hook.ours, hook.theirs)]
@@ -87,8 +101,8 @@ def decide(hook: HookSearch, order: ChainOrder, most: int, *, first: bool = Fals
         return Decision(reasons=(Diagnostic(TOO_MANY_ORDERS, message, hint=_HINT),))
     before, after = sides
     every = (*hook.ours, *hook.theirs)
-    here = (chain for chain in every if chain.hook == hook.pairs.setting.hook)
-    if not hook.pairs.setting.fragments and any(map(_sees_fragments, here)):
+    here = (chain for chain in every if chain.hook in hook.path.hooks)
+    if not hook.setting.fragments and any(map(_sees_fragments, here)):
         message = f"{hook.place}: a base chain runs before fragments are reassembled"
         return Decision(reasons=(Diagnostic(NO_MEANING, message, hint=_LATER),))
     usual, *others = _pairs_of(before.orders, after.orders, order)
@@ -121,7 +135,7 @@ def decide(hook: HookSearch, order: ChainOrder, most: int, *, first: bool = Fals
 
 
 def _is_equal_in_one_order(
-    hook: HookSearch, before: _Side, after: _Side, order: ChainOrder
+    hook: PathSearch, before: _Side, after: _Side, order: ChainOrder
 ) -> bool:
     """Whether nothing differs in any order that both sides have."""
     if order.ties is Ties.SAME:
@@ -139,23 +153,42 @@ def _sees_fragments(chain: BaseChain) -> bool:
 
 @attrs.frozen
 class _Side:
-    """A side's base chains at a hook."""
+    """A side's base chains on a path."""
 
-    groups: tuple[tuple[Item, ...], ...]  #: what runs at one priority
+    groups: tuple[tuple[Item, ...], ...]  #: what runs at one priority of a hook
     deciding: tuple[tuple[Item, ...], ...]  #: those whose order matters
     orders: list[Arrangement]  #: empty where they are too many
 
     @classmethod
-    def of(cls, hook: HookSearch, chains: Sequence[BaseChain], order: ChainOrder) -> _Side:
-        setting = hook.pairs.setting
-        here = at_hook(chains, setting.hook)
-        groups = tuple(groups_at(here))
-        deciding = groups
-        if order.ties is not Ties.GIVEN:
-            deciding = tuple(one for one in groups if not do_all_commute(hook.pairs, one, here))
+    def of(cls, path: PathSearch, chains: Sequence[BaseChain], order: ChainOrder) -> _Side:
+        hooks = [cls._at(path, hook, chains, order) for hook in path.path.hooks]
+        count = prod(len(one.orders) for one in hooks)
+        return cls(
+            tuple(group for one in hooks for group in one.groups),
+            tuple(group for one in hooks for group in one.deciding),
+            [
+                tuple(chain for arranged in chosen for chain in arranged)
+                for chosen in product(*(one.orders for one in hooks))
+            ]
+            if count <= MOST
+            else [],
+        )
+
+    @classmethod
+    def _at(
+        cls, path: PathSearch, hook: str, chains: Sequence[BaseChain], order: ChainOrder
+    ) -> _Side:
+        here = at_hook(chains, hook)
         if not here:
             return cls((), (), [()])
-        return cls(groups, deciding, order.arrangements(here, deciding, setting.family))
+        pairs = path.pairs[hook]
+        groups = tuple(groups_at(here))
+        deciding = groups
+        if hook in path.settled:
+            deciding = ()
+        elif order.ties is not Ties.GIVEN:
+            deciding = tuple(one for one in groups if not do_all_commute(pairs, one, here))
+        return cls(groups, deciding, order.arrangements(here, deciding, pairs.setting.family))
 
 
 def _pairs_of(
@@ -195,7 +228,7 @@ def _said(side: _Side, arrangement: Arrangement) -> str:
 
 
 def _matters(
-    hook: HookSearch, sides: Sequence[_Side], first: _Orders, other: _Orders, status: HookStatus
+    hook: PathSearch, sides: Sequence[_Side], first: _Orders, other: _Orders, status: HookStatus
 ) -> Diagnostic:
     """In one order something differs, and in another one nothing."""
     equal, differing = (first, other) if status in _NOTHING_LEFT else (other, first)

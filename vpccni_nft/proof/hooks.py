@@ -1,4 +1,4 @@
-"""A hook: all base chains of two sides, in their order."""
+"""A path or a hook: all base chains of two sides, in their order."""
 
 from __future__ import annotations
 
@@ -7,53 +7,78 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..model.hook import acts_at, run_hook
+from ..model.hook import BaseChain, acts_at
+from ..model.oracle import OracleKind
+from ..model.packet import ANEW, ROUTED
+from ..model.path import run_path
+from ..simulate.sample import AT_ROUTING, OF_THE_WAY, OWN_FIELDS
 from .acceptance import Accepting
+from .axioms import axioms_of_paths
 from .chance import choose_otherwise
-from .context import packets_at
+from .context import is_device, packets_at
 from .pairs import ChainPart
 from .regions import region
+from .terms import asks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ..model.hook import BaseChain
+    from ..model.hook import Program
+    from ..model.packet import State
+    from ..model.path import Path
     from .chains import ChainComparison
     from .context import ProofContext
     from .regions import Region
     from .symbolic import Model, Solver
     from .terms import Term
 
-#: Fields that only the model has, which say what bindings say.
-_OWN_FIELDS = {"snat_done", "dnat_done", "ct_template"}
-
 
 @attrs.define
-class HookComparison:
-    """The base chains of two sides at one hook."""
+class PathComparison:
+    """The base chains of two sides on one path, or at one hook."""
 
-    setting: ProofContext
+    path: Path
+    setting: ProofContext  #: of packets where they enter
     solver: Solver
     before: Sequence[BaseChain]
     after: Sequence[BaseChain]
-    pairs: ChainComparison
+    pairs: Mapping[str, ChainComparison]  #: of each hook
     #: The turns of all base chains of either side, at any hook.
     turns: tuple[Sequence[int], Sequence[int]]
+    internal: int = 0  #: bits of the mark that no one outside looks at
 
     @property
     def place(self) -> str:
-        """The family and the hook, for a reader."""
-        return f"{self.setting.family.title} {self.setting.hook}"
+        """The family and the path or hook, for a reader."""
+        return f"{self.setting.family.title} {self.path.name}"
+
+    @property
+    def quick(self) -> Solver:
+        """What answers small questions."""
+        return self.pairs[self.path.entry].solver
+
+    @property
+    def meaningless(self) -> list[str]:
+        """What the model does not know, with the places of it."""
+        return [place for hook in self.path.hooks for place in self.pairs[hook].meaningless]
+
+    @property
+    def open(self) -> list[tuple[ChainPart, ChainPart]]:
+        """The parts of chains that do not mean the same, or may not."""
+        return [parts for hook in self.path.hooks for parts in self.pairs[hook].open]
 
     def is_equal(self) -> bool:
-        """Whether the base chains mean the same one by one."""
-        before, after = (_in_order(side) for side in (self.before, self.after))
+        """Whether the base chains mean the same one by one, at each hook."""
+        return all(map(self._is_equal_at, self.path.hooks))
+
+    def _is_equal_at(self, hook: str) -> bool:
+        before, after = (_in_order(at_hook(side, hook)) for side in (self.before, self.after))
         if [_place(chain) for chain in before] != [_place(chain) for chain in after]:
             return False
-        return all(self._is_equal(one, other) for one, other in zip(before, after, strict=True))
-
-    def _is_equal(self, one: BaseChain, other: BaseChain) -> bool:
-        return self.pairs.prove(_part(one), _part(other)) is not None
+        prove = self.pairs[hook].prove
+        return all(
+            prove(_part(*two[:1]), _part(*two[1:])) for two in zip(before, after, strict=True)
+        )
 
     def compare(self, *, inside: bool) -> Comparison:
         """Send any packet through both sides.
@@ -64,9 +89,56 @@ class HookComparison:
         fits: dict[int, Term] = {}
         one, other = (self._run(side, fits, inside=inside) for side in (self.before, self.after))
         same_draws = not choose_otherwise(one, other)
-        differences = self.setting.differences(one, other)
+        devices = {
+            asked
+            for term in (*one.values(), *other.values())
+            for asked in asks(term)
+            if asked.parts[0].kind is OracleKind.ROUTE_DEVICE
+        }
+        terms, fields = self.setting.terms, self.setting.fields
+        given = [fact for one in devices for fact in is_device(terms, one)]
+        if self.path.is_whole and self.setting.as_tracked:
+            given += axioms_of_paths(terms, self.setting.family, self.path, fields)
+        differences = self._differences(one, other)
         accepting = Accepting.of(self.setting, (one, other), differences)
-        return Comparison(self, (one, other), differences, fits, same_draws, accepting)
+        return Comparison(
+            self, (one, other), differences, fits, same_draws, accepting, tuple(given)
+        )
+
+    def _differences(self, one: Mapping[str, Term], other: Mapping[str, Term]) -> dict[str, Term]:
+        """Where two outcomes differ, by what; on a path as ``sample.differences`` has it."""
+        if not self.path.is_whole:
+            return self.setting.differences(one, other)
+        terms = self.setting.terms
+        was_routed = [
+            terms.equal(side[name], terms.const(1, 1))
+            for side in (one, other)
+            for name in _WHETHER & side.keys()
+        ]
+        found = self.setting.differences(one, other)
+        anew, _ = found.get(ANEW, terms.false), found.pop(ROUTED, None)
+        seen = {name for name in found if name.endswith(AT_ROUTING)}
+        matters = terms.any(
+            *(side["undecided"] for side in (one, other)),
+            *(found[name] for name in found.keys() - seen - _WHETHER),
+        )
+        for name in seen:
+            found[name] = terms.all(*was_routed, found[name])
+        same_route = terms.not_(terms.any(anew, *(found[name] for name in seen)))
+        fates = [found[name] for name in _FATES if name in found]
+        same_fate = terms.all(same_route, *map(terms.not_, fates))
+        same_way = terms.all(same_fate, terms.not_(found.get("oif", terms.false)))
+        for name, differs in found.items():
+            if name == ANEW:
+                where = matters
+            elif name in seen:
+                where = terms.all(matters, terms.not_(anew))
+            elif name in _FATES:
+                where = same_route
+            else:
+                where = same_way if name in OF_THE_WAY else same_fate
+            found[name] = terms.all(where, differs)
+        return found
 
     def _run(
         self, side: Sequence[BaseChain], fits: dict[int, Term], *, inside: bool
@@ -77,17 +149,50 @@ class HookComparison:
             before = fits.get(id(rule), setting.terms.false)
             fits[id(rule)] = setting.terms.any(before, here)
 
-        state = run_hook(
+        chains = side if inside or not self.path.is_whole else map(_Called.of, side)
+        state = run_path(
             setting.terms,
             setting.family,
-            setting.hook,
-            side,
+            self.path,
+            chains,
             setting.fields,
             watch,
-            None if inside else self.pairs.call,
+            None if inside else self._call,
+            internal=self.internal,
         )
         found = setting.outcome(state)
-        return {name: term for name, term in found.items() if name not in _OWN_FIELDS}
+        for name, term in state.routed.items():
+            found[name if name in _WHETHER else f"{name}{AT_ROUTING}"] = term
+        return {name: term for name, term in found.items() if name not in OWN_FIELDS}
+
+    def _call(self, program: Program, chain: str, state: State, where: Term) -> Term | None:
+        pairs = self.pairs[state.at or self.path.entry]
+        return pairs.call(program, chain, state, where)
+
+
+#: What says whether routing has seen a packet.
+_WHETHER = {ROUTED, ANEW}
+
+#: The verdict, by the names of outcomes in proofs.
+_FATES = ("undecided", "verdicts")
+
+
+@attrs.frozen
+class _Called(BaseChain):
+    """A base chain that is not gone through where the other side has one that means the same."""
+
+    @classmethod
+    def of(cls, base: BaseChain) -> _Called:
+        """A base chain, called so."""
+        return cls(**attrs.asdict(base, recurse=False))
+
+    def run(self, state: State, where: Term) -> Term:
+        """Do what it does; the answer is where no rule decided."""
+        assert state.calls
+        back: Term | None = state.calls(self.program, self.name, state, where)
+        if back is None:
+            back = BaseChain.run(self, state, where)
+        return back
 
 
 @attrs.frozen
@@ -102,14 +207,15 @@ class ShownPacket:
 
 @attrs.define
 class Comparison:
-    """Any packet at a hook: where something else happens to it, and which rules it fits."""
+    """Any packet on a path: where something else happens to it, and which rules it fits."""
 
-    hook: HookComparison
+    hook: PathComparison
     outcomes: tuple[Mapping[str, Term], Mapping[str, Term]]
     differences: Mapping[str, Term]  #: where something differs, by what
     fits: Mapping[int, Term]  #: by the identity of the rule
     same_draws: bool  #: whether both sides draw and count numbers in the same places
     accepting: Accepting  #: what of the differences the caller accepts
+    given: tuple[Term, ...]  #: what holds besides of what the node answers
     #: What was found so far, with the packet that shows it.
     found: list[tuple[Region, ShownPacket]] = attrs.Factory(list)
 
@@ -120,8 +226,9 @@ class Comparison:
 
     @property
     def facts(self) -> Iterator[Term]:
-        """What the solver is told of logs."""
-        return (fact for one, _ in self.found for fact in one.facts)
+        """What holds besides of what the node answers, and what the solver is told of logs."""
+        yield from self.given
+        yield from (fact for one, _ in self.found for fact in one.facts)
 
     def left(self) -> dict[str, Term]:
         """Where something differs in a way that is not accepted nor found so far, by what."""

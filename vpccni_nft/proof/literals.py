@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..core.values import Address
+from ..core.values import Address, Family
+from ..model.hook import BY_DEVICE, TO_THE_NODE
 from ..model.oracle import OracleKind
 from ..model.packet import (
     ADDRESS_TYPES,
@@ -28,7 +29,6 @@ from ..simulate.world import interface_name
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from ..core.values import Family
     from ..model.oracle import Oracle
     from .terms import Term
 
@@ -41,6 +41,9 @@ _FLAGS: Mapping[str, Mapping[str, int]] = {
 BOUND = {"snat_done": "source-bound", "dnat_done": "destination-bound"}
 
 _INTERFACES = {"iif", "oif"}
+
+#: What routing answers, as the paths of packet texts.
+_WAYS = {BY_DEVICE: "forward", TO_THE_NODE: "input"}
 
 #: Fields of which a row of values is a range.
 _NUMBERS = {"sport", "dport", "length", "ttl", "icmp_type", "icmp_code", "mss", "uid", "gid", "cpu"}
@@ -239,6 +242,10 @@ def _answer(word: Term, mask: int, value: int, *, negated: bool) -> Literal:
     if word.width == 1:
         said, negated = "yes" if bool(value) is not negated else "no", False
     match oracle.kind:
+        case OracleKind.ROUTE if full and value in _WAYS:
+            return Literal("path", _WAYS[value], negated)
+        case OracleKind.ROUTE_DEVICE:
+            return Literal("oif", _masked("oif", mask, value, Family.IP), negated)
         case OracleKind.FIB_TYPE if full and (field := _field(word.terms[0])):
             on = word.terms[1]
             where = "" if on.kind == "const" and not on.parts[0] else f" on {_word(on)}"

@@ -160,24 +160,33 @@ def _registered(group: tuple[Item, ...]) -> Iterator[tuple[Item, ...]]:
 
 def describe(arrangement: Arrangement, groups: Iterable[tuple[Item, ...]]) -> str:
     """The order of what could run in another one."""
-    found: dict[str, tuple[int, ...]] = {}
-    for item in (item for group in groups for item in group):
-        if isinstance(item, Act):
-            found[item.value] = (acts_at(arrangement[0].hook)[item], 0)
-            continue
-        for one in arrangement:
-            if (one.program, one.name) == (item.program, item.name):
-                found[f"{one.program.table} {one.name}"] = one.place
-    return ", ".join(sorted(found, key=lambda name: found[name]))
+    places: dict[str, dict[str, tuple[int, ...]]] = defaultdict(dict)
+    for group in groups:
+        hook = next(item.hook for item in group if isinstance(item, BaseChain))
+        for item in group:
+            if isinstance(item, Act):
+                places[hook][item.value] = (acts_at(hook)[item], 0)
+                continue
+            for one in arrangement:
+                if (one.program, one.name) == (item.program, item.name):
+                    places[hook][f"{one.program.table} {one.name}"] = one.place
+    return "; ".join(", ".join(sorted(here, key=here.__getitem__)) for here in places.values())
 
 
 def run_the_same(before: Arrangement, after: Arrangement) -> bool:
     """Whether base chains that are called alike run in the same order on both sides."""
+    return all(
+        _run_the_same(*([one for one in side if one.hook == hook] for side in (before, after)))
+        for hook in {one.hook for one in (*before, *after)}
+    )
+
+
+def _run_the_same(before: Sequence[BaseChain], after: Sequence[BaseChain]) -> bool:
     mine, theirs = (_sequence(side) for side in (before, after))
     return [name for name in mine if name in theirs] == [name for name in theirs if name in mine]
 
 
-def _sequence(side: Arrangement) -> list[object]:
+def _sequence(side: Sequence[BaseChain]) -> list[object]:
     if not side:
         return []
     places: dict[object, tuple[int, ...]] = {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ..model.oracle import OracleKind
 from .context import packets_at
 from .symbolic import Undecided
 from .terms import CONDITION, LOG, postorder
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 #: Of how many conjunctions a description may be.
 _MOST_PARTS = 8
+
+#: What says where a packet goes.
+_OF_ROUTING = {OracleKind.ROUTE, OracleKind.ROUTE_DEVICE}
 
 #: What is no more than a field or a number.
 _PLAIN = {"variable", "const"}
@@ -195,10 +199,18 @@ def _is_plain(atom: Term) -> bool:
 
 
 def _is_word(word: Term) -> bool:
-    """Whether a word is a field, a number, or what the node answers about such."""
-    return word.kind in _PLAIN or (
-        word.kind == "ask" and all(one.kind in _PLAIN for one in word.terms)
-    )
+    """Whether a word is a field, a number, or what the node answers about such.
+
+    Where a packet is routed to is one, too, whatever has been done to the packet until then.
+    """
+    if word.kind == "ask" and word.parts[0].kind in _OF_ROUTING:
+        return True
+    return word.kind in _PLAIN or (word.kind == "ask" and all(map(_is_of_field, word.terms)))
+
+
+def _is_of_field(word: Term) -> bool:
+    """Whether a word is a number, or some bits of a field."""
+    return word.kind in _PLAIN or (word.kind == "masked" and word.terms[0].kind in _PLAIN)
 
 
 def _words(atom: Term) -> Iterator[Term]:

@@ -21,6 +21,7 @@ def dict_of_class(found: DifferenceClass, number: int) -> dict[str, Any]:
     return {
         "family": found.family.value,
         "hook": found.example.hook,
+        "on_path": found.example.plain.packet.on_path,
         "packet": number,
         "conditions": [
             [
@@ -70,6 +71,7 @@ def dict_of_packet(found: Counterexample) -> dict[str, Any]:
     return {
         "family": family.value,
         "hook": found.hook,
+        "on_path": plain.packet.on_path,
         "packet": printable(plain.text),
         "fields": {
             field: field_text(field, value, family) for field, value in plain.hidden.items()

@@ -26,7 +26,7 @@ from .symbolic import Undecided
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .hooks import Comparison, HookComparison
+    from .hooks import Comparison, PathComparison
     from .side import Side
 
 #: How many classes of a hook are looked for before those are joined that differ in literals alone.
@@ -54,7 +54,7 @@ class Decision:
 
 
 def search(
-    hook: HookComparison, before: Side, after: Side, most: int, *, first: bool = False
+    hook: PathComparison, before: Side, after: Side, most: int, *, first: bool = False
 ) -> Decision:
     """Decide a hook as its base chains stand, with so many classes of differences at most.
 
@@ -66,7 +66,7 @@ def search(
         if not hook.is_equal():
             reasons += _look_for_classes(hook, before, after, most, found)
     except NoMeaning as reason:
-        places = hook.pairs.meaningless or [str(reason)]
+        places = hook.meaningless or [str(reason)]
         reasons += (Diagnostic(NO_MEANING, place) for place in places)
     except Undecided:
         reasons.append(_no_time(hook, hook.solver.seconds))
@@ -98,7 +98,7 @@ class _Found:
 
 
 def _look_for_classes(
-    hook: HookComparison, before: Side, after: Side, most: int, found: _Found
+    hook: PathComparison, before: Side, after: Side, most: int, found: _Found
 ) -> list[Diagnostic]:
     """First without what is proved; where what it does matters, with all of it.
 
@@ -123,7 +123,7 @@ def _look_for_classes(
                 found.single.append(DifferenceClass.of(one, Description((), is_whole=False)))
                 return [*reasons, _more(hook, "one was enough")]
             shown = comparison.shown(region)
-            described = describe(hook.setting, hook.pairs.solver, shown, comparison.facts)
+            described = describe(hook.setting, hook.quick, shown, comparison.facts)
             found.single.append(DifferenceClass.of(one, described))
         else:
             found.accepted = list(_occurring(comparison, before, after))
@@ -147,7 +147,7 @@ def _occurring(comparison: Comparison, before: Side, after: Side) -> Iterator[Ac
         yield AcceptedClass(acceptance, Occurs.YES if one else Occurs.UNKNOWN, here, one)
 
 
-def _more(hook: HookComparison, why: str) -> Diagnostic:
+def _more(hook: PathComparison, why: str) -> Diagnostic:
     return Diagnostic(
         SEARCH_INCOMPLETE,
         f"{hook.place}: not every packet that differs is shown: {why}",
@@ -155,7 +155,7 @@ def _more(hook: HookComparison, why: str) -> Diagnostic:
     )
 
 
-def _contradicted(hook: HookComparison) -> Diagnostic:
+def _contradicted(hook: PathComparison) -> Diagnostic:
     return Diagnostic(
         CONTRADICTED,
         f"{hook.place}: the proof finds a packet that the interpreter treats"
@@ -164,7 +164,7 @@ def _contradicted(hook: HookComparison) -> Diagnostic:
     )
 
 
-def _other_draws(hook: HookComparison) -> Diagnostic:
+def _other_draws(hook: PathComparison) -> Diagnostic:
     return Diagnostic(
         OTHER_DRAWS,
         f"{hook.place}: the two sides draw different random"
@@ -173,10 +173,9 @@ def _other_draws(hook: HookComparison) -> Diagnostic:
     )
 
 
-def _no_time(hook: HookComparison, seconds: float) -> Diagnostic:
+def _no_time(hook: PathComparison, seconds: float) -> Diagnostic:
     places = ", ".join(
-        f"{part.program.table} {part.chain} rule {part.numbers[0] + 1}"
-        for part, _ in hook.pairs.open[:3]
+        f"{part.program.table} {part.chain} rule {part.numbers[0] + 1}" for part, _ in hook.open[:3]
     )
     at = f", with {places}" if places else ""
     return Diagnostic(

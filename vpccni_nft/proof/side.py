@@ -157,7 +157,9 @@ class Side:
             for ruleset in self.rulesets
             for table in ruleset.tables
             if family in table.families
-            for value in (_nodes(table) if isinstance(table, iptables.Table) else values_in(table))
+            for value in (
+                nodes_of(table) if isinstance(table, iptables.Table) else values_in(table)
+            )
         )
 
     def approximated(self) -> Iterator[Diagnostic]:
@@ -185,11 +187,12 @@ def _looked_up_once(ruleset: nft.Ruleset) -> Iterator[Diagnostic]:
 
 def _tracks(table: iptables.Table | nft.Table) -> bool:
     if isinstance(table, iptables.Table):
-        return any(map(_starts_tracking, _nodes(table)))
+        return any(map(_starts_tracking, nodes_of(table)))
     return any(isinstance(value, _TRACKING) for value in values_in(table))
 
 
-def _nodes(table: iptables.Table) -> Iterator[iptables.Match | iptables.Target]:
+def nodes_of(table: iptables.Table) -> Iterator[iptables.Match | iptables.Target]:
+    """All matches and targets of a table."""
     for chain in table.chains:
         for rule in chain.rules:
             yield from rule.matches

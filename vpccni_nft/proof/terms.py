@@ -574,7 +574,7 @@ def named(happened: object) -> tuple[object, tuple[Term, ...]]:
     """What happened, and the words that went into it; a chain's symbol says what it uses."""
     if isinstance(happened, Event):
         details = happened.details[:1] if happened.kind == "call" else happened.details
-        return (happened.kind, details), happened.arguments
+        return (happened.kind, details, happened.at), happened.arguments
     return happened, ()
 
 

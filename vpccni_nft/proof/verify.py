@@ -16,32 +16,35 @@ from ..core.diagnostics import (
 )
 from ..model.oracle import KeptSet
 from ..model.packet import HOOKS, STATE_BITS
+from ..model.path import PATHS, Path
 from .acceptance import NOTHING, Acceptances, AcceptedClass, Occurs
-from .answers import Different, Equivalent, HookAnswer, Unknown
+from .answers import Different, Equivalent, HookAnswer, HookStatus, Unknown
 from .axioms import hold_for
 from .budget import MOST_MEGABYTES, MOST_TERMS, Budget
 from .chains import ChainComparison
 from .chance import TOLERANCE
 from .context import ProofContext
 from .correspondence import sentences, with_other_names
-from .decide import HookSearch, decide
+from .decide import PathSearch, decide
 from .hooks import at_hook
 from .objects import has_list_and_set, tell_apart
-from .order import EVERY_ORDER, ChainOrder
+from .order import EVERY_ORDER, ChainOrder, Ties
 from .pairs import Chains
+from .paths import assumed_on_paths, unknown_on_paths
 from .references import missing_names
 from .symbolic import Solver
 from .terms import Terms
 from .unread import UnreadRules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from ..core.diagnostics import Code
     from ..core.values import Family
     from .answers import Answer
     from .chains import ChainSummary, Pair
     from .classes import DifferenceClass
+    from .search import Decision
     from .side import Side
 
 
@@ -63,6 +66,8 @@ class ProofSettings:
     order: ChainOrder = EVERY_ORDER  #: in which order base chains of one priority run
     allow: frozenset[Code] = frozenset()  #: approximations that are taken for exact
     accept: Acceptances = NOTHING  #: differences that the caller accepts
+    paths: bool = False  #: whether whole paths are compared where hooks are not equal
+    internal: int = 0  #: bits of the mark that, on a path, the rules alone look at
 
 
 def verify(
@@ -101,12 +106,24 @@ def verify(
     reasons = tuple(dict.fromkeys(proof.reasons))
     if proof.found:
         examples = tuple(one.example for one in proof.found)
-        classes = tuple(proof.found)
-        return Different(examples, tuple(proof.hooks), reasons, classes, proof.accepted)
+        return Different(
+            examples,
+            tuple(proof.hooks),
+            reasons,
+            tuple(proof.found),
+            proof.accepted,
+            tuple(proof.paths),
+        )
     if reasons:
-        return Unknown(reasons, tuple(proof.hooks), proof.accepted)
+        return Unknown(reasons, tuple(proof.hooks), proof.accepted, tuple(proof.paths))
     hooks = tuple((one.family, one.hook) for one in proof.hooks)
-    return Equivalent(hooks, (*proof.assumptions(), *not_read.sentences), proof.accepted)
+    unequal = tuple(
+        (one.family, one.hook)
+        for one in proof.hooks
+        if one.status not in {HookStatus.EQUAL, HookStatus.ACCEPTED}
+    )
+    assumed = (*proof.assumptions(), *not_read.sentences)
+    return Equivalent(hooks, assumed, proof.accepted, unequal, tuple(proof.paths))
 
 
 @attrs.define
@@ -119,6 +136,7 @@ class _Proof:
     reasons: list[Diagnostic] = attrs.Factory(list)
     hooks: list[HookAnswer] = attrs.Factory(list)
     occurring: list[AcceptedClass] = attrs.Factory(list)
+    paths: list[HookAnswer] = attrs.Factory(list)
     budget: Budget = attrs.field(init=False)
     _assumed: dict[str, None] = attrs.Factory(dict)
 
@@ -150,17 +168,24 @@ class _Proof:
         terms = Terms(self.budget)
         ours, theirs = (Chains(dict.fromkeys(one.program for one in side)) for side in chains)
         anywhere: dict[Pair, ChainSummary | None] = {}
-        for name in HOOKS:
-            before, after = (at_hook(side, name) for side in chains)
-            if before or after:
-                self.progress(f"{family.title} {name}")
-                counters = self.settings.counters
-                setting = ProofContext(
-                    terms, family, name, fragments, counters, known,
-                    as_tracked=as_tracked, accept=self.settings.accept,
-                )  # fmt: skip
-                pairs = ChainComparison(setting, quick, ours, theirs, anywhere)
-                self._of_hook(HookSearch(pairs, solver, self.before, self.after, *chains))
+        contexts = {
+            hook: ProofContext(
+                terms, family, hook, fragments, self.settings.counters, known,
+                as_tracked=as_tracked, accept=self.settings.accept,
+            )
+            for hook in HOOKS
+        }  # fmt: skip
+        pairs = {
+            hook: ChainComparison(context, quick, ours, theirs, anywhere)
+            for hook, context in contexts.items()
+        }
+        internal = self.settings.internal
+        hooks = [
+            PathSearch(Path.at(hook), pairs, solver, *sides, chains[0], chains[1], internal)
+            for hook in HOOKS
+            if any(at_hook(side, hook) for side in chains)
+        ]
+        self._of_hooks(hooks)
         if any(isinstance(oracle.object, KeptSet) for oracle in terms.oracles()):
             self._assume(f"{family.title}: sets that rules fill have room for what they add")
         if asked := sorted({oracle.topic for oracle in terms.oracles()}):
@@ -168,21 +193,64 @@ class _Proof:
                 f"{family.title}: the node answers both sides the same: {', '.join(asked)}"
             )
 
-    def _of_hook(self, hook: HookSearch) -> None:
-        """Decide a hook, in all orders that its base chains may run in."""
+    def _of_hooks(self, hooks: Sequence[PathSearch]) -> None:
+        """Decide hooks, or the paths that lead through those that are not equal by themselves."""
+        if not self.settings.paths or self.settings.accept.each:
+            # What is accepted is said of packets at a hook, and of what becomes of them there.
+            for hook in hooks:
+                self.hooks.append(self._in_full(hook))
+            return
+        unequal: dict[str, PathSearch] = {}
+        for hook in hooks:
+            self.progress(hook.place)
+            answer = self._answer(hook, decide(hook, self.settings.order, 1, first=True))
+            if answer.status is not HookStatus.EQUAL:
+                unequal[answer.hook] = hook
+            if answer.status is HookStatus.DIFFERENT:
+                answer = attrs.evolve(answer, reasons=())
+            self.hooks.append(answer)
+        for path in PATHS if hooks else ():
+            here = [hook for hook in path.hooks if hook in unequal]
+            why = unknown_on_paths(self.before, self.after, path, hooks[0].setting.family)
+            if here and why:
+                self._assume(
+                    f"{hooks[0].setting.family.title} {path.name}: compared hook by hook: {why}"
+                )
+                for name in here:
+                    self._in_full(unequal.pop(name))
+            elif here:
+                self._of_path(path, hooks, unequal)
+            elif any(hook.setting.hook in path.hooks for hook in hooks):
+                family = hooks[0].setting.family
+                self.paths.append(HookAnswer(family, path.name, HookStatus.EQUAL))
+
+    def _of_path(self, path: Path, hooks: Sequence[PathSearch], unequal: Collection[str]) -> None:
+        """Decide a path on which a hook is not equal by itself."""
+        settled = {hook.setting.hook for hook in hooks} - set(unequal)
+        if self.settings.order.ties is Ties.SAME:
+            settled = set()  # in other orders they may be other ones
+        for sentence in assumed_on_paths(self.settings.internal):
+            self._assume(sentence)
+        self.paths.append(self._in_full(attrs.evolve(hooks[0], path=path, settled=settled)))
+
+    def _in_full(self, path: PathSearch) -> HookAnswer:
+        """Look for all classes of differences, in all orders that base chains may run in."""
+        self.progress(path.place)
         most = self.settings.most - len(self.found)
-        decision = decide(hook, self.settings.order, most, first=self.settings.first)
-        if hook.pairs.by_chance:
-            self._assume(f"random outcomes are equally likely on both sides, within {TOLERANCE}")
-        if decision.order:
-            self._assume(f"{hook.place}: {decision.order}")
+        decision = decide(path, self.settings.order, most, first=self.settings.first)
         self.found += decision.found
         self.occurring += decision.accepted
         self.reasons += decision.reasons
-        family, name = hook.pairs.setting.family, hook.pairs.setting.hook
-        self.hooks.append(
-            HookAnswer(family, name, decision.status, decision.reasons, decision.order)
-        )
+        return self._answer(path, decision)
+
+    def _answer(self, path: PathSearch, decision: Decision) -> HookAnswer:
+        """What is known of a path or hook, with what that rests on."""
+        if any(path.pairs[hook].by_chance for hook in path.path.hooks):
+            self._assume(f"random outcomes are equally likely on both sides, within {TOLERANCE}")
+        if decision.order:
+            self._assume(f"{path.place}: {decision.order}")
+        family, name = path.setting.family, path.path.name
+        return HookAnswer(family, name, decision.status, decision.reasons, decision.order)
 
     @property
     def accepted(self) -> tuple[AcceptedClass, ...]:

@@ -42,6 +42,11 @@ KEY_OF = {field: key for key, field in KEYS.items()}
 #: What the world answers.
 WORLD_KEYS = ("fib-saddr", "fib-daddr", "route-back", "random", "primary", "in:SETNAME")
 
+#: What follows ``path=``: where a packet goes that is forwarded, delivered, or made here.
+PATH_HOOKS = ("forward", "input", "output")
+
+_KNOWN = ("hook", "path", *KEYS, *WORLD_KEYS)
+
 #: Protocols with ports.
 WITH_PORTS = {PROTOCOLS[name] for name in ("tcp", "udp", "dccp", "sctp", "udplite")}
 ICMP_OF = {Family.IP: PROTOCOLS["icmp"], Family.IP6: PROTOCOLS["icmpv6"]}
@@ -120,8 +125,11 @@ def complete(family: Family, hook: str, given: Mapping[str, int]) -> dict[str, i
 
 
 def default_world(family: Family, hook: str, fields: Mapping[str, int]) -> World:
-    """The world where nothing is said of it: what comes in is for the node, what goes out of it."""
-    world = World(family)
+    """The world where nothing is said of it: what comes in is for the node, what goes out of it.
+
+    Whatever is routed on a path goes the way of this hook.
+    """
+    world = World(family, to_the_node=hook == "input", device=fields["oif"])
     local_end = {"input": "daddr", "output": "saddr"}.get(hook)
     if local_end:
         world.types[fields[local_end]] = ADDRESS_TYPES["local"]
@@ -151,7 +159,7 @@ class _Reader:
         """Take the text apart, and settle the hook and the family."""
         for word in text.split():
             key, equals, value = word.partition("=")
-            if not (key in KEYS or key == "hook" or key in WORLD_KEYS or key.startswith("in:")):
+            if not (key in _KNOWN or key.startswith("in:")):
                 self.problems.append(f"“{key}” is not known; the keys are {_all_keys()}")
             elif not equals or not value:
                 self.problems.append(f"{key} has no value")
@@ -173,9 +181,13 @@ class _Reader:
 
     def finish(self) -> PacketText:
         """Build the packet, or raise all problems."""
-        hook = self.values.get("hook", "prerouting")
-        if hook not in HOOKS:
-            self.problems.append(f"hook: “{hook}” is not one of {', '.join(HOOKS)}")
+        on_path = "path" in self.values
+        hook = self.values.get("path" if on_path else "hook", "prerouting")
+        key, places = ("path", PATH_HOOKS) if on_path else ("hook", HOOKS)
+        if on_path and "hook" in self.values:
+            self.problems.append("a packet has a hook or a path, not both")
+        if hook not in places:
+            self.problems.append(f"{key}: “{hook}” is not one of {', '.join(places)}")
         given: dict[str, int] = {}
         for key, field in KEYS.items():
             if key in self.values:
@@ -189,7 +201,7 @@ class _Reader:
         world = self._world(hook, fields)
         if self.problems:
             raise BadPacketText(self.problems)
-        packet = Packet(self.family, hook, fields, world)
+        packet = Packet(self.family, hook, fields, world, on_path=on_path)
         words = tuple(f"{key}={value}" for key, value in self.values.items())
         return PacketText(packet, world, words, tuple(self._defaults(packet)))
 
@@ -226,7 +238,7 @@ class _Reader:
         return world
 
     def _defaults(self, packet: Packet) -> list[str]:
-        words = [] if "hook" in self.values else [f"hook={packet.hook}"]
+        words = [] if self.values.keys() & {"hook", "path"} else [place_word(packet)]
         words += [
             word for word in packet_words(packet) if word.partition("=")[0] not in self.values
         ]
@@ -246,8 +258,13 @@ class _Reader:
         return words
 
 
+def place_word(packet: Packet) -> str:
+    """The word of a packet's hook or path."""
+    return f"{'path' if packet.on_path else 'hook'}={packet.hook}"
+
+
 def packet_words(packet: Packet, fields: Mapping[str, int] | None = None) -> list[str]:
-    """The words of a packet's fields, or of some of them; the hook is not among them."""
+    """The words of a packet's fields, or of some of them; its hook or path is not among them."""
     return [
         f"{key}={field_text(field, value, packet.family)}"
         for key, field in KEYS.items()
@@ -367,4 +384,4 @@ def _name_of(value: int, known: Mapping[str, int]) -> str:
 
 
 def _all_keys() -> str:
-    return ", ".join(("hook", *KEYS, *WORLD_KEYS))
+    return ", ".join(_KNOWN)

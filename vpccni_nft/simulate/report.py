@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core.values import Address
-from ..model.packet import Binding, Event, Verdict
+from ..model.packet import ANEW, Binding, Event, Verdict
 from .packet_text import KEY_OF, field_text
+from .sample import AT_ROUTING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,11 @@ def lines_of(trace: Trace, *, all_rules: bool = False) -> Iterator[str]:
     family = trace.packet.family
     shown = [step for step in trace.steps if step.fits or all_rules or step.does_something]
     if not trace.steps:
-        yield f"  nothing at the hook {trace.packet.hook}"
+        yield (
+            f"  nothing on the path {trace.packet.hook}"
+            if trace.packet.on_path
+            else (f"  nothing at the hook {trace.packet.hook}")
+        )
     wide = max((len(_place(step)) for step in shown if step.kind == "rule"), default=0)
     for step in shown:
         yield from _step_lines(step, family, wide, all_rules=all_rules)
@@ -29,6 +34,8 @@ def lines_of(trace: Trace, *, all_rules: bool = False) -> Iterator[str]:
 
 def _step_lines(step: Step, family: Family, wide: int, *, all_rules: bool) -> Iterator[str]:
     match step.kind:
+        case "hook":
+            yield f"  at {step.text}:"
         case "chain":
             yield f"  {step.table} {step.chain} ({step.text})"
         case "skip":
@@ -81,8 +88,10 @@ def value_text(name: str, value: object, family: Family) -> str:
     match value:
         case Verdict(kind, reason):
             return f"{kind} with {reason}" if reason else kind
+        case int() if name == ANEW:
+            return "yes" if value else "no"
         case int():
-            return field_text(name, value, family)
+            return field_text(name.removesuffix(AT_ROUTING), value, family)
         case tuple():
             return ", ".join(_item_text(item, family) for item in value) or "none"
         case _:
@@ -120,6 +129,7 @@ def _key_text(value: int, family: Family) -> str:
 def event_text(event: Event, family: Family) -> str:
     """A side effect."""
     words = [str(part) for part in event.details if part not in ("", None, ())]
+    words += [f"at {event.at}"] if event.at else []
     if event.kind in {"add", "update", "delete", "spend"} and event.arguments:
         keys = " . ".join(_key_text(key, family) for key in event.arguments)
         return f"{event.kind} {' '.join(words)}: {keys}"

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..model.headers import CHANGING
+from ..model.oracle import OracleKind
 from ..model.packet import FIELDS, interface_word
-from .packet_text import KEY_OF, complete, default_world, packet_words
+from .packet_text import KEY_OF, complete, default_world, packet_words, place_word
 from .world import Answers, interface_name, world_words
 
 if TYPE_CHECKING:
@@ -30,9 +30,7 @@ class Plain:
     def text(self) -> str:
         """What ``explain --packet`` takes; what it has no key for is not in it."""
         words = dict.fromkeys(self._world.values())
-        return " ".join(
-            (f"hook={self.packet.hook}", *packet_words(self.packet, self.given), *words)
-        )
+        return " ".join((place_word(self.packet), *packet_words(self.packet, self.given), *words))
 
     @property
     def hidden(self) -> dict[str, int]:
@@ -72,6 +70,11 @@ def simplify(packet: Packet, interesting: Callable[[Packet], bool]) -> Plain:
         return _in_plain_world(changed) if plain_world else _in_its_world(changed, packet)
 
     given, fields = dict(packet.fields), dict(packet.fields)
+    # What a connection is found by is as the packet has it, all of it or nothing.
+    fewer = {name: value for name, value in given.items() if name not in _OF_CONNECTION}
+    trial = complete(family, hook, fewer)
+    if trial == fields or interesting(with_fields(trial)):
+        given, fields = fewer, trial
     # Twice: what a field's default is can depend on others.
     for field in (*FIELDS, *FIELDS):
         fewer = {name: value for name, value in given.items() if name != field}
@@ -96,6 +99,9 @@ def simplify(packet: Packet, interesting: Callable[[Packet], bool]) -> Plain:
 
 #: Fields whose bits each mean something.
 _BITS = ("mark", "ct_mark", "ct_status", "tcp_flags")
+
+#: The fields that a connection is found by.
+_OF_CONNECTION = {name for name in FIELDS if name.startswith(("ct_original_", "ct_reply_"))}
 
 #: What answers are about, but for none.
 _ASKED = ("saddr", "daddr", "iif", "oif")
@@ -128,8 +134,8 @@ def _in_its_world(packet: Packet, before: Packet) -> Packet:
     others: dict[int, dict[int, None]] = {}
     for field in _ASKED:
         others.setdefault(before.fields[field], {})[packet.fields[field]] = None
-    was, is_ = (tuple(one.fields[name] for name in CHANGING) for one in (before, packet))
-    answers = packet.answers.about(others, (was, is_), _usual(packet))
+    fields = before.fields, packet.fields
+    answers = packet.answers.about(others, fields, _usual(packet))
     return attrs.evolve(packet, answers=answers)
 
 
@@ -143,4 +149,19 @@ def _with_fewer_answers(packet: Packet, interesting: Callable[[Packet], bool]) -
         trial = attrs.evolve(packet, answers=packet.answers.without(question))
         if interesting(trial):
             packet = trial
+        elif question[0].kind is OracleKind.ROUTE_DEVICE:
+            packet = _by_plain_device(packet, question, interesting)
+    return packet
+
+
+def _by_plain_device(
+    packet: Packet, question: Question, interesting: Callable[[Packet], bool]
+) -> Packet:
+    """With another name of a device that routing answers, if any will do."""
+    assert isinstance(packet.answers, Answers)
+    given = packet.answers.given
+    for name in (interface_word("eth1"), *_shorter(given[question])):
+        answers = attrs.evolve(packet.answers, given={**given, question: name})
+        if interesting(trial := attrs.evolve(packet, answers=answers)):
+            return trial
     return packet

@@ -8,13 +8,13 @@ import attrs
 
 from ..iptables import ast as iptables
 from ..model.hook import BaseChain
-from ..model.packet import NoMeaning
+from ..model.packet import ACCEPT, NoMeaning
 from ..nft import ast as nft
 from ..text.iptables_save import rule_line
 from ..text.nft_script import rule_text
 from .other_names import OWN_NAMES
 from .packet_text import KEY_OF
-from .sample import differences, run
+from .sample import OWN_FIELDS, differences, run
 from .side import chains_of_side
 
 if TYPE_CHECKING:
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from ..model.packet import Binding, Event, State, Verdict
     from .other_names import OtherNames
     from .sample import Packet
-
-#: Fields that only the model has: a binding says what they say.
-_OWN_FIELDS = {"snat_done", "dnat_done", "ct_template"}
 
 #: Events of matches; the other ones are of targets.
 _MATCH_EVENTS = {"update", "delete", "spend"}
@@ -47,9 +44,9 @@ class FieldChange:
 class Step:
     """Something that a packet comes to.
 
-    ``kind`` is ``chain`` (a base chain begins), ``skip`` (a nat chain that is not asked), ``rule``,
-    ``policy`` (of a base chain whose rules did not decide) or ``between`` (what happens after one
-    base chain and before the next one: conntrack).
+    ``kind`` is ``hook`` (a hook of a path begins), ``chain`` (a base chain begins), ``skip`` (a nat
+    chain that is not asked), ``rule``, ``policy`` (of a base chain whose rules did not decide) or
+    ``between`` (what happens after one base chain and before the next one: conntrack).
     """
 
     kind: str
@@ -83,7 +80,10 @@ class Trace:
     @property
     def changes(self) -> tuple[FieldChange, ...]:
         """What of the packet and its connection differs at the end."""
-        return tuple(_changes(self.packet.fields, self.outcome.fields))
+        after = self.outcome.fields
+        if self.packet.on_path and self.outcome.verdict != ACCEPT:
+            after = {**after, "oif": self.packet.fields["oif"]}  # it leaves by no device
+        return tuple(_changes(self.packet.fields, after))
 
 
 def trace(
@@ -107,7 +107,7 @@ def trace(
         pairs = zip(bases, turns, strict=True)
         bases = [attrs.evolve(base, turn=turn) for base, turn in pairs]
     try:
-        outcome = run(tuple(bases), packet, tracer.watch)
+        outcome = run(tuple(bases), packet, tracer.watch, tracer.come_to)
     except NoMeaning as error:
         raise NoMeaning(f"{tracer.last_place()}: {error}") from error
     tracer.between()
@@ -119,7 +119,7 @@ def parts(before: Outcome, after: Outcome, *, counts: bool) -> dict[str, tuple[o
     if not counts:
         before, after = _without_counts(before), _without_counts(after)
     found = differences(before, after)
-    return {name: both for name, both in found.items() if name not in _OWN_FIELDS}
+    return {name: both for name, both in found.items() if name not in OWN_FIELDS}
 
 
 def _without_counts(outcome: Outcome) -> Outcome:
@@ -207,6 +207,18 @@ class _Tracer:
             self.steps.append(attrs.evolve(here, kind="policy", text=policy))
         return undecided
 
+    def come_to(self, state: State, hook: str) -> None:
+        """A hook of a path begins, with what the kernel has done on the way to it; or none does."""
+        if self.state is None:
+            self.state, self.fields = state, dict(state.fields)
+        happened = self._flush()
+        if hook:
+            self.steps.append(attrs.evolve(happened, kind="hook", text=hook, verdict=None))
+        else:
+            if happened.verdict and self.steps[-1].kind != "policy":
+                self.steps.append(happened)
+            self.state = None  # what is left has nothing to do with the way
+
     def watch(self, rule: object, _live: Bool, fits: Bool) -> None:
         """Write a rule down.
 
@@ -281,7 +293,7 @@ class _Tracer:
 
 
 def _changes(before: Mapping[str, int], after: Mapping[str, int]) -> Iterator[FieldChange]:
-    for field in (*KEY_OF, *sorted(before.keys() - KEY_OF.keys() - _OWN_FIELDS)):
+    for field in (*KEY_OF, *sorted(before.keys() - KEY_OF.keys() - OWN_FIELDS)):
         if before[field] != after[field]:
             yield FieldChange(field, before[field], after[field])
 

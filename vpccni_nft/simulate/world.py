@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..core.values import Address, Family
+from ..model.headers import CHANGING
+from ..model.hook import BY_DEVICE, ROUTED_BY, TO_THE_NODE
 from ..model.oracle import DRAWS, OracleKind
-from ..model.packet import ADDRESS_TYPES, NAME_BYTES
+from ..model.packet import ADDRESS_TYPES, CONNECTION, NAME_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -37,6 +39,24 @@ _USUALLY_YES = {
     OracleKind.HAS_BITS_FURTHER_ON,
 }
 
+#: The fields that answers hang on, each in its own place.
+_ABOUT = {
+    OracleKind.ROUTE: ROUTED_BY,
+    OracleKind.ROUTE_DEVICE: ROUTED_BY,
+    OracleKind.ROUTE_REALM: ROUTED_BY,
+    OracleKind.FORWARDED_PRIORITY: ("tos",),
+    OracleKind.SOCKET_FIELD: ("iif", *CONNECTION),
+}
+
+#: What is put to every packet, or used of no packet that a text can describe.
+_UNSAID = {
+    OracleKind.FRAGMENT_BYTE,
+    OracleKind.ROUTE_REALM,
+    OracleKind.SOCKET_FIELD,
+    OracleKind.FORWARDED_PRIORITY,
+    OracleKind.DEVICE_GROUP,
+}
+
 #: The packet has all the bytes that are asked for.
 _LENGTHS = {OracleKind.NETWORK_LENGTH, OracleKind.TRANSPORT_LENGTH}
 
@@ -51,6 +71,8 @@ class World(Mapping["Question", int]):
     random: float | None = None  #: what every draw gives, from 0 to 1
     primary: int | None = None  #: the address of interfaces
     members: dict[str, bool] = attrs.Factory(dict)  #: whether any key is in a set, by its name
+    to_the_node: bool = False  #: whether routing takes packets for the node's own
+    device: int = 0  #: by which other packets leave
     asked: dict[Question, int] = attrs.field(factory=dict, init=False)
 
     def __getitem__(self, question: Question) -> int:
@@ -71,6 +93,10 @@ class World(Mapping["Question", int]):
                 return self.types.get(arguments[0], default_type(self.family, arguments[0]))
             case OracleKind.ROUTE_BACK, _:
                 return int(self.route_back is not False)
+            case OracleKind.ROUTE, _:
+                return TO_THE_NODE if self.to_the_node else BY_DEVICE
+            case OracleKind.ROUTE_DEVICE, _:
+                return self.device
             case OracleKind.PRIMARY_ADDRESS, _:
                 return PRIMARY[self.family] if self.primary is None else self.primary
             case OracleKind.RANDOM, _:
@@ -103,7 +129,8 @@ class World(Mapping["Question", int]):
         return [
             answer_sentence(self.family, *item)
             for item in self.asked.items()
-            if item[0][0].kind is not OracleKind.FRAGMENT_BYTE  # of no other packet used
+            if item[0][0].kind not in _UNSAID
+            and not (item[0][0].kind is OracleKind.ROUTE_DEVICE and self.to_the_node)
         ]
 
 
@@ -134,17 +161,22 @@ class Answers(Mapping["Question", int]):
     def about(
         self,
         others: Mapping[int, Collection[int]],
-        headers: tuple[Arguments, Arguments],
+        fields: tuple[Mapping[str, int], Mapping[str, int]],
         usual: Mapping[Question, int],
     ) -> Answers:
         """The same answers about other addresses and interfaces, by those that they replace.
 
-        ``headers`` are the fields on which bytes of the packet hang, before and after: there are
-        many, so each is replaced in its own place.
+        ``fields`` are those of the packet, before and after: where an answer hangs on many of them,
+        each is replaced in its own place.
         """
-        before, after = headers
+        before, after = (tuple(one[name] for name in CHANGING) for one in fields)
         given: dict[Question, int] = {}
         for (oracle, arguments), value in self.given.items():
+            if names := _ABOUT.get(oracle.kind):
+                pairs = zip(names, arguments, strict=True)
+                now = (fields[1][name] if word == fields[0][name] else word for name, word in pairs)
+                given[oracle, tuple(now)] = value
+                continue
             count = len(arguments) - len(before)
             rest = after if count >= 0 and arguments[count:] == before else ()
             first = arguments[:count] if rest else arguments
@@ -204,6 +236,11 @@ def answer_sentence(family: Family, question: Question, answer: int) -> str:
             return f"{oracle} to {Address(family, arguments[0])}: {yes}"
         case OracleKind.PRIMARY_ADDRESS, _:
             return f"address of {interface_name(arguments[0])}: {Address(family, answer)}"
+        case OracleKind.ROUTE, _:
+            said = {TO_THE_NODE: "to the node itself", BY_DEVICE: "by a device"}
+            return f"{_routed(family, arguments)} {said.get(answer, 'nowhere')}"
+        case OracleKind.ROUTE_DEVICE, _:
+            return f"{_routed(family, arguments)} by {interface_name(answer) or 'no device'}"
         case OracleKind.RANDOM, _:
             return f"{oracle}: {answer / (1 << RANDOM_BITS):.3g}"
         case OracleKind.MEMBER, _:
@@ -214,6 +251,14 @@ def answer_sentence(family: Family, question: Question, answer: int) -> str:
             return f"address of {ends}: {Address(family, answer)}"
         case _:
             return f"{oracle}: {answer}"
+
+
+def _routed(family: Family, arguments: Arguments) -> str:
+    """A packet that is routed, by what is most of what routing sees."""
+    seen = dict(zip(ROUTED_BY, arguments, strict=True))
+    ends = [str(Address(family, seen[end])) for end in ("saddr", "daddr")]
+    mark = f" with the mark {seen['mark']:#x}" if seen["mark"] else ""
+    return f"routing sends {ends[0]} to {ends[1]}{mark}"
 
 
 def interface_name(word: int) -> str:

@@ -18,6 +18,7 @@ from ..render.diagnostics import code_of, show
 _KEYS = (
     "\b\nKeys of a packet:\n"
     "  hook         prerouting, input, forward, output, postrouting\n"
+    "  path         forward, input, output: the whole way, instead of one hook\n"
     "  iif, oif     names of interfaces\n"
     "  saddr, daddr addresses; they decide the family\n"
     "  proto        a name or a number\n"
@@ -65,7 +66,7 @@ _KEYS = (
 def explain(
     files: tuple[str, ...], text: str, family: str | None, *, all_rules: bool, as_json: bool
 ) -> ExitCode:
-    """Walk one packet through the rules of one hook, and say what each of them does.
+    """Walk one packet through the rules of one hook or a whole path, and say what each does.
 
     FILE is a dump of iptables-save, which is shown beside its own translation, or an nft ruleset.
     Two files are compared.

@@ -11,6 +11,7 @@ import click
 from ...core.diagnostics import Refused
 from ...core.exit_codes import ExitCode
 from ...core.render import printable
+from ...core.values import parse_integer
 from ...lowering.options import codes_named
 from ..command import Command
 from ..files import write_output
@@ -86,7 +87,20 @@ from ..render.diagnostics import show
     metavar="N",
     help="The largest number of classes of differences to search for.",
 )
-@click.option("--first", is_flag=True, help="Stop at the first packet that differs at a hook.")
+@click.option(
+    "--first", is_flag=True, help="Stop at the first packet that differs on a path or at a hook."
+)
+@click.option(
+    "--per-hook",
+    is_flag=True,
+    help="Compare each hook by itself, rather than what happens to packets on their whole way.",
+)
+@click.option(
+    "--internal-mark",
+    default="0",
+    metavar="MASK",
+    help="Mark bits that only the rules look at: no routing rule, program or other device does.",
+)
 @click.option(
     "--explain",
     "explained",
@@ -114,6 +128,8 @@ def verify(  # noqa: PLR0913 - one for each option
     most: int,
     first: bool,
     explained: int | None,
+    per_hook: bool,
+    internal_mark: str,
     as_json: bool,
 ) -> ExitCode:
     """Prove that two sides treat every packet the same, or show packets that they do not.
@@ -131,6 +147,15 @@ def verify(  # noqa: PLR0913 - one for each option
         raise click.UsageError("--now and --moved need --plan")
     if not plan and not (before and after):
         raise click.UsageError("give both --before and --after, or --plan")
+    try:
+        internal = parse_integer(internal_mark, 0xFFFFFFFF)
+    except ValueError as error:
+        raise click.UsageError(f"--internal-mark: {printable(str(error))}") from None
+    if internal and (per_hook or accept or moved):
+        raise click.UsageError(
+            "--internal-mark is for whole paths: leave --per-hook, --accept and --moved out, with"
+            " which hooks are compared"
+        )
     require_solver()
     from ...migration.drift import drift_of
     from ...proof.answers import Different
@@ -147,6 +172,8 @@ def verify(  # noqa: PLR0913 - one for each option
         first=first,
         counters=counters,
         allow=codes_named(allow),
+        paths=not per_hook,
+        internal=internal,
     )
     names = ", ".join(before), ", ".join(after)
     stale: tuple[str, ...] = ()
@@ -155,7 +182,9 @@ def verify(  # noqa: PLR0913 - one for each option
             drift = drift_of(Path(plan), [Path(file) for file in now], moved=moved)
             one, other, names = drift.expected, drift.present, ("the plan", "now")
             stale = drift.stale
-            settings = attrs.evolve(settings, allow=settings.allow | drift.allow)
+            # Beside tables that are left out, a path is more than what is compared of it.
+            paths = settings.paths and not moved
+            settings = attrs.evolve(settings, allow=settings.allow | drift.allow, paths=paths)
         else:
             sides = read_sides(before, after, ipset_save, family)
             one, other = (Side.of(each, sides.options) for each in (sides.before, sides.after))

@@ -51,7 +51,7 @@ def dict_of(found: Explanation) -> dict[str, Any]:
     return {
         "packet": {
             "family": family.value,
-            "hook": read.packet.hook,
+            "path" if read.packet.on_path else "hook": read.packet.hook,
             **dict(word.split("=", 1) for word in packet_words(read.packet)),
         },
         "given": list(read.words),

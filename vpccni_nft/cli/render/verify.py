@@ -53,7 +53,7 @@ def lines_of_answer(
     Of several classes there is a table, or the one of the number ``explained`` in full.
     """
     match answer:
-        case Equivalent(hooks, assumptions, accepted):
+        case Equivalent(hooks, assumptions, accepted, unequal):
             places = ", ".join(f"{family.title} {hook}" for family, hook in hooks) or "no hook"
             count = sum(one.occurs in {Occurs.YES, Occurs.UNKNOWN} for one in accepted)
             if count:
@@ -62,10 +62,16 @@ def lines_of_answer(
                 yield f"  compared: {places}"
                 yield ""
             else:
-                yield f"{paint('equivalent:', 'equal')} every packet, at {places}"
+                whole = " on its whole path" if unequal else ""
+                yield f"{paint('equivalent:', 'equal')} every packet{whole}, at {places}"
+            for family, hook in unequal:
+                yield (
+                    f"  {family.title} {hook} by itself is not shown to be equal: the rest of each"
+                    " path makes up for it"
+                )
             yield from table_of_accepted(accepted)
             yield from (f"  assumed: {assumption}" for assumption in assumptions)
-        case Different(_, hooks, reasons, classes, accepted):
+        case Different(_, hooks, reasons, classes, accepted, paths):
             whole = "" if reasons else ", and no other packet differs"
             but = ", but for what is accepted" if whole and accepted else ""
             count_ = _classes(len(classes), "")
@@ -81,14 +87,14 @@ def lines_of_answer(
                 yield "--explain N shows class N in full: its packet, and its way through the rules"
             yield ""
             yield from table_of_accepted(accepted)
-            yield from map(_line_of_hook, hooks)
+            yield from map(_line_of_hook, (*hooks, *paths))
             yield from _lines_of_reasons(reasons)
-        case Unknown(reasons, hooks, accepted):
+        case Unknown(reasons, hooks, accepted, paths):
             yield f"{paint('unknown:', 'unknown')} no difference was found, and no proof either"
             yield from _lines_of_reasons(reasons)
             yield from table_of_accepted(accepted)
             if any(hook.status is not HookStatus.UNDECIDED for hook in hooks):
-                yield from map(_line_of_hook, hooks)
+                yield from map(_line_of_hook, (*hooks, *paths))
 
 
 def _classes(count: int, kind: str) -> str:
@@ -177,21 +183,25 @@ def dict_of(answer: Answer) -> dict[str, Any]:
         "reasons": [],
         "status": [],
         "accepted": list(map(dict_of_accepted, answer.accepted)),
+        "paths": [_dict_of_hook(one) for one in answer.paths],
     }
     match answer:
-        case Equivalent(hooks, assumptions):
-            there = {place for one in answer.accepted for place in one.places}
+        case Equivalent(hooks, assumptions, _, unequal):
             found["hooks"] = [f"{family.value} {hook}" for family, hook in hooks]
             found["assumptions"] = list(assumptions)
-            for place in hooks:
-                status = HookStatus.ACCEPTED if place in there else HookStatus.EQUAL
-                found["status"].append(_dict_of_hook(HookAnswer(*place, status)))
+            status = dict.fromkeys(unequal, HookStatus.UNDECIDED)
+            for one in answer.accepted:
+                status |= dict.fromkeys(one.places, HookStatus.ACCEPTED)
+            found["status"] = [
+                _dict_of_hook(HookAnswer(*place, status.get(place, HookStatus.EQUAL)))
+                for place in hooks
+            ]
         case Different(counterexamples, answers, reasons, classes):
             found["packets"] = list(map(_dict_of_packet, counterexamples))
             found["classes"] = [dict_of_class(one, number) for number, one in enumerate(classes)]
             found["reasons"] = list(map(as_dict, reasons))
             found["status"] = list(map(_dict_of_hook, answers))
-        case Unknown(reasons, answers):
+        case Unknown(reasons, answers, _):
             found["reasons"] = list(map(as_dict, reasons))
             found["status"] = list(map(_dict_of_hook, answers))
     return found
