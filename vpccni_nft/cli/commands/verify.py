@@ -147,15 +147,7 @@ def verify(  # noqa: PLR0913 - one for each option
         raise click.UsageError("--now and --moved need --plan")
     if not plan and not (before and after):
         raise click.UsageError("give both --before and --after, or --plan")
-    try:
-        internal = parse_integer(internal_mark, 0xFFFFFFFF)
-    except ValueError as error:
-        raise click.UsageError(f"--internal-mark: {printable(str(error))}") from None
-    if internal and (per_hook or accept or moved):
-        raise click.UsageError(
-            "--internal-mark is for whole paths: leave --per-hook, --accept and --moved out, with"
-            " which hooks are compared"
-        )
+    internal = _mark_bits(internal_mark, per_hook=per_hook or bool(accept) or moved)
     require_solver()
     from ...migration.drift import drift_of
     from ...proof.answers import Different
@@ -207,3 +199,17 @@ def verify(  # noqa: PLR0913 - one for each option
             click.echo(f"stale: {printable(sentence)}")
     code = code_of_answer(answer)
     return ExitCode.REFUSED if stale and code is ExitCode.DONE else code
+
+
+def _mark_bits(text: str, *, per_hook: bool) -> int:
+    """The bits of --internal-mark."""
+    try:
+        bits = parse_integer(text, 0xFFFFFFFF)
+    except ValueError as error:
+        raise click.UsageError(f"--internal-mark: {printable(str(error))}") from None
+    if bits and per_hook:
+        raise click.UsageError(
+            "--internal-mark is for whole paths: leave --per-hook, --accept and --moved out, with"
+            " which hooks are compared"
+        )
+    return bits
