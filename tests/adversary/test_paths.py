@@ -16,7 +16,7 @@ def verify(before: str, after: str, pair: PathPair, *, per_hook: bool = False) -
 
 
 @pytest.mark.parametrize("pair", UNEQUAL, ids=str)
-def test_what_a_path_tells_apart_is_not_proved(pair: PathPair) -> None:
+def test_what_differs_on_a_path_is_not_proved(pair: PathPair) -> None:
     for before, after in ((pair.before, pair.after), (pair.after, pair.before)):
         assert isinstance(verify(before, after, pair), Different | Unknown)
 
