@@ -15,7 +15,7 @@ from pathlib import Path
 _ROOT = str(Path(__file__).resolve().parents[2])
 
 #: The first argument has the folders; the others are for ``main``.
-_CODE = "import sys; sys.path += sys.argv.pop(1).split(':'); from {} import main; main()"
+_CODE = "import sys; sys.path[:] = sys.argv.pop(1).split(':'); from {} import main; main()"
 
 #: Where programs of a node are, and nowhere else.
 PROGRAMS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -32,8 +32,12 @@ def environment() -> dict[str, str]:
 
 
 def _folders() -> list[str]:
-    """Where modules come from, but for the current folder, unless this package is in it."""
+    """Where modules come from, but for the current folder, unless this package is in it.
+
+    In the order of this process: where another version is installed, the child is of this one.
+    """
     here = str(Path.cwd().resolve())
     there = (one for one in sys.path if Path(one).is_absolute() and Path(one).is_dir())
-    resolved = (str(Path(one).resolve()) for one in there)
-    return list(dict.fromkeys((_ROOT, *(one for one in resolved if one != here))))
+    resolved = [str(Path(one).resolve()) for one in there]
+    kept = [one for one in resolved if one != here]
+    return list(dict.fromkeys(kept if _ROOT in kept else (_ROOT, *kept)))

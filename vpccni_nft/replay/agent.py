@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import functools
 import glob
 import os
 import pickle
@@ -165,23 +166,23 @@ class Agent:
                 packet = os.read(fd, 65536)[_ETHERNET_HEADER:]
             except BlockingIOError:
                 return
-            headers = wire.read(packet)
-            if headers and not _is_noise(headers):
+            if said := _said(packet):
+                headers, plain = said
                 exits.append((name, packet, headers))
-                events.append(KernelEvent("left", oif=name, headers=headers._replace(tag=0)))
+                events.append(KernelEvent("left", oif=name, headers=plain))
 
     def _read_logs(
         self, events: list[KernelEvent], exits: list[tuple[str, bytes, Headers]]
     ) -> None:
         for logged in self.logs.read():
-            headers = wire.read(logged.packet)
-            if not headers or _is_noise(headers):
+            said = _said(logged.packet)
+            if said is None:
                 continue
+            headers, plain = said
             if logged.group == GROUP and logged.prefix == PREFIX_OF_MARK:
                 events[-1] = events[-1]._replace(ct_mark=logged.mark)
                 continue
             iif, oif = self._name(logged.iif), self._name(logged.oif)
-            plain = headers._replace(tag=0)
             if logged.group == GROUP:
                 kind, hook, state = logged.prefix.split(" ")
                 events.append(KernelEvent(kind, hook, state, iif, oif, logged.mark, 0, plain))
@@ -338,6 +339,18 @@ class _Play:
         )
         ports = transport_tuple(conversation.protocol, conversation.sport, conversation.dport)
         return self.agent.connections.set_mark(conversation.family, ends, ports, move.mark)
+
+
+@functools.lru_cache(maxsize=1024)
+def _said(packet: bytes) -> tuple[Headers, Headers] | None:
+    """What a packet says, and the same without its tag; None for noise and what is no IP packet.
+
+    Kept, because a packet is seen at every hook that it passes.
+    """
+    headers = wire.read(packet)
+    if headers is None or _is_noise(headers):
+        return None
+    return headers, headers._replace(tag=0)
 
 
 def _is_noise(headers: Headers) -> bool:

@@ -141,20 +141,10 @@ class LogSocket(_Socket):
 
 def _logged(body: bytes) -> Logged:
     group = int.from_bytes(body[2:4], "big")
-    prefix, mark, iif, oif, packet = "", 0, 0, 0, b""
-    for kind, payload in _attributes(body[4:]):
-        match kind:
-            case 10:
-                prefix = payload.rstrip(b"\0").decode("utf-8", "surrogateescape")
-            case 2:
-                mark = int.from_bytes(payload, "big")
-            case 4:
-                iif = int.from_bytes(payload, "big")
-            case 5:
-                oif = int.from_bytes(payload, "big")
-            case 9:
-                packet = payload
-    return Logged(group, prefix, mark, iif, oif, packet)
+    found = dict(_attributes(body[4:]))
+    mark, iif, oif = (int.from_bytes(found.get(kind, b""), "big") for kind in (2, 4, 5))
+    prefix = found.get(10, b"").rstrip(b"\0").decode("utf-8", "surrogateescape")
+    return Logged(group, prefix, mark, iif, oif, found.get(9, b""))
 
 
 class ConnectionSocket(_Socket):
