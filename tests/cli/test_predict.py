@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,8 @@ CIDR = ("--service-cidr", "172.30.0.0/16")
 def test_a_change_is_equivalent_but_for_what_is_accepted() -> None:
     done = run("predict", SERVICE, *NFTABLES, *CIDR, "--accept", "kube-proxy-modes")
     assert done.code == 0, done.out
-    assert done.out.startswith("equivalent: ")
-    assert "accepted: unused ports of ClusterIPs are rejected" in done.out
+    assert done.out.startswith("equivalent, but for 3 accepted classes of packets")
+    assert "unused ports of ClusterIPs" in done.out
 
 
 def test_a_change_that_is_not_accepted_is_different() -> None:
@@ -45,12 +46,18 @@ def test_what_is_written_is_the_table_of_kube_proxy(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ((*NFTABLES, *CIDR), "it is not known the IPv4 address of the node, for NodePorts: give"),
-        ((*NFTABLES,), "Missing option '--service-cidr'"),
+        (
+            (*NFTABLES, *CIDR),
+            "the IPv4 address of the node, which takes NodePort packets, is not known: give",
+        ),
+        (
+            (*NFTABLES, "--node-ip", "192.168.0.2"),
+            "it is not known where Services get their IPv4 addresses from: give --service-cidr",
+        ),
         ((*NFTABLES, *CIDR, "--service-cidr", "none"), "either none or CIDRs"),
         (
             (*NFTABLES, *CIDR, "--node-ip", "192.168.0.2", "--cluster-cidr", "10.9.0.0/16"),
-            "the rules have 10.0.0.0/8, and not 10.9.0.0/16",
+            "pods have 10.0.0.0/8, and not 10.9.0.0/16",
         ),
     ],
 )
@@ -62,7 +69,7 @@ def test_what_is_not_given_is_named(options: tuple[str, ...], message: str) -> N
 def test_a_node_in_nftables_mode_has_nothing_to_predict(tmp_path: Path) -> None:
     done = run("predict", str(MODES / "02-clusterip.1.33.nft"), *NFTABLES, *CIDR)
     assert done.code == 1
-    assert "there is a table kube-proxy already" in done.err
+    assert "there are no rules of kube-proxy in iptables mode" in done.err
 
 
 def test_a_node_without_kube_proxy_has_nothing_to_predict() -> None:
@@ -80,3 +87,38 @@ def test_a_record_shows_the_address_of_the_node(tmp_path: Path) -> None:
     done = run("predict", str(record), *NFTABLES, *CIDR, "--first", "--write", str(written))
     assert done.code == 1, done.err
     assert "add element ip kube-proxy nodeport-ips { 192.0.2.9 }" in written.read_text()
+
+
+def test_a_node_with_rules_of_both_modes_is_refused(tmp_path: Path) -> None:
+    node = tmp_path / "node"
+    node.mkdir()
+    (node / "iptables-legacy.save").write_text(Path(SERVICE).read_text())
+    (node / "nft.txt").write_text((MODES / "02-clusterip.1.33.list").read_text())
+    for mode in ("nftables", "iptables"):
+        done = run("predict", str(node), "--kube-proxy", mode, *CIDR)
+        assert (done.code, "rules of kube-proxy in both of its modes" in done.err) == (1, True)
+
+
+def test_the_way_back_is_predicted(tmp_path: Path) -> None:
+    written = tmp_path / "kube-proxy.save"
+    options = ("--kube-proxy", "iptables", "--first", "--write", str(written))
+    done = run("predict", str(MODES / "04-nodeport.1.37.list"), *options)
+    assert done.code == 1, done.err
+    lines = (MODES / "04-nodeport.save").read_text().splitlines()
+    own = {line for line in lines if line.startswith("-A ") and "KUBE-" in line}
+    expected = {re.sub(r" -m nfacct --nfacct-name  \S+", "", line) for line in own}
+    # What is not there is kubelet's, or only counts packets for NodePorts at 127.0.0.1.
+    missing = expected - set(written.read_text().splitlines())
+    assert all("KUBE-FIREWALL" in line or "-d 127.0.0.0/8" in line for line in missing)
+
+
+def test_tables_of_other_families_stay_on_the_node(tmp_path: Path) -> None:
+    node = tmp_path / "node"
+    node.mkdir()
+    (node / "iptables-legacy.save").write_text(Path(SERVICE).read_text())
+    (node / "nft.txt").write_text(
+        "table netdev t {\n\tchain c {\n\t\ttype filter hook ingress device eth0 priority 0;"
+        " policy accept;\n\t\tip saddr 192.0.2.1 drop\n\t}\n}\n"
+    )
+    done = run("predict", str(node), *NFTABLES, *CIDR, "--accept", "kube-proxy-modes")
+    assert (done.code, "netdev" in done.out) == (0, True), done.out

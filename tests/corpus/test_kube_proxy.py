@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import attrs
 import pytest
 
-from vpccni_nft import parse
+from vpccni_nft import nft, parse
 from vpccni_nft.core.diagnostics import Refused
 from vpccni_nft.core.values import Family
 from vpccni_nft.iptables import save
 from vpccni_nft.node.kube_proxy.predict import node_ips, without_kube_proxy
 from vpccni_nft.node.kube_proxy.read_iptables import read_iptables
-from vpccni_nft.node.kube_proxy.services import KubeProxy
+from vpccni_nft.node.kube_proxy.read_nftables import read_nftables
+from vpccni_nft.node.kube_proxy.services import KubeProxy, ServicePort
 from vpccni_nft.node.kube_proxy.write_iptables import as_restore_file
 from vpccni_nft.node.kube_proxy.write_nftables import TableForm, write_nftables
 
@@ -99,6 +101,68 @@ def test_a_service_has_all_that_its_rules_say() -> None:
         "10.180.0.4:80", "10.180.0.5:80",
     ]  # fmt: skip
     assert services["ns6/svc6:p80"].all_endpoints == ()
+
+
+#: Tables as commands and as nft lists them, and the releases whose kube-proxy writes so.
+TABLES = sorted([*MODES.glob("*.nft"), *MODES.glob("*.list")])
+
+
+@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.name)
+def test_the_services_of_a_table_are_read(path: Path) -> None:
+    name, generation = path.name.removesuffix(path.suffix).split(".", 1)
+    family = Family.IP6 if name == "20-ipv6" else Family.IP
+    found, form = read_nftables(nft.parse(path.read_text()), family)
+    assert form.value == generation or (form, generation) == (TableForm.V1_36, "1.37")
+    expected = scenario(name)
+    assert [comparable(one) for one in found.services] == [
+        comparable(one) for one in expected.services
+    ]
+
+
+def comparable(service: ServicePort) -> ServicePort:
+    """A Service without what only the iptables mode shows."""
+    guarded = tuple(one for one in service.load_balancers if one[1])
+    others = (address for address, ranges in service.load_balancers if not ranges)
+    return attrs.evolve(
+        service,
+        external_ips=tuple(sorted((*service.external_ips, *others))),
+        load_balancers=guarded,
+        health_check_port=None,
+    )
+
+
+TABLE = (MODES / "01-overall.1.36.nft").read_text().splitlines()
+#: Without one of these it is a node of other Services or settings.
+SETTINGS = (
+    "Drop traffic to unallocated", "masquerade clusterIP traffic", "nodeport-ips { 192.",
+    "service-nodeports { tcp . 3002",
+)  # fmt: skip
+#: Commands that each say a part of something; declarations cannot be left out.
+COMMANDS = [
+    number
+    for number, line in enumerate(TABLE)
+    if re.match("add (rule|element)", line) and not any(text in line for text in SETTINGS)
+]
+
+
+def _is_refused(lines: list[str]) -> bool:
+    try:
+        read_nftables(nft.parse("\n".join(lines)), Family.IP)
+    except Refused as refused:
+        return all(one.code.name == "M301" for one in refused.diagnostics)
+    return False
+
+
+@pytest.mark.parametrize("number", COMMANDS)
+def test_a_command_that_is_missing_is_noticed(number: int) -> None:
+    assert _is_refused([*TABLE[:number], *TABLE[number + 1 :]])
+
+
+def test_a_rule_more_in_a_table_is_noticed() -> None:
+    for chain in ("services", "nat-output", "reject-chain"):
+        assert _is_refused([*TABLE, f"add rule ip kube-proxy {chain} ip saddr 192.0.2.1 accept"])
+    hook = "{ type filter hook input priority 5; }"
+    assert _is_refused([*TABLE, f"add chain ip kube-proxy mine {hook}"])
 
 
 LINES = (MODES / "01-overall.save").read_text().splitlines()

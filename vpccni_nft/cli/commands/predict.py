@@ -46,12 +46,13 @@ from ..render.diagnostics import show
             "vpccni-nft predict before.tar.gz --kube-proxy nftables --service-cidr none"
             " --write kube-proxy.nft"
         ),
+        "vpccni-nft predict after.tar.gz --kube-proxy iptables --accept kube-proxy-modes",
     ),
 )
 @click.argument("node", metavar="NODE")
 @click.option(
     "--kube-proxy",
-    type=click.Choice(["nftables"]),
+    type=click.Choice(["nftables", "iptables"]),
     required=True,
     help="The mode that kube-proxy changes to.",
 )
@@ -67,29 +68,30 @@ from ..render.diagnostics import show
     "node_ips",
     multiple=True,
     metavar="ADDRESS",
-    help="An address of the node that takes NodePort packets; by default what a record shows.",
+    help="To nftables: an address of the node, which takes NodePort packets; by default what a"
+    " record shows.",
 )
 @click.option(
     "--service-cidr",
     "service_cidrs",
     multiple=True,
-    required=True,
     metavar="CIDR|none",
-    help="Where Services get their addresses from, for packets to addresses without a Service; none"
-    " where kube-proxy does not know it.",
+    help="To nftables: where Services get their addresses from, for packets to addresses without a"
+    " Service; none where kube-proxy does not know it.",
 )
 @click.option(
     "--cluster-cidr",
     "cluster_cidrs",
     multiple=True,
     metavar="CIDR",
-    help="The addresses of pods, where kube-proxy is configured with them and no rule shows them.",
+    help="To nftables: the addresses of pods, where kube-proxy is configured with them and no rule"
+    " shows them.",
 )
 @click.option(
     "--write",
     "target",
     metavar="FILE",
-    help="Write the table that kube-proxy would write, for nft -f; - is standard output.",
+    help="Write what kube-proxy would write, for nft -f or iptables-restore; - is standard output.",
 )
 @IPSET_SAVE
 @FAMILY
@@ -103,7 +105,7 @@ from ..render.diagnostics import show
 def predict(  # noqa: PLR0913 - one for each option
     node: str,
     *,
-    kube_proxy: str,  # noqa: ARG001 - there is one mode to change to so far
+    kube_proxy: str,
     kubernetes: str,
     node_ips: tuple[str, ...],
     service_cidrs: tuple[str, ...],
@@ -119,15 +121,21 @@ def predict(  # noqa: PLR0913 - one for each option
     first: bool,
     as_json: bool,
 ) -> ExitCode:
-    """Show what changes when kube-proxy changes from iptables to nftables mode, before it does.
+    """Show what changes when kube-proxy changes its mode, before it does.
 
-    NODE is a record or a dump of a node whose kube-proxy is in iptables mode. Its Services are read
-    from kube-proxy's rules; the table that it would write for them is compared with what is there,
+    NODE is a record or a dump of a node whose kube-proxy is in the other mode. Its Services are
+    read from kube-proxy's rules; what it would write for them is compared with what is there,
     beside the rules that others wrote.
     """
     require_solver()
     from ...lowering.options import TranslateOptions, codes_named
-    from ...node.kube_proxy.predict import Given, NotGiven, predicted_side
+    from ...node.kube_proxy.predict import (
+        Given,
+        NotGiven,
+        is_liberal,
+        to_iptables,
+        to_nftables,
+    )
     from ...node.kube_proxy.predict import node_ips as shown_ips
     from ...node.kube_proxy.write_nftables import TableForm
     from ...proof.side import Side
@@ -140,21 +148,26 @@ def predict(  # noqa: PLR0913 - one for each option
     sources, sets = read_rules((node,))
     sets = sets if ipset_save is None else read_source(ipset_save)
     options = TranslateOptions.of(family=family, ipset_save=sets)
+    facts = read_facts(node)
     given = Given(
-        node_ips=node_ips or shown_ips(read_facts(node)),
+        node_ips=node_ips or shown_ips(facts),
+        liberal_conntrack=is_liberal(facts),
         service_cidrs=tuple(one for one in service_cidrs if one != "none"),
         no_service_cidr="none" in service_cidrs,
         cluster_cidrs=cluster_cidrs,
     )
     try:
         before = Side.of(sources, options)
-        after, predictions = predicted_side(before, TableForm(kubernetes), given)
+        if kube_proxy == "nftables":
+            after, predictions = to_nftables(before, TableForm(kubernetes), given)
+        else:
+            after, predictions = to_iptables(before, given)
         acceptances = read_accepted(accept, before, after)
     except Refused as refused:
         show(refused.diagnostics, notes=False)
         return ExitCode.REFUSED
     except NotGiven as missing:
-        raise click.UsageError(f"it is not known {missing}: give {missing.option}") from None
+        raise click.UsageError(f"{missing}: give {missing.option}") from None
     script = "".join(one.script for one in predictions)
     if target:
         write_output(script, target)

@@ -1,4 +1,4 @@
-"""What kube-proxy would write in nftables mode on a node where it is in iptables mode.
+"""What kube-proxy would write in its other mode, iptables or nftables, on a node.
 
 The rules that others wrote stay as they are; kube-proxy's own, and what leads to them, go, as it
 removes them when it starts in another mode.
@@ -16,7 +16,10 @@ from ...core.diagnostics import OTHER_PROXY_RULES, Diagnostic, Refused
 from ...core.span import Source
 from ...core.values import Family
 from ...text.nft_reader import load
+from ...text.sources import parse_sources
 from .read_iptables import is_kube_proxys, leads_to_kube_proxy, read_iptables
+from .read_nftables import read_nftables
+from .write_iptables import as_restore_file
 from .write_nftables import write_nftables
 
 if TYPE_CHECKING:
@@ -24,13 +27,17 @@ if TYPE_CHECKING:
 
     from ...iptables.ast import Ruleset, Table
     from ...proof.side import Side
-    from .services import KubeProxy
+    from .services import KubeProxy, Settings
     from .write_nftables import TableForm
+
+
+#: What kube-proxy calls its table.
+_TABLE = "kube-proxy"
 
 
 @attrs.frozen(kw_only=True)
 class Given:
-    """What decides about packets in nftables mode and cannot be read from rules of iptables."""
+    """What decides about packets in the other mode, and no rule of this one shows."""
 
     #: Addresses that take NodePort packets: those of the node, unless kube-proxy is configured
     #: with ``nodePortAddresses``. Empty: those that the dump shows.
@@ -38,6 +45,8 @@ class Given:
     service_cidrs: tuple[str, ...] = ()  #: where Services get their cluster IPs from
     no_service_cidr: bool = False  #: whether kube-proxy does not know that, as before 1.31
     cluster_cidrs: tuple[str, ...] = ()  #: of pods, where no rule shows it
+    #: Whether conntrack is liberal with TCP: then the iptables mode forwards INVALID packets.
+    liberal_conntrack: bool = False
 
 
 @attrs.frozen
@@ -46,7 +55,7 @@ class Prediction:
 
     before: KubeProxy
     after: KubeProxy
-    script: str  #: kube-proxy's table, for ``nft -f``
+    script: str  #: what kube-proxy would write, for ``nft -f`` or for iptables-restore
 
 
 class NotGiven(ValueError):  # noqa: N818 - it names what is missing
@@ -57,67 +66,141 @@ class NotGiven(ValueError):  # noqa: N818 - it names what is missing
         self.option = option
 
 
-def predict(ruleset: Ruleset, family: Family, generation: TableForm, given: Given) -> Prediction:
-    """The table that kube-proxy would write for the Services that are there.
+@attrs.frozen
+class _Parts:
+    """What is on a node, by languages."""
 
-    Raises Refused where its rules are not understood (M301), and NotGiven.
+    dump: iptables.Ruleset
+    native: nft.Ruleset
+
+    @classmethod
+    def of(cls, side: Side) -> _Parts:
+        """A side has one ruleset of each language at most."""
+        dumps = (one for one in side.rulesets if isinstance(one, iptables.Ruleset))
+        native = (one for one in side.rulesets if isinstance(one, nft.Ruleset))
+        return cls(next(dumps, iptables.Ruleset()), next(native, nft.Ruleset()))
+
+    def on(self, side: Side) -> Side:
+        """A side with these in place of its own."""
+        return attrs.evolve(side, rulesets=(self.dump, self.native))
+
+    @property
+    def in_iptables(self) -> list[Family]:
+        """The families that kube-proxy has rules for in iptables mode."""
+        found = {
+            table.family
+            for table in self.dump.tables
+            for chain in table.chains
+            if chain.rules and is_kube_proxys(chain.name)
+        }
+        return [family for family in Family if family in found]
+
+    @property
+    def in_nftables(self) -> list[Family]:
+        """The families that kube-proxy has a table for in nftables mode."""
+        found = {table.family for table in self.native.tables if table.name == _TABLE}
+        return [family for family in Family if family in found]
+
+    def require(self, there: list[Family], others: list[Family], mode: str) -> None:
+        """Raise Refused unless kube-proxy is in one mode, and in no other one."""
+        if not there:
+            raise _refused(f"there are no rules of kube-proxy in {mode} mode")
+        if others:
+            raise _refused("there are rules of kube-proxy in both of its modes")
+
+
+def to_nftables(side: Side, form: TableForm, given: Given) -> tuple[Side, tuple[Prediction, ...]]:
+    """What would be on a node with kube-proxy in nftables mode, and what is predicted of it.
+
+    Raises Refused (M301) where kube-proxy's rules are not understood, or are not in iptables mode
+    alone, and NotGiven.
     """
-    there = read_iptables(ruleset, family)
-    settings = there.settings
+    parts = _Parts.of(side)
+    parts.require(parts.in_iptables, parts.in_nftables, "iptables")
+    found = []
+    for family in parts.in_iptables:
+        there = read_iptables(parts.dump, family)
+        proxy = attrs.evolve(there, settings=_in_nftables(there, given))
+        found.append(Prediction(there, proxy, write_nftables(proxy, form)))
+    scripts = [Source.of(one.script, "<kube-proxy>") for one in found]
+    tables = (*parts.native.tables, *load(scripts).ruleset.tables)
+    after = _Parts(without_kube_proxy(parts.dump), attrs.evolve(parts.native, tables=tables))
+    return after.on(side), tuple(found)
+
+
+def _in_nftables(there: KubeProxy, given: Given) -> Settings:
+    """The settings, with what no rule of the iptables mode shows."""
+    settings, family = there.settings, there.settings.family
     addresses = settings.node_port_addresses or _of_family(given.node_ips, family)
     if not addresses and any(service.node_port for service in there.services):
-        raise NotGiven(f"the {family.title} address of the node, for NodePorts", "--node-ip")
+        found = (
+            f"the {family.title} address of the node, which takes NodePort packets, is not known"
+        )
+        raise NotGiven(found, "--node-ip")
     cidrs = _of_family(given.service_cidrs, family)
     if not cidrs and not given.no_service_cidr:
-        raise NotGiven(f"where Services get their {family.title} addresses from", "--service-cidr")
+        found = f"it is not known where Services get their {family.title} addresses from"
+        raise NotGiven(found, "--service-cidr")
     (cidr,) = _of_family(given.cluster_cidrs, family)[:1] or (settings.cluster_cidr,)
     if settings.cluster_cidr and cidr != settings.cluster_cidr:
-        found = f"the CIDR of pods: the rules have {settings.cluster_cidr}, and not {cidr}"
+        found = f"in kube-proxy's rules pods have {settings.cluster_cidr}, and not {cidr}"
         raise NotGiven(found, "--cluster-cidr")
-    after = attrs.evolve(
-        there,
-        settings=attrs.evolve(
-            settings,
-            node_port_addresses=addresses,
-            service_cidrs=cidrs,
-            cluster_cidr=None if settings.masquerade_all else cidr,
-        ),
+    return attrs.evolve(
+        settings,
+        node_port_addresses=addresses,
+        service_cidrs=cidrs,
+        cluster_cidr=None if settings.masquerade_all else cidr,
     )
-    return Prediction(there, after, write_nftables(after, generation))
 
 
-def predicted_side(
-    side: Side, generation: TableForm, given: Given
-) -> tuple[Side, tuple[Prediction, ...]]:
-    """What would be on a node, with kube-proxy in nftables mode, and what is predicted of it.
+def to_iptables(side: Side, given: Given) -> tuple[Side, tuple[Prediction, ...]]:
+    """The same with kube-proxy in iptables mode, where it is in nftables mode.
 
-    Raises Refused and NotGiven as ``predict`` does, and Refused where the node has a table of
-    kube-proxy already.
+    Its jumps come first in the built-in chains, where it inserts them. Raises Refused (M301).
     """
-    dumps = [one for one in side.rulesets if isinstance(one, iptables.Ruleset)]
-    native = [one for one in side.rulesets if isinstance(one, nft.Ruleset)]
-    dump = iptables.Ruleset(tuple(table for one in dumps for table in one.tables))
-    tables = [table for one in native for table in one.tables]
-    if any(getattr(table, "name", "") == "kube-proxy" for table in tables):
-        message = "there is a table kube-proxy already: kube-proxy has been in nftables mode here"
-        raise Refused([Diagnostic(OTHER_PROXY_RULES, message)])
-    families = [family for family in Family if _has_rules(dump, family)]
-    if not families:
-        message = "there are no rules of kube-proxy in iptables mode"
-        raise Refused([Diagnostic(OTHER_PROXY_RULES, message)])
-    found = tuple(predict(dump, family, generation, given) for family in families)
-    scripts = [Source.of(one.script, "<kube-proxy>") for one in found]
-    written = nft.Ruleset((*tables, *load(scripts).ruleset.tables))
-    return attrs.evolve(side, rulesets=(without_kube_proxy(dump), written)), found
+    parts = _Parts.of(side)
+    parts.require(parts.in_nftables, parts.in_iptables, "nftables")
+    dump = parts.dump
+    found = []
+    for family in parts.in_nftables:
+        there, _ = read_nftables(parts.native, family)
+        # Without nodePortAddresses, the iptables mode takes NodePort packets at any local address.
+        settings = attrs.evolve(
+            there.settings,
+            node_port_addresses=None,
+            drops_invalid=not given.liberal_conntrack,
+        )
+        after = attrs.evolve(there, settings=settings)
+        script = as_restore_file(after)
+        found.append(Prediction(there, after, script))
+        written, problems = parse_sources((Source.of(script, "<kube-proxy>"),), family)
+        if any(problem.refuses for problem in problems):
+            raise Refused(problems)
+        dump = _with_rules(dump, written)
+    tables = tuple(table for table in parts.native.tables if table.name != _TABLE)
+    return _Parts(dump, attrs.evolve(parts.native, tables=tables)).on(side), tuple(found)
 
 
-def _has_rules(dump: iptables.Ruleset, family: Family) -> bool:
-    return any(
-        chain.rules and is_kube_proxys(chain.name)
-        for table in dump.tables
-        if table.family is family
-        for chain in table.chains
-    )
+def _with_rules(dump: Ruleset, written: Ruleset) -> Ruleset:
+    """A dump with tables inserted: their rules come first in chains that are there already."""
+    tables = {(table.family, table.name): table for table in dump.tables}
+    for table in written.tables:
+        there = tables.get((table.family, table.name))
+        tables[table.family, table.name] = _with_chains(there, table) if there else table
+    return attrs.evolve(dump, tables=tuple(tables.values()))
+
+
+def _with_chains(there: Table, written: Table) -> Table:
+    chains = {chain.name: chain for chain in there.chains}
+    for chain in written.chains:
+        before = chains.get(chain.name)
+        rules = (*chain.rules, *before.rules) if before else chain.rules
+        chains[chain.name] = attrs.evolve(before or chain, rules=rules)
+    return attrs.evolve(there, chains=tuple(chains.values()))
+
+
+def _refused(message: str) -> Refused:
+    return Refused([Diagnostic(OTHER_PROXY_RULES, message)])
 
 
 def without_kube_proxy(ruleset: Ruleset) -> Ruleset:
@@ -163,6 +246,12 @@ def node_ips(facts: Mapping[str, str]) -> tuple[str, ...]:
         if address:
             found.append(address)
     return tuple(found)
+
+
+def is_liberal(facts: Mapping[str, str]) -> bool:
+    """Whether a record says that conntrack is liberal with TCP."""
+    sysctls = facts.get("sysctl.txt", "").splitlines()
+    return "net/netfilter/nf_conntrack_tcp_be_liberal = 1" in sysctls
 
 
 def _of_family(texts: tuple[str, ...], family: Family) -> tuple[str, ...]:
