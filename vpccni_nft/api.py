@@ -104,6 +104,7 @@ def verify(  # noqa: PLR0913 - one for each choice
     accept: Collection[str] = (),
     per_hook: bool = False,
     internal_mark: int = 0,
+    first: bool = False,
 ) -> Answer:
     r"""Prove that two sides treat every packet the same, or find one that they do not.
 
@@ -119,6 +120,7 @@ def verify(  # noqa: PLR0913 - one for each choice
     files of ``--accept`` hold them. Packets are followed from where they come in to where they
     leave; with ``per_hook`` each hook is compared by itself. ``internal_mark`` has bits of the mark
     that only the rules look at: what they are when a packet is routed or leaves does not count.
+    With ``first`` it stops at the first packet that differs, without the classes of all others.
 
     The answer is ``Equivalent`` with what it assumes, ``Different`` with packets, or ``Unknown``
     with reasons. Raises Refused where a text cannot be read, ValueError where ``allow`` is
@@ -145,6 +147,7 @@ def verify(  # noqa: PLR0913 - one for each choice
     settings = ProofSettings(
         seconds=seconds,
         timeout=timeout,
+        first=first,
         order=ChainOrder.of(order),
         counters=counters,
         allow=options.allow,

@@ -119,7 +119,7 @@ def small_first() -> list[Specimen]:
 
 @pytest.mark.parametrize("mutant", PROVED, ids=str)
 def test_a_mutant_is_shown_to_differ(mutant: Mutant) -> None:
-    settings = ProofSettings(seconds=10, most=1, counters=True, allow=EXACT)
+    settings = ProofSettings(seconds=10, first=True, counters=True, allow=EXACT)
     for specimen in small_first():
         mutated = mutant.apply(specimen.after)
         if mutated is None:
