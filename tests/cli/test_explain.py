@@ -342,6 +342,16 @@ def test_a_ruleset_that_cannot_be_read_or_translated_is_reported(text: str, code
     assert "error[" in done.err
 
 
+def test_a_dump_without_a_translation_is_explained_alone() -> None:
+    dump = "*raw\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -p tcp -m string --algo bm --string x\n"
+    dump += "-A OUTPUT -p udp -m udp --dport 53 -j DROP\nCOMMIT\n"
+    done = explain("proto=udp dport=53", "-", stdin=dump)
+    assert done.code == 1
+    assert "error[T001]" in done.err
+    assert "outcome: drop" in done.out
+    assert "the translation of" not in done.out
+
+
 def test_the_number_that_is_drawn_chooses_an_endpoint_of_native_rules_too() -> None:
     file = str(FOLDER / "native" / "kube-proxy-nftables.nft")
     for random, endpoint in (("0.4", "10.0.13.7"), ("0.6", "10.0.77.20")):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from .. import iptables, nft
-from ..core.diagnostics import APPROXIMATIONS, Refused
+from ..core.diagnostics import APPROXIMATIONS, NO_NFT_FORM, TOO_DEEP, Diagnostic, Refused
 from ..core.values import Family
 from ..lowering import TranslateOptions
 from ..model.packet import interface_word
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from .packet_text import PacketText
     from .sample import Packet
     from .trace import Trace
+
+
+#: Why a dump that is understood has no translation.
+_NO_TRANSLATION = frozenset({NO_NFT_FORM, TOO_DEEP})
 
 
 @attrs.frozen
@@ -52,22 +56,24 @@ class Explanation:
     differences: dict[str, tuple[object, object]]  #: by what differs; empty where both agree
     approximations: tuple[Code, ...]  #: that the translation, which is one of the sides, takes
     not_read: tuple[str, ...] = ()  #: of rules that are not read, whether the packet comes to them
+    #: The rules for which a dump has no translation, and so stands alone.
+    untranslated: tuple[Diagnostic, ...] = ()
 
 
 def explain(sources: Sequence[Source], packet: str, family: Family | None = None) -> Explanation:
     """Walk a packet through one text and its translation, or through two texts.
 
-    A text that is an nft ruleset stands alone: it has no translation. Raises Refused where a text
-    cannot be read or translated, BadPacketText where the packet cannot, and NoMeaning where it
-    comes to a rule that the model knows nothing of.
+    A text that is an nft ruleset stands alone, and so does a dump with a rule that nft cannot
+    express. Raises Refused where a text cannot be read, BadPacketText where the packet cannot, and
+    NoMeaning where it comes to a rule that the model knows nothing of.
     """
-    sides, approximations = _sides(sources, family)
+    sides, approximations, untranslated = _sides(sources, family)
     read = parse_packet(packet, family or _family_of(sides[0]))
     traces = tuple(trace((side.ruleset,), read.packet) for side in sides)
     # A file beside its own translation: both count the same packets.
     found = parts(traces[0].outcome, traces[-1].outcome, counts=len(sources) == 1)
     not_read = dict.fromkeys(line for side in sides for line in _not_read(side, read.packet))
-    return Explanation(read, sides, traces, found, approximations, tuple(not_read))
+    return Explanation(read, sides, traces, found, approximations, tuple(not_read), untranslated)
 
 
 def _not_read(side: NamedRuleset, packet: Packet) -> Iterator[str]:
@@ -92,20 +98,23 @@ def _may_come(at: At, packet: Packet) -> bool:
 
 def _sides(
     sources: Sequence[Source], family: Family | None
-) -> tuple[tuple[NamedRuleset, ...], tuple[Code, ...]]:
+) -> tuple[tuple[NamedRuleset, ...], tuple[Code, ...], tuple[Diagnostic, ...]]:
+    """What is shown, the approximations of a translation, and why there is none."""
     if len(sources) > 1 or detect_language(sources[0]).is_nft:
-        return tuple(_side(source, family) for source in sources), ()
+        return tuple(_side(source, family) for source in sources), (), ()
     options = TranslateOptions(allow=frozenset(APPROXIMATIONS.values()), family=family)
     translation = translate_sources(sources, options)
-    if translation.refused:
-        raise Refused(translation.diagnostics)
     (source,) = sources
+    if refusing := tuple(one for one in translation.diagnostics if one.refuses):
+        if {one.code for one in refusing} - _NO_TRANSLATION:
+            raise Refused(translation.diagnostics)
+        return (NamedRuleset(source.name, translation.dump),), (), refusing
     again = nft.parse(translation.script(), "the translation")
     sides = (
         NamedRuleset(source.name, translation.dump),
         NamedRuleset(f"the translation of {source.name}", again),
     )
-    return sides, tuple(sorted(translation.allowed, key=str))
+    return sides, tuple(sorted(translation.allowed, key=str)), ()
 
 
 def _side(source: Source, family: Family | None) -> NamedRuleset:

@@ -68,8 +68,8 @@ def explain(
 ) -> ExitCode:
     """Walk one packet through the rules of one hook or a whole path, and say what each does.
 
-    FILE is a dump of iptables-save, which is shown beside its own translation, or an nft ruleset.
-    Two files are compared.
+    FILE is a dump of iptables-save, which is shown beside its own translation if it has one, or an
+    nft ruleset. Two files are compared.
     """
     from ...model.packet import NoMeaning
     from ...simulate import explain as simulate
@@ -94,4 +94,5 @@ def explain(
     else:
         for line in lines_of_explanation(found, all_rules=all_rules):
             click.echo(printable(line))
-    return ExitCode.REFUSED if found.differences else ExitCode.DONE
+    show(found.untranslated, notes=False)
+    return ExitCode.REFUSED if found.differences or found.untranslated else ExitCode.DONE
