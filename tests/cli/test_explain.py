@@ -344,8 +344,8 @@ def test_a_ruleset_that_cannot_be_read_or_translated_is_reported(text: str, code
 
 def test_a_dump_without_a_translation_is_explained_alone() -> None:
     dump = "*raw\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -p tcp -m string --algo bm --string x\n"
-    dump += "-A OUTPUT -p udp -m udp --dport 53 -j DROP\nCOMMIT\n"
-    done = explain("proto=udp dport=53", "-", stdin=dump)
+    dump += "-A OUTPUT -d 192.0.2.1/32 -p udp -m udp --dport 53 -j DROP\nCOMMIT\n"
+    done = explain("hook=output daddr=192.0.2.1 proto=udp dport=53", "-", stdin=dump)
     assert done.code == 1
     assert "error[T001]" in done.err
     assert "outcome: drop" in done.out

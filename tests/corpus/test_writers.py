@@ -185,6 +185,8 @@ def test_the_commands_take_the_node_of_a_writer(name: str, nodes: Path) -> None:
     assert done.code == (3 if name in {"ufw", "incus"} else 0), done.err
     first = min(one for one in (nodes / name).iterdir() if one.name.startswith(("iptables", "nft")))
     packet = "hook=input saddr=203.0.113.9 daddr=10.0.12.34 proto=tcp dport=22 ctstate=new"
-    done = run("explain", str(first), "--packet", packet)
+    sets = nodes / name / "ipset-save.txt"
+    with_sets = ("--ipset-save", str(sets)) if sets.exists() else ()
+    done = run("explain", str(first), "--packet", packet, *with_sets)
     assert done.code == (1 if name == "ufw" else 0), done.err
     assert "outcome: " in done.out

@@ -60,14 +60,21 @@ class Explanation:
     untranslated: tuple[Diagnostic, ...] = ()
 
 
-def explain(sources: Sequence[Source], packet: str, family: Family | None = None) -> Explanation:
+def explain(
+    sources: Sequence[Source],
+    packet: str,
+    family: Family | None = None,
+    ipset_save: Source | None = None,
+) -> Explanation:
     """Walk a packet through one text and its translation, or through two texts.
+
+    ``ipset_save`` is what ipset save printed, for dumps whose rules name sets.
 
     A text that is an nft ruleset stands alone, and so does a dump with a rule that nft cannot
     express. Raises Refused where a text cannot be read, BadPacketText where the packet cannot, and
     NoMeaning where it comes to a rule that the model knows nothing of.
     """
-    sides, approximations, untranslated = _sides(sources, family)
+    sides, approximations, untranslated = _sides(sources, family, ipset_save)
     read = parse_packet(packet, family or _family_of(sides[0]))
     traces = tuple(trace((side.ruleset,), read.packet) for side in sides)
     # A file beside its own translation: both count the same packets.
@@ -97,12 +104,13 @@ def _may_come(at: At, packet: Packet) -> bool:
 
 
 def _sides(
-    sources: Sequence[Source], family: Family | None
+    sources: Sequence[Source], family: Family | None, ipset_save: Source | None
 ) -> tuple[tuple[NamedRuleset, ...], tuple[Code, ...], tuple[Diagnostic, ...]]:
     """What is shown, the approximations of a translation, and why there is none."""
     if len(sources) > 1 or detect_language(sources[0]).is_nft:
-        return tuple(_side(source, family) for source in sources), (), ()
-    options = TranslateOptions(allow=frozenset(APPROXIMATIONS.values()), family=family)
+        return tuple(_side(source, family, ipset_save) for source in sources), (), ()
+    allow = frozenset(APPROXIMATIONS.values())
+    options = TranslateOptions(allow=allow, family=family, ipset_save=ipset_save)
     translation = translate_sources(sources, options)
     (source,) = sources
     if refusing := tuple(one for one in translation.diagnostics if one.refuses):
@@ -117,10 +125,10 @@ def _sides(
     return sides, tuple(sorted(translation.allowed, key=str)), ()
 
 
-def _side(source: Source, family: Family | None) -> NamedRuleset:
+def _side(source: Source, family: Family | None, ipset_save: Source | None) -> NamedRuleset:
     if detect_language(source).is_nft:
         return NamedRuleset(source.name, nft.parse(source.content, source.name))
-    dump, diagnostics = parse_sources((source,), family)
+    dump, diagnostics = parse_sources((source,), family, ipset_save)
     if refusing := [found for found in diagnostics if found.refuses]:
         raise Refused(refusing)
     return NamedRuleset(source.name, dump)

@@ -11,8 +11,7 @@ from ...core.exit_codes import ExitCode
 from ...core.render import printable
 from ...core.values import Family
 from ..command import Command
-from ..files import one_standard_input, read_sources
-from ..options import AS_JSON, FAMILY
+from ..options import AS_JSON, FAMILY, IPSET_SAVE, read_dumps
 from ..render.diagnostics import code_of, show
 
 _KEYS = (
@@ -60,11 +59,18 @@ _KEYS = (
 @click.option(
     "--packet", "text", required=True, metavar="KEY=VALUE...", help="The packet; see below."
 )
+@IPSET_SAVE
 @FAMILY
 @click.option("--all", "all_rules", is_flag=True, help="Show rules that do not match, too.")
 @AS_JSON
 def explain(
-    files: tuple[str, ...], text: str, family: str | None, *, all_rules: bool, as_json: bool
+    files: tuple[str, ...],
+    text: str,
+    ipset_save: str | None,
+    family: str | None,
+    *,
+    all_rules: bool,
+    as_json: bool,
 ) -> ExitCode:
     """Walk one packet through the rules of one hook or a whole path, and say what each does.
 
@@ -78,9 +84,9 @@ def explain(
 
     if len(files) > 2:
         raise click.UsageError("give one FILE, or two to compare")
-    one_standard_input(*files)
+    sources, sets = read_dumps(files, ipset_save)
     try:
-        found = simulate.explain(read_sources(files), text, Family(family) if family else None)
+        found = simulate.explain(sources, text, Family(family) if family else None, sets)
     except BadPacketText as error:
         raise click.UsageError(printable("; ".join(error.problems))) from None
     except Refused as refused:
