@@ -65,6 +65,12 @@ CONSTRUCTS = (
     ),
     Construct("meta l4proto tcp dnat to 10.0.2.1:tcp dport map { 80 : 8080, 443 : 8443 }"),
     Construct(
+        "dnat to tcp dport map { 80 : 10.0.2.1, 443 : 10.0.2.2 }:tcp dport map { 80 : 8080, 22 : 8 }"
+    ),
+    Construct(
+        "meta l4proto udp snat to ip saddr map { 10.0.1.5 : 10.0.2.1 }:udp sport map { 53 : 8 }"
+    ),
+    Construct(
         "meta l4proto tcp dnat to [2001:db8:1:2::1]:tcp dport map { 80 : 8080 }", family="ip6"
     ),
     Construct("meta l4proto udp redirect to :udp dport map { 53 : 5353, 80-90 : 8000 }"),

@@ -411,9 +411,11 @@ class NftRuleReader:
         prefix = False
         family = self._family_of_address(tree)
         words = tokens(tree)
-        maps = [branch for branch in rest if branch.data == "port_map"]
-        if maps:
-            address, port = self._mapped_port(words, maps[0], family)
+        found = {branch.data: branch for branch in rest}
+        if "port_map" in found:
+            # Behind a map of addresses the protocol of the ports' map stands as a port would.
+            place = tokens(found["nat_port"]) if "nat_port" in found else words
+            address, port = self._mapped_port(place, found["port_map"], family)
         elif len(words) > 1:
             raise self.words.problem(words[1], "this is not expected here")
         elif words:
@@ -425,12 +427,10 @@ class NftRuleReader:
                     raise self.words.problem(word_of(branch), message, "write ip or ip6 before to")
                 own = types.ADDRESS[family]
                 address = self.expressions.lookup(branch, (own,), (own, types.PORT))
-            elif branch.data == "nat_port":
+            elif branch.data == "nat_port" and "port_map" not in found:
                 port = self._port_of_map(word_of(branch))
             elif branch.data in _NAT_FIELDS:
                 address = self.expressions.field(branch)
-            elif branch.data == "port_map":
-                continue
             elif branch.data == "nat_flags":
                 flags = _nat_flags(branch)
             elif branch.data == "prefix":
