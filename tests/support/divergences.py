@@ -24,6 +24,8 @@ from vpccni_nft.replay.conversation import Way, text_of
 from vpccni_nft.replay.wire import RST, WITH_PORTS
 from vpccni_nft.simulate.packet_text import field_text
 
+from .host_facts import Host, Traffic
+
 if TYPE_CHECKING:
     from vpccni_nft.model.concrete import Question
     from vpccni_nft.model.hook import Outcome
@@ -87,6 +89,7 @@ class _Connection:
     confirmed: bool = False  #: whether a packet of it has come through
     bound: set[str] = attrs.Factory(set)  #: the ends that NAT has decided about, by ``s`` and ``d``
     answered: bool = False
+    traffic: Traffic = attrs.Factory(Traffic)
     device: str = ""  #: by which its first packets left
 
     def is_(self, ends: tuple[int, int, int, int], *, reply: bool) -> bool:
@@ -168,6 +171,8 @@ class _Walk:
         assert begin.headers
         state = (track or begin).state
         connection = self._connection(begin, state)
+        if connection and track:
+            connection.traffic.count(begin, state)
         fields = self._fields(begin, state, connection)
         family = begin.headers.family
         wrong, marks = "", set[int]()
@@ -209,8 +214,11 @@ class _Walk:
     ) -> Iterator[Outcome | None]:
         """What can happen, for each way that draws can go; None where that is not known."""
         chains = self.checker.chains[family]
+        move = self.conversation.moves[self.number]
+        own, traffic = bool(fields["has_socket"]), connection.traffic if connection else None
+        host = Host(self.conversation, move, begin, own, traffic)
         for mark in sorted(connection.marks) if connection else (0,):
-            world = _World(self.checker.node, family, begin, end, self.checker.memory)
+            world = _World(self.checker.node, family, begin, end, host, self.checker.memory)
             while True:
                 algebra = Concrete(answers=world)
                 known = {**fields, "ct_mark": mark}
@@ -396,6 +404,7 @@ class _World(Mapping["Question", int]):
     family: Family
     begin: KernelEvent
     end: KernelEvent | None
+    host: Host
     memory: Memory | None = None
     #: The draws of this way: how many answers there are, and which one is given.
     draws: dict[Question, list[int]] = attrs.Factory(dict)
@@ -405,22 +414,16 @@ class _World(Mapping["Question", int]):
         oracle, arguments = question
         headers = self.end.headers if self.end else None
         known = self.memory.answer(question) if self.memory else None
+        for answer in (self.host.answer, self._byte):
+            known = answer(*question) if known is None else known
         if known is not None:
             return known
+        if ways := self.host.ways(oracle):
+            return ways[self._draw(question, len(ways))]
         match oracle.kind, oracle.parameters:
             case OracleKind.FIB_TYPE, _:
                 address, device = arguments
                 return self.node.kind(self.family, address, _name(device))
-            case OracleKind.HEADER_FIELD, _ if (
-                known := self._header_field(str(oracle))
-            ) is not None:
-                return known
-            case OracleKind.FRAGMENT_BYTE, _:
-                return _PAYLOAD >> 16
-            case OracleKind.TRANSPORT_BYTE, _ if self._has_ports and oracle.object in range(4):
-                return 0  # whatever it is: the packet's ports stand there
-            case OracleKind.TRANSPORT_LENGTH, _ if self._has_ports:
-                return 8  # what every such packet has here
             case kind, _ if kind in _CHOSEN:
                 return self._chosen(oracle, arguments, headers)
             case ((OracleKind.RANDOM | OracleKind.CONNECTIONS), _):
@@ -439,6 +442,19 @@ class _World(Mapping["Question", int]):
     def __len__(self) -> int:
         return len(self.draws)
 
+    def _byte(self, oracle: Oracle, _: object) -> int | None:
+        """What stands in the packet where the model has no field."""
+        match oracle.kind:
+            case OracleKind.HEADER_FIELD:
+                return self._header_field(str(oracle))
+            case OracleKind.FRAGMENT_BYTE:
+                return _PAYLOAD >> 16
+            case OracleKind.TRANSPORT_BYTE if self._has_ports and oracle.object in range(4):
+                return 0  # whatever it is: the packet's ports stand there
+            case OracleKind.TRANSPORT_LENGTH if self._has_ports:
+                return 8  # what every such packet has here
+        return None
+
     def _header_field(self, name: str) -> int | None:
         """What of the packet that comes to the hook is seen, though it is no field of the model."""
         headers = self.begin.headers
@@ -451,7 +467,7 @@ class _World(Mapping["Question", int]):
             case _ if _OTHERS.get(name.split(maxsplit=1)[0], headers.protocol) != headers.protocol:
                 return 0  # the packet has no such header
             case "ip hdrlength":
-                return 5  # no options are sent here
+                return 5 + len(headers.options) // 4
             case "ip more-fragments" | "frag more-fragments" if headers.fragmented:
                 return int(not headers.offset)  # of two
             case _:

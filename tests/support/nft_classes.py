@@ -7,6 +7,16 @@ from typing import Any
 
 import attrs
 
+from vpccni_nft.nft import expressions as x
+from vpccni_nft.nft import statements as s
+
+#: Classes whose rules make the answer Unknown, and why.
+WITHOUT_MEANING = {
+    x.RawTcpOption: "bits of a TCP option are known by their names alone",
+    x.Inner: "what is inside a tunnel is not modelled",
+    s.ResetOption: "whether an option is there is a question to the world that no rule changes",
+}
+
 
 def nodes_in(node: Any) -> Iterator[Any]:
     """A node and all below it."""

@@ -32,7 +32,7 @@ from vpccni_nft.nft import objects as o
 from vpccni_nft.nft import statements as s
 from vpccni_nft.semantics.nft import base_chains
 
-from ..support.nft_classes import nodes_in, subclasses
+from ..support.nft_classes import WITHOUT_MEANING, nodes_in, subclasses
 
 MARK, ADDRESS = x.Meta("mark"), x.Payload("ip", "saddr")
 HOST = x.Host(Address.parse("10.0.0.1"))
@@ -112,12 +112,6 @@ STATEMENTS: dict[type, s.Statement] = {
 }
 
 #: Classes that no rule can mean anything by, and why.
-WITHOUT_MEANING = {
-    x.RawTcpOption: "bits of a TCP option are known by their names alone",
-    x.Inner: "what is inside a tunnel is not modelled",
-    s.ResetOption: "whether an option is there is a question to the world that no rule changes",
-}
-
 SETS = (
     nft.Set("set", "ipv4_addr", elements=(HOST,)),
     nft.Set("dynamic", "ipv4_addr", ("dynamic",)),

@@ -407,13 +407,15 @@ class Tproxy(Statement):
     """Give the packet to a transparent socket; ends the rule where there is none."""
 
     address: Host | None = None  #: None: the first address of the incoming interface
-    port: int | None = None  #: None or 0: the packet's own
+    port: int | None = None  #: None (beside an address) or 0: the packet's own
     #: In a table of the family inet: that of the address. Other packets end the rule.
     family: Family | None = None
 
     def __attrs_post_init__(self) -> None:
         _require_family(self.address, self.family)
         _require_bits(self.port, 16, "a port")
+        if self.address is None and self.port is None:
+            raise ValueError("tproxy wants an address or a port")
 
 
 def _synproxy_flags(flags: Iterable[str]) -> tuple[SynproxyFlag, ...]:

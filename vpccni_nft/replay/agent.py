@@ -268,6 +268,7 @@ class _Play:
             ttl=conversation.ttl,
             mss=conversation.mss if move.flags & wire.SYN else 0,
             tag=tag,
+            **self._extras,
             **self._stream(move, Way.FORTH, Way.BACK),
         )
 
@@ -286,8 +287,15 @@ class _Play:
             code=answered.code,
             mss=self.conversation.mss if move.flags & wire.SYN else 0,
             tag=tag,
+            **self._extras,
             **self._stream(move, Way.BACK, Way.FORTH),
         )
+
+    @property
+    def _extras(self) -> dict[str, Any]:
+        """What all packets of it have beyond the usual headers."""
+        one = self.conversation
+        return {"options": one.options, "tcp_options": one.tcp_options, "chunks": one.chunks}
 
     def _stream(self, move: ConversationPacket, way: Way, other: Way) -> dict[str, Any]:
         """What depends on what was sent before."""

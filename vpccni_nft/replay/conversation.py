@@ -58,6 +58,9 @@ class Conversation:
     tos: int = 0
     ttl: int = 64
     mss: int = 0
+    options: bytes = b""  #: of IPv4, of each packet but errors
+    tcp_options: bytes = b""  #: of each packet
+    chunks: bytes = b""  #: of SCTP, in each packet; empty: an INIT
     mark: int = 0  #: of each packet that goes forth
     user: int = 0  #: whose the node's own sockets are
     group: int = 0
@@ -78,6 +81,9 @@ class Conversation:
         for name in ("tos", "ttl", "mss", "mark", "user", "group"):
             if (value := getattr(self, name)) != _PLAIN.get(name, 0):
                 words.append(f"{name} {value:#x}" if name == "mark" else f"{name} {value}")
+        for name in ("options", "tcp_options", "chunks"):
+            if octets := getattr(self, name):
+                words.append(f"{name.replace('_', ' ')} {octets.hex()}")
         return " ".join(words) + ": " + ", ".join(map(self._move, self.moves))
 
     def _move(self, move: ConversationPacket) -> str:
@@ -144,6 +150,10 @@ def text_of(headers: Headers) -> str:
     for name in ("mss", "tos", "ttl", "offset", "length"):
         if value := getattr(headers, name):
             words.append(f"{name}={value}")
+    if headers.options:
+        words.append(f"options={headers.options.hex()}")
+    if len(headers.behind) > (4 if headers.mss else 0):
+        words.append(f"behind={headers.behind.hex()}")
     if headers.quoted:
         words.append(f"about [{text_of(headers.quoted)}]")
     return " ".join(words)

@@ -8,14 +8,14 @@ routed the right way, and packets before it that give its connection its state.
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from ..core.values import Family
 from ..extensions.matches.owner import Owner
 from ..iptables.ast import Ruleset
-from ..iptables.protocols import ICMP, ICMPV6, TCP
+from ..iptables.protocols import ICMP, ICMPV6, SCTP, TCP
 from ..model.oracle import OracleKind
 from ..model.packet import ADDRESS_TYPES, STATE_BITS, TCP_FLAGS
 from ..simulate.constants import values_in
@@ -63,6 +63,30 @@ _ERRORS = {
 }
 
 
+#: Of IPv4: a router alert, the route with room for one address, nothing four times. A source route
+#: would not come beyond prerouting.
+_OPTIONS = tuple(map(bytes.fromhex, ("94040000", "0707040000000000", "01010101")))
+
+#: Of TCP: SACK is taken, windows are scaled, a timestamp, a signature, a cookie, MPTCP, and one for
+#: experiments with its end of the list.
+_TCP_OPTIONS = tuple(
+    map(
+        bytes.fromhex,
+        ("04020101", "03030701", "0101080a" + 16 * "0", "1312" + 32 * "0" + "0101", "22020402",
+         "1e0c0001" + 16 * "0", "fe04abcd00000000"),
+    )
+)  # fmt: skip
+
+#: Of SCTP: data, a selective acknowledgement with data behind it, a heartbeat, an end.
+_SCTP_DATA = bytes.fromhex("0003001400000001000200030000000078787878")
+_CHUNKS = (
+    _SCTP_DATA,
+    bytes.fromhex("03000010000000050000ffff00000000") + _SCTP_DATA,
+    bytes.fromhex("0400000800010004"),
+    bytes.fromhex("06000004"),
+)
+
+
 #: A mark that no rule of a CNI gives.
 _ANY_MARK = 0x10000
 
@@ -77,6 +101,7 @@ class Guide:
     node: Topology
     pools: tuple[Pool, ...]
     random: Random
+    rare: Random  #: for what few packets have, so that all others stay as they are
     #: Marks that rules give to connections, and any other one.
     marks: tuple[int, ...]
     #: Users, and groups, that open the node's sockets.
@@ -113,6 +138,7 @@ class Guide:
             node=node,
             pools=tuple(pools),
             random=Random(seed),  # noqa: S311
+            rare=Random(seed),  # noqa: S311
             marks=tuple(sorted(marks)),
             users=_owners(rulesets, "uid"),
             groups=_owners(rulesets, "gid"),
@@ -166,7 +192,19 @@ class Guide:
             user=random.choice(self.users) if device == LOCAL else 0,
             group=random.choice(self.groups) if device == LOCAL else 0,
             moves=self._moves(packet, protocol, device),
+            **self._beyond(family, protocol),
         )
+
+    def _beyond(self, family: Family, protocol: int) -> dict[str, Any]:
+        """What few packets have: options, and other chunks than the first one of SCTP."""
+        random, found = self.rare, dict[str, Any]()
+        if family is Family.IP and random.random() < 1 / 16:
+            found["options"] = random.choice(_OPTIONS)
+        if protocol == TCP and random.random() < 1 / 4:
+            found["tcp_options"] = random.choice(_TCP_OPTIONS)
+        if protocol == SCTP and random.random() < 1 / 2:
+            found["chunks"] = random.choice(_CHUNKS)
+        return found
 
     def _device(self, packet: Packet) -> str:
         """Where it comes in, for a packet that is to be at a hook."""

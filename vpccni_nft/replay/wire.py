@@ -1,19 +1,21 @@
 """Packets as bytes: built for a conversation, and read where a probe or a device shows them.
 
-Only what rules look at is modelled: no options of IPv4, no authentication. RFC 791, 8200, 9293,
-768, 792, 4443, 9260.
+Only what rules look at is modelled: no authentication. RFC 791, 8200, 9293, 768, 792, 4443, 9260.
 """
 
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import attrs
 
 from ..core.values import Family
 from ..iptables.protocols import ICMP, ICMPV6, SCTP, TCP, UDP
 from ..model.packet import TCP_FLAGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 #: IPv6 headers that may stand before the transport header.
 _HOP_BY_HOP, _ROUTING, _FRAGMENT, _OPTIONS = 0, 43, 44, 60
@@ -23,7 +25,13 @@ _IPV6_HEADER = 40
 _MORE_FRAGMENTS = 0x2000
 _OFFSET = 0x1FFF
 _TCP_HEADER = 20
-_MSS_OPTION = 2
+_MSS_OPTION, _TIMESTAMP, _TIMESTAMP_LENGTH = 2, 8, 10
+
+#: Kinds of options without a length: the end of the list, and nothing.
+_OF_ONE_BYTE = {0, 1}
+
+#: Its tag, its window, one stream each way, its first number.
+_INIT = struct.pack("!BBHIIHHI", 1, 0, 20, 1, 65535, 1, 1, 1)
 
 #: Types of ICMP messages that ask and answer.
 ECHO = {Family.IP: (8, 0), Family.IP6: (128, 129)}
@@ -52,6 +60,9 @@ class Headers(NamedTuple):
     code: int = 0
     quoted: Headers | None = None  #: what an ICMP error is about
     tag: int = 0  #: the identification, or the flow label in IPv6; kept by routers
+    options: bytes = b""  #: of IPv4
+    #: The options of TCP, where timestamps tell no time, or the chunks of SCTP.
+    behind: bytes = b""
 
     @property
     def family(self) -> Family:
@@ -78,6 +89,9 @@ class Datagram:
     tos: int = 0
     ttl: int = 64
     tag: int = 1
+    options: bytes = b""  #: of IPv4, in words of 4 bytes
+    tcp_options: bytes = b""  #: the same of TCP, behind that of segment sizes
+    chunks: bytes = b""  #: of SCTP; empty: an INIT, which a first packet must have for conntrack
     payload: bytes = b""
 
     def build(self) -> bytes:
@@ -108,10 +122,11 @@ class Datagram:
         size = self.family.bits // 8
         source, target = self.source.to_bytes(size, "big"), self.target.to_bytes(size, "big")
         if self.family is Family.IP:
-            start = struct.pack(
-                "!BBHHH", 0x45, self.tos, 20 + len(body), self.tag, flags_and_offset
-            )
+            size = 20 + len(self.options)
+            fields = (0x40 | size // 4, self.tos, size + len(body), self.tag, flags_and_offset)
+            start = struct.pack("!BBHHH", *fields)
             head = start + struct.pack("!BBH4s4s", self.ttl, self.protocol, 0, source, target)
+            head += self.options
             return head[:10] + checksum(head) + head[12:], body
         first = 6 << 28 | self.tos << 20 | self.tag
         start = struct.pack("!IHBB", first, len(body), next_header or self.protocol, self.ttl)
@@ -129,9 +144,7 @@ class Datagram:
                 head = struct.pack("!BBHHH", self.kind, self.code, 0, self.sport, self.dport)
                 return self._summed(head + self.payload, 2)
             case 132:
-                # An INIT chunk: what a first packet must have for conntrack to take it.
-                chunk = struct.pack("!BBHIIHHI", 1, 0, 20, 1, 65535, 1, 1, 1)
-                return struct.pack("!HHII", self.sport, self.dport, 0, 0) + chunk
+                return struct.pack("!HHII", self.sport, self.dport, 0, 0) + (self.chunks or _INIT)
             case 33:
                 # A request: sequence numbers of 48 bits, and a service code.
                 start = struct.pack("!HHBBH", self.sport, self.dport, 5, 0, 0)
@@ -144,6 +157,7 @@ class Datagram:
 
     def _tcp(self) -> bytes:
         options = struct.pack("!BBH", _MSS_OPTION, 4, self.mss) if self.mss else b""
+        options += self.tcp_options
         words = (_TCP_HEADER + len(options)) // 4
         fields = (self.sport, self.dport, self.sequence, self.acknowledged)
         head = struct.pack("!HHIIBBHHH", *fields, words << 4, self.flags, 65535, 0, 0)
@@ -179,7 +193,7 @@ def checksum(octets: bytes) -> bytes:
 def icmp_error(about: bytes, sender: int, receiver: int, kind: int, code: int, tag: int) -> bytes:
     """An ICMP error that quotes a packet."""
     family = Family.IP6 if about[0] >> 4 == _IPV6_VERSION else Family.IP
-    quote = about[: 28 if family is Family.IP else 1232 - 8]
+    quote = about[: 4 * (about[0] & 0xF) + 8 if family is Family.IP else 1232 - 8]
     # The four bytes before the quotation are unused, or the MTU of the next hop.
     return Datagram(
         family=family,
@@ -210,7 +224,10 @@ def read(packet: bytes, *, whole: bool = True) -> Headers | None:
     offset = fragment & _OFFSET
     fragmented = bool(fragment & (_OFFSET | _MORE_FRAGMENTS))
     base = Headers(source, target, protocol, tos, ttl, length, offset, fragmented, tag=tag)
-    return _read_transport(base, packet, (packet[0] & 0xF) * 4, whole=whole)
+    end = (packet[0] & 0xF) * 4
+    if whole:
+        base = base._replace(options=packet[20:end])
+    return _read_transport(base, packet, end, whole=whole)
 
 
 def _read_ipv6(packet: bytes, *, whole: bool) -> Headers | None:
@@ -247,11 +264,13 @@ def _read_transport(base: Headers, packet: bytes, at: int, *, whole: bool) -> He
         case 6:
             sport, dport = struct.unpack_from("!HH", packet, at)
             flags = packet[at + 13] if len(packet) > at + 13 else 0
-            mss = _read_mss(packet, at) if whole else 0
-            return base._replace(sport=sport, dport=dport, flags=flags, mss=mss)
+            options = _tcp_options(packet, at) if whole else b""
+            mss = int.from_bytes(dict(options_in(options)).get(_MSS_OPTION, b"")[2:4], "big")
+            return base._replace(sport=sport, dport=dport, flags=flags, mss=mss, behind=options)
         case 17 | 33 | 132 | 136:
             sport, dport = struct.unpack_from("!HH", packet, at)
-            return base._replace(sport=sport, dport=dport)
+            chunks = packet[at + 12 :] if whole and base.protocol == SCTP else b""
+            return base._replace(sport=sport, dport=dport, behind=chunks)
         case 1 | 58:
             kind, code, identifier = struct.unpack_from("!BBxxH", packet, at)
             if kind in ERRORS[base.family]:
@@ -261,19 +280,31 @@ def _read_transport(base: Headers, packet: bytes, at: int, *, whole: bool) -> He
     return base
 
 
-def _read_mss(packet: bytes, at: int) -> int:
+def _tcp_options(packet: bytes, at: int) -> bytes:
+    """The options of a TCP header; a timestamp has zeros for what the time was."""
     if len(packet) < at + _TCP_HEADER:
-        return 0
-    end = at + (packet[at + 12] >> 4) * 4
-    here = at + _TCP_HEADER
-    while here + 4 <= min(end, len(packet)):
-        kind = packet[here]
-        if kind == 0:
-            break
-        if kind == _MSS_OPTION:
-            return int.from_bytes(packet[here + 2 : here + 4], "big")
-        here += 1 if kind == 1 else max(2, packet[here + 1])
-    return 0
+        return b""
+    options = bytearray(packet[at + _TCP_HEADER : at + (packet[at + 12] >> 4) * 4])
+    place = 0
+    for kind, option in options_in(bytes(options)):
+        if kind == _TIMESTAMP and len(option) == _TIMESTAMP_LENGTH:
+            options[place + 2 : place + _TIMESTAMP_LENGTH] = bytes(_TIMESTAMP_LENGTH - 2)
+        place += len(option)
+    return bytes(options)
+
+
+def options_in(octets: bytes) -> Iterator[tuple[int, bytes]]:
+    r"""Options of IPv4 or TCP by their kinds, each with its kind and length in front.
+
+    >>> list(options_in(bytes.fromhex("0204 05b4 01 0402 00")))
+    [(2, b'\x02\x04\x05\xb4'), (1, b'\x01'), (4, b'\x04\x02'), (0, b'\x00')]
+    """
+    while octets:
+        kind, length = octets[0], 1
+        if kind not in _OF_ONE_BYTE and len(octets) > 1:
+            length = max(2, octets[1])
+        yield kind, octets[:length]
+        octets = octets[length:]
 
 
 #: What has ports, and an identifier that NAT treats as one.

@@ -13,24 +13,28 @@ from ..iptables.protocols import SCTP, TCP, UDP
 from ..nft import ast
 from ..nft import datatypes as t
 from ..nft import expressions as x
+from ..nft import objects as o
 from ..nft import statements as s
 from ..nft.words import (
     BitOperator,
+    Direction,
     HookName,
     LimitUnit,
     NatFlag,
     NatKind,
+    ObjectKind,
     Operator,
     Period,
     RejectProtocol,
     SetFlag,
     SetOperation,
 )
+from .nft_reads import Reads
 from .nft_values import (
     ADDRESSES,
     MARKS,
     PORTS,
-    Reads,
+    SYSTEMS,
     elements,
     hosts,
     intervals,
@@ -42,7 +46,7 @@ from .nft_values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from hypothesis.strategies import DrawFn, SearchStrategy
 
@@ -63,6 +67,32 @@ _LINES = (
 )  # fmt: skip
 
 
+#: What each table has beside it for its rules to name.
+HELPERS = ("ftp", "tftp")
+_SYNPROXY = s.Synproxy(1460, 7, ("timestamp", "sack-perm"))
+OBJECTS = (
+    o.NamedStatement("slow", statement=s.Limit(1, "hour", 2)),
+    o.NamedStatement("much", statement=s.Limit(4000, "second", over=True)),
+    o.NamedStatement("few", statement=s.Quota(300)),
+    o.NamedStatement("many", statement=s.Quota(300, over=True)),
+    o.NamedStatement("proxy", statement=_SYNPROXY),
+    o.CtHelper("helped", helper="ftp", protocol="tcp"),
+    o.CtTimeout("short", protocol="udp", policy=(("unreplied", 100),)),
+)
+_SHARED = [(one.kind, one.name) for one in OBJECTS if one.kind != ObjectKind.SYNPROXY]
+_PROXIES = (_SYNPROXY, s.Synproxy(), s.UseObject(ObjectKind.SYNPROXY, "proxy"))
+
+#: Zones of the connections of either direction, or of both.
+_ZONES = tuple(s.Set(x.Ct("zone", way), x.Number(5)) for way in Direction)
+
+#: What is seen of a packet by other rules, or not at all.
+_OTHERS = (
+    s.Set(x.Meta("nftrace"), x.Number(1)),
+    s.Set(x.Meta("priority"), x.Hex(0x10002)),
+    s.Set(x.Ct("label"), x.Number(5)),
+)
+
+
 @attrs.frozen
 class Site:
     """Where a rule stands: what it may name there, and what the kernel lets it do."""
@@ -80,6 +110,11 @@ class Site:
         return HookName.POSTROUTING not in self.hooks and not self.is_nat
 
     @property
+    def shakes_hands(self) -> bool:
+        """nft_synproxy.c, nft_synproxy_validate."""
+        return self.hooks <= {HookName.INPUT, HookName.FORWARD} and not self.is_nat
+
+    @property
     def takes_proxies(self) -> bool:
         """nft_tproxy.c, nft_tproxy_validate: prerouting alone."""
         return self.hooks == {HookName.PREROUTING} and not self.is_nat and not self.both
@@ -89,7 +124,7 @@ class Site:
 def rules(draw: DrawFn, site: Site) -> ast.Rule:
     """A rule of a few matches, some statements and an end, or none."""
     protocol = draw(st.none() | transports(site.family))
-    reads = Reads(site.family, protocol)
+    reads = Reads(site.family, protocol, site.hooks, site.both)
     steps: list[s.Statement] = []
     if site.both and draw(st.integers(0, 4)) == 0:
         steps.append(draw(_own_family(site.family)))
@@ -128,13 +163,16 @@ def _matches(draw: DrawFn, site: Site, reads: Reads) -> s.Statement:
     assert left.type
     (type_,) = left.type
     operator = draw(st.sampled_from((Operator.EQ, Operator.EQ, Operator.NE)))
-    if isinstance(left, x.Numgen):
+    if type_ == t.STRING:
+        names = SYSTEMS[left.key] if isinstance(left, x.Osf) else HELPERS
+        return s.Match(left, operator, x.String(draw(st.sampled_from(names))))
+    if isinstance(left, x.Numgen | x.Hash | x.SymmetricHash):
         # nft takes no number that is never drawn.
         number = left.offset + draw(st.integers(0, left.modulus - 1))
         return s.Match(left, operator, x.Number(number))
     literal = single(type_, site.family)
     if type_.is_mask:
-        if draw(st.booleans()):
+        if type_ == t.CT_LABEL or draw(st.booleans()):
             return s.Match(
                 left, draw(st.sampled_from((Operator.SOME, Operator.NONE))), draw(literal)
             )
@@ -146,9 +184,17 @@ def _matches(draw: DrawFn, site: Site, reads: Reads) -> s.Statement:
         return s.Match(left, operator, x.Interface("eni", wildcard=True))
     if not is_ordered(type_):
         return s.Match(left, operator, draw(literal))
-    choice = draw(st.integers(0, 6))
+    return draw(_ordered(left, operator, site.family))
+
+
+@st.composite
+def _ordered(draw: DrawFn, left: x.Expression, operator: Operator, family: Family) -> s.Match:
+    """A comparison of what has an order."""
+    assert left.type
+    (type_,) = left.type
+    literal, choice = single(type_, family), draw(st.integers(0, 6))
     if choice == 0:
-        return s.Match(left, operator, x.AnonymousSet(tuple(draw(intervals(type_, site.family)))))
+        return s.Match(left, operator, x.AnonymousSet(tuple(draw(intervals(type_, family)))))
     if choice == 1:
         ends = sorted(draw(st.lists(literal, min_size=2, max_size=2, unique=True)), key=x.order)
         return s.Match(left, operator, x.Range(*ends))
@@ -186,34 +232,34 @@ def _keys(site: Site, reads: Reads) -> list[tuple[ast.Set, SearchStrategy[x.Expr
 # --- what a rule does -----------------------------------------------------------------------------
 
 
-@st.composite
-def _actions(draw: DrawFn, site: Site, reads: Reads) -> s.Statement:
+def _actions(site: Site, reads: Reads) -> SearchStrategy[s.Statement]:
     """A statement that lets the packet go on."""
-    choice = draw(st.integers(0, 12))
-    match choice:
-        case 10:
-            return s.NamedCounter(COUNTER)
-        case 11:
-            return draw(st.sampled_from(_LINES))
-        case 9 | 12 if reads.protocol in {TCP, UDP} and site.takes_proxies:
-            return s.Tproxy(port=draw(st.sampled_from((None, 80, 3129))))
-        case 0:
-            return draw(_limits())
-        case 1:
-            return s.Quota(draw(st.sampled_from((0, 100, 100000))), over=draw(st.booleans()))
-        case 2 | 3:
-            dynamic = [
-                (one, key) for one, key in _keys(site, reads) if SetFlag.DYNAMIC in one.flags
-            ]
-            if dynamic:
-                return draw(_updates(dynamic))
-            return s.Counter()
-        case 4 | 5 | 6 | 7:
-            return draw(_changes(site, reads))
-        case 8 if not site.is_nat and HookName.PREROUTING in site.hooks:
-            return s.Notrack()
-        case _:
-            return s.Counter()
+    quotas = st.builds(s.Quota, st.sampled_from((0, 100, 100000)), st.booleans())
+    changes = _changes(site, reads)
+    others = (st.just(s.Counter()), st.just(s.NamedCounter(COUNTER)), st.sampled_from(_OTHERS))
+    usual = (_limits(), quotas, changes, changes, changes, st.sampled_from(_LINES), _uses())
+    return st.one_of(*usual, *others, *_of_place(site, reads))
+
+
+def _of_place(site: Site, reads: Reads) -> Iterator[SearchStrategy[s.Statement]]:
+    """What the kernel takes in some chains only, or what a set is there for."""
+    dynamic = [(one, key) for one, key in _keys(site, reads) if SetFlag.DYNAMIC in one.flags]
+    if dynamic:
+        yield _updates(dynamic)
+        yield _updates(dynamic)
+    if reads.protocol in {TCP, UDP} and site.takes_proxies:
+        yield st.builds(s.Tproxy, port=st.sampled_from((0, 80, 3129)))
+    if not site.is_nat and HookName.PREROUTING in site.hooks:
+        yield st.just(s.Notrack())
+    if not site.is_nat and site.hooks <= {HookName.PREROUTING, HookName.OUTPUT}:
+        yield st.sampled_from(_ZONES)
+    if not site.both:  # the kernel has no copies there
+        yield st.builds(s.Dup, hosts(site.family), st.sampled_from(("", "", "lo", "eni1")))
+
+
+def _uses() -> SearchStrategy[s.UseObject]:
+    """What an object of the table does, which all rules that name it share."""
+    return st.sampled_from([s.UseObject(kind, name) for kind, name in _SHARED])
 
 
 @st.composite
@@ -265,7 +311,7 @@ def _new_marks(draw: DrawFn, site: Site, reads: Reads) -> x.Expression:
     other = st.sampled_from((x.Meta("mark"), x.Ct("mark")))
     marks = st.sampled_from(MARKS).map(x.Hex)
     if draw(st.integers(0, 3)) == 0:
-        key = draw(reads.words.filter(lambda one: not isinstance(one, x.Fib)))
+        key = draw(reads.looked_up)
         assert key.type
         pairs = [x.Pair(one, draw(marks)) for one in draw(elements(key.type, site.family))]
         return x.Lookup(key, x.AnonymousSet(tuple(pairs)))
@@ -302,6 +348,8 @@ def _ends(draw: DrawFn, site: Site, reads: Reads) -> s.Statement | None:
         return draw(_verdict_maps(site, reads))
     if site.is_nat and choice < 7:
         return draw(_bindings(site, reads))
+    if site.shakes_hands and reads.protocol == TCP and choice < 5:
+        return draw(st.sampled_from(_PROXIES))
     if site.can_reject and choice < 5:
         if draw(st.booleans()) and reads.protocol in {None, TCP}:
             return s.Reject(RejectProtocol.TCP, "reset")
@@ -366,8 +414,7 @@ def _bindings(draw: DrawFn, site: Site, reads: Reads) -> s.Nat:
         map_, wanted = draw(st.sampled_from(named))
         return nat(x.Lookup(draw(wanted), x.SetReference(map_.name)))
     if choice == 1:
-        # nft's grammar has no routing table there.
-        key = draw(reads.words.filter(lambda one: not isinstance(one, x.Fib)))
+        key = draw(reads.looked_up)
         assert key.type
         # With a protocol that has ports, a map may hold them beside the addresses.
         ports = has_ports and draw(st.booleans())

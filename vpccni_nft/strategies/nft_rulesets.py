@@ -14,7 +14,7 @@ from ..nft import datatypes as t
 from ..nft import expressions as x
 from ..nft import statements as s
 from ..nft.words import ChainType, HookName, Policy, SetFlag
-from .nft_rules import ADDRESS_TYPE, COUNTER, Site, rules, verdicts
+from .nft_rules import ADDRESS_TYPE, COUNTER, OBJECTS, Site, rules, verdicts
 from .nft_values import elements, hosts, intervals, prefixes
 from .values import families
 
@@ -85,7 +85,7 @@ def nft_tables(draw: DrawFn, family: TableFamily, name: str, most_rules: int = 4
         body = draw(st.lists(_rules_of(site, packets), max_size=most_rules))
         chains.append(ast.Chain(chain, tuple(body)))
     counters = (ast.Counter(COUNTER),)
-    return ast.Table(family, name, tuple(chains), tuple(sets.values()), counters)
+    return ast.Table(family, name, tuple(chains), tuple(sets.values()), counters, objects=OBJECTS)
 
 
 def _rules_of(site: Site, packets: st.SearchStrategy[Family]) -> st.SearchStrategy[ast.Rule]:

@@ -1,4 +1,4 @@
-"""What nft rules read, and the literals that they compare it with.
+"""The literals of nft rules.
 
 Values come from short lists of what the replay's node has: so a drawn rule and a drawn packet meet.
 """
@@ -8,14 +8,13 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-import attrs
 from hypothesis import strategies as st
 
 from ..core.values import Address, Family
 from ..iptables.protocols import ICMP, ICMPV6, SCTP, TCP, UDP
 from ..nft import datatypes as t
 from ..nft import expressions as x
-from ..nft.words import NumgenMode, PayloadBase
+from ..nft.words import OsfKey
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,15 +36,60 @@ INTERFACES = ("eth0", "eth1", "eni1", "eni2", "lo")
 #: Those that are there whatever the rules name: nft asks for their numbers.
 LASTING = ("eth0", "eni1", "lo")
 MESSAGES = {Family.IP: ICMP, Family.IP6: ICMPV6}
-_NAMES = {TCP: "tcp", UDP: "udp", SCTP: "sctp", ICMP: "icmp", ICMPV6: "icmpv6"}
 
-#: Numbers as nft prints them in listings, and as one may write them.
-_WITH_WORDS = {
+#: Names of systems that nft's list of them has, and what the kernel says without one.
+SYSTEMS = {OsfKey.NAME: ("unknown", "Linux", "Windows"), OsfKey.VERSION: ("unknown", "Linux:3.0")}
+
+#: Hardware addresses as packets have them: the mark is in the last four bytes.
+_MAC_OF_MARK = 0x0600 << 32
+
+#: Flags, and the types whose values have words that nft lists.
+_FLAGS = {
+    t.CT_STATE: ("new", "established", "related", "invalid", "untracked"),
+    t.CT_STATUS: ("seen-reply", "assured", "confirmed", "snat", "dnat"),
+    t.TCP_FLAG: ("fin", "syn", "rst", "psh", "ack"),
+}
+_WORDS = {
     t.FIB_ADDRTYPE: ("unicast", "local", "broadcast", "multicast"),
     t.PKT_TYPE: ("host", "broadcast", "multicast"),
     t.CT_DIR: ("original", "reply"),
     t.BOOLEAN: ("exists", "missing"),
 }
+#: Values that the node of the replay and its packets have, and others.
+_NUMBERS = {
+    t.INET_SERVICE: PORTS,
+    t.ICMP_TYPE: (0, 3, 8, 1, 128, 129), t.ICMPV6_TYPE: (0, 3, 8, 1, 128, 129),
+    t.IFACE_TYPE: (1, 772), t.CT_LABEL: (0, 5, 127), t.DEVGROUP: (0, 5, 255), t.REALM: (0, 5, 255),
+    # Long ago, somewhere on the day, and long from now.
+    t.HOUR: (0, 6 * 3600, 12 * 3600, 86399), t.DAY: tuple(range(7)),
+    t.TIME: (1_000_000_000, 1_700_000_000, 7_000_000_000),
+}  # fmt: skip
+_LISTED: dict[t.DataType, list[x.Expression]] = {
+    **{type_: [x.Flags((one,)) for one in names] for type_, names in _FLAGS.items()},
+    **{type_: [*map(x.Symbol, names)] for type_, names in _WORDS.items()},
+    **{type_: [*map(x.Number, found)] for type_, found in _NUMBERS.items()},
+    t.MARK: [*map(x.Hex, MARKS)],
+    t.IFNAME: [*map(x.Interface, INTERFACES)],
+    t.IFACE_INDEX: [*map(x.Interface, LASTING)],
+    t.ETHER_ADDR: [x.Mac(_MAC_OF_MARK | one) for one in MARKS],
+}
+#: The types whose values have no order that ranges follow, or none that nft takes.
+_WITHOUT_ORDER = (
+    *_WORDS, t.IFNAME, t.IFACE_INDEX, t.IFACE_TYPE, t.NF_PROTO, t.DEVGROUP, t.REALM, t.ETHER_ADDR,
+)  # fmt: skip
+
+#: In a rule for one family nft refuses what asks for the other one.
+_OWN_WORD = {Family.IP: "ipv4", Family.IP6: "ipv6"}
+#: Names of systems that nft's list of them has, and what the kernel says without one.
+SYSTEMS = {OsfKey.NAME: ("unknown", "Linux", "Windows"), OsfKey.VERSION: ("unknown", "Linux:3.0")}
+#: The seconds of the day, the days of the week, and seconds of the epoch, before now and behind it.
+_TIMES = {
+    t.HOUR: (0, 6 * 3600, 12 * 3600, 86399),
+    t.DAY: tuple(range(7)),
+    t.TIME: (1_000_000_000, 1_700_000_000, 7_000_000_000),
+}
+#: Hardware addresses as packets have them: the mark is in the last four bytes.
+MAC_OF_MARK = 0x0600 << 32
 _WITH_FLAGS = {
     t.CT_STATE: ("new", "established", "related", "invalid", "untracked"),
     t.CT_STATUS: ("seen-reply", "assured", "confirmed", "snat", "dnat"),
@@ -84,34 +128,22 @@ def numbers(bits: int) -> SearchStrategy[int]:
 @functools.cache
 def single(type_: t.DataType, family: Family) -> SearchStrategy[x.Expression]:
     """One value of a type."""
-    if type_ in _WITH_WORDS:
-        return st.sampled_from(_WITH_WORDS[type_]).map(x.Symbol)
-    if type_ in _WITH_FLAGS:
-        return st.sampled_from(_WITH_FLAGS[type_]).map(lambda one: x.Flags((one,)))
+    if type_ in _LISTED:
+        return st.sampled_from(_LISTED[type_])
     match type_:
         case t.IPV4_ADDR | t.IPV6_ADDR:
             return hosts(family)
-        case t.INET_SERVICE:
-            return st.sampled_from(PORTS).map(x.Number)
         case t.INET_PROTO:
             return st.sampled_from((TCP, UDP, SCTP, MESSAGES[family])).map(x.Protocol)
-        case t.MARK:
-            return st.sampled_from(MARKS).map(x.Hex)
-        case t.IFNAME:
-            return st.sampled_from(INTERFACES).map(x.Interface)
-        case t.IFACE_INDEX:
-            return st.sampled_from(LASTING).map(x.Interface)
-        case t.ICMP_TYPE | t.ICMPV6_TYPE:
-            return st.sampled_from((0, 3, 8, 1, 128, 129)).map(x.Number)
+        case t.NF_PROTO:
+            return st.just(x.Symbol(_OWN_WORD[family]))
         case _:
             return numbers(type_.bits).map(x.Number)
 
 
-#: The types whose values have an order that ranges follow.
 def is_ordered(type_: t.DataType) -> bool:
     """Whether ranges of a type make sense."""
-    without = (*_WITH_WORDS, t.IFNAME, t.IFACE_INDEX)
-    return not type_.is_mask and type_ not in without
+    return not type_.is_mask and type_ not in _WITHOUT_ORDER
 
 
 @st.composite
@@ -136,112 +168,3 @@ def intervals(draw: DrawFn, type_: t.DataType, family: Family) -> Sequence[x.Exp
         else:
             found.append(low)
     return found
-
-
-@attrs.frozen
-class Reads:
-    """What a rule may read: it has one transport protocol, or none."""
-
-    family: Family
-    protocol: int | None
-
-    @functools.cached_property
-    def _network(self) -> tuple[x.Expression, ...]:
-        if self.family is Family.IP:
-            fields = ("saddr", "daddr", "ttl", "dscp", "ecn", "frag-off", "protocol", "length")
-            return tuple(x.Payload("ip", field) for field in fields)
-        return (
-            *(x.Payload("ip6", field) for field in ("saddr", "daddr", "hoplimit", "dscp", "ecn")),
-            x.ExtensionHeader("frag"),
-            x.ExtensionHeader("frag", "frag-off"),
-            x.ExtensionHeader("frag", "more-fragments"),
-        )
-
-    @functools.cached_property
-    def _transport(self) -> tuple[x.Expression, ...]:
-        """Ports wherever they stand, and what the protocol alone has."""
-        found: list[x.Expression] = [x.Payload("th", "sport"), x.Payload("th", "dport")]
-        if self.protocol is None:
-            return tuple(found)
-        name = _NAMES[self.protocol]
-        if self.protocol == TCP:
-            found += [x.Payload(name, "flags"), x.TcpOption("maxseg", "size")]
-        if self.protocol in {ICMP, ICMPV6}:
-            return tuple(x.Payload(name, field) for field in ("type", "code"))
-        return (*found, x.Payload(name, "sport"), x.Payload(name, "dport"))
-
-    @functools.cached_property
-    def _raw(self) -> tuple[x.Expression, ...]:
-        network = ((0, 8), (8, 8), (16, 16), (64, 8), (72, 8), (96, 32), (104, 16), (128, 32))
-        transport = ((0, 16), (16, 16), (0, 32), (8, 16), (104, 8), (19, 7))
-        return (
-            *(x.RawPayload(PayloadBase.NETWORK, *place) for place in network),
-            *(x.RawPayload(PayloadBase.TRANSPORT, *place) for place in transport),
-        )
-
-    @functools.cached_property
-    def _state(self) -> tuple[x.Expression, ...]:
-        own = () if self.protocol is not None else ("l4proto",)
-        return (
-            *(
-                x.Meta(key)
-                for key in (
-                    "mark",
-                    "iifname",
-                    "oifname",
-                    "iif",
-                    "oif",
-                    "length",
-                    *own,
-                    "pkttype",
-                    "skuid",
-                )
-            ),
-            *(x.Ct(key) for key in ("state", "status", "mark", "direction")),
-            *self._connection,
-            x.Fib(("daddr",), "type"),
-            x.Fib(("saddr",), "type"),
-        )
-
-    @property
-    def _connection(self) -> tuple[x.Expression, ...]:
-        """Ends of the connection; without ports it has numbers of its own kind."""
-        if self.protocol not in {TCP, UDP, SCTP}:
-            return ()
-        header = x.NETWORK_HEADER[self.family]
-        keys = (f"{header} saddr", f"{header} daddr", "proto-src", "proto-dst")
-        return tuple(x.Ct(key, way) for key in keys for way in ("original", "reply"))
-
-    @property
-    def known(self) -> tuple[x.Expression, ...]:
-        """All that has a type of its own."""
-        return (*self._network, *self._transport, *self._state)
-
-    @property
-    def words(self) -> SearchStrategy[x.Expression]:
-        """What has a type of its own, so that a set of them can be named."""
-        return st.one_of(
-            st.sampled_from(self._network),
-            st.sampled_from(self._transport),
-            st.sampled_from(self._state),
-        )
-
-    @property
-    def parts(self) -> SearchStrategy[x.Expression]:
-        """What may be part of a key: nft 1.0.6 dies where it lists one of extension headers."""
-        return self.words.filter(lambda one: not isinstance(one, x.ExtensionHeader))
-
-    @property
-    def anything(self) -> SearchStrategy[x.Expression]:
-        """Raw bits, draws and counts as well."""
-        moduli, offsets = st.sampled_from((2, 3)), st.sampled_from((0, 0, 7))
-        draws = st.builds(x.Numgen, moduli, st.sampled_from(NumgenMode), offsets)
-        return st.one_of(self.words, self.words, st.sampled_from(self._raw), draws)
-
-    def of_type(self, key: t.KeyType) -> SearchStrategy[x.Expression] | None:
-        """What has values of a type, if anything has."""
-        choices = [[one for one in self.known if one.type == (part,)] for part in key]
-        if not all(choices):
-            return None
-        parts = [st.sampled_from(one) for one in choices]
-        return parts[0] if len(parts) == 1 else st.tuples(*parts).map(x.Concat)

@@ -268,7 +268,7 @@ _READINGS = (
     _reading(t.MARK, _hexadecimal, ranges=True),
     _reading(t.DEVGROUP, _named_number, ranges=True, quoted=True),
     _reading(t.REALM, _named_number, ranges=True, quoted=True),
-    _reading(t.DAY, _numbered, quoted=True),
+    Reading(t.DAY, partial(_time_or_range, partial(_numbered, t.DAY)), quoted=True),
     _reading(t.CT_LABEL, _numbered, quoted=True),
     *(
         _reading(type_, _numbered, ranges=True)
