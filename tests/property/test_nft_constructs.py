@@ -15,7 +15,7 @@ from vpccni_nft.nft import expressions as x
 from vpccni_nft.nft import statements as s
 from vpccni_nft.nft.words import HookName
 from vpccni_nft.strategies.nft_reads import Reads
-from vpccni_nft.strategies.nft_rules import Site, rules
+from vpccni_nft.strategies.nft_rules import ADDRESS_TYPE, Site, rules
 
 from ..support.nft_classes import WITHOUT_MEANING, nodes_in, subclasses
 from ..support.profiles import ALL
@@ -43,14 +43,18 @@ NO_WORD: dict[type[words.Word], dict[str, str]] = {
 }
 
 
-#: Where all statements of the filter type may stand, with a set that rules change.
-SITE = Site(
-    Family.IP,
-    frozenset({HookName.PREROUTING}),
-    is_nat=False,
-    callees=("one",),
-    sets={"set_a": ast.Set("set_a", "ipv4_addr", ("dynamic",))},
-)
+#: Where statements of the filter type may stand, with a set that rules change.
+SITES = [
+    Site(
+        family,
+        frozenset({hook}),
+        is_nat=False,
+        callees=("one",),
+        sets={"set_a": ast.Set("set_a", ADDRESS_TYPE[family].name, ("dynamic",))},
+    )
+    for family in Family
+    for hook in (HookName.PREROUTING, HookName.FORWARD)
+]
 
 
 def test_each_construct_is_drawn_or_has_a_reason() -> None:
@@ -58,10 +62,14 @@ def test_each_construct_is_drawn_or_has_a_reason() -> None:
     drawn: dict[type, set[str]] = {words.MetaKey: set(), words.CtKey: set()}
     operations: set[str] = set()
 
-    @given(own.nft_rulesets() | st.lists(rules(SITE), min_size=8, max_size=8).map(tuple))
-    @settings(ALL, max_examples=120)
+    @given(
+        own.nft_rulesets()
+        | own.nft_rulesets()
+        | st.lists(st.one_of(*map(rules, SITES)), min_size=8)
+    )
+    @settings(ALL, max_examples=200)
     def collect(drawn_one: object) -> None:
-        for node in nodes_in(drawn_one):
+        for node in nodes_in(tuple(drawn_one) if isinstance(drawn_one, list) else drawn_one):
             classes.add(type(node))
             if isinstance(node, x.Meta):
                 drawn[words.MetaKey].add(node.key)

@@ -179,6 +179,7 @@ class _Walk:
         fitting: list[tuple[Event, ...]] = []
         if self.checker.memory:
             self.checker.memory.length = begin.headers.length
+            self.checker.memory.connection = connection
         unroutable = begin.place == "output" and self.unroutable
         for ways, found in enumerate(self._outcomes(family, begin, end, fields, connection)):
             if ways >= _MOST_WAYS or found is None:
@@ -223,9 +224,13 @@ class _Walk:
                 algebra = Concrete(answers=world)
                 known = {**fields, "ct_mark": mark}
                 try:
-                    yield outcome(run_hook(algebra, family, begin.place, chains, known))
+                    found = outcome(run_hook(algebra, family, begin.place, chains, known))
                 except NotSeen:
                     yield None
+                else:
+                    memory = self.checker.memory
+                    if not memory or memory.agrees(algebra.asked, found.events):
+                        yield found
                 if not world.turn():
                     break
 
@@ -426,6 +431,9 @@ class _World(Mapping["Question", int]):
                 return self.node.kind(self.family, address, _name(device))
             case kind, _ if kind in _CHOSEN:
                 return self._chosen(oracle, arguments, headers)
+            case OracleKind.CONNECTIONS, _ if self.memory:
+                counts = self.memory.counts(oracle.object)
+                return counts[self._draw(question, len(counts))]
             case ((OracleKind.RANDOM | OracleKind.CONNECTIONS), _):
                 return (0, _ALL_ONES)[self._draw(question, 2)]
             case OracleKind.ELEMENT_STAYS, _:

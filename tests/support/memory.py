@@ -7,7 +7,7 @@ world that has these uses for its memory, so that a sequence of packets has one 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -46,6 +46,11 @@ class Bucket:
         return True
 
 
+def _counts(event: Event) -> bool:
+    """Whether it adds a connection to a list of them."""
+    return event.kind == "spend" and event.details[1:] == ("connections",)
+
+
 @attrs.define
 class Memory:
     """What there is in counters, buckets, recent lists and ipsets."""
@@ -55,12 +60,18 @@ class Memory:
     ttl_lists: frozenset[str]  #: the recent lists that keep the TTL
     now: float = 0.0
     length: int = 0  #: of the packet that is on its way
+    #: That of the packet; it says whether it is ``confirmed``.
+    connection: Any = None
     #: Whether something has happened of which it is not seen what.
     is_lost: bool = False
     _counts: dict[Hashable, int] = attrs.Factory(lambda: defaultdict(int))
     _buckets: dict[Hashable, Bucket] = attrs.Factory(dict)
     #: By list and address: when it was seen, and with which TTL.
     _seen: dict[str, dict[int, list[tuple[float, int]]]] = attrs.Factory(lambda: defaultdict(dict))
+    #: By place and key: the connections that were counted, and when.
+    _counted: dict[tuple[Hashable, tuple[int, ...]], list[tuple[float, Any]]] = attrs.Factory(
+        lambda: defaultdict(list)
+    )
     #: By set and key: until when it stays.
     _sets: dict[str, dict[tuple[int, ...], float]] = attrs.Factory(lambda: defaultdict(dict))
 
@@ -105,6 +116,33 @@ class Memory:
             return 0
         return sum(not age or self.now - when <= age for when, _ in seen)
 
+    def counts(self, place: Hashable) -> tuple[int, ...]:
+        """How many connections may be counted at a place, whatever the key is."""
+        keys = [(where, key) for where, key in self._counted if where == place]
+        return tuple(sorted({1}.union(*(self._number(*one) for one in keys))))
+
+    def agrees(self, answers: Mapping[Question, int], events: Iterable[Event]) -> bool:
+        """Whether as many connections were answered as are counted for the packet's own key."""
+        spent = {event.details[0]: event.arguments for event in events if _counts(event)}
+        return all(
+            number in self._number(oracle.object, spent[oracle.object])
+            for (oracle, _), number in answers.items()
+            if oracle.kind is OracleKind.CONNECTIONS and oracle.object in spent
+        )
+
+    def _number(self, place: Hashable, key: tuple[int, ...]) -> range:
+        """All that a list may count with the packet's own connection (nf_conncount.c).
+
+        Connections that did not come through are forgotten when the kernel comes to it, and some
+        kernels add none that is confirmed.
+        """
+        listed = self._counted.get((place, key), [])
+        others = [(when, one) for when, one in listed if one is not self.connection]
+        stay = sum(one.confirmed for _, one in others)
+        fresh = sum(when == self.now and not one.confirmed for when, one in others)
+        late = self.connection.confirmed and len(others) == len(listed)
+        return range(stay + (not late), stay + fresh + 2)
+
     def learn(self, ways: Iterable[tuple[Event, ...]]) -> None:
         """What has happened to a packet; where it may be one of several things, all is lost."""
         known = [*dict.fromkeys(ways)]
@@ -117,6 +155,10 @@ class Memory:
     def _note(self, event: Event) -> None:
         thing: Any = event.details[0] if event.details else None
         match event.kind, event.details:
+            case "spend", _ if _counts(event):
+                listed = self._counted[thing, event.arguments]
+                if all(one is not self.connection for _, one in listed):
+                    listed.append((self.now, self.connection))
             case "turn", (_, int()):
                 self._counts[thing] += 1
             case "spend", (_, *_, Bound() as bound):

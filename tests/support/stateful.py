@@ -45,7 +45,7 @@ BY_CHANCE = (
     "-m statistic --mode random --probability 0.50000000000",
     "-m statistic --mode random ! --probability 0.25000000000",
 )
-#: What connections have had and are, for which the interpreter has no memory.
+#: What connections have had, and how many of them there are.
 BY_CONNECTION = (
     "-m connlimit --connlimit-upto 2 --connlimit-mask 32 --connlimit-saddr",
     "-m connlimit --connlimit-above 3 --connlimit-mask 24 --connlimit-saddr",

@@ -47,7 +47,7 @@ _IP_OPTIONS = (
 _TCP_OPTIONS = (
     ("maxseg", ""), ("maxseg", "length"), ("sack-perm", ""), ("window", "count"),
     ("timestamp", ""), ("timestamp", "tsval"), ("md5sig", "length"), ("mptcp", "subtype"),
-    ("fastopen", ""), ("254", ""), ("254", "length"), ("sack1", "left"), ("nop", ""), ("eol", ""),
+    ("34", ""), ("254", ""), ("254", "length"), ("sack1", "left"), ("nop", ""), ("eol", ""),
 )  # fmt: skip
 _CHUNKS = (
     ("init", ""), ("init", "initial-tsn"), ("data", ""), ("data", "stream"), ("data", "flags"),

@@ -23,7 +23,7 @@ from .nft_blocks import BlockReader
 from .nft_drafts import NftTableDraft
 from .nft_objects import OBJECTS, ObjectReader
 from .nft_outline import IPTABLES_TABLES
-from .nft_references import check_loops
+from .nft_references import check_loops, check_ports
 from .nft_source import ParsedText
 from .nft_words import LOST, Words, branches, first_token, tokens, with_remarks, word_of
 
@@ -112,7 +112,7 @@ class _Reader:
         # It is one transaction: what leads in a circle meanwhile is not looked at.
         if not self.diagnostics and not self.missing:
             for table in self.tables.values():
-                self.diagnostics += check_loops(table)
+                self.diagnostics += (*check_loops(table), *check_ports(table))
 
     def _report(self, problem: Problem) -> None:
         self._note(problem.at(None))

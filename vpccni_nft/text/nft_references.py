@@ -1,6 +1,7 @@
-"""What the objects of a table name: it has to be there, and no chain may lead back to itself.
+"""What nft finds wrong in a table that reads well: what is missing, and what leads in a circle.
 
-nft loads neither (nf_tables_api.c: ENOENT, and nf_tables_check_loops: ELOOP).
+It loads neither (nf_tables_api.c: ENOENT, and nf_tables_check_loops: ELOOP), nor NAT to a port of
+any protocol.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..core.diagnostics import NFT_LOOP, Diagnostic
+from ..core.diagnostics import NFT_LOOP, NFT_SYNTAX, Diagnostic
+from ..core.values import WideFamily
+from ..nft.transport import ports_without_protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -41,6 +44,18 @@ def check_loops(table: NftTableDraft) -> Iterator[Diagnostic]:
     """The jumps that close a circle."""
     starts = [("chain", name) for name, chain in table.chains.items() if chain.hook]
     yield from _loops(starts, table.references)
+
+
+def check_ports(table: NftTableDraft) -> Iterator[Diagnostic]:
+    """The rules that map ports of they do not say which protocol."""
+    sets = {name: one.declared for name, one in table.sets.items()}
+    both = isinstance(table.family, WideFamily)
+    for chain in table.chains.values():
+        for one in chain.rules:
+            if ports_without_protocol(one.rule, sets, both=both):
+                message = "NAT to a port needs the transport protocol in the rule"
+                hint = "write meta l4proto tcp, or another protocol, ahead of it"
+                yield Diagnostic(NFT_SYNTAX, message, one.rule.origin, hint=hint)
 
 
 def _loops(
