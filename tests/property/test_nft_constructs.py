@@ -30,7 +30,6 @@ NO_CLASS = {
 #: Words that are not drawn, by their enumerations.
 NO_WORD: dict[type[words.Word], dict[str, str]] = {
     words.MetaKey: {
-        "cpu": "which of them a packet is on is not seen",
         "sdif": "without a meaning: unknown (V003)",
         "sdifname": "without a meaning: unknown (V003)",
     },
@@ -51,6 +50,7 @@ SITES = [
         is_nat=False,
         callees=("one",),
         sets={"set_a": ast.Set("set_a", ADDRESS_TYPE[family].name, ("dynamic",))},
+        ahead=hook == HookName.PREROUTING,
     )
     for family in Family
     for hook in (HookName.PREROUTING, HookName.FORWARD)

@@ -116,6 +116,7 @@ class Checker:
     chains: Mapping[Family, Chains]
     #: What the kernel remembers of packets, where it is followed.
     memory: Memory | None = None
+    cpu: int = 0  #: the processor that all packets are on, where that is known
     hooks: int = 0  #: packets at hooks that were checked
     skipped: int = 0  #: those with too many ways, and those of which something is not seen
 
@@ -281,6 +282,7 @@ class _Walk:
             "fragmented": int(headers.fragmented),
             "length": headers.length,
             "mark": begin.mark,
+            "cpu": self.checker.cpu,
             "ct_state": STATE_BITS[state.rstrip("<>")] if state != "?" else STATE_BITS["invalid"],
             "ct_protocol": self.conversation.protocol,
         }
@@ -299,7 +301,7 @@ class _Walk:
             "mac_source": mac if begin.iif not in {"", "lo"} else 0,
         }
         if connection:
-            fields |= _connection_fields(connection, reply=state.endswith("<"))
+            fields |= _connection_fields(connection, state)
         return fields
 
     @staticmethod
@@ -367,7 +369,8 @@ def _ends(conversation: Conversation) -> tuple[int, int, int, int]:
     return conversation.source, conversation.target, conversation.sport, conversation.dport
 
 
-def _connection_fields(connection: _Connection, *, reply: bool) -> dict[str, int]:
+def _connection_fields(connection: _Connection, state: str) -> dict[str, int]:
+    reply = state.endswith("<")
     original, translated = connection.original, connection.translated
     # What the answers are to have: the ends as they are after NAT, the other way round.
     answer = (translated[1], translated[0], translated[3], translated[2])
@@ -381,7 +384,8 @@ def _connection_fields(connection: _Connection, *, reply: bool) -> dict[str, int
         "snat": moved_source,
         "dnat": moved_target,
         "confirmed": connection.confirmed,
-        "seen-reply": connection.answered or reply,
+        # An error is no answer.
+        "seen-reply": connection.answered or (reply and not state.startswith("related")),
     }
     fields["ct_status"] = sum(STATUS_BITS[name] for name, holds in status.items() if holds)
     fields |= {f"{end}nat_done": int(end in connection.bound) for end in "sd"}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from typing import Self
 
@@ -30,6 +32,21 @@ def packets(
     return pool.stream(seed)
 
 
+#: The processor that all packets of a bed are on.
+CPU = min(os.sched_getaffinity(0))
+
+
+@contextmanager
+def on_one_cpu() -> Iterator[None]:
+    """Where processes are made that send: the kernel takes a packet where its sender runs."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {CPU})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 class NftBed:
     """A node that has one nft ruleset after another."""
 
@@ -38,7 +55,8 @@ class NftBed:
         self.side = ReplaySide(self.node)
 
     def __enter__(self) -> Self:
-        self.side.__enter__()
+        with on_one_cpu():
+            self.side.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -53,7 +71,7 @@ class NftBed:
             # What is there now is not known.
             self.side.__exit__()
             self.side = ReplaySide(self.node)
-            self.side.__enter__()
+            self.__enter__()
             raise
         self.side.probe(self.side.tracked, begin=True)
 
@@ -73,7 +91,7 @@ class NftBed:
         """The same with conversations of one's own."""
         # The kernel runs first what was registered last.
         chains = {family: chains_of(ruleset, family)[::-1] for family in Family}
-        checker = Checker(self.node, chains)
+        checker = Checker(self.node, chains, cpu=CPU)
         batch = list(conversations)
         found = list(divergences(self.side, checker, batch))
         packets = sum(len(one.moves) for one in batch)

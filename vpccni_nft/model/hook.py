@@ -20,6 +20,7 @@ from .packet import (
     ANEW,
     CONNTRACK_PRIORITY,
     DROP,
+    OF_CONNECTION,
     STATE_BITS,
     STATUS_BITS,
     Binding,
@@ -298,8 +299,13 @@ def _track(state: State, found: Mapping[str, Word], before: Word, seen: Bool) ->
     had its connection already. ``before`` is the state where no rule keeps the packet out.
     """
     algebra = state.algebra
+    had_template = state.is_("ct_template", 1)
+    # A template has served its purpose; what was read of it is the connection's again.
+    state.fields["ct_template"] = state.word("ct_template", 0)
+    state.fields |= {name: found[name] for name in OF_CONNECTION if name != "ct_mark"}
     tracked = algebra.not_(state.is_("ct_state", STATE_BITS["untracked"]))
-    state.assign(algebra.all(algebra.not_(seen), tracked), "ct_mark", found["ct_mark"])
+    looked_up = algebra.any(had_template, algebra.all(algebra.not_(seen), tracked))
+    state.assign(looked_up, "ct_mark", found["ct_mark"])
     if state.fields["ct_state"] is before:
         state.fields["ct_state"] = found["ct_state"]
     else:

@@ -127,6 +127,7 @@ class OracleKind(enum.Enum):
     CONNECTION_IS_ATTACHED = "the packet was made with its connection"
     CONNECTION_NUMBER = "number of the connection"
     MASTER_HELPER = "helper of the master"
+    TEMPLATE = "{object} of the template"  #: which other packets may have changed
     SECONDS_LEFT = "seconds left"
 
 

@@ -103,6 +103,13 @@ ADDRESSES = (
 #: What a connection or a socket is looked up by.
 CONNECTION = ("protocol", "saddr", "daddr", "sport", "dport")
 
+#: What stands in the entry of a connection; a template has the same.
+OF_CONNECTION = (
+    "ct_mark", "ct_status", "ct_reply", "ct_protocol", "ct_original_sport", "ct_original_dport",
+    "ct_reply_sport", "ct_reply_dport", "ct_original_saddr", "ct_original_daddr",
+    "ct_reply_saddr", "ct_reply_daddr",
+)  # fmt: skip
+
 #: All fields.
 FIELDS = (*WIDTHS, *ADDRESSES)
 
@@ -313,6 +320,11 @@ class State:
         return self.algebra.not_(
             self.has_bits("ct_state", STATE_BITS["invalid"] | STATE_BITS["untracked"])
         )
+
+    @property
+    def has_connection(self) -> Bool:
+        """Whether the entry is that of a connection, as nft wants it, and no template."""
+        return self.algebra.all(self.has_entry, self.is_("ct_template", 0))
 
     def member(self, of: Hashable, *key: Word, parameters: tuple[Hashable, ...] = ()) -> Bool:
         """Whether a key is in a set whose contents the world knows, or rules have changed."""

@@ -17,6 +17,7 @@ from ..model.effects import View
 from ..model.hook import BaseChain, call
 from ..model.oracle import Bound, KeptSet, Oracle, OracleKind, Position
 from ..model.packet import (
+    CONNTRACK_PRIORITY,
     DROP,
     STATE_BITS,
     TCP_FLAGS,
@@ -54,6 +55,9 @@ if TYPE_CHECKING:
 
 #: Helper chains are part of the chain whose rule jumps to them, when places are named.
 _HELPER = re.compile(r"\.(.+)")
+
+#: The hooks that conntrack runs at.
+TRACKED_AT = frozenset({HookName.PREROUTING, HookName.OUTPUT})
 
 #: What a chain of conntrack's zone directions is called, and its number.
 ZONE_DIRECTIONS = {"": 0, "original": 1, "reply": 2}
@@ -95,7 +99,10 @@ def base_chains(table: ast.Table) -> Iterator[BaseChain]:
     tables = dict.fromkeys(sets, table.label) if both else {}
     shared = _shared_sets(table)
     objects = {(one.kind, one.name): one for one in table.objects}
-    program = NftProgram(table.label, chains, sets, places, spelt, shared, tables, both, objects)
+    late = _set_zones_late(chains, sets)
+    program = NftProgram(
+        table.label, chains, sets, places, spelt, shared, tables, both, objects, late
+    )
     for chain in table.chains:
         if (hook := chain.hook) and hook.name is not HookName.INGRESS and not table.is_dormant:
             drops = hook.policy == "drop"
@@ -128,6 +135,38 @@ def _shared_sets(table: ast.Table) -> frozenset[str]:
     """The sets that more than one statement names."""
     used = Counter(name for step in _steps(table) for name in s.sets_of(step))
     return frozenset(name for name, count in used.items() if count > 1)
+
+
+def _set_zones_late(chains: Mapping[str, ast.Chain], sets: Mapping[str, ast.Set]) -> frozenset[str]:
+    """The chains that set zones and that a base chain leads to which runs behind conntrack.
+
+    There a packet without a connection gets a template that stays with it.
+    """
+    zones = {
+        name
+        for name, chain in chains.items()
+        for rule in chain.rules
+        for step in rule.statements
+        if _sets_zone(step)
+    }
+    reached: set[str] = set()
+    todo = [name for name, chain in chains.items() if chain.hook and not _is_ahead(chain.hook)]
+    while zones and todo:
+        name = todo.pop()
+        if name in chains and name not in reached:
+            reached.add(name)
+            steps = (step for rule in chains[name].rules for step in rule.statements)
+            todo += (target for step in steps for target in s.targets(step, sets))
+    return frozenset(zones & reached)
+
+
+def _sets_zone(step: s.Statement) -> bool:
+    return isinstance(step, s.Set) and isinstance(step.key, x.Ct) and step.key.key == "zone"
+
+
+def _is_ahead(hook: ast.Hook) -> bool:
+    """Whether its packets have not been through conntrack yet."""
+    return hook.name in TRACKED_AT and hook.priority < CONNTRACK_PRIORITY
 
 
 def _opened(set_: ast.Set) -> ast.Set:
@@ -173,6 +212,8 @@ class NftProgram:
     both: bool = False
     #: What rules name beside sets and counters.
     objects: Mapping[tuple[ObjectKind, str], o.NamedObject] = attrs.Factory(dict)
+    #: The chains that set zones, and that packets come to which conntrack has seen.
+    late: frozenset[str] = frozenset()
     other: str = ""  #: the table that it is compared with, where that has another name
 
     @property
@@ -238,6 +279,7 @@ class NftProgram:
                 break
             view = self._view(state, self.places.get((chain, number, index)), fits)
             does: s.Statement = step
+            self._require_meaning(chain, step)
             if isinstance(step, s.UseObject):
                 does, view = named(step, self.table, self.objects, view)
             match does:
@@ -266,6 +308,10 @@ class NftProgram:
                 case _:
                     fits = algebra.all(fits, self._step(does, view, fits))
         return algebra.any(fits, *(when for when, _ in ended)), ended
+
+    def _require_meaning(self, chain: str, step: s.Statement) -> None:
+        if chain in self.late and _sets_zone(step):
+            raise NoMeaning("no meaning for ct zone set behind conntrack")
 
     def _look_up(self, step: s.VerdictMap, view: View, fits: Bool) -> list[tuple[Bool, _Ending]]:
         """The verdicts that a map may hold for the packet."""
@@ -562,7 +608,7 @@ def _set(key: x.Expression, expression: x.Expression, view: View, when: Bool) ->
         case x.Meta("mark"):
             state.assign(when, "mark", value.word)
         case x.Ct("mark"):
-            state.assign(algebra.all(when, state.has_entry), "ct_mark", value.word)
+            state.assign(algebra.all(when, state.has_connection), "ct_mark", value.word)
         case x.Ct("zone", direction):
             fresh = algebra.all(when, algebra.not_(state.has_entry), state.is_("ct_template", 0))
             state.assign(fresh, "ct_zone", value.word)

@@ -100,18 +100,20 @@ def connection_value(key: str, direction: str, view: View) -> Value:
             )
         )
         found = view.ask(Oracle(OracleKind.TRAFFIC, direction or "both ways", (key,)), width=64)
-        return Value(algebra.ite(counts, found, algebra.const(0, 64)), 64, state.has_entry)
+        return Value(algebra.ite(counts, found, algebra.const(0, 64)), 64, state.has_connection)
     if key == "helper":
-        has_helper = algebra.all(state.has_entry, view.says(Oracle(OracleKind.HELPER_FORESAW)))
+        has_helper = algebra.all(state.has_connection, view.says(Oracle(OracleKind.HELPER_FORESAW)))
         return Value(
             view.ask(Oracle(OracleKind.MASTER_HELPER), width=NAME_BITS), NAME_BITS, has_helper
         )
     if key == "l3proto":
-        return _family(view, state.has_entry)
+        return _family(view, state.has_connection)
     if key == "id":
-        return Value(view.ask(Oracle(OracleKind.CONNECTION_NUMBER), width=32), 32, state.has_entry)
+        return Value(
+            view.ask(Oracle(OracleKind.CONNECTION_NUMBER), width=32), 32, state.has_connection
+        )
     if key == "expiration":
-        return Value(view.ask(Oracle(OracleKind.SECONDS_LEFT), width=32), 32, state.has_entry)
+        return Value(view.ask(Oracle(OracleKind.SECONDS_LEFT), width=32), 32, state.has_connection)
     raise NoMeaning(f"no meaning for ct {key}")
 
 
@@ -283,7 +285,7 @@ def set_label(literal: x.Expression, view: View, when: Bool) -> None:
 
 def _keeps_labels(view: View) -> Bool:
     return view.state.algebra.all(
-        view.state.has_entry, view.says(Oracle(OracleKind.LABELS_ARE_KEPT))
+        view.state.has_connection, view.says(Oracle(OracleKind.LABELS_ARE_KEPT))
     )
 
 

@@ -45,7 +45,7 @@ def give(found: o.NamedObject, state: State, when: Bool) -> None:
         # Of connections of TCP and UDP (nft_flow_offload_eval); what it does to later packets of
         # them is said beside the proof: nft/unread.py.
         flows = algebra.any(state.is_("protocol", 6), state.is_("protocol", 17))
-        taken = algebra.all(when, state.has_entry, flows)
+        taken = algebra.all(when, state.has_connection, flows)
         state.emit(taken, Event(found.kind, (found,)))
         return
     match found:
@@ -57,4 +57,4 @@ def give(found: o.NamedObject, state: State, when: Bool) -> None:
             raise NoMeaning(f"no meaning for {found!r}")
     fresh = state.has_bits("ct_state", STATE_BITS["new"] | STATE_BITS["related"])
     own = state.is_("protocol", parse_protocol(protocol))
-    state.emit(algebra.all(when, state.has_entry, fresh, own), Event(found.kind, details))
+    state.emit(algebra.all(when, state.has_connection, fresh, own), Event(found.kind, details))

@@ -169,7 +169,7 @@ def _connection(ct: x.Ct, view: View) -> Value:
         if end and header != state.family.value:  # no connection has both (nft_ct.c)
             bits = ct.type[0].bits
             return Value(state.algebra.const(0, bits), bits, state.algebra.false)
-        return _field(state, field, state.has_entry)
+        return _field(state, field, state.has_connection)
     return connection_value(ct.key, ct.direction, view)
 
 
@@ -442,7 +442,7 @@ def compare(match: s.Match, view: View) -> Bool:
     if match.left == x.Ct("label") and match.operator in {"in", "!"}:
         found = has_label(match.right, view)
         holds = found if match.operator == "in" else algebra.not_(found)
-        return algebra.all(view.state.has_entry, holds)
+        return algebra.all(view.state.has_connection, holds)
     if _is_interface(match.left) and (
         match.operator not in _EQUALITIES or isinstance(match.right, x.Range)
     ):

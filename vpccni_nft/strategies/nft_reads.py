@@ -140,7 +140,7 @@ class Reads:
     @functools.cached_property
     def _host(self) -> tuple[x.Expression, ...]:
         """Of the device, the route and the socket, where the kernel takes it."""
-        keys = ("iifgroup", "oifgroup", "iiftype", "oiftype", "rtclassid", "cgroup", "skgid")
+        keys = ("iifgroup", "oifgroup", "iiftype", "oiftype", "rtclassid", "cgroup", "skgid", "cpu")
         hop = RtKey.IP_NEXTHOP if self.family is Family.IP else RtKey.IP6_NEXTHOP
         return (
             *map(x.Meta, keys),

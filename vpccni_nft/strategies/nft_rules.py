@@ -32,6 +32,7 @@ from ..nft.words import (
 from .nft_reads import Reads
 from .nft_values import (
     ADDRESSES,
+    ELSEWHERE,
     MARKS,
     PORTS,
     SYSTEMS,
@@ -103,6 +104,7 @@ class Site:
     callees: tuple[str, ...]  #: chains that it may jump to
     sets: Mapping[str, ast.Set]
     both: bool = False  #: whether the table is of the family inet
+    ahead: bool = False  #: whether it is a base chain that runs ahead of conntrack
 
     @property
     def can_reject(self) -> bool:
@@ -251,10 +253,12 @@ def _of_place(site: Site, reads: Reads) -> Iterator[SearchStrategy[s.Statement]]
         yield st.builds(s.Tproxy, port=st.sampled_from((0, 80, 3129)))
     if not site.is_nat and HookName.PREROUTING in site.hooks:
         yield st.just(s.Notrack())
-    if not site.is_nat and site.hooks <= {HookName.PREROUTING, HookName.OUTPUT}:
+    if site.ahead:
         yield st.sampled_from(_ZONES)
     if not site.both:  # the kernel has no copies there
-        yield st.builds(s.Dup, hosts(site.family), st.sampled_from(("", "", "lo", "eni1")))
+        # A copy that comes back to the node would be copied again, for ever where a rule sets TTLs.
+        elsewhere = hosts(site.family).filter(lambda one: str(one.address) in ELSEWHERE)
+        yield st.builds(s.Dup, elsewhere, st.sampled_from(("", "", "eni1")))
 
 
 def _uses() -> SearchStrategy[s.UseObject]:

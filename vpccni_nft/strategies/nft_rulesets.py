@@ -9,6 +9,7 @@ import attrs
 from hypothesis import strategies as st
 
 from ..core.values import Family, TableFamily, WideFamily, families_of
+from ..model.packet import CONNTRACK_PRIORITY
 from ..nft import ast
 from ..nft import datatypes as t
 from ..nft import expressions as x
@@ -34,6 +35,7 @@ _ENDS = (
 _HOOKS = frozenset(HookName) - {HookName.INGRESS}
 #: Before conntrack, at it and behind it; equal ones are ties.
 _PRIORITIES = (-300, -250, -150, -150, -10, 0, 0, 50, 150)
+_TRACKED_AT = frozenset({HookName.PREROUTING, HookName.OUTPUT})
 _NAT_PRIORITIES = (-110, -100, 100)
 
 
@@ -77,9 +79,11 @@ def nft_tables(draw: DrawFn, family: TableFamily, name: str, most_rules: int = 4
     plain = {name: one for name, one in sets.items() if not _leads(one)}
     chains = []
     for number, hook in enumerate(hooks):
-        site = Site(Family.IP, frozenset(hooks), is_nat, tuple(callees), sets, both)
+        place = draw(_places(hook, is_nat=is_nat))
+        ahead = hook in _TRACKED_AT and place.priority < CONNTRACK_PRIORITY
+        site = Site(Family.IP, frozenset(hooks), is_nat, tuple(callees), sets, both, ahead)
         body = draw(st.lists(_rules_of(site, packets), max_size=most_rules))
-        chains.append(ast.Chain(f"base{number}", tuple(body), draw(_places(hook, is_nat=is_nat))))
+        chains.append(ast.Chain(f"base{number}", tuple(body), place))
     for number, chain in enumerate(callees):
         site = Site(Family.IP, frozenset(hooks), is_nat, tuple(callees[number + 1 :]), plain, both)
         body = draw(st.lists(_rules_of(site, packets), max_size=most_rules))

@@ -29,6 +29,8 @@ ADDRESSES = {
         "2001:db8:9::7",
     ),
 }  # fmt: skip
+#: Those that are not the node's own.
+ELSEWHERE = frozenset(one for addresses in ADDRESSES.values() for one in addresses[2:])
 _LENGTHS = {Family.IP: (8, 20, 24, 25, 31), Family.IP6: (16, 48, 64, 65, 127)}
 PORTS = (22, 53, 80, 443, 1024, 30000, 65535)
 MARKS = (0, 1, 0x80, 0x4000, 0xFF00, 0xFFFFFFFF)

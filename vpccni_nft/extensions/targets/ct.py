@@ -17,7 +17,8 @@ from ...core.diagnostics import BAD_PLACE, ERRORS_OF_UNTRACKED, NO_NFT_FORM
 from ...core.values import parse_integer
 from ...iptables.ast import Target
 from ...model.effects import Effect
-from ...model.packet import STATE_BITS, Event
+from ...model.oracle import Oracle, OracleKind
+from ...model.packet import OF_CONNECTION, STATE_BITS, Event, width
 from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
@@ -78,6 +79,11 @@ def meaning(node: Ct, view: View) -> Effect:
         "ct_zone": _zone(node, state),
         "ct_zone_direction": state.word("ct_zone_direction", _DIRECTIONS[node.direction]),
         "ct_state": state.word("ct_state", STATE_BITS["new"]),
+        # Other matches take the template for a connection (xt_connmark.c, xt_conntrack.c).
+        **{
+            field: view.ask(Oracle(OracleKind.TEMPLATE, field), width=width(field, state.family))
+            for field in OF_CONNECTION
+        },
     }
     rest = (node.helper, node.timeout, node.events, node.expectation_events)
     # An effect's events have no condition of their own, so it goes in with them.
