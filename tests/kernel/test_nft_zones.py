@@ -77,7 +77,7 @@ COMMIT
     [
         ("-m connmark --mark 0x0", False),
         ("-m conntrack --ctstatus CONFIRMED", False),
-        ("-m conntrack --ctstate NEW,SNAT", False),
+        ("-m conntrack --ctstate NEW,SNAT", True),
         ("-m conntrack --ctstate NEW", True),
         ("-p udp", True),
     ],

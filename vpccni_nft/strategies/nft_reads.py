@@ -35,6 +35,9 @@ _BEHIND = frozenset({HookName.OUTPUT, HookName.POSTROUTING})
 _ON_ITS_WAY = frozenset({HookName.FORWARD})
 
 
+#: What nft finds by going through a header.
+_OF_OPTIONS = (x.ExtensionHeader, x.TcpOption, x.IpOption, x.SctpChunk)
+
 #: Options and chunks that packets of the replay have now and then, and some that they have not.
 _IP_OPTIONS = (
     ("rr", ""),
@@ -194,8 +197,8 @@ class Reads:
 
     @property
     def parts(self) -> SearchStrategy[x.Expression]:
-        """What may be part of a key: nft 1.0.6 dies where it lists one of extension headers."""
-        return self.words.filter(lambda one: not isinstance(one, x.ExtensionHeader))
+        """What may be part of a key: nft 1.0.6 dies where it lists one of headers of options."""
+        return self.words.filter(lambda one: not isinstance(one, _OF_OPTIONS))
 
     @property
     def looked_up(self) -> SearchStrategy[x.Expression]:
