@@ -45,7 +45,7 @@ _IP_OPTIONS = (
     ("ra", ""),
     ("ra", "value"),
     ("lsrr", ""),
-    ("ssrr", "addr"),
+    ("ssrr", ""),
 )
 _TCP_OPTIONS = (
     ("maxseg", ""), ("maxseg", "length"), ("sack-perm", ""), ("window", "count"),
