@@ -24,6 +24,9 @@ def host(text: str) -> x.Host:
     return x.Host(Address.parse(text))
 
 
+#: Ports are mapped where a rule says of which protocol.
+OF_TCP = s.Match(x.Meta("l4proto"), "==", x.Protocol(6))
+
 V4, V6 = 0x0A000001, 0xFD << 120 | 1
 
 
@@ -39,13 +42,13 @@ def read(rule: str) -> s.Statement:
         ("reject with icmpx type 2", s.Reject("icmpx", "host-unreachable")),
         ("reject with icmp host-unreachable", s.Reject("icmp", "host-unreachable")),
         ("meta nfproto ipv6", s.Match(x.Meta("nfproto"), "==", x.Symbol("ipv6"))),
-        ("dnat ip to 10.0.0.1:80",
+        ("meta l4proto tcp dnat ip to 10.0.0.1:80",
          s.Nat("dnat", host("10.0.0.1"), x.Number(80), family=Family.IP)),
         ("dnat to 10.0.0.1", s.Nat("dnat", host("10.0.0.1"), family=Family.IP)),
         ("snat to fd00::1", s.Nat("snat", host("fd00::1"), family=Family.IP6)),
-        ("dnat to [fd00::1]:80",
+        ("meta l4proto tcp dnat to [fd00::1]:80",
          s.Nat("dnat", host("fd00::1"), x.Number(80), family=Family.IP6)),
-        ("dnat to :80", s.Nat("dnat", None, x.Number(80))),
+        ("meta l4proto tcp dnat to :80", s.Nat("dnat", None, x.Number(80))),
         ("masquerade", s.Nat("masquerade")),
         ("tproxy to :50080", s.Tproxy(None, 50080)),
         ("tproxy ip6 to [fd00::1]:1", s.Tproxy(host("fd00::1"), 1, Family.IP6)),
@@ -56,7 +59,7 @@ def test_a_statement_is_read_as_the_family_of_its_address(
 ) -> None:
     assert read(rule) == statement
     table = nft.Table(nft.parse(in_chain("accept", "inet")).tables[0].family, "t",
-                      (nft.Chain("c", (nft.Rule((statement,)),)),))  # fmt: skip
+                      (nft.Chain("c", (nft.Rule((OF_TCP, statement)),)),))  # fmt: skip
     assert nft.parse(nft.serialize(nft.Ruleset((table,)))).tables == (table,)
 
 
