@@ -48,9 +48,9 @@ _IP_OPTIONS = (
     ("ssrr", ""),
 )
 _TCP_OPTIONS = (
-    ("maxseg", ""), ("maxseg", "length"), ("sack-perm", ""), ("window", "count"),
-    ("timestamp", ""), ("timestamp", "tsval"), ("md5sig", "length"), ("mptcp", "subtype"),
-    ("34", ""), ("254", ""), ("254", "length"), ("sack1", "left"), ("nop", ""), ("eol", ""),
+    ("2", ""), ("maxseg", "length"), ("4", ""), ("window", "count"),
+    ("8", ""), ("timestamp", "tsval"), ("md5sig", "length"), ("mptcp", "subtype"),
+    ("34", ""), ("254", ""), ("254", "length"), ("sack1", "left"), ("1", ""), ("0", ""),
 )  # fmt: skip
 _CHUNKS = (
     ("init", ""), ("init", "initial-tsn"), ("data", ""), ("data", "stream"), ("data", "flags"),
