@@ -14,6 +14,7 @@ from vpccni_nft.core.diagnostics import (
     BAD_ACCEPTANCE,
     CONTRADICTED,
     ELEMENT_COUNTERS,
+    LEFT_OVER,
     MOVE_DIFFERS,
     MOVE_UNPROVED,
     NATIVE_TABLE_TAKEN,
@@ -35,6 +36,8 @@ from vpccni_nft.migration.plan import Choice, NodeOutput, plan
 from vpccni_nft.migration.saved import SavedTable
 from vpccni_nft.node.detection import detect_sources
 from vpccni_nft.node.extraction import move
+from vpccni_nft.node.kube_proxy.leftovers import leftovers
+from vpccni_nft.node.kube_proxy.on_node import Mode
 from vpccni_nft.node.kube_proxy.read_iptables import read_iptables
 from vpccni_nft.node.ownership import inventory
 from vpccni_nft.node.partition import take
@@ -68,6 +71,10 @@ def reported(code: Code, text: str) -> tuple[Diagnostic, ...]:
         return _divided(text)
     if code.name.startswith("M2"):
         return _planned(text)
+    if code is LEFT_OVER:
+        files = {found["name"]: found["text"] for found in _FILE.finditer(text)}
+        side = Side.of([Source.of(text, name) for name, text in files.items()])
+        return leftovers(side, Mode.IPTABLES)
     if code is OTHER_PROXY_RULES:
         with pytest.raises(vpccni_nft.Refused) as not_read:
             read_iptables(vpccni_nft.parse(text, name="node.save"), Family.IP)

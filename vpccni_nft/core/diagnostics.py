@@ -81,6 +81,7 @@ CATALOGUE: tuple[Code, ...] = (
     OTHER_PROXY_RULES := Code(
         "M301", Kind.ERROR, "kube-proxy's rules are not those of any Services"
     ),
+    LEFT_OVER := Code("M302", Kind.ERROR, "rules of what a node has left are still there"),
     # optimizing
     ELEMENT_COUNTERS := Code("O001", Kind.ERROR, "JSON cannot set the counters of elements"),
     # parsing

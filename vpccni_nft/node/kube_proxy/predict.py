@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ... import iptables, nft
-from ...core.diagnostics import OTHER_PROXY_RULES, Diagnostic, Refused
 from ...core.span import Source
 from ...core.values import Family
 from ...text.nft_reader import load
-from ...text.sources import parse_sources
+from .on_node import Mode, Parts, parse_restore_file, refused
 from .read_iptables import is_kube_proxys, leads_to_kube_proxy, read_iptables
-from .read_nftables import read_nftables
+from .read_nftables import TABLE, read_nftables
 from .write_iptables import as_restore_file
 from .write_nftables import write_nftables
 
@@ -29,10 +27,6 @@ if TYPE_CHECKING:
     from ...proof.side import Side
     from .services import KubeProxy, Settings
     from .write_nftables import TableForm
-
-
-#: What kube-proxy calls its table.
-_TABLE = "kube-proxy"
 
 
 @attrs.frozen(kw_only=True)
@@ -66,65 +60,21 @@ class NotGiven(ValueError):  # noqa: N818 - it names what is missing
         self.option = option
 
 
-@attrs.frozen
-class _Parts:
-    """What is on a node, by languages."""
-
-    dump: iptables.Ruleset
-    native: nft.Ruleset
-
-    @classmethod
-    def of(cls, side: Side) -> _Parts:
-        """A side has one ruleset of each language at most."""
-        dumps = (one for one in side.rulesets if isinstance(one, iptables.Ruleset))
-        native = (one for one in side.rulesets if isinstance(one, nft.Ruleset))
-        return cls(next(dumps, iptables.Ruleset()), next(native, nft.Ruleset()))
-
-    def on(self, side: Side) -> Side:
-        """A side with these in place of its own."""
-        return attrs.evolve(side, rulesets=(self.dump, self.native))
-
-    @property
-    def in_iptables(self) -> list[Family]:
-        """The families that kube-proxy has rules for in iptables mode."""
-        found = {
-            table.family
-            for table in self.dump.tables
-            for chain in table.chains
-            if chain.rules and is_kube_proxys(chain.name)
-        }
-        return [family for family in Family if family in found]
-
-    @property
-    def in_nftables(self) -> list[Family]:
-        """The families that kube-proxy has a table for in nftables mode."""
-        found = {table.family for table in self.native.tables if table.name == _TABLE}
-        return [family for family in Family if family in found]
-
-    def require(self, there: list[Family], others: list[Family], mode: str) -> None:
-        """Raise Refused unless kube-proxy is in one mode, and in no other one."""
-        if not there:
-            raise _refused(f"there are no rules of kube-proxy in {mode} mode")
-        if others:
-            raise _refused("there are rules of kube-proxy in both of its modes")
-
-
 def to_nftables(side: Side, form: TableForm, given: Given) -> tuple[Side, tuple[Prediction, ...]]:
     """What would be on a node with kube-proxy in nftables mode, and what is predicted of it.
 
     Raises Refused (M301) where kube-proxy's rules are not understood, or are not in iptables mode
     alone, and NotGiven.
     """
-    parts = _Parts.of(side)
-    parts.require(parts.in_iptables, parts.in_nftables, "iptables")
+    parts = _parts_in(side, Mode.IPTABLES)
     found = []
-    for family in parts.in_iptables:
+    for family in parts.families(Mode.IPTABLES):
         there = read_iptables(parts.dump, family)
         proxy = attrs.evolve(there, settings=_in_nftables(there, given))
         found.append(Prediction(there, proxy, write_nftables(proxy, form)))
     scripts = [Source.of(one.script, "<kube-proxy>") for one in found]
     tables = (*parts.native.tables, *load(scripts).ruleset.tables)
-    after = _Parts(without_kube_proxy(parts.dump), attrs.evolve(parts.native, tables=tables))
+    after = Parts(without_kube_proxy(parts.dump), attrs.evolve(parts.native, tables=tables))
     return after.on(side), tuple(found)
 
 
@@ -158,11 +108,10 @@ def to_iptables(side: Side, given: Given) -> tuple[Side, tuple[Prediction, ...]]
 
     Its jumps come first in the built-in chains, where it inserts them. Raises Refused (M301).
     """
-    parts = _Parts.of(side)
-    parts.require(parts.in_nftables, parts.in_iptables, "nftables")
+    parts = _parts_in(side, Mode.NFTABLES)
     dump = parts.dump
     found = []
-    for family in parts.in_nftables:
+    for family in parts.families(Mode.NFTABLES):
         there, _ = read_nftables(parts.native, family)
         # Without nodePortAddresses, the iptables mode takes NodePort packets at any local address.
         settings = attrs.evolve(
@@ -173,12 +122,9 @@ def to_iptables(side: Side, given: Given) -> tuple[Side, tuple[Prediction, ...]]
         after = attrs.evolve(there, settings=settings)
         script = as_restore_file(after)
         found.append(Prediction(there, after, script))
-        written, problems = parse_sources((Source.of(script, "<kube-proxy>"),), family)
-        if any(problem.refuses for problem in problems):
-            raise Refused(problems)
-        dump = _with_rules(dump, written)
-    tables = tuple(table for table in parts.native.tables if table.name != _TABLE)
-    return _Parts(dump, attrs.evolve(parts.native, tables=tables)).on(side), tuple(found)
+        dump = _with_rules(dump, parse_restore_file(script, family))
+    tables = tuple(table for table in parts.native.tables if table.name != TABLE)
+    return Parts(dump, attrs.evolve(parts.native, tables=tables)).on(side), tuple(found)
 
 
 def _with_rules(dump: Ruleset, written: Ruleset) -> Ruleset:
@@ -199,8 +145,13 @@ def _with_chains(there: Table, written: Table) -> Table:
     return attrs.evolve(there, chains=tuple(chains.values()))
 
 
-def _refused(message: str) -> Refused:
-    return Refused([Diagnostic(OTHER_PROXY_RULES, message)])
+def _parts_in(side: Side, mode: Mode) -> Parts:
+    """What is on a node whose kube-proxy is in a mode. Raises Refused where it is not."""
+    parts = Parts.of(side)
+    if not parts.families(mode):
+        raise refused(f"there are no rules of kube-proxy in {mode.value} mode")
+    assert parts.mode is mode  # it raises where there are rules of the other one, too
+    return parts
 
 
 def without_kube_proxy(ruleset: Ruleset) -> Ruleset:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from ...nft import Rule, Ruleset, Table
 
-_TABLE = "kube-proxy"
+#: What kube-proxy calls its table.
+TABLE = "kube-proxy"
 
 _CHAIN = re.compile(
     r"(?:service|local|external|firewall|endpoint)-[A-Z2-7]{8}-"
@@ -59,9 +60,7 @@ def read_nftables(ruleset: Ruleset, family: Family) -> tuple[KubeProxy, TableFor
     those of load balancers without source ranges. Raises Refused (M301) where the table has
     anything else than what kube-proxy writes for these.
     """
-    table = next(
-        (one for one in ruleset.tables if (one.family, one.name) == (family, _TABLE)), None
-    )
+    table = next((one for one in ruleset.tables if (one.family, one.name) == (family, TABLE)), None)
     if table is None:
         message = f"there is no table of kube-proxy in nftables mode for {family.title}"
         raise Refused([Diagnostic(OTHER_PROXY_RULES, message)])

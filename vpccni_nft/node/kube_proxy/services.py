@@ -73,6 +73,18 @@ class ServicePort:
         return (self.cluster_ip, *self.external_ips, *balanced)
 
     @property
+    def in_either_mode(self) -> ServicePort:
+        """What rules of both modes show: of an address not whether it is a load balancer's."""
+        guarded = tuple(one for one in self.load_balancers if one[1])
+        others = (address for address, ranges in self.load_balancers if not ranges)
+        return attrs.evolve(
+            self,
+            external_ips=tuple(sorted((*self.external_ips, *others))),
+            load_balancers=guarded,
+            health_check_port=None,
+        )
+
+    @property
     def is_external(self) -> bool:
         """Whether it can be reached by anything but its cluster IP."""
         return bool(self.external_ips or self.load_balancers or self.node_port)

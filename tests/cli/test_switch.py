@@ -1,0 +1,137 @@
+"""A change of kube-proxy's mode, proved from two records of a node."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from vpccni_nft import nft
+from vpccni_nft.core.values import Family
+from vpccni_nft.node.kube_proxy.read_nftables import read_nftables
+from vpccni_nft.node.kube_proxy.services import Endpoint
+from vpccni_nft.node.kube_proxy.write_nftables import write_nftables
+
+from ..support.command import Run, run
+from ..support.corpus import FOLDER
+
+MODES = FOLDER / "modes"
+BEFORE = (MODES / "02-clusterip.save").read_text()
+AFTER = (MODES / "02-clusterip.1.33.nft").read_text()
+ACCEPTED = ("--accept", "kube-proxy-modes")
+
+
+def other_services(**changes: Any) -> str:
+    """What kube-proxy writes where its one Service is another one."""
+    found, form = read_nftables(nft.parse(AFTER), Family.IP)
+    services = tuple(attrs.evolve(one, **changes) for one in found.services)
+    return write_nftables(attrs.evolve(found, services=services), form)
+
+
+def prove(folder: Path, before: str, after: str, *options: str) -> Run:
+    (folder / "before.save").write_text(before)
+    (folder / "after.nft").write_text(after)
+    return run("switch", "prove", str(folder / "before.save"), str(folder / "after.nft"), *options)
+
+
+def test_a_node_does_the_same_after_the_change(tmp_path: Path) -> None:
+    done = prove(tmp_path, BEFORE, AFTER, *ACCEPTED)
+    assert done.code == 0, done.out
+    lines = done.out.splitlines()
+    assert lines[:2] == [
+        "kube-proxy: iptables mode before, nftables mode (as of Kubernetes 1.33) after",
+        "Services: 1 ports before, 1 after",
+    ]
+    assert lines[3].startswith("equivalent, but for 4 accepted classes of packets")
+
+
+def test_the_way_back_is_proved_too(tmp_path: Path) -> None:
+    (tmp_path / "before.nft").write_text(AFTER)
+    (tmp_path / "after.save").write_text(BEFORE)
+    files = (str(tmp_path / "before.nft"), str(tmp_path / "after.save"))
+    found = json.loads(run("switch", "prove", *files, "--json").out)
+    assert (found["before"]["mode"], found["after"]["mode"]) == ("nftables", "iptables")
+    assert found["answer"] == "different"  # the catalogue is of the way there
+
+
+def test_endpoints_that_changed_are_listed_and_are_no_difference(tmp_path: Path) -> None:
+    other = other_services(endpoints=(Endpoint("10.180.0.9", 80),))
+    done = prove(tmp_path, BEFORE, other, *ACCEPTED)
+    assert done.code == 0, done.out
+    listed = "    ns1/svc1:p80 tcp (IPv4): without 10.180.0.1:80, with 10.180.0.9:80"
+    assert listed in done.out.splitlines()
+    found = json.loads(prove(tmp_path, BEFORE, other, *ACCEPTED, "--json").out)
+    assert found["changes"] == [
+        {
+            "service": "ns1/svc1:p80", "protocol": "tcp", "family": "ip", "what": "endpoints",
+            "gone": ["10.180.0.1:80"], "new": ["10.180.0.9:80"], "fields": [],
+        }
+    ]  # fmt: skip
+
+
+def test_a_service_with_another_port_is_listed(tmp_path: Path) -> None:
+    other = other_services(port=81)
+    done = prove(tmp_path, BEFORE, other, *ACCEPTED)
+    assert done.code == 0, done.out
+    assert "    ns1/svc1:p80 tcp (IPv4): its port changed" in done.out.splitlines()
+
+
+#: What a faulty kube-proxy might write, and whose fault it would be.
+FAULTS = {
+    "masquerade is lost": ("masquerade fully-random", "accept"),
+    "hairpin is lost": ("ip saddr 10.180.0.1 jump mark-for-masquerade", "counter"),
+    "another program's rule": ("nat-output jump services", "nat-output ip saddr 192.0.2.7 drop"),
+    "reject is a drop": ("reject-chain reject", "reject-chain drop"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_of_the_new_mode_is_noticed(fault: str, tmp_path: Path) -> None:
+    there, instead = FAULTS[fault]
+    assert there in AFTER
+    done = prove(tmp_path, BEFORE, AFTER.replace(there, instead, 1), *ACCEPTED)
+    assert done.code == 1, done.out
+
+
+def test_a_fault_of_another_table_is_noticed(tmp_path: Path) -> None:
+    more = "table ip mine {\n\tchain c {\n\t\ttype filter hook forward priority 1; policy accept;\n"
+    more += "\t\tip daddr 10.180.0.1 drop\n\t}\n}\n"
+    done = prove(tmp_path, BEFORE, AFTER + more, *ACCEPTED)
+    assert done.code == 1
+    assert "daddr=10.180.0.1" in done.out
+
+
+def test_rules_of_the_mode_that_was_left_are_an_error(tmp_path: Path) -> None:
+    node = tmp_path / "after"
+    node.mkdir()
+    (node / "iptables-legacy.save").write_text(BEFORE)
+    (node / "nft.txt").write_text(AFTER)
+    (tmp_path / "before.save").write_text(BEFORE)
+    done = run("switch", "prove", str(tmp_path / "before.save"), str(node))
+    assert done.code == 1
+    assert "error[M302]" in done.err
+    assert "rules of kube-proxy's iptables mode are still in the IPv4 table nat" in done.err
+
+
+def test_copies_and_chains_that_lead_nowhere_are_errors(tmp_path: Path) -> None:
+    copy = "table ip vpccni-filter {\n\tchain c {\n\t}\n}\n"
+    done = prove(tmp_path, BEFORE, AFTER + copy, *ACCEPTED)
+    assert done.code == 1
+    assert "the table vpccni-filter has copies of rules" in done.err
+    node = tmp_path / "after"
+    node.mkdir()
+    (node / "nft.txt").write_text(AFTER)
+    (node / "iptables-legacy.save").write_text(
+        "*nat\n:POSTROUTING ACCEPT [0:0]\n:CNI-DN-0123456789abcdef01234 - [0:0]\nCOMMIT\n"
+    )
+    done = run("switch", "prove", str(tmp_path / "before.save"), str(node), *ACCEPTED)
+    assert done.code == 1
+    assert "no rule leads to CNI-DN-0123456789abcdef01234" in done.err
+
+
+def test_a_node_without_kube_proxy_is_refused(tmp_path: Path) -> None:
+    done = prove(tmp_path, "*raw\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n", AFTER, "--family", "ip")
+    assert (done.code, "there are no rules of kube-proxy" in done.err) == (1, True)
