@@ -104,6 +104,9 @@ def test_the_way_back_is_predicted(tmp_path: Path) -> None:
     options = ("--kube-proxy", "iptables", "--first", "--write", str(written))
     done = run("predict", str(MODES / "04-nodeport.1.37.list"), *options)
     assert done.code == 1, done.err
+    assert (
+        "  assumed of what is predicted: IPv4: kube-proxy is not configured with node" in done.out
+    )
     lines = (MODES / "04-nodeport.save").read_text().splitlines()
     own = {line for line in lines if line.startswith("-A ") and "KUBE-" in line}
     expected = {re.sub(r" -m nfacct --nfacct-name  \S+", "", line) for line in own}
@@ -122,3 +125,19 @@ def test_tables_of_other_families_stay_on_the_node(tmp_path: Path) -> None:
     )
     done = run("predict", str(node), *NFTABLES, *CIDR, "--accept", "kube-proxy-modes")
     assert (done.code, "netdev" in done.out) == (0, True), done.out
+
+
+def test_what_a_prediction_rests_on_is_shown() -> None:
+    back = ("--kube-proxy", "iptables", "--first", "--json")
+    local = json.loads(run("predict", str(MODES / "08-etp-local-none-local.1.33.list"), *back).out)
+    assert local["predicted_assuming"] == [
+        "IPv4: kube-proxy is not configured with nodePortAddresses",
+        "IPv4: no load balancer asks for the health of a Service",
+    ]
+    there = (*NFTABLES, *CIDR, "--node-ip", "192.168.0.2", "--first", "--json")
+    empty = json.loads(run("predict", str(MODES / "11-no-endpoints.save"), *there).out)
+    assert empty["predicted_assuming"] == [
+        "IPv4: kube-proxy is not configured with the addresses of pods"
+    ]
+    known = json.loads(run("predict", SERVICE, *there).out)
+    assert known["predicted_assuming"] == []

@@ -169,6 +169,7 @@ def predict(  # noqa: PLR0913 - one for each option
     except NotGiven as missing:
         raise click.UsageError(f"{missing}: give {missing.option}") from None
     script = "".join(one.script for one in predictions)
+    assumed = tuple(sentence for one in predictions for sentence in one.assumptions)
     if target:
         write_output(script, target)
     settings = ProofSettings(
@@ -183,9 +184,16 @@ def predict(  # noqa: PLR0913 - one for each option
         answer = prove(before, after, settings, report)
     if as_json:
         services = sum(len(one.before.services) for one in predictions)
-        found = {"services": services, "script": script, **dict_of(answer)}
+        found = {
+            "services": services,
+            "script": script,
+            "predicted_assuming": list(assumed),
+            **dict_of(answer),
+        }
         write_output(json.dumps(found, indent=2) + "\n", "-")
     else:
         for line in lines_of_answer(answer, node, "predicted"):
             click.echo(line)
+        for sentence in assumed:
+            click.echo(f"  assumed of what is predicted: {sentence}")
     return code_of_answer(answer)

@@ -51,6 +51,21 @@ class Prediction:
     after: KubeProxy
     script: str  #: what kube-proxy would write, for ``nft -f`` or for iptables-restore
 
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What it rests on, as sentences: what no rule of the mode that is there shows."""
+        title = self.before.settings.family.title
+        if self.script.startswith("add "):
+            cidr = self.after.settings.cluster_cidr
+            unseen = not any(service.all_endpoints for service in self.before.services)
+            if cidr or not unseen or self.after.settings.masquerade_all:
+                return ()
+            return (f"{title}: kube-proxy is not configured with the addresses of pods",)
+        found = [f"{title}: kube-proxy is not configured with nodePortAddresses"]
+        if any(service.external_local for service in self.before.services):
+            found.append(f"{title}: no load balancer asks for the health of a Service")
+        return tuple(found)
+
 
 class NotGiven(ValueError):  # noqa: N818 - it names what is missing
     """Something that the table depends on and that nothing shows; ``option`` would give it."""
