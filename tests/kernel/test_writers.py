@@ -25,7 +25,7 @@ CONVERSATIONS, PACKETS = 12 * SCALE, 120 * SCALE
 
 #: Dumps whose kinds of rules differ from those of all others.
 SAMPLE = [
-    "cni-plugins-iptables", "docker-20", "fail2ban-ipset", "firehol", "netscript",
+    "cni-plugins-iptables", "docker-20", "docker-28-swarm", "fail2ban-ipset", "firehol",
     "networkmanager-iptables", "neutron", "uruk",
 ]  # fmt: skip
 
@@ -74,6 +74,20 @@ def test_packets_take_the_same_way_by_a_dump_and_its_translation(
         tally = check_translation(arena, PACKETS)
         check_models(arena, nft.parse(script), CONVERSATIONS, tally)
         add(tally)
+
+
+@pytest.mark.parametrize("name", ["netavark-iptables", "ufw", "firewalld-iptables"])
+def test_a_dump_that_has_no_translation_does_what_its_model_says(
+    name: str, add: Callable[[Tally], None]
+) -> None:
+    path = WRITERS / f"{name}.save"
+    assert path.name in REFUSED
+    dump = contents(path.read_text(), path.name, sets_of(path))
+    tally = Tally()
+    with Testbed(dump, dump, ReplaySettings()) as arena:
+        check_models(arena, dump.rules, CONVERSATIONS, tally)
+    assert tally.hooks > CONVERSATIONS
+    add(tally)
 
 
 @pytest.mark.parametrize("path", DUMPS, ids=name_of)

@@ -61,8 +61,13 @@ def check_translation(arena: Testbed, packets: int) -> Tally:
     )
 
 
-def check_models(arena: Testbed, script: nft.Ruleset, conversations: int, tally: Tally) -> None:
-    """Agreements (b) and (c): either kernel does what the model of its language says."""
+def check_models(
+    arena: Testbed, script: iptables.Ruleset | nft.Ruleset, conversations: int, tally: Tally
+) -> None:
+    """Agreements (b) and (c): either kernel does what the model of its language says.
+
+    ``script`` is what the second side has: a translation, or the dump once more.
+    """
     if not arena.settings.begin:
         arena.probe(begin=True)
     # The same conversations each time, whatever the ones before have hit.
