@@ -130,8 +130,8 @@ def test_a_listing_is_read_whole_and_proved_the_same_as_its_script(path: Path) -
 
 #: Writers of both languages, of both back ends of iptables, with sets and on bridges.
 NODES = (
-    "cni-plugins", "cni-plugins-iptables", "docker-28", "fail2ban-ipset", "firehol", "firewalld",
-    "incus", "libvirt-nwfilter", "shorewall", "ufw",
+    "cni-plugins", "cni-plugins-iptables", "docker-28", "fail2ban-ipset", "firewalld", "incus",
+    "libvirt-nwfilter", "ufw",
 )  # fmt: skip
 
 

@@ -25,8 +25,7 @@ CONVERSATIONS, PACKETS = 12 * SCALE, 120 * SCALE
 
 #: Dumps whose kinds of rules differ from those of all others.
 SAMPLE = [
-    "cni-plugins-iptables", "docker-20", "docker-28-swarm", "fail2ban-ipset", "firehol",
-    "networkmanager-iptables", "neutron", "uruk",
+    "cni-plugins-iptables", "docker-28-swarm", "fail2ban-ipset", "firehol", "neutron", "uruk",
 ]  # fmt: skip
 
 
