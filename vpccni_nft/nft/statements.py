@@ -16,6 +16,7 @@ from .expressions import (
     AnonymousSet,
     Binary,
     Concat,
+    Ct,
     Expression,
     Flags,
     Hash,
@@ -36,6 +37,7 @@ from .expressions import (
 )
 from .names import PREFIX_LENGTH, checked, checked_string
 from .words import (
+    CtKey,
     LimitUnit,
     LogFlag,
     LogLevel,
@@ -529,6 +531,15 @@ class _Inert(dict[object, bool]):
 
 
 _IS_INERT = _Inert()
+
+
+def sets_zone(statement: object) -> bool:
+    """Whether it says which zone conntrack is to look for the packet's connection in."""
+    return (
+        isinstance(statement, Set)
+        and isinstance(statement.key, Ct)
+        and statement.key.key is CtKey.ZONE
+    )
 
 
 def sets_of(statement: Statement) -> Iterator[str]:

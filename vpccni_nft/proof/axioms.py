@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .. import iptables, nft
+from .. import nft
 from ..core.values import Family
+from ..extensions.targets.ct import Ct
 from ..extensions.targets.queue import Nfqueue, Queue
 from ..model.headers import WITH_PORTS
 from ..model.hook import ICMP
@@ -42,23 +43,33 @@ _ERRORS = (3, 4, 5, 11, 12)
 
 def hold_for(rulesets: Iterable[Ruleset]) -> bool:
     """Whether no rule changes what conntrack has seen of a packet's transport header."""
-    tables = [table for ruleset in rulesets for table in ruleset.tables]
-    return not any(map(_rewrites, tables))
+    return not any(map(_may_rewrite, _actions(rulesets)))
 
 
-def _rewrites(table: iptables.Table | nft.Table) -> bool:
-    if isinstance(table, iptables.Table):
-        targets = (rule.target for chain in table.chains for rule in chain.rules)
-        return any(isinstance(target, Nfqueue | Queue) for target in targets)
-    rules = (rule for chain in table.chains for rule in chain.rules)
-    return any(_may_rewrite(step) for rule in rules for step in rule.statements)
+def give_templates(rulesets: Iterable[Ruleset]) -> bool:
+    """Whether a rule says how conntrack is to see packets: others have no template."""
+    return any(
+        (isinstance(one, Ct) and not one.notrack) or s.sets_zone(one) for one in _actions(rulesets)
+    )
 
 
-def _may_rewrite(step: s.Statement) -> bool:
-    """Whether a statement may change a header, addresses and ports of NAT apart."""
-    if isinstance(step, s.Queue):
+def _actions(rulesets: Iterable[Ruleset]) -> Iterator[object]:
+    """The targets of dumps and the statements of nft."""
+    for ruleset in rulesets:
+        for table in ruleset.tables:
+            for chain in table.chains:
+                for rule in chain.rules:
+                    if isinstance(rule, nft.Rule):
+                        yield from rule.statements
+                    else:
+                        yield rule.target
+
+
+def _may_rewrite(action: object) -> bool:
+    """Whether it may change a header, addresses and ports of NAT apart."""
+    if isinstance(action, s.Queue | Nfqueue | Queue):
         return True
-    return isinstance(step, s.Set) and not isinstance(step.key, x.Meta | x.Ct)
+    return isinstance(action, s.Set) and not isinstance(action.key, x.Meta | x.Ct)
 
 
 def axioms(algebra: Algebra, family: Family, fields: Mapping[str, Word]) -> Iterator[Bool]:

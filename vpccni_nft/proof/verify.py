@@ -19,7 +19,7 @@ from ..model.packet import HOOKS, STATE_BITS
 from ..model.path import PATHS, Path
 from .acceptance import NOTHING, Acceptances, AcceptedClass, Occurs
 from .answers import Different, Equivalent, HookAnswer, HookStatus, Unknown
-from .axioms import hold_for
+from .axioms import give_templates, hold_for
 from .budget import MOST_MEGABYTES, MOST_TERMS, Budget
 from .chains import ChainComparison
 from .chance import TOLERANCE
@@ -162,6 +162,8 @@ class _Proof:
             if any(one.type == "nat" for side in chains for one in side):
                 self._assume(f"{family.title}: no connections are tracked, so nat chains never run")
         rulesets = (*self.before.rulesets, *self.after.rulesets)
+        if not give_templates(rulesets):
+            known["ct_template"] = 0
         as_tracked = not fragments and hold_for(rulesets)
         solver = Solver(self.settings.seconds, self.budget)
         quick = solver.within(_MOST_SECONDS)

@@ -147,7 +147,7 @@ def _set_zones_late(chains: Mapping[str, ast.Chain], sets: Mapping[str, ast.Set]
         for name, chain in chains.items()
         for rule in chain.rules
         for step in rule.statements
-        if _sets_zone(step)
+        if s.sets_zone(step)
     }
     reached: set[str] = set()
     todo = [name for name, chain in chains.items() if chain.hook and not _is_ahead(chain.hook)]
@@ -158,10 +158,6 @@ def _set_zones_late(chains: Mapping[str, ast.Chain], sets: Mapping[str, ast.Set]
             steps = (step for rule in chains[name].rules for step in rule.statements)
             todo += (target for step in steps for target in s.targets(step, sets))
     return frozenset(zones & reached)
-
-
-def _sets_zone(step: s.Statement) -> bool:
-    return isinstance(step, s.Set) and isinstance(step.key, x.Ct) and step.key.key == "zone"
 
 
 def _is_ahead(hook: ast.Hook) -> bool:
@@ -310,7 +306,7 @@ class NftProgram:
         return algebra.any(fits, *(when for when, _ in ended)), ended
 
     def _require_meaning(self, chain: str, step: s.Statement) -> None:
-        if chain in self.late and _sets_zone(step):
+        if chain in self.late and s.sets_zone(step):
             raise NoMeaning("no meaning for ct zone set behind conntrack")
 
     def _look_up(self, step: s.VerdictMap, view: View, fits: Bool) -> list[tuple[Bool, _Ending]]:
