@@ -1,14 +1,28 @@
 """Whether a rule that maps ports says of which transport protocol they are.
 
 nft takes no other (nftables: src/evaluate.c, nat_evaluate_transport; measured with 1.0.6, 1.1.3 and
-1.1.6). The protocol is known by what is compared with it, and by any read of its header.
+1.1.6). The protocol is known by what is compared with it, and by any read of its header. Programs
+that speak to the kernel themselves write others, which nft lists: MiniUPnPd compares the byte of
+IPv4.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .expressions import AnonymousSet, Concat, Ct, Lookup, Meta, Pair, Payload, Range, SetReference
+from ..core.values import Family
+from .expressions import (
+    AnonymousSet,
+    Concat,
+    Ct,
+    Lookup,
+    Meta,
+    Pair,
+    Payload,
+    Range,
+    RawPayload,
+    SetReference,
+)
 from .statements import Match, Nat, parts_of
 from .words import Operator
 
@@ -24,16 +38,27 @@ _OTHERS = frozenset({"ether", "vlan", "ip", "ip6", "th"})
 
 #: What has the number of the protocol for its value.
 _NUMBERS = (Meta("l4proto"), Payload("ip", "protocol"), Payload("ip6", "nexthdr"))
+_BYTE = RawPayload("nh", 72, 8)
 
 
 def ports_without_protocol(rule: Rule, sets: Mapping[str, Set], *, both: bool) -> Nat | None:
     """The statement that maps ports of any protocol; ``both``: in a table of the family inet."""
-    known = False
+    known = by_byte = False
     for statement in rule.statements:
         if isinstance(statement, Nat):
+            known = known or (by_byte and statement.family is Family.IP)
             return None if known or not _maps_ports(statement, sets) else statement
         known = known or _says_protocol(statement, both=both)
+        by_byte = by_byte or _compares_byte(statement)
     return None
+
+
+def _compares_byte(statement: Statement) -> bool:
+    """Whether it compares the byte that is the protocol in IPv4."""
+    match statement:
+        case Match(left, Operator.EQ, right):
+            return left == _BYTE and not isinstance(right, Range)
+    return False
 
 
 def _says_protocol(statement: Statement, *, both: bool) -> bool:
