@@ -16,7 +16,7 @@ import pytest
 import vpccni_nft
 from vpccni_nft import Family
 from vpccni_nft.core.span import Source
-from vpccni_nft.replay import ReplaySettings, Result
+from vpccni_nft.replay import ReplaySettings, Result, wire
 from vpccni_nft.replay.comparison import Brought, RuleOfDump
 from vpccni_nft.replay.contents import Contents
 from vpccni_nft.replay.conversation import KernelEvent, Way
@@ -328,3 +328,19 @@ def test_a_packet_that_did_not_come_to_its_hook_is_reported() -> None:
     seen = ((KernelEvent("begin", "prerouting"),),)
     (told,) = not_brought_about(read, NODE, seen)
     assert told == "hook=forward: the packet did not come there; it was last seen in prerouting"
+
+
+def test_a_packet_that_went_another_way_on_its_path_is_reported() -> None:
+    read = parse_packet("path=forward oif=eth1")
+    sent = wire.Datagram(family=Family.IP, source=0, target=0, protocol=6)
+    headers = wire.read(sent.build())
+    begun = KernelEvent("begin", "prerouting", iif="eth0", headers=headers)
+    ((*_, device), (*_, way)) = (
+        not_brought_about(read, NODE, ((begun, event),))
+        for event in (
+            KernelEvent("begin", "forward", oif="eth0"),
+            KernelEvent("begin", "input"),
+        )
+    )
+    assert device == "oif=eth1, but was eth0"
+    assert way == "path=forward, but it went to input"

@@ -346,7 +346,17 @@ def test_a_drawn_ruleset_means_what_its_translation_means(ruleset: iptables.Rule
 
 # --- the command --------------------------------------------------------------------------------
 
-KEYS = ["answer", "hooks", "assumptions", "packets", "classes", "reasons", "status", "paths"]
+KEYS = [
+    "answer",
+    "hooks",
+    "assumptions",
+    "packets",
+    "classes",
+    "reasons",
+    "status",
+    "accepted",
+    "paths",
+]
 PACKET_KEYS = [
     "family",
     "hook",

@@ -79,7 +79,7 @@ class Divergence:
 
 
 @attrs.define
-class _Connection:
+class Connection:
     """What is known of a connection from its packets."""
 
     original: tuple[int, int, int, int]  #: both addresses, both ports
@@ -120,9 +120,13 @@ class Checker:
     hooks: int = 0  #: packets at hooks that were checked
     skipped: int = 0  #: those with too many ways, and those of which something is not seen
 
+    def walk(self, conversation: Conversation, number: int, connections: list[Connection]) -> Walk:
+        """One move's packets on their way."""
+        return Walk(self, conversation, number, connections)
+
     def check(self, conversation: Conversation, seen: Seen) -> Iterator[Divergence]:
         """Go through a conversation; it must have been seen with the probes of ``begin``."""
-        connections: list[_Connection] = []
+        connections: list[Connection] = []
         for number, (move, events) in enumerate(zip(conversation.moves, seen, strict=True)):
             if move.way is Way.MARK:
                 for connection in connections if events[0].kind == "marked" else ():
@@ -130,7 +134,7 @@ class Checker:
                         connection.marks = {move.mark}
                 continue
             before = self.skipped
-            yield from _Walk(self, conversation, number, connections).check(events)
+            yield from self.walk(conversation, number, connections).check(events)
             if self.skipped > before or (self.memory and self.memory.is_lost):
                 return  # what the packets after it depend on is not known
             # What has not come through went with its packet.
@@ -138,13 +142,13 @@ class Checker:
 
 
 @attrs.define
-class _Walk:
+class Walk:
     """One move's packets on their way through the hooks."""
 
     checker: Checker
     conversation: Conversation
     number: int
-    connections: list[_Connection]  #: the one that was used last is the last
+    connections: list[Connection]  #: the one that was used last is the last
     #: Whether the kernel had nowhere to send a packet that NAT had changed.
     unroutable: bool = False
     came_in: bool = False  #: whether a packet has come in, which the kernel may answer
@@ -171,10 +175,10 @@ class _Walk:
     ) -> Iterator[Divergence]:
         assert begin.headers
         state = (track or begin).state
-        connection = self._connection(begin, state)
+        connection = self.connection(begin, state)
         if connection and track:
             connection.traffic.count(begin, state)
-        fields = self._fields(begin, state, connection)
+        fields = self.fields(begin, state, connection)
         family = begin.headers.family
         wrong, marks = "", set[int]()
         fitting: list[tuple[Event, ...]] = []
@@ -186,7 +190,7 @@ class _Walk:
             if ways >= _MOST_WAYS or found is None:
                 self.checker.skipped += 1
                 return
-            differs = _difference(end, made, found, family)
+            differs = difference(end, made, found, family)
             if differs and end is None and found.verdict.kind == "accept":
                 # Not the rules: two connections look alike, there is no route any more, or a
                 # masqueraded connection would leave by another device than before.
@@ -200,7 +204,7 @@ class _Walk:
                 fitting.append(found.events)
         self.checker.hooks += 1
         if marks:
-            self._learn(end, marks, connection)
+            self.learn(end, marks, connection)
             if self.checker.memory:
                 self.checker.memory.learn(fitting)
         else:
@@ -212,7 +216,7 @@ class _Walk:
         begin: KernelEvent,
         end: KernelEvent | None,
         fields: Mapping[str, int],
-        connection: _Connection | None,
+        connection: Connection | None,
     ) -> Iterator[Outcome | None]:
         """What can happen, for each way that draws can go; None where that is not known."""
         chains = self.checker.chains[family]
@@ -220,7 +224,7 @@ class _Walk:
         own, traffic = bool(fields["has_socket"]), connection.traffic if connection else None
         host = Host(self.conversation, move, begin, own, traffic)
         for mark in sorted(connection.marks) if connection else (0,):
-            world = _World(self.checker.node, family, begin, end, host, self.checker.memory)
+            world = World(self.checker.node, family, begin, end, host, self.checker.memory)
             while True:
                 algebra = Concrete(answers=world)
                 known = {**fields, "ct_mark": mark}
@@ -235,7 +239,7 @@ class _Walk:
                 if not world.turn():
                     break
 
-    def _connection(self, begin: KernelEvent, state: str) -> _Connection | None:
+    def connection(self, begin: KernelEvent, state: str) -> Connection | None:
         """The connection of a packet; None where there is none."""
         headers = begin.headers
         assert headers
@@ -257,11 +261,11 @@ class _Walk:
                 break  # the kernel has forgotten it: it would have left by another device
             self.connections.append(known)
             return known
-        self.connections.append(_Connection(ends, ends))
+        self.connections.append(Connection(ends, ends))
         return self.connections[-1]
 
-    def _fields(
-        self, begin: KernelEvent, state: str, connection: _Connection | None
+    def fields(
+        self, begin: KernelEvent, state: str, connection: Connection | None
     ) -> dict[str, int]:
         headers = begin.headers
         assert headers
@@ -305,7 +309,7 @@ class _Walk:
         return fields
 
     @staticmethod
-    def _learn(end: KernelEvent | None, marks: set[int], connection: _Connection | None) -> None:
+    def learn(end: KernelEvent | None, marks: set[int], connection: Connection | None) -> None:
         """Keep what the next hook and the next packet depend on."""
         if connection is None:
             return
@@ -369,7 +373,7 @@ def _ends(conversation: Conversation) -> tuple[int, int, int, int]:
     return conversation.source, conversation.target, conversation.sport, conversation.dport
 
 
-def _connection_fields(connection: _Connection, state: str) -> dict[str, int]:
+def _connection_fields(connection: Connection, state: str) -> dict[str, int]:
     reply = state.endswith("<")
     original, translated = connection.original, connection.translated
     # What the answers are to have: the ends as they are after NAT, the other way round.
@@ -406,7 +410,7 @@ _OTHERS = {"dccp": 33, "esp": 50, "ah": 51, "comp": 108}
 
 
 @attrs.define(eq=False)
-class _World(Mapping["Question", int]):
+class World(Mapping["Question", int]):
     """What the kernel could have answered: facts of the node; draws go all ways in turn."""
 
     node: Topology
@@ -523,7 +527,7 @@ def _name(word: int) -> str:
     return word.to_bytes(16, "big").rstrip(b"\0").decode("utf-8", "surrogateescape")
 
 
-def _difference(
+def difference(
     end: KernelEvent | None, made: KernelEvent | None, found: Outcome, family: Family
 ) -> str:
     """What of an outcome is not what was seen; empty where all is."""

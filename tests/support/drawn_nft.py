@@ -86,12 +86,15 @@ class NftBed:
         return filter(_is_clear, Guide.of(self.node, (), (ruleset,), seed).stream())
 
     def hold(
-        self, ruleset: nft.Ruleset, conversations: Iterable[Conversation]
+        self,
+        ruleset: nft.Ruleset,
+        conversations: Iterable[Conversation],
+        held_by: type[Checker] = Checker,
     ) -> tuple[Tally, list[str]]:
         """The same with conversations of one's own."""
         # The kernel runs first what was registered last.
         chains = {family: chains_of(ruleset, family)[::-1] for family in Family}
-        checker = Checker(self.node, chains, cpu=CPU)
+        checker = held_by(self.node, chains, cpu=CPU)
         batch = list(conversations)
         found = list(divergences(self.side, checker, batch))
         packets = sum(len(one.moves) for one in batch)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from random import Random
+
 import attrs
 
 #: Type and priority of a base chain, by what a name in these tests begins with.
@@ -394,3 +397,56 @@ UNEQUAL = (
         ),
     ),
 )
+
+
+# --- drawn rulesets over several hooks ----------------------------------------------------------
+
+_ADDRESSES = ("10.0.1.7", "10.0.2.8", "198.51.100.9", "10.0.0.0/16")
+
+_TESTS = (
+    "", "meta mark 1", "meta mark & 2 == 2", "ct mark 1", "ct status dnat", "ct state new",
+    "ct state established", "ct direction reply", "meta mark != 0", "meta l4proto tcp",
+    "ip ttl < 64", "ip dscp 3",
+    "ct reply ip saddr 10.0.0.0/16", "fib daddr type local", "ct state invalid",
+    *(f"ip {end} {address}" for end in ("saddr", "daddr") for address in _ADDRESSES),
+)  # fmt: skip
+_EVERYWHERE = (
+    "drop", "accept", "meta mark set 1", "meta mark set meta mark | 2", "meta mark set 0",
+    "ct mark set 1", "ct mark set meta mark", "meta mark set ct mark", "ip dscp set 3",
+    "ip ttl set 60", "counter",
+)  # fmt: skip
+_AT = {
+    "prerouting": ("notrack",),
+    "forward": ("reject", 'oifname "eth0" meta mark set 1', "meta priority set 1:1"),
+    "input": ("reject", 'oifname "eth0" drop'),
+    "output": ("notrack", "reject"),
+    "postrouting": ('oifname "eth0" ct mark set 1', 'iifname "eth0" drop'),
+}
+_NAT = {
+    "prerouting": ("dnat to 10.0.2.8", "tcp dport 80 dnat to 10.0.1.7:8080", "redirect"),
+    "output": ("dnat to 10.0.2.8", "tcp dport 80 dnat to 10.0.1.7:8080"),
+    "input": ("snat to 10.0.9.9",),
+    "postrouting": ("masquerade", "snat to 10.0.9.9"),
+}
+
+
+def drawn(seed: int) -> str:
+    """Rules that hand things on from one hook to the next."""
+    random = Random(seed)  # noqa: S311 - it is to be the same each time
+    chains = []
+    for hook, own in _AT.items():
+        kinds = ["mangle", "filter", *(["raw"] if hook in {"prerouting", "output"} else [])]
+        kinds += ["reroute"] if hook == "output" else []
+        for kind in random.sample(kinds, random.randint(0, 2)):
+            choices = [*_EVERYWHERE, *(one for one in own if one != "notrack" or kind == "raw")]
+            chains.append((f"{kind} {hook}", _drawn_rules(random, choices)))
+        if hook in _NAT and random.random() < 0.6:
+            chains.append((f"nat {hook}", _drawn_rules(random, _NAT[hook])))
+    return rules(*chains)
+
+
+def _drawn_rules(random: Random, actions: Sequence[str]) -> str:
+    drawn_ = [
+        f"{random.choice(_TESTS)} {random.choice(actions)}" for _ in range(random.randint(1, 3))
+    ]
+    return "\n  ".join(drawn_)

@@ -1,4 +1,4 @@
-"""One packet at a hook, as ``explain --packet`` takes it, brought there by a conversation.
+"""One packet at a hook or on a path, as ``explain --packet`` takes it, sent by a conversation.
 
 A packet at a hook has a past: it came in by a device, was routed, and belongs to a connection. What
 of it sending packets can bring about is brought about: the device, the addresses and their routes,
@@ -18,7 +18,8 @@ from ..core.values import Family
 from ..iptables.protocols import ICMP, ICMPV6, TCP, UDP
 from ..model.oracle import Oracle, OracleKind
 from ..model.packet import ADDRESS_TYPES, STATE_BITS, STATUS_BITS
-from ..simulate.packet_text import KEYS, field_text
+from ..model.path import RECEIVED
+from ..simulate.packet_text import KEYS, field_text, place_word
 from ..simulate.world import interface_name
 from . import wire
 from .agent import LOCAL
@@ -217,13 +218,13 @@ def not_brought_about(read: PacketText, node: Topology, seen: Seen) -> list[str]
 
     ``seen`` is of a conversation of ``conversation_of``, with the beginnings of hooks.
     """
-    packet = read.packet
+    packet, entry = read.packet, read.packet.path.entry
     given = dict(word.split("=", 1) for word in read.words)
     events = seen[-1]
-    begun = [event for event in events if (event.kind, event.place) == ("begin", packet.hook)]
+    begun = [event for event in events if (event.kind, event.place) == ("begin", entry)]
     if not begun:
-        return [f"hook={packet.hook}: the packet did not come there{_last_place(events)}"]
-    tracked = [event for event in events if (event.kind, event.place) == ("track", packet.hook)]
+        return [f"{place_word(packet)}: the packet did not come there{_last_place(events)}"]
+    tracked = [event for event in events if (event.kind, event.place) == ("track", entry)]
     found = min(
         (
             list(_unlike(packet, given, event, tracked[place : place + 1]))
@@ -231,6 +232,7 @@ def not_brought_about(read: PacketText, node: Topology, seen: Seen) -> list[str]
         ),
         key=len,
     )
+    found += _led_elsewhere(packet, given, events)
     for end in ("saddr", "daddr"):
         if f"fib-{end}" in given:
             kind = node.kind(packet.family, packet.fields[end])
@@ -248,6 +250,22 @@ def not_brought_about(read: PacketText, node: Topology, seen: Seen) -> list[str]
     return found
 
 
+def _led_elsewhere(
+    packet: Packet, given: Mapping[str, str], events: tuple[KernelEvent, ...]
+) -> Iterator[str]:
+    """Where routing has sent a packet on its path, if not where it was to; a drop says nothing."""
+    if packet.path is not RECEIVED:
+        return
+    routed = [
+        event for event in events if event.kind == "begin" and event.place in {"input", "forward"}
+    ]
+    if routed and packet.hook not in {event.place for event in routed}:
+        yield f"{place_word(packet)}, but it went to {routed[0].place}"
+    for event in routed[:1]:
+        if "oif" in given and event.oif not in {"", given["oif"]}:
+            yield f"oif={given['oif']}, but was {event.oif}"
+
+
 def _unlike(
     packet: Packet, given: Mapping[str, str], event: KernelEvent, tracked: list[KernelEvent]
 ) -> Iterator[str]:
@@ -256,7 +274,6 @@ def _unlike(
     assert headers
     actual: dict[str, object] = {
         "iif": event.iif or "none",
-        "oif": event.oif or "none",
         "saddr": int.from_bytes(headers.source, "big"),
         "daddr": int.from_bytes(headers.target, "big"),
         "protocol": headers.protocol,
@@ -268,7 +285,9 @@ def _unlike(
         "mark": event.mark,
         "length": headers.length,
     }
-    states = [event] if packet.hook not in _BEFORE_CONNTRACK else tracked
+    if packet.path is not RECEIVED:
+        actual["oif"] = event.oif or "none"
+    states = [event] if packet.path.entry not in _BEFORE_CONNTRACK else tracked
     # As “established<” of the answering side; “?” where conntrack does not run.
     for state in (one.state for one in states if one.state not in {"", "?"}):
         actual["ct_state"] = STATE_BITS[state.rstrip("<>")]
