@@ -375,7 +375,15 @@ def _recent_and_asked(first: str) -> str:
 
 
 #: Dumps.
+_STRIP = "FORWARD -p tcp -j TCPOPTSTRIP --strip-options 4"
+_STRIPPED = "FORWARD -p tcp -m tcp --tcp-option 4 -j MARK --set-xmark 0x1/0xffffffff"
+
 IPTABLES = (
+    Pair(
+        "iptables: an option that is stripped ahead of its test",
+        dump(_STRIP, _STRIPPED, table="mangle"),
+        dump(_STRIPPED, _STRIP, table="mangle"),
+    ),
     *(
         _changed("recent", _RECENT, old, new)
         for old, new in (

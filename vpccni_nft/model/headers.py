@@ -17,6 +17,7 @@ import attrs
 
 from ..core.values import Family
 from .oracle import HeaderField, Oracle, OracleKind
+from .packet import OPTIONS_OF_TCP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -178,8 +179,8 @@ def transport_field(state: State, protocol: int, field: str, length: int) -> Wor
 
 
 def changing(state: State) -> tuple[Word, ...]:
-    """The fields on which bytes hang that the model does not have, as arguments of a question."""
-    return tuple(state.fields[name] for name in CHANGING)
+    """What bytes hang on that the model does not have, as arguments of a question: last, fields."""
+    return (*state.history(OPTIONS_OF_TCP), *(state.fields[name] for name in CHANGING))
 
 
 def _name(oracle: Oracle) -> str:

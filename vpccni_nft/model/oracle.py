@@ -31,6 +31,7 @@ class OracleKind(enum.Enum):
     ROUTE_REALM = "realm of the route"
     DEVICE_GROUP = "group of the device"
     SOCKET_FIELD = "{object} of the socket that the packet goes to"
+    WHOLE_LENGTH = "length of what its fragments make"
     FORWARDED_PRIORITY = "priority of what is forwarded"
     PATH_SEGMENT = "largest segment on the path"
     PRIMARY_ADDRESS = "primary address"

@@ -148,6 +148,9 @@ CHANGES = frozenset({"add", "update", "delete", "spend"})
 #: count in turn, ``draw`` a random number, and ``reap`` takes the old out of a recent list.
 USES = CHANGES | {"turn", "draw", "reap"}
 
+#: The options of TCP that are left of a packet: what takes some out uses them up.
+OPTIONS_OF_TCP = "options of TCP"
+
 #: Kinds of events that let someone see the packet as it is then: a line of a log, a copy, a program
 #: that decides. A packet that is routed anew is routed by what it has then.
 SHOWS = frozenset({"log", "nflog", "ulog", "audit", "dup", "queue", "reroute"})
@@ -178,6 +181,8 @@ class Event:
         """The objects that keep state and answer otherwise after this."""
         if self.kind in USES:
             return self.details[:1]
+        if self.kind == "strip":
+            return (OPTIONS_OF_TCP,)
         if self.kind == "queue":
             return (("queue", *self.details[:2]),)
         return self.details[1] if self.kind == "call" else ()  # type: ignore[return-value]

@@ -84,6 +84,9 @@ def run_path(  # noqa: PLR0913 - those of a hook, and what paths have besides
     state = State.start(algebra, family, path.entry, fields)
     state.watch, state.calls = watch, calls
     state.on_path, state.internal, state.leaves_by = True, internal, state.fields["oif"]
+    whether = ROUTED if path is RECEIVED else ANEW
+    zeros = {name: state.word(name, 0) for name in ROUTED_BY}
+    state.routed = {**zeros, whether: algebra.const(0, 1)}
     way = _Way(state, tuple(chains), dict(fields), comes_to)
     if path is RECEIVED:
         way.of_received()
@@ -123,9 +126,7 @@ class _Way:
         state.set_verdict(algebra.all(state.live, route.is_missing), DROP)
         live, routed = state.live, dict(state.fields)
 
-        state.live = algebra.all(live, route.to_the_node)
-        self._go_through("input")
-        delivered, to_the_node = state.live, state.fields
+        delivered, to_the_node = self._deliver(algebra.all(live, route.to_the_node))
 
         state.live = algebra.all(live, algebra.not_(route.to_the_node))
         state.fields = routed
@@ -136,6 +137,23 @@ class _Way:
         for field, value in to_the_node.items():
             if value is not state.fields[field]:
                 state.assign(route.to_the_node, field, value)
+
+    def _deliver(self, where: Bool) -> tuple[Bool, dict[str, Word]]:
+        """Input: where the packet is delivered, and its fields then.
+
+        Fragments are put together ahead of it (ip_local_deliver): the first one stands for all of
+        them, and the others have come as far as they come.
+        """
+        state, algebra = self.state, self.state.algebra
+        ahead = dict(state.fields)
+        first = state.is_("fragment", 0)
+        whole = algebra.ask(Oracle(OracleKind.WHOLE_LENGTH), (), width("length", state.family))
+        state.assign(state.is_("fragmented", 1), "length", whole)
+        state.fields |= {name: state.word(name, 0) for name in ("fragment", "fragmented")}
+        state.live = algebra.all(where, first)
+        self._go_through("input")
+        state.fields |= {name: ahead[name] for name in ("fragment", "fragmented", "length")}
+        return algebra.any(state.live, algebra.all(where, algebra.not_(first))), state.fields
 
     def _forward(self, route: Route) -> None:
         """What ip_forward and ip6_forward do ahead of the hook.
@@ -149,18 +167,17 @@ class _Way:
         bits = width("ttl", state.family)
         less = algebra.bvadd(state.fields["ttl"], state.word("ttl", (1 << bits) - 1), bits)
         state.assign(state.live, "ttl", less)
-        if state.family is Family.IP:
-            asked = Oracle(OracleKind.FORWARDED_PRIORITY)
-            state.fields["priority"] = algebra.ask(
-                asked, (state.fields["tos"],), width("priority", state.family)
-            )
+        asked = Oracle(OracleKind.FORWARDED_PRIORITY)
+        seen = [state.fields["tos"]]
+        if state.family is Family.IP6:  # whether it is set anew there is not known
+            seen.append(state.fields["priority"])
+        bits = width("priority", state.family)
+        state.fields["priority"] = algebra.ask(asked, tuple(seen), bits)
         self._leave_by(route.device)
 
     def of_made_here(self) -> None:
         """Output, a new route where one is needed, and postrouting."""
         state, algebra = self.state, self.state.algebra
-        state.routed |= {name: state.word(name, 0) for name in ROUTED_BY}
-        state.routed[ANEW] = algebra.const(0, 1)
         self._go_through("output")
         if state.leaves_by is not state.fields["oif"]:
             stays = algebra.equal(state.leaves_by, state.fields["oif"])
@@ -201,7 +218,7 @@ class _Way:
             others = state.word("mark", ~state.internal & (1 << 32) - 1)
             seen = algebra.bvand(state.fields["mark"], others)
             stays = state.is_("oif", interface_word("lo"))
-            state.assign(algebra.not_(stays), "mark", seen)
+            state.assign(algebra.all(state.live, algebra.not_(stays)), "mark", seen)
         state.fields["oif"] = algebra.ite(state.live, leaves_by, entry["oif"])
         for field, value in entry.items():
             if field in _SAID_OTHERWISE:

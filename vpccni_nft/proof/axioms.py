@@ -117,10 +117,11 @@ def axioms_of_paths(
 ) -> Iterator[Bool]:
     """What holds of a packet where it enters a path, if its connection began under the rules.
 
-    - A connection is confirmed when its first packet has gone the whole path; then both of its ends
-      are bound, and before that neither is (nf_nat_core.c, nf_nat_inet_fn: what no rule binds stays
-      as it is, which is a binding, too).
-    - What is established is confirmed.
+    - A connection is confirmed when its first packet has gone the whole path. Then both of its ends
+      are bound, and of a new one neither is before (nf_nat_core.c, nf_nat_inet_fn: what no rule
+      binds stays as it is, which is a binding, too). What a helper foresaw may be bound at once.
+    - What is received of an established connection is confirmed; SYNPROXY answers with one that is
+      not.
     - Until conntrack, or NAT, rewrites it, a packet has the addresses and ports by which its
       connection is found (nf_conntrack_core.c, resolve_normal_ct). What comes by the loopback
       device has been rewritten when it was made, and what a rule sends has the connection of the
@@ -148,13 +149,13 @@ def axioms_of_paths(
     bound = [is_(done, 1) for done in ("snat_done", "dnat_done")]
     yield implies(algebra.all(tracked, confirmed), *bound)
     yield implies(
-        algebra.not_(algebra.all(tracked, confirmed)),
+        algebra.all(new, algebra.not_(confirmed)),
         *map(algebra.not_, bound),
         has("ct_status", 0, by_rules),
     )
-    yield implies(established, confirmed)
     plain = new
     if path is RECEIVED:
+        yield implies(established, confirmed)
         plain = algebra.all(
             algebra.any(new, established), algebra.not_(is_("iif", interface_word("lo")))
         )

@@ -35,6 +35,10 @@ def assumed_on_paths(internal: int) -> Iterator[str]:
         " packets"
     )
     yield "what conntrack notes of packets that are dropped is not compared"
+    yield (
+        "how the kernel itself answers packets that have no route, or no time to live, is not"
+        " compared"
+    )
     if internal:
         yield (
             f"only the rules look at the mark bits {internal:#x}: no routing rule, no other program"

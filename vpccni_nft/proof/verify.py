@@ -28,7 +28,7 @@ from .correspondence import sentences, with_other_names
 from .decide import PathSearch, decide
 from .hooks import at_hook
 from .objects import has_list_and_set, tell_apart
-from .order import EVERY_ORDER, ChainOrder, Ties
+from .order import EVERY_ORDER, ChainOrder
 from .pairs import Chains
 from .paths import assumed_on_paths, unknown_on_paths
 from .references import missing_names
@@ -228,9 +228,9 @@ class _Proof:
 
     def _of_path(self, path: Path, hooks: Sequence[PathSearch], unequal: Collection[str]) -> None:
         """Decide a path on which a hook is not equal by itself."""
-        settled = {hook.setting.hook for hook in hooks} - set(unequal)
-        if self.settings.order.ties is Ties.SAME:
-            settled = set()  # in other orders they may be other ones
+        settled = set[str]()
+        if self.settings.order == EVERY_ORDER:  # else they are equal in some orders alone
+            settled = {hook.setting.hook for hook in hooks} - set(unequal)
         for sentence in assumed_on_paths(self.settings.internal):
             self._assume(sentence)
         self.paths.append(self._in_full(attrs.evolve(hooks[0], path=path, settled=settled)))

@@ -11,6 +11,7 @@ from ..model.headers import network_bits, transport_bits, transport_field
 from ..model.oracle import LISTED_BITS, KeptSet, Oracle, OracleKind, extension_header, header_field
 from ..model.packet import (
     ADDRESS_TYPES,
+    OPTIONS_OF_TCP,
     PACKET_TYPES,
     STATE_BITS,
     STATUS_BITS,
@@ -241,12 +242,13 @@ def _tcp_option(option: x.TcpOption, view: View) -> Value:
     if option.field:
         bits = option.place.bits
         place = (option.name, option.field)
-        there = view.says(Oracle(OracleKind.HAS_TCP_OPTION_FIELD, parameters=place))
-        word = view.ask(Oracle(OracleKind.TCP_OPTION_FIELD, parameters=place), width=bits)
+        left = state.history(OPTIONS_OF_TCP)
+        there = view.says(Oracle(OracleKind.HAS_TCP_OPTION_FIELD, parameters=place), *left)
+        word = view.ask(Oracle(OracleKind.TCP_OPTION_FIELD, parameters=place), *left, width=bits)
         return Value(word, bits, algebra.all(has_header, there))
     number = int(TCP_OPTIONS.get(option.name, option.name))
     oracle = Oracle(OracleKind.HAS_TCP_OPTION, parameters=(number,))
-    found = algebra.all(has_header, view.says(oracle))
+    found = algebra.all(has_header, view.says(oracle, *state.history(OPTIONS_OF_TCP)))
     return _presence(found, view)
 
 

@@ -44,7 +44,7 @@ _ABOUT = {
     OracleKind.ROUTE: ROUTED_BY,
     OracleKind.ROUTE_DEVICE: ROUTED_BY,
     OracleKind.ROUTE_REALM: ROUTED_BY,
-    OracleKind.FORWARDED_PRIORITY: ("tos",),
+    OracleKind.FORWARDED_PRIORITY: ("tos", "priority"),
     OracleKind.SOCKET_FIELD: ("iif", *CONNECTION),
 }
 
@@ -55,6 +55,7 @@ _UNSAID = {
     OracleKind.SOCKET_FIELD,
     OracleKind.FORWARDED_PRIORITY,
     OracleKind.DEVICE_GROUP,
+    OracleKind.WHOLE_LENGTH,
 }
 
 #: The packet has all the bytes that are asked for.
@@ -99,6 +100,8 @@ class World(Mapping["Question", int]):
                 return self.device
             case OracleKind.PRIMARY_ADDRESS, _:
                 return PRIMARY[self.family] if self.primary is None else self.primary
+            case OracleKind.FORWARDED_PRIORITY, _:
+                return arguments[1] if len(arguments) > 1 else 0
             case OracleKind.RANDOM, _:
                 return int((self.random or 0) * (1 << RANDOM_BITS))
             case OracleKind.NUMBER_BELOW, (int(modulus),):
@@ -173,7 +176,7 @@ class Answers(Mapping["Question", int]):
         given: dict[Question, int] = {}
         for (oracle, arguments), value in self.given.items():
             if names := _ABOUT.get(oracle.kind):
-                pairs = zip(names, arguments, strict=True)
+                pairs = zip(names, arguments, strict=False)
                 now = (fields[1][name] if word == fields[0][name] else word for name, word in pairs)
                 given[oracle, tuple(now)] = value
                 continue
