@@ -49,6 +49,7 @@ _ANY = {
     OracleKind.SOCKET_FIELD,
     OracleKind.FORWARDED_PRIORITY,
     OracleKind.DEVICE_GROUP,
+    OracleKind.WHOLE_LENGTH,
 }
 
 #: Ways that draws can go, at most.
