@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -12,9 +13,13 @@ import vpccni_nft
 from vpccni_nft.cli.commands import cli
 from vpccni_nft.core.exit_codes import ExitCode
 from vpccni_nft.core.span import Source
+from vpccni_nft.model.packet import Verdict
 from vpccni_nft.proof.acceptance import Occurs
 from vpccni_nft.proof.acceptance_file import acceptance_text, parse_acceptances
 from vpccni_nft.proof.answers import Answer, Different, Equivalent
+from vpccni_nft.proof.context import distinct_verdicts
+from vpccni_nft.proof.symbolic import Solver
+from vpccni_nft.proof.terms import CONDITION, Terms
 
 
 def ruleset(rules: str, hook: str = "forward", kind: str = "filter", priority: int = 0) -> str:
@@ -34,8 +39,8 @@ def entry(condition: str, before: str, after: str, name: str = "n", more: str = 
     )
 
 
-def verify(before: str, after: str, *accept: str) -> Answer:
-    return vpccni_nft.verify(before, after, accept=accept, per_hook=True)
+def verify(before: str, after: str, *accept: str, per_hook: bool = True) -> Answer:
+    return vpccni_nft.verify(before, after, accept=accept, per_hook=per_hook)
 
 
 @pytest.mark.parametrize(
@@ -229,6 +234,77 @@ def test_what_an_answer_prints_can_be_pasted(rules: str) -> None:
     assert isinstance(verify(wider, sides[1], pasted), Different)
 
 
+def on_path(before: str, after: str, *accept: str) -> Answer:
+    return verify(before, after, *accept, per_hook=False)
+
+
+def test_a_class_of_a_path_can_be_pasted() -> None:
+    for hook in ("forward", "input"):
+        sides = ruleset("tcp dport 22 ip saddr 10.0.0.0/8 drop", hook), ruleset("", hook)
+        shown = on_path(*sides)
+        assert isinstance(shown, Different)
+        (found,) = shown.classes
+        assert found.is_whole
+        pasted = acceptance_text(found)
+        assert f"hook={hook}" not in pasted
+        assert isinstance(on_path(*sides, pasted), Equivalent)
+        assert isinstance(on_path(*sides, pasted.replace('"drop"', '"reject"')), Different)
+
+
+def test_a_mark_that_routing_sees_is_not_accepted_as_one_that_is_left_behind() -> None:
+    """What lies behind another route could not be compared: that would hide whatever differs."""
+    sides = ruleset("meta mark set meta mark | 0x80", "prerouting"), ruleset("", "prerouting")
+    accept = entry("ctstate!=untracked", '{ mark = "0x80/0x80" }', '{ mark = "0/0x80" }')
+    answer = on_path(*sides, accept)
+    assert isinstance(answer, Different)
+    assert any("at routing" in name for name in answer.classes[0].example.differences)
+    internal = "internal-mark = 0x80\n" + entry("dport=1", "drop", "accept")
+    sides = ruleset("meta mark set meta mark | 0x80", "input"), ruleset("", "input")
+    assert isinstance(on_path(*sides), Different)
+    answer = on_path(*sides, internal)
+    assert isinstance(answer, Equivalent)
+    assert any("0x80" in sentence for sentence in answer.assumptions)
+    # Nothing else of the path is left out for that.
+    worse = sides[1] + ruleset("tcp dport 22 drop", "input").replace("ip t", "ip u")
+    assert isinstance(on_path(sides[0], worse, internal), Different)
+
+
+def test_nat_that_is_accepted_leads_elsewhere() -> None:
+    rule = "tcp dport 22 dnat to 10.0.0.1:80"
+    nat = f"table ip n {{ chain c {{ type nat hook prerouting priority -100; {rule}; }}; }}\n"
+    tracks = ruleset("", "input")
+    sides = nat + tracks, nat.replace(rule, "") + tracks
+    accept = entry("proto=tcp dport=22", '{ bindings = "dnat, *" }', '{ bindings = "none" }')
+    assert isinstance(on_path(*sides), Different)
+    answer = on_path(*sides, accept)
+    assert isinstance(answer, Equivalent)
+    assert answer.accepted[0].occurs is Occurs.YES
+    # For other packets, in the other direction, and for what the DNAT has nothing to do with.
+    assert isinstance(on_path(*sides, accept.replace("dport=22", "dport=23")), Different)
+    assert isinstance(on_path(*sides[::-1], accept), Different)
+    marks = ruleset("tcp dport 22 meta mark set 1", "prerouting", priority=-150)
+    other = sides[1] + marks.replace("ip t", "ip m")
+    assert isinstance(on_path(sides[0], other, accept), Different)
+
+
+def test_what_is_known_of_verdicts_contradicts_nothing() -> None:
+    """Logs that end with one verdict may be the same, however they are written."""
+    terms = Terms()
+    drop, reject = Verdict("drop"), Verdict("reject", "tcp reset")
+    one, other = (terms.variable(name, CONDITION) for name in ("one", "other"))
+    first = terms.log(((one, drop, ()), (other, reject, ())))
+    second = terms.log(((other, reject, ()), (one, drop, ()), (other, drop, ())))
+    facts = tuple(distinct_verdicts(terms, (first, second)))
+    solver = Solver(5)
+    for left, right in itertools.product((True, False), repeat=2):
+        given = (one if left else terms.not_(one), other if right else terms.not_(other))
+        assert solver.find(terms.true, (*facts, *given))
+    # One that drops is none that does nothing.
+    dropping = terms.log(((one, drop, ()),))
+    same = terms.same(dropping, terms.log(()))
+    assert solver.find(same, (*facts, one)) is None
+
+
 @pytest.mark.parametrize(
     ("text", "place", "message"),
     [
@@ -277,7 +353,7 @@ def test_the_command_says_it_in_its_first_line(tmp_path: Path) -> None:
 
     def run(*options: str) -> click.testing.Result:
         sides = ["--before", str(tmp_path / "a"), "--after", str(tmp_path / "b")]
-        return click.testing.CliRunner().invoke(cli, ["verify", *sides, *options])
+        return click.testing.CliRunner().invoke(cli, ["verify", "--per-hook", *sides, *options])
 
     accepted = run("--accept", str(tmp_path / "accept.toml"))
     assert accepted.exit_code == ExitCode.DONE
@@ -303,7 +379,7 @@ def test_several_classes_are_a_table_that_fits(tmp_path: Path) -> None:
     def run(*options: str, columns: int = 100) -> click.testing.Result:
         sides = ["--before", str(tmp_path / "a"), "--after", str(tmp_path / "b")]
         runner = click.testing.CliRunner(env={"COLUMNS": str(columns)})
-        return runner.invoke(cli, ["verify", *sides, *options])
+        return runner.invoke(cli, ["verify", "--per-hook", *sides, *options])
 
     lines = run().stdout.splitlines()
     assert lines[0] == "different: 2 classes of packets, and no other packet differs"

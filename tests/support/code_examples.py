@@ -26,6 +26,7 @@ from vpccni_nft.core.diagnostics import (
     TIMED_OUT,
     Code,
     Diagnostic,
+    Kind,
 )
 from vpccni_nft.core.span import Source
 from vpccni_nft.core.values import Family
@@ -43,8 +44,9 @@ from vpccni_nft.node.ownership import inventory
 from vpccni_nft.node.partition import take
 from vpccni_nft.proof import budget, search
 from vpccni_nft.proof import verify as proof
+from vpccni_nft.proof.acceptance import Occurs
 from vpccni_nft.proof.acceptance_file import parse_acceptances
-from vpccni_nft.proof.answers import Different, Unknown
+from vpccni_nft.proof.answers import Different, Equivalent, Unknown
 from vpccni_nft.proof.side import Side
 from vpccni_nft.proof.symbolic import Solver, Undecided
 from vpccni_nft.proof.verify import ProofSettings
@@ -79,6 +81,8 @@ def reported(code: Code, text: str) -> tuple[Diagnostic, ...]:
         with pytest.raises(vpccni_nft.Refused) as not_read:
             read_iptables(vpccni_nft.parse(text, name="node.save"), Family.IP)
         return not_read.value.diagnostics
+    if code.kind is Kind.KNOWN:
+        return _known(code, text)
     if code is BAD_ACCEPTANCE:
         with pytest.raises(vpccni_nft.Refused) as unread:
             parse_acceptances(Source.of(text, "accept.toml"))
@@ -88,6 +92,18 @@ def reported(code: Code, text: str) -> tuple[Diagnostic, ...]:
             vpccni_nft.translate(text, optimize=True).script("json")
         return refused.value.diagnostics
     return _not_proved(code, text)
+
+
+def _known(code: Code, text: str) -> tuple[Diagnostic, ...]:
+    """What is said of a difference that is accepted."""
+    files = {found["name"]: found["text"] for found in _FILE.finditer(text)}
+    answer = vpccni_nft.verify(*files.values(), family=Family.IP, accept=["kube-proxy-modes"])
+    assert isinstance(answer, Equivalent), answer
+    return tuple(
+        one.diagnostic
+        for one in answer.accepted
+        if one.acceptance.code == code.name and one.occurs is Occurs.YES
+    )
 
 
 def _detected(text: str) -> tuple[Diagnostic, ...]:

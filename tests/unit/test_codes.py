@@ -9,6 +9,7 @@ import pytest
 
 from vpccni_nft.core import diagnostics
 from vpccni_nft.core.diagnostics import CATALOGUE, Code, Kind
+from vpccni_nft.node.catalogues import CATALOGUES, catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "vpccni_nft"
@@ -44,11 +45,15 @@ def test_a_code_has_a_page_with_its_title_and_kind(code: Code) -> None:
 
 @every_code
 def test_a_code_is_used(code: Code) -> None:
-    assert NAMES[code] in WORDS
+    if code.kind is Kind.KNOWN:
+        assert any(code.name in (each.code for each in catalogue(one).each) for one in CATALOGUES)
+    else:
+        assert NAMES[code] in WORDS
 
 
 @every_code
 def test_the_letter_of_a_code_says_where_it_comes_from(code: Code) -> None:
-    assert re.fullmatch(r"[PTOVM]\d{3}", code.name)
+    assert re.fullmatch(r"[PTOVMK]\d{3}", code.name)
+    assert (code.kind is Kind.KNOWN) == (code.name[0] == "K")
     assert (code.kind is Kind.UNKNOWN) == (code.name[0] == "V")
     assert code.kind is not Kind.APPROXIMATION or code.name[0] == "T"

@@ -26,6 +26,7 @@ class Kind(enum.Enum):
     APPROXIMATION = "approximation"  #: refused unless the caller allows this code
     NOTE = "note"  #: never refused; the packets see no difference
     UNKNOWN = "unknown"  #: a reason why a proof has no answer
+    KNOWN = "known"  #: a difference between programs' own rules, which a caller may accept
 
 
 @attrs.frozen
@@ -42,6 +43,20 @@ class Code:
 
 #: Every code, in the order of their names. A code is declared here and nowhere else.
 CATALOGUE: tuple[Code, ...] = (
+    # known differences of kube-proxy's modes, and of the CNI's releases: node/known_differences
+    INVALID_FORWARDED := Code("K001", Kind.KNOWN, "INVALID packets are forwarded"),
+    UNUSED_PORTS := Code("K002", Kind.KNOWN, "unused ports of ClusterIPs are rejected"),
+    UNALLOCATED := Code("K003", Kind.KNOWN, "ClusterIPs that no Service has are dropped"),
+    LOCALNET := Code("K004", Kind.KNOWN, "packets to loopback addresses are not kept out"),
+    LOOPBACK_NODEPORTS := Code("K005", Kind.KNOWN, "loopback addresses have no NodePorts"),
+    NODEPORT_ADDRESSES := Code(
+        "K006", Kind.KNOWN, "the node's further addresses have no NodePorts"
+    ),
+    NODEPORT_IS_LOCAL := Code(
+        "K007", Kind.KNOWN, "addresses for NodePorts need not be the node's to the rules"
+    ),
+    NO_ENDPOINTS := Code("K008", Kind.KNOWN, "Services without endpoints answer on every way"),
+    SOURCE_RANGES := Code("K009", Kind.KNOWN, "source ranges of Services are checked before NAT"),
     # moving a node
     CNI_IN_SEVERAL := Code("M001", Kind.ERROR, "the CNI's rules are in several back ends"),
     BACK_ENDS_MIXED := Code("M002", Kind.ERROR, "the CNI uses another back end than kubelet"),

@@ -6,7 +6,8 @@ conditions name groups, such as ``@cluster-ips``, which are read from the rules 
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,6 @@ from .service_groups import groups_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..proof.acceptance import Acceptance
     from ..proof.side import Side
 
 _FOLDER = Path(__file__).parent / "known_differences"
@@ -29,7 +29,7 @@ CATALOGUES = tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
 
 
 @cache
-def catalogue(name: str) -> tuple[Acceptance, ...]:
+def catalogue(name: str) -> Acceptances:
     """What a catalogue accepts."""
     path = _FOLDER / f"{name}.toml"
     return parse_acceptances(Source.of(path.read_bytes(), path.name))
@@ -40,21 +40,23 @@ def acceptances(given: Iterable[str | Source], before: Side, after: Side) -> Acc
 
     Raises Refused with every problem of the files, and ValueError where no catalogue has the name.
     """
-    found: list[Acceptance] = []
+    found: list[Acceptances] = []
     problems: list[Diagnostic] = []
     for one in given:
         if isinstance(one, str):
             if one not in CATALOGUES:
                 raise ValueError(f"“{one}” is not a catalogue; there are {', '.join(CATALOGUES)}")
-            found += catalogue(one)
+            found.append(catalogue(one))
             continue
         try:
-            found += parse_acceptances(one)
+            found.append(parse_acceptances(one))
         except Refused as refused:
             problems += refused.diagnostics
-    names = [one.name for one in found]
+    each = [one for file in found for one in file.each]
+    names = [one.name for one in each]
     for name in sorted({name for name in names if names.count(name) > 1}):
         problems.append(Diagnostic(BAD_ACCEPTANCE, f"“{name}” is accepted twice"))
     if problems:
         raise Refused(problems)
-    return Acceptances(tuple(found), groups_of(before, after))
+    internal = reduce(or_, (file.internal for file in found), 0)
+    return Acceptances(tuple(each), groups_of(before, after), internal)

@@ -34,8 +34,22 @@ _TABLE = "kube-proxy"
 _RANGE_CHAIN, SERVICE_RANGE = "cluster-ips-check", "service-range"
 
 
+#: The groups of all ports of Services' addresses, and of all NodePorts, whatever their endpoints.
+SERVICES, NODEPORTS = "services", "nodeports"
+
+#: The maps of that table whose keys are of such a group.
+_GROUPS = {
+    "service-ips": SERVICES, "no-endpoint-services": SERVICES,
+    "service-nodeports": NODEPORTS, "no-endpoint-nodeports": NODEPORTS,
+}  # fmt: skip
+
+#: The chains of iptables that have a rule for each port of an address, or for each NodePort.
+_SERVICE_CHAINS = {"KUBE-SERVICES", "KUBE-EXTERNAL-SERVICES"}
+_NODEPORT_CHAINS = {"KUBE-NODEPORTS", "KUBE-EXTERNAL-SERVICES"}
+
+
 def groups_of(before: Side, after: Side) -> dict[Family, dict[str, Group]]:
-    """The groups of each family, by name: sets of the nftables mode, and ``service-range``."""
+    """The groups of each family, by name: sets of the nftables mode, and those of this module."""
     found: dict[Family, dict[str, Group]] = {}
     for family in Family:
         elements: dict[str, dict[_Element, None]] = {}
@@ -48,6 +62,8 @@ def groups_of(before: Side, after: Side) -> dict[Family, dict[str, Group]]:
                     if isinstance(table, iptables.Table):
                         named = _of_iptables(table)
                     elif table.name == _TABLE:
+                        elements |= {name: {} for name in (SERVICES, NODEPORTS)
+                                     if name not in elements}  # fmt: skip
                         named = _of_nft(table)
                         empty |= {one.name for one in table.sets if not one.elements}
                     else:
@@ -67,6 +83,8 @@ def _of_nft(table: nft.Table) -> Iterator[tuple[str, _Element]]:
         for key in one.elements:
             if (element := _element(key)) is not None:
                 yield one.name, element
+                if one.name in _GROUPS:
+                    yield _GROUPS[one.name], element
     for chain in table.chains:
         for rule in chain.rules if chain.name == _RANGE_CHAIN else ():
             match rule.statements:
@@ -103,17 +121,27 @@ def _of_iptables(table: iptables.Table) -> Iterator[tuple[str, _Element]]:
             if rule.protocol is None or rule.protocol.negated:
                 continue
             protocol, port = Between(rule.protocol.value, rule.protocol.value), _port(rule)
-            if chain.name == "KUBE-NODEPORTS" and port and table.name == "nat":
-                yield "service-nodeports", (protocol, port)
-            elif chain.name == "KUBE-SERVICES" and rule.destination and _is_cluster_ip(rule):
+            if chain.name in _NODEPORT_CHAINS and port and _is_nodeport(rule):
+                yield NODEPORTS, (protocol, port)
+            elif chain.name in _SERVICE_CHAINS and rule.destination and port:
                 address = rule.destination.value.address
-                yield "cluster-ips", (Between(address, address),)
+                host = Between(address, address)
+                yield SERVICES, (host, protocol, port)
+                if chain.name == "KUBE-SERVICES" and _is_cluster_ip(rule):
+                    yield "cluster-ips", (host,)
 
 
 def _is_cluster_ip(rule: iptables.Rule) -> bool:
     """Whether a rule of KUBE-SERVICES is for a ClusterIP: kube-proxy says so in its comment."""
     comments = (one.text for one in rule.matches if isinstance(one, Comment))
     return any(text.endswith((" cluster IP", " has no endpoints")) for text in comments)
+
+
+def _is_nodeport(rule: iptables.Rule) -> bool:
+    """Whether a rule is for a port of the node, rather than for a health check of a Service."""
+    checks = any("health check node port" in one.text for one in rule.matches
+                 if isinstance(one, Comment))  # fmt: skip
+    return not checks and (rule.destination is None or rule.destination.value.mask != (1 << 32) - 1)
 
 
 def _port(rule: iptables.Rule) -> Between | None:

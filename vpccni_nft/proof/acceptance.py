@@ -13,19 +13,23 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ..core.diagnostics import CATALOGUE, Diagnostic
 from ..model.concrete import Concrete
 from ..model.oracle import OracleKind
-from .changes import Deviation, NatDeviation
+from .changes import SEEN_BY_ROUTING, Deviation, Following, NumberEnds, TermEnds
 from .conditions import Condition, Packets
 from .terms import asks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from ..core.values import Family
+    from ..model.algebra import Bool
     from ..model.hook import Outcome
     from ..model.oracle import Oracle
+    from ..model.path import Path
     from ..simulate.sample import Packet
+    from .changes import Ends
     from .conditions import Group
     from .context import ProofContext
     from .counterexample import Counterexample
@@ -34,8 +38,8 @@ if TYPE_CHECKING:
 #: What sets are asked, by their names.
 Asked = Mapping[str, Sequence[tuple["Oracle", tuple[str, ...] | None]]]
 
-#: Both sides of an outcome.
-Outcomes = tuple["Mapping[str, Term]", "Mapping[str, Term]"]
+#: What becomes of any packet on both sides, by name.
+TermOutcomes = tuple["Mapping[str, Term]", "Mapping[str, Term]"]
 
 
 @attrs.frozen
@@ -47,10 +51,43 @@ class Case:
     both_ways: bool = False  #: whether the sides may stand the other way round
 
     @property
-    def ways(self) -> tuple[tuple[Deviation | NatDeviation, ...], ...]:
+    def ways(self) -> tuple[AcceptedWay, ...]:
         """What may differ, in one direction or in both."""
         turned = tuple(one.turned for one in self.changes)
-        return tuple(map(_with_translation, (self.changes, *((turned,) if self.both_ways else ()))))
+        ways = (self.changes, turned) if self.both_ways else (self.changes,)
+        return tuple(AcceptedWay(way, Following.of(way)) for way in ways)
+
+
+#: Names of what may differ, and what holds where they do.
+_Part = tuple[frozenset[str], "tuple[Callable[[Ends], Bool], ...]"]
+
+
+@attrs.frozen
+class AcceptedWay:
+    """What may differ, and what follows from it."""
+
+    changes: tuple[Deviation, ...]
+    follows: Following
+
+    @property
+    def parts(self) -> tuple[_Part, ...]:
+        """By the names of a proof: what happens, and what routing sees of it."""
+        return self._parts(frozenset(name for one in self.changes for name in one.names))
+
+    @property
+    def seen(self) -> tuple[_Part, ...]:
+        """The same by the names of an interpreter's outcomes."""
+        return self._parts(frozenset(one.name for one in self.changes))
+
+    def _parts(self, names: frozenset[str]) -> tuple[_Part, ...]:
+        holds = (*(one.holds for one in self.changes), self.follows.holds)
+        parts = [
+            (names | self.follows.fields, holds),
+            (self.follows.at_routing, (self.follows.holds_at_routing,)),
+        ]
+        # Where a packet is refused on one side, nothing is behind its route that could differ.
+        parts += [(SEEN_BY_ROUTING, (one.happens, *holds)) for one in self.changes if one.refuses]
+        return tuple(parts)
 
 
 @attrs.frozen
@@ -66,12 +103,6 @@ class Acceptance:
     def is_over(self, today: datetime.date) -> bool:
         """Whether it is no longer accepted."""
         return self.until is not None and today > self.until
-
-
-def _with_translation(changes: tuple[Deviation, ...]) -> tuple[Deviation | NatDeviation, ...]:
-    named = frozenset(name for one in changes for name in one.names)
-    nat = tuple(NatDeviation.by(one, named) for one in changes if one.name == "bindings")
-    return (*changes, *nat)
 
 
 class Occurs(enum.Enum):
@@ -92,6 +123,14 @@ class AcceptedClass:
     places: tuple[tuple[Family, str], ...] = ()  #: where it occurs
     example: Counterexample | None = None  #: one packet of it
 
+    @property
+    def diagnostic(self) -> Diagnostic:
+        """The same as a message, of an acceptance of a catalogue."""
+        code = next(one for one in CATALOGUE if one.name == self.acceptance.code)
+        such = f", such as {self.example.plain.text}" if self.example else ""
+        places = ", ".join(f"{family.title} {place}" for family, place in self.places)
+        return Diagnostic(code, f"{places}: {self.acceptance.name}{such}", hint=self.acceptance.why)
+
 
 @attrs.frozen
 class Acceptances:
@@ -99,6 +138,7 @@ class Acceptances:
 
     each: tuple[Acceptance, ...] = ()
     groups: Mapping[Family, Mapping[str, Group]] = attrs.field(factory=dict, eq=False)
+    internal: int = 0  #: bits of the mark that no one but the rules looks at
     today: datetime.date = attrs.Factory(datetime.date.today)
 
     @property
@@ -123,40 +163,54 @@ class AcceptedRegion:
 
 @attrs.frozen
 class Accepting:
-    """What is accepted at a hook."""
+    """What is accepted on a path or at a hook."""
 
     setting: ProofContext
-    regions: tuple[AcceptedRegion, ...]
-    asked: Asked
+    accept: Acceptances
+    path: Path
+    internal: int = 0  #: bits of the mark that routing does not look at
+    regions: tuple[AcceptedRegion, ...] = ()
+    asked: Asked = attrs.Factory(dict)
 
     @classmethod
     def of(
-        cls, setting: ProofContext, outcomes: Outcomes, differences: Mapping[str, Term]
+        cls,
+        setting: ProofContext,
+        accept: Acceptances,
+        path: Path,
+        internal: int,
+        outcomes: TermOutcomes,
+        differences: Mapping[str, Term],
     ) -> Accepting:
         """What is accepted of the differences between outcomes."""
-        valid = setting.accept.valid
-        if not valid or not differences:
-            return cls(setting, (), {})
-        asked = _asked(differences.values())
-        finals = {**setting.fields, **outcomes[0]}, {**setting.fields, **outcomes[1]}
-        groups = setting.accept.groups.get(setting.family, {})
-        packets = Packets(
-            setting.terms, setting.family, setting.hook, setting.fields, finals, groups, asked
-        )  # fmt: skip
-        terms, regions = setting.terms, []
-        for one, case in ((each, case) for each in valid for case in each.cases):
-            if case.condition.groups - groups.keys():
-                continue
-            where = case.condition.holds(packets)
-            for way in case.ways if where is not terms.false else ():
-                names = frozenset(name for change in way for name in change.names)
-                if names.isdisjoint(differences):
+        found = cls(setting, accept, path, internal)
+        if not accept.valid or not differences:
+            return found
+        found = attrs.evolve(found, asked=_asked(differences.values()))
+        return attrs.evolve(found, regions=tuple(found._regions(outcomes, differences)))
+
+    def _regions(
+        self, outcomes: TermOutcomes, differences: Mapping[str, Term]
+    ) -> Iterator[AcceptedRegion]:
+        terms, fields = self.setting.terms, self.setting.fields
+        ends = TermEnds(terms, self.setting.family, self.internal, fields, outcomes)
+        packets = self._packets(ends)
+        for one in self.accept.valid:
+            for case in one.cases:
+                if case.condition.groups - packets.groups.keys():
                     continue
-                fits = (change.in_terms(setting, outcomes) for change in way)
-                region = terms.all(where, *fits)
-                if region is not terms.false:
-                    regions.append(AcceptedRegion(one, case, names, region))
-        return cls(setting, tuple(regions), asked)
+                where = case.condition.holds(packets)
+                for way in case.ways if where is not terms.false else ():
+                    for names, holds in way.parts:
+                        if not names.isdisjoint(differences):
+                            region = terms.all(where, *(fits(ends) for fits in holds))
+                            if region is not terms.false:
+                                yield AcceptedRegion(one, case, names, region)
+
+    def _packets(self, ends: Ends) -> Packets:
+        """Packets as conditions look at them."""
+        groups = self.accept.groups.get(self.setting.family, {})
+        return Packets(ends, self.path, groups, self.asked)
 
     def of_name(self, name: str) -> Iterator[Term]:
         """Where a difference of this name is accepted."""
@@ -182,22 +236,16 @@ class Accepting:
         if not self.regions or not differing:
             return found
         world = Concrete(packet.seed, packet.answers)
-        finals = outcomes[0].fields, outcomes[1].fields
-        groups = self.setting.accept.groups.get(packet.family, {})
-        packets = Packets(
-            world, packet.family, packet.hook, packet.fields, finals, groups, self.asked
-        )  # fmt: skip
+        counts = self.setting.counters
+        ends = NumberEnds(world, packet.family, packet.internal, packet.at_entry, outcomes, counts)
+        packets = self._packets(ends)
         for one, case in dict.fromkeys((each.acceptance, each.case) for each in self.regions):
             if not case.condition.holds(packets):
                 continue
             for way in case.ways:
-                fits = (
-                    change.in_numbers(world, packet.family, differing, packet.fields)
-                    for change in way
-                )
-                if all(fits):
-                    names = frozenset(name for change in way for name in _seen(change))
-                    found[one] = found.get(one, frozenset()) | names & differing.keys()
+                for names, holds in way.seen:
+                    if all(fits(ends) for fits in holds):
+                        found[one] = found.get(one, frozenset()) | names & differing.keys()
         return found
 
     def left(
@@ -209,11 +257,6 @@ class Accepting:
         """What of a packet's differences is not accepted."""
         accepted = frozenset().union(*self.accepts(packet, outcomes, differing).values())
         return {name: both for name, both in differing.items() if name not in accepted}
-
-
-def _seen(change: Deviation | NatDeviation) -> frozenset[str]:
-    """The names that an interpreter's outcomes have for what may differ."""
-    return change.names if isinstance(change, NatDeviation) else frozenset({change.name})
 
 
 def _asked(differences: Iterable[Term]) -> Asked:

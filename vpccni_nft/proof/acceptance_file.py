@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ..core.diagnostics import BAD_ACCEPTANCE, Diagnostic, Refused
+from ..core.diagnostics import BAD_ACCEPTANCE, CATALOGUE, Diagnostic, Refused
 from ..core.span import Source, Span
-from ..simulate.packet_text import KEY_OF
+from ..model.path import RECEIVED
+from ..simulate.packet_text import KEY_OF, place_word
 from ..simulate.report import value_text
-from .acceptance import Acceptance, Case
+from .acceptance import Acceptance, Acceptances, Case
 from .changes import BY_BINDINGS, Deviation
 from .conditions import BadCondition, Condition
 
@@ -27,8 +28,17 @@ _HEADER = re.compile(r"\s*\[\[\s*accept\s*\]\]")
 _PLACE = re.compile(r" \(at line (\d+), column (\d+)\)$")
 _AT_END = re.compile(r" \(at end of document\)$")
 
+#: The key for bits of the mark that only the rules look at.
+_INTERNAL = "internal-mark"
+
 #: Fields whose bits each mean something.
 _MARKS = frozenset({"mark", "ct_mark"})
+
+
+def title_of(code: object) -> str:
+    """What a code of the catalogue is called: an acceptance with a code needs no other name."""
+    return next((one.title for one in CATALOGUE if one.name == code), "")
+
 
 #: The keys of a case, and those of a table, which is a case and may have more of them.
 _OF_CASE = ("condition", "before", "after")
@@ -37,7 +47,7 @@ _KEYS = ("name", *_OF_CASE, "why", "until", "also", "code", "both-ways")
 _NEEDED = ("name", "why", *_OF_CASE)
 
 
-def parse_acceptances(source: Source) -> tuple[Acceptance, ...]:
+def parse_acceptances(source: Source) -> Acceptances:
     """Read a file of what is accepted. Raises Refused with every problem."""
     reader = _Reader(source)
     found = reader.read()
@@ -53,8 +63,9 @@ def acceptance_text(found: DifferenceClass) -> str:
     """
     if not found.is_whole:
         return ""
-    hook = f"hook={found.example.hook}"
-    conditions = [f"{hook} {text}".rstrip() for text in found.texts or ("",)]
+    packet = found.example.plain.packet
+    where = "" if packet.path is RECEIVED else f"{place_word(packet)} "
+    conditions = [f"{where}{text}".strip() for text in found.texts or ("",)]
     ends = [_end(found, side) for side in (0, 1)]
     lines = ["[[accept]]", 'name = "…"', 'why = "…"']
     if len(conditions) == 1:
@@ -100,28 +111,34 @@ class _Reader:
     source: Source
     problems: list[Diagnostic] = attrs.Factory(list)
 
-    def read(self) -> tuple[Acceptance, ...]:
+    def read(self) -> Acceptances:
         """Everything in the file; problems are kept."""
         try:
             content = tomllib.loads(self.source.content)
         except tomllib.TOMLDecodeError as error:
             self._refuse_syntax(str(error))
-            return ()
-        for key in content.keys() - {"accept"}:
-            self._refuse(f"“{key}” is not known: a file has tables [[accept]] only", 0, key)
+            return Acceptances()
+        for key in content.keys() - {"accept", _INTERNAL}:
+            known = f"a file has tables [[accept]], and before them {_INTERNAL}"
+            self._refuse(f"“{key}” is not known: {known}", 0, key)
+        internal = content.get(_INTERNAL, 0)
+        if type(internal) is not int or not 0 <= internal < 1 << 32:
+            self._refuse(f"{_INTERNAL} is not a number of 32 bits", 0, _INTERNAL)
+            internal = 0
         tables = content.get("accept", [])
         if not tables or not isinstance(tables, list):
             self._refuse("the file has no table [[accept]]", 0)
-            return ()
+            return Acceptances()
         found = [self._one(number, table) for number, table in enumerate(tables, 1)]
         names = [one.name for one in found if one]
         for number, one in enumerate(found, 1):
             if one and names.count(one.name) > 1 and names.index(one.name) < number - 1:
                 self._refuse(f"“{one.name}” is the name of two tables", number, "name")
-        return tuple(filter(None, found))
+        return Acceptances(tuple(filter(None, found)), internal=internal)
 
     def _one(self, number: int, table: Mapping[str, Any]) -> Acceptance | None:
         before = len(self.problems)
+        table = {**table, "name": table.get("name") or title_of(table.get("code"))}
         self._check_keys(number, table, _KEYS, _NEEDED)
         for key in ("name", "why", "code"):
             if not isinstance(table.get(key, ""), str):

@@ -6,14 +6,27 @@ where the answer is a condition, and in those of numbers.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
 from ..core.values import parse_integer
-from ..model.packet import FIELDS, STATUS_BITS, Binding, Event, Verdict, width
+from ..model.hook import ROUTED_BY
+from ..model.packet import (
+    ACCEPT,
+    ANEW,
+    FIELDS,
+    ROUTED,
+    STATUS_BITS,
+    Binding,
+    Event,
+    Verdict,
+    width,
+)
 from ..simulate.packet_text import KEYS, parse_value
 from ..simulate.report import binding_text
+from ..simulate.sample import AT_ROUTING
+from .context import is_count
 from .terms import LOG
 
 if TYPE_CHECKING:
@@ -21,7 +34,8 @@ if TYPE_CHECKING:
 
     from ..core.values import Family
     from ..model.algebra import Algebra, Bool, Word
-    from .context import ProofContext
+    from ..model.concrete import Concrete
+    from ..model.hook import Outcome
     from .terms import Term, Terms
 
 #: What a binding of a destination changes, and what one of a source does.
@@ -32,11 +46,14 @@ _KINDS = {"dnat": _BY_DNAT, "redirect": _BY_DNAT, "snat": _BY_SNAT, "masquerade"
 #: What differs where bindings do.
 BY_BINDINGS = frozenset((*_BY_DNAT, *_BY_SNAT, "ct_status"))
 
+#: What differs where routing sees something else of a packet.
+SEEN_BY_ROUTING = frozenset({ANEW, *(f"{field}{AT_ROUTING}" for field in ROUTED_BY)})
+
 #: The bits of the connection's status that bindings set.
 _NAT_BITS = STATUS_BITS["snat"] | STATUS_BITS["dnat"]
 
-#: What of a field is accepted: it is as it was.
-UNCHANGED = "unchanged"
+#: What of a field is accepted: it is as it was. What may follow in a list: anything.
+UNCHANGED, ANYTHING = "unchanged", "*"
 
 #: The names of outcomes, by those that a reader sees.
 _IN_PROOF = {"verdict": ("undecided", "verdicts")}
@@ -61,34 +78,37 @@ class Items:
             return cls(() if texts == ("accept",) else texts)
         if texts == ("none",):
             return cls(())
-        kinds = [one.split()[0] for one in texts]
+        kinds = [one.split()[0] for one in texts if one != ANYTHING]
         if name == "bindings" and (wrong := [kind for kind in kinds if kind not in _KINDS]):
             raise ValueError(f"“{wrong[0]}” is not one of {', '.join(_KINDS)}, none")
         return cls(texts)
 
     def are(self, happened: Sequence[object], family: Family) -> bool:
         """Whether these happened, and nothing else."""
-        return len(happened) == len(self.texts) and all(
-            _fits(text, one, family) for text, one in zip(self.texts, happened, strict=True)
-        )
+        texts, rest = self._parted
+        count = len(texts)
+        if len(happened) < count or (len(happened) > count and not rest):
+            return False
+        return all(_fits(text, one, family) for text, one in zip(texts, happened, strict=False))
 
     def in_log(self, terms: Terms, log: Term, family: Family) -> Term:
         """Where a log is of these, and of nothing else."""
+        texts, rest = self._parted
         known: dict[tuple[Term, int], Term] = {}
-        waiting = [(log, len(self.texts))]
+        waiting = [(log, len(texts))]
         while waiting:
             here = one, count = waiting[-1]
             if here in known:
                 waiting.pop()
                 continue
-            match one.kind:
-                case "variable":
-                    parts: list[tuple[Term, int]] = []
-                case "then":
-                    fits = count and _fits(self.texts[count - 1], one.parts[0], family)
-                    parts = [(one.terms[0], count - 1)] if fits else []
-                case _:
-                    parts = [(part, count) for part in one.terms[1:]]
+            parts: list[tuple[Term, int]] = []
+            if one.kind == "then":
+                if count and _fits(texts[count - 1], one.parts[0], family):
+                    parts.append((one.terms[0], count - 1))
+                if rest and count == len(texts):
+                    parts.append((one.terms[0], count))
+            elif one.kind != "variable":
+                parts = [(part, count) for part in one.terms[1:]]
             if missing := [part for part in parts if part not in known]:
                 waiting.extend(missing)
                 continue
@@ -96,13 +116,19 @@ class Items:
             if one.kind == "variable":
                 known[here] = terms.false if count else terms.true
             elif one.kind == "then":
-                known[here] = known[parts[0]] if parts else terms.false
+                known[here] = terms.any(*(known[part] for part in parts))
             else:
                 condition, then, otherwise = one.terms[0], *(known[part] for part in parts)
                 known[here] = terms.any(
                     terms.all(condition, then), terms.all(terms.not_(condition), otherwise)
                 )
-        return known[log, len(self.texts)]
+        return known[log, len(texts)]
+
+    @property
+    def _parted(self) -> tuple[tuple[str, ...], bool]:
+        """The texts, and whether anything may follow."""
+        rest = self.texts[-1:] == (ANYTHING,)
+        return (self.texts[:-1], True) if rest else (self.texts, False)
 
 
 def _fits(text: str, happened: object, family: Family) -> bool:
@@ -114,7 +140,7 @@ def _fits(text: str, happened: object, family: Family) -> bool:
             return text in {kind, binding_text(happened, family)}
         case Event(kind, details):
             pass
-        case (str(kind), tuple(details), _):
+        case (str(kind), tuple(details), *_):
             pass
         case _:
             return False
@@ -187,46 +213,43 @@ class Deviation:
         """What a proof calls that which may differ."""
         return frozenset(_IN_PROOF.get(self.name, (self.name,)))
 
-    def in_terms(
-        self, setting: ProofContext, outcomes: tuple[Mapping[str, Term], Mapping[str, Term]]
-    ) -> Term:
-        """Where nothing else of this differs than what may."""
-        terms, family = setting.terms, setting.family
-        if isinstance(self.before, AcceptedValue) or isinstance(self.after, AcceptedValue):
-            start = setting.fields[self.name]
-            one, other = (each.get(self.name) or start for each in outcomes)
-            found: Term = self._of_field(terms, one, other, start, width(self.name, family))
-            return found
-        log = {"verdict": "verdicts"}.get(self.name, self.name)
-        empty = terms.variable("log", LOG)
-        logs = [each.get(log) or empty for each in outcomes]
-        fits = (
-            end.in_log(terms, one, family)
-            for end, one in zip((self.before, self.after), logs, strict=True)
-        )
-        return terms.any(terms.same(*logs), terms.all(*fits))
+    @property
+    def is_of_field(self) -> bool:
+        """Whether it is of a field, rather than of what happened."""
+        return isinstance(self.before, AcceptedValue)
 
-    def in_numbers(
-        self,
-        algebra: Algebra,
-        family: Family,
-        differing: Mapping[str, tuple[object, object]],
-        start: Mapping[str, int],
-    ) -> bool:
-        """The same of a packet, by what of it differs."""
-        if self.name not in differing:
-            return True
-        one, other = differing[self.name]
-        if isinstance(self.before, AcceptedValue) or isinstance(self.after, AcceptedValue):
-            found = self._of_field(algebra, one, other, start[self.name], width(self.name, family))
-            return bool(found)
-        ends = zip((self.before, self.after), (one, other), strict=True)
-        return all(end.are(_happened(what), family) for end, what in ends)
+    def holds(self, ends: Ends) -> Bool:
+        """Where nothing else of this differs than what may."""
+        if self.is_of_field:
+            words, start = ends.words(self.name), ends.start(self.name)
+            return self._of_field(ends.algebra, *words, start, width(self.name, ends.family))
+        return ends.algebra.any(ends.same(self.name), self.happens(ends))
+
+    @property
+    def refuses(self) -> bool:
+        """Whether a packet comes through on one side, and not on the other."""
+        items = [end for end in (self.before, self.after) if isinstance(end, Items)]
+        return self.name == "verdict" and len({bool(end.texts) for end in items}) == 2
+
+    def happens(self, ends: Ends) -> Bool:
+        """Where both sides are as this has them."""
+        found = [
+            ends.happened(side, self.name, items)
+            for side, items in enumerate((self.before, self.after))
+            if isinstance(items, Items)
+        ]
+        return ends.algebra.all(*found)
+
+    @property
+    def mask(self) -> int | None:
+        """The bits of a field that may differ; None: all of them."""
+        ends = (end for end in (self.before, self.after) if isinstance(end, AcceptedValue))
+        return next((end.mask for end in ends if end.mask is not None), None)
 
     def _of_field(self, algebra: Algebra, one: Word, other: Word, start: Word, bits: int) -> Bool:
         assert isinstance(self.before, AcceptedValue)
         assert isinstance(self.after, AcceptedValue)
-        mask = next((end.mask for end in (self.before, self.after) if end.mask is not None), None)
+        mask = self.mask
         fits = [
             self.before.holds(algebra, one, start, bits),
             self.after.holds(algebra, other, start, bits),
@@ -238,68 +261,201 @@ class Deviation:
 
 
 @attrs.frozen
-class NatDeviation:
-    """What NAT does to a packet that is bound on one side, and not in the same way on the other."""
+class Following:
+    """What follows from what may differ: other addresses by NAT, and what routing sees of that."""
 
-    #: The fields that either side's bindings may have changed; the others are as they were.
-    before: frozenset[str]
-    after: frozenset[str]
-    names: frozenset[str]  #: those that are looked at
+    #: The fields that either side's bindings may change; all others are as they were.
+    bound: tuple[frozenset[str], frozenset[str]]
+    #: What is said of a field.
+    said: Mapping[str, Deviation] = attrs.field(eq=False)
 
     @classmethod
-    def by(cls, change: Deviation, others: frozenset[str]) -> NatDeviation:
-        """What follows from bindings, where nothing else is said of the fields."""
-        ends = []
-        for items in (change.before, change.after):
-            assert isinstance(items, Items)
-            ends.append(frozenset(field for one in items.texts for field in _KINDS[one.split()[0]]))
-        return cls(before=ends[0], after=ends[1], names=BY_BINDINGS - others)
+    def of(cls, changes: Sequence[Deviation]) -> Following:
+        """What follows from several changes together."""
+        bound: list[set[str]] = [set(), set()]
+        for one in changes:
+            if one.name == "bindings":
+                for items, fields in zip((one.before, one.after), bound, strict=True):
+                    assert isinstance(items, Items)
+                    kinds = [text.split()[0] for text in items.texts]
+                    kinds = list(_KINDS) if ANYTHING in kinds else kinds
+                    fields.update(field for kind in kinds for field in _KINDS[kind])
+        said = {one.name: one for one in changes if one.is_of_field}
+        return cls((frozenset(bound[0]), frozenset(bound[1])), said)
 
-    def in_terms(
-        self, setting: ProofContext, outcomes: tuple[Mapping[str, Term], Mapping[str, Term]]
-    ) -> Term:
-        """Where no more differs of the fields than bindings change."""
-        ends = [{name: each.get(name) or setting.fields[name] for name in self.names}
-                for each in outcomes]  # fmt: skip
-        found: Term = setting.terms.all(
-            *(
-                self._holds(setting.terms, setting.family, name, setting.fields[name], *words)
-                for name in sorted(self.names)
-                if (words := [end[name] for end in ends])
-            )
-        )
-        return found
+    @property
+    def fields(self) -> frozenset[str]:
+        """The fields that differ where bindings do, as far as nothing is said of them."""
+        return BY_BINDINGS - self.said.keys() if any(self.bound) else frozenset()
 
-    def in_numbers(
-        self,
-        algebra: Algebra,
-        family: Family,
-        differing: Mapping[str, tuple[object, object]],
-        start: Mapping[str, int],
-    ) -> bool:
-        """The same of a packet, by what of it differs."""
-        return all(
-            self._holds(algebra, family, name, start[name], *differing[name])
-            for name in self.names & differing.keys()
-        )
+    @property
+    def at_routing(self) -> frozenset[str]:
+        """What routing may see otherwise: only NAT leads elsewhere.
 
-    def _holds(
-        self, algebra: Algebra, family: Family, name: str, start: Word, one: Word, other: Word
-    ) -> Bool:
-        bits = width(name, family)
+        Without NAT nothing may differ there: behind that, nothing could be compared.
+        """
+        return SEEN_BY_ROUTING if any(self.bound) else frozenset()
+
+    def holds(self, ends: Ends) -> Bool:
+        """Where no more differs of the fields than what follows."""
+        return ends.algebra.all(*(self._of_field(ends, name) for name in sorted(self.fields)))
+
+    def holds_at_routing(self, ends: Ends) -> Bool:
+        """Where routing sees no more of it; what happens behind that is not compared."""
+        return ends.algebra.all(*(self._at_routing(ends, name) for name in ROUTED_BY))
+
+    def _of_field(self, ends: Ends, name: str) -> Bool:
+        algebra, (one, other) = ends.algebra, ends.words(name)
         if name == "ct_status":
+            bits = width(name, ends.family)
             rest = algebra.const(((1 << bits) - 1) & ~_NAT_BITS, bits)
             return algebra.equal(algebra.bvand(one, rest), algebra.bvand(other, rest))
         as_it_was = (
-            algebra.equal(word, start)
-            for word, changed in ((one, self.before), (other, self.after))
+            algebra.equal(word, ends.start(name))
+            for word, changed in zip((one, other), self.bound, strict=True)
             if name not in changed
         )
         return algebra.any(algebra.equal(one, other), algebra.all(*as_it_was))
 
+    def _at_routing(self, ends: Ends, name: str) -> Bool:
+        """What routing sees of a field; a packet that is made here may not be routed anew."""
+        algebra, bits = ends.algebra, width(name, ends.family)
+        free = ends.internal if name == "mark" else 0
+        if name in self.said:
+            mask = self.said[name].mask
+            free |= (1 << bits) - 1 if mask is None else mask
+        kept = algebra.const(((1 << bits) - 1) & ~free, bits)
+        sides = []
+        for side in (0, 1):
+            word = ends.at_routing(side, name)
+            if word is not None and name not in self.bound[side]:
+                start, seen = (algebra.bvand(one, kept) for one in (ends.start(name), word))
+                not_routed = algebra.not_(ends.is_routed(side))
+                sides.append(algebra.any(not_routed, algebra.equal(start, seen)))
+        return algebra.all(*sides)
 
-def _happened(what: object) -> tuple[object, ...]:
-    """What happened, as a list: a packet that is accepted has no verdict of its own."""
-    if isinstance(what, Verdict):
-        return () if what.kind == "accept" else (what,)
-    return what if isinstance(what, tuple) else (what,)
+
+class Ends(Protocol):
+    """What becomes of a packet on both sides, of any packet or of one."""
+
+    @property
+    def algebra(self) -> Algebra:
+        """That of the packet's words."""
+
+    @property
+    def family(self) -> Family:
+        """What it is."""
+
+    @property
+    def internal(self) -> int:
+        """Bits of the mark that routing does not look at."""
+
+    def start(self, field: str) -> Word:
+        """A field of the packet as it comes."""
+
+    def words(self, field: str) -> tuple[Word, Word]:
+        """A field in the end, on either side."""
+
+    def same(self, name: str) -> Bool:
+        """Where the same verdict, bindings or events are on both sides."""
+
+    def happened(self, side: int, name: str, items: Items) -> Bool:
+        """Where these are a side's verdict, bindings or events."""
+
+    def at_routing(self, side: int, field: str) -> Word | None:
+        """What routing sees of a field; None where the packet is not routed."""
+
+    def is_routed(self, side: int) -> Bool:
+        """Where it is routed."""
+
+
+@attrs.frozen
+class TermEnds:
+    """Of any packet."""
+
+    algebra: Terms
+    family: Family
+    internal: int
+    fields: Mapping[str, Term]
+    outcomes: tuple[Mapping[str, Term], Mapping[str, Term]]
+
+    def start(self, field: str) -> Term:
+        """A field of the packet as it comes."""
+        return self.fields[field]
+
+    def words(self, field: str) -> tuple[Term, Term]:
+        """A field in the end, on either side."""
+        one, other = (each.get(field) or self.fields[field] for each in self.outcomes)
+        return one, other
+
+    def same(self, name: str) -> Term:
+        """Where the same verdict, bindings or events are on both sides."""
+        return self.algebra.same(self._log(0, name), self._log(1, name))
+
+    def happened(self, side: int, name: str, items: Items) -> Term:
+        """Where these are a side's verdict, bindings or events."""
+        return items.in_log(self.algebra, self._log(side, name), self.family)
+
+    def _log(self, side: int, name: str) -> Term:
+        log = "verdicts" if name == "verdict" else name
+        return self.outcomes[side].get(log) or self.algebra.variable("log", LOG)
+
+    def at_routing(self, side: int, field: str) -> Term | None:
+        """What routing sees of a field; None where the packet is not routed."""
+        return self.outcomes[side].get(f"{field}{AT_ROUTING}")
+
+    def is_routed(self, side: int) -> Term:
+        """Where it is routed."""
+        outcome = self.outcomes[side]
+        whether = outcome.get(ANEW) or outcome.get(ROUTED)
+        return (
+            self.algebra.equal(whether, self.algebra.const(1, 1)) if whether else self.algebra.false
+        )
+
+
+@attrs.frozen
+class NumberEnds:
+    """Of one packet."""
+
+    algebra: Concrete
+    family: Family
+    internal: int
+    fields: Mapping[str, int]
+    outcomes: tuple[Outcome, Outcome]
+    counts: bool  #: whether it counts which rules counted the packet
+
+    def start(self, field: str) -> int:
+        """A field of the packet as it comes."""
+        return self.fields[field]
+
+    def words(self, field: str) -> tuple[int, int]:
+        """A field in the end, on either side."""
+        one, other = (each.fields[field] for each in self.outcomes)
+        return one, other
+
+    def same(self, name: str) -> bool:
+        """Whether the same verdict, bindings or events are on both sides."""
+        return self._happened(0, name) == self._happened(1, name)
+
+    def happened(self, side: int, name: str, items: Items) -> bool:
+        """Whether these are a side's verdict, bindings or events."""
+        return items.are(self._happened(side, name), self.family)
+
+    def _happened(self, side: int, name: str) -> tuple[object, ...]:
+        """What happened, as a list: a packet that is accepted has no verdict of its own."""
+        outcome = self.outcomes[side]
+        match name:
+            case "verdict":
+                return () if outcome.verdict == ACCEPT else (outcome.verdict,)
+            case "bindings":
+                return outcome.bindings
+        return tuple(one for one in outcome.events if self.counts or not is_count(one))
+
+    def at_routing(self, side: int, field: str) -> int | None:
+        """What routing sees of a field; None where the packet is not routed."""
+        return self.outcomes[side].routed.get(field)
+
+    def is_routed(self, side: int) -> bool:
+        """Whether it is routed."""
+        routed = self.outcomes[side].routed
+        return bool(routed.get(ANEW, routed.get(ROUTED, 0)))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..core.values import Address, Family, parse_integer
+from ..model.hook import BY_DEVICE, ROUTED_BY, TO_THE_NODE
 from ..model.oracle import Oracle, OracleKind
 from ..model.packet import (
     ADDRESS_TYPES,
@@ -28,13 +29,16 @@ from ..model.packet import (
     prefix_mask,
     width,
 )
-from ..simulate.packet_text import KEYS, parse_value
+from ..model.path import RECEIVED
+from ..simulate.packet_text import KEYS, PATH_HOOKS, parse_value
 from .literals import BOUND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ..model.algebra import Algebra, Bool, Word
+    from ..model.path import Path
+    from .changes import Ends
 
 #: What a field is in the end, on both sides.
 FINAL = "final-"
@@ -100,16 +104,38 @@ class Group:
 class Packets:
     """Any packet, or one, as conditions look at it."""
 
-    algebra: Algebra
-    family: Family
-    hook: str
-    fields: Mapping[str, Word]
-    #: The fields in the end, on either side.
-    finals: tuple[Mapping[str, Word], Mapping[str, Word]]
+    ends: Ends
+    path: Path
     groups: Mapping[str, Group] = attrs.Factory(dict)
     #: Sets whose elements are not known, by their names: what rules look up there, as fields; None
     #: where it is not a field of the packet that comes.
     asked: Mapping[str, Sequence[tuple[Oracle, tuple[str, ...] | None]]] = attrs.Factory(dict)
+
+    @property
+    def algebra(self) -> Algebra:
+        """That of the packet's words."""
+        return self.ends.algebra
+
+    @property
+    def family(self) -> Family:
+        """What it is."""
+        return self.ends.family
+
+    def goes(self, way: str) -> Bool:
+        """Where a packet goes this way on both sides: ``forward``, ``input`` or ``output``."""
+        algebra = self.algebra
+        if not self.path.is_whole or (way == "output") is (self.path is RECEIVED):
+            return algebra.false
+        if way == "output":
+            return algebra.true
+        answer = algebra.const(BY_DEVICE if way == "forward" else TO_THE_NODE, 2)
+        found = []
+        for side in (0, 1):
+            words = tuple(self.ends.at_routing(side, field) for field in ROUTED_BY)
+            if None in words:
+                return algebra.false
+            found.append(algebra.equal(algebra.ask(Oracle(OracleKind.ROUTE), words, 2), answer))
+        return algebra.all(*found)
 
     def is_member(self, name: str, key: tuple[Word, ...] | None = None) -> Iterator[Bool]:
         """What the node answers about a set, for a key or for the fields that are looked up."""
@@ -118,7 +144,7 @@ class Packets:
             if key is not None:
                 questions[oracle, key] = None
             elif fields is not None:
-                questions[oracle, tuple(self.fields[field] for field in fields)] = None
+                questions[oracle, tuple(map(self.ends.start, fields))] = None
         for oracle, words in questions:
             answer = self.algebra.ask(oracle, words, 1)
             yield self.algebra.equal(answer, self.algebra.const(1, 1))
@@ -128,10 +154,10 @@ class Packets:
 class ConditionWord:
     """One word: fields, and which values of them fit."""
 
-    keys: tuple[str, ...]  #: fields of the model, or ``hook``, ``fib-FIELD``, ``in:NAME``
+    keys: tuple[str, ...]  #: fields of the model, or ``hook``, ``path``, ``fib-FIELD``, ``in:NAME``
     values: tuple[Bits | Between, ...] = ()
     group: str = ""  #: in place of values
-    names: tuple[str, ...] = ()  #: of hooks, in place of values
+    names: tuple[str, ...] = ()  #: of hooks or paths, in place of values
     negated: bool = False
     final: bool = False  #: whether it is about the fields in the end
     family: Family | None = None  #: of the addresses in it
@@ -140,18 +166,25 @@ class ConditionWord:
         """Where it holds."""
         algebra = packets.algebra
         if self.keys == ("hook",):
-            found = algebra.true if packets.hook in self.names else algebra.false
+            if packets.path.is_whole:
+                return algebra.false
+            here = packets.path.entry in self.names
+            return algebra.false if here is self.negated else algebra.true
+        if self.keys == ("path",):
+            found = algebra.any(*map(packets.goes, self.names))
             return algebra.not_(found) if self.negated else found
         if self.keys[0].startswith("in:"):
             asked = list(packets.is_member(self.keys[0].removeprefix("in:")))
             turned = (algebra.not_(one) if self.negated else one for one in asked)
             return algebra.all(*turned) if asked else algebra.false
-        where = packets.finals if self.final else (packets.fields,)
-        return algebra.all(*(self._holds(packets, fields) for fields in where))
+        if not self.final:
+            return self._holds(packets, packets.ends.start)
+        sides = (lambda field, side=side: packets.ends.words(field)[side] for side in (0, 1))
+        return algebra.all(*(self._holds(packets, side) for side in sides))
 
-    def _holds(self, packets: Packets, fields: Mapping[str, Word]) -> Bool:
+    def _holds(self, packets: Packets, field: Callable[[str], Word]) -> Bool:
         algebra = packets.algebra
-        words, sizes = zip(*(self._word(packets, fields, key) for key in self.keys), strict=True)
+        words, sizes = zip(*(self._word(packets, field, key) for key in self.keys), strict=True)
         if not self.group:
             found = algebra.any(*(one.holds(algebra, words[0], sizes[0]) for one in self.values))
             return algebra.not_(found) if self.negated else found
@@ -174,10 +207,10 @@ class ConditionWord:
         return algebra.not_(found) if self.negated else found
 
     @staticmethod
-    def _word(packets: Packets, fields: Mapping[str, Word], key: str) -> tuple[Word, int]:
+    def _word(packets: Packets, field: Callable[[str], Word], key: str) -> tuple[Word, int]:
         if not key.startswith("fib-"):
-            return fields[key], width(key, packets.family)
-        address = fields[key.removeprefix("fib-")]
+            return field(key), width(key, packets.family)
+        address = field(key.removeprefix("fib-"))
         nowhere = packets.algebra.const(0, width("iif", packets.family))
         return packets.algebra.ask(Oracle(OracleKind.FIB_TYPE), (address, nowhere), 8), 8
 
@@ -239,10 +272,10 @@ def _tests(line: str, start: int) -> Iterator[ConditionWord]:
 
 def _test(key: str, values: str, *, negated: bool) -> ConditionWord:
     """A word. Raises ValueError."""
-    if key == "hook":
-        names = tuple(values.split(","))
-        if wrong := [name for name in names if name not in HOOKS]:
-            raise ValueError(f"hook: “{wrong[0]}” is not one of {', '.join(HOOKS)}")
+    if key in {"hook", "path"}:
+        names, known = tuple(values.split(",")), HOOKS if key == "hook" else PATH_HOOKS
+        if wrong := [name for name in names if name not in known]:
+            raise ValueError(f"{key}: “{wrong[0]}” is not one of {', '.join(known)}")
         return ConditionWord((key,), names=names, negated=negated)
     if key.startswith("in:"):
         if values not in {"yes", "no"}:
@@ -267,11 +300,11 @@ def _test(key: str, values: str, *, negated: bool) -> ConditionWord:
 
 def _field(key: str) -> str:
     """The field of a key, or what the node is asked of one."""
-    if key in {"fib-saddr", "fib-daddr"}:
-        return key
+    if key.startswith("fib-") and (address := key.removeprefix("fib-")) in ADDRESSES:
+        return f"fib-{address}"
     field = KEYS.get(key) or _BOUND_FIELDS.get(key) or key
     if field not in FIELDS:
-        known = (*KEYS, "hook", "fib-saddr", "fib-daddr", *_BOUND_FIELDS, "in:SETNAME")
+        known = (*KEYS, "hook", "path", "fib-saddr", "fib-daddr", *_BOUND_FIELDS, "in:SETNAME")
         raise ValueError(f"“{key}” is not known; the keys are {', '.join(known)}")
     return field
 

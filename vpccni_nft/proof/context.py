@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, combinations, pairwise, product
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from ..core.values import Family
 from ..model.hook import run_rules
-from ..model.packet import FIELDS, NAME_BYTES, STATE_BITS, STATUS_BITS, Event, State, width
-from .acceptance import NOTHING, Acceptances
+from ..model.packet import FIELDS, NAME_BYTES, STATE_BITS, STATUS_BITS, Event, State, Verdict, width
 from .axioms import axioms
-from .terms import CONDITION, named
+from .terms import CONDITION, LOG, named, postorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -46,7 +45,6 @@ class ProofContext:
     known: Mapping[str, int] = attrs.Factory(dict)
     #: Whether packets are as conntrack has seen them: no rule rewrites their headers.
     as_tracked: bool = False
-    accept: Acceptances = NOTHING  #: differences that the caller accepts
     hook_reads: HookReads = attrs.Factory(HookReads)
 
     @cached_property
@@ -143,6 +141,25 @@ class ProofContext:
                 if value is not self.fields[field]
             },
         }
+
+
+def distinct_verdicts(terms: Terms, logs: Iterable[Term]) -> Iterator[Term]:
+    """That no two verdicts are the same, nor one and none: the solver does not know it.
+
+    Of logs that end with the same verdict nothing is said: they may be the same.
+    """
+    none = terms.variable("log", LOG)
+    ends: dict[Verdict, list[Term]] = {}
+    done: dict[Term, None] = {}
+    for log in logs:
+        for one in postorder(log, done):
+            done[one] = None
+            if one.kind == "then" and isinstance(one.parts[0], Verdict):
+                ends.setdefault(one.parts[0], []).append(one)
+    for one in chain.from_iterable(ends.values()):
+        yield terms.not_(terms.same(one, none))
+    for some, others in combinations(ends.values(), 2):
+        yield from (terms.not_(terms.same(*two)) for two in product(some, others))
 
 
 def is_count(happened: object) -> bool:

@@ -14,6 +14,7 @@ import attrs
 
 from ..core.diagnostics import NO_MEANING, ORDER_MATTERS, TOO_MANY_ORDERS, Diagnostic
 from ..model.packet import DEFRAG_PRIORITY
+from .acceptance import NOTHING, Acceptances
 from .answers import HookStatus
 from .budget import GaveUp
 from .commute import do_all_commute
@@ -65,6 +66,7 @@ class PathSearch:
     ours: Sequence[BaseChain]
     theirs: Sequence[BaseChain]
     internal: int = 0  #: bits of the mark that no one outside looks at
+    accept: Acceptances = NOTHING  #: differences that the caller accepts
     #: Hooks at which no order makes a difference, as is known.
     settled: Collection[str] = ()
 
@@ -83,8 +85,9 @@ class PathSearch:
         before, after = orders
         turns = _turns(self.ours, before), _turns(self.theirs, after)
         compared = PathComparison(
-            self.path, self.setting, self.solver, before, after, self.pairs, turns, self.internal
-        )
+            self.path, self.setting, self.solver, before, after, self.pairs, turns,
+            self.internal, self.accept,
+        )  # fmt: skip
         return search(compared, self.before, self.after, most, first=first)
 
 

@@ -12,10 +12,10 @@ from ..model.oracle import OracleKind
 from ..model.packet import ANEW, ROUTED
 from ..model.path import run_path
 from ..simulate.sample import AT_ROUTING, OF_THE_WAY, OWN_FIELDS
-from .acceptance import Accepting
+from .acceptance import NOTHING, Acceptances, Accepting
 from .axioms import axioms_of_paths
 from .chance import choose_otherwise
-from .context import is_device, packets_at
+from .context import distinct_verdicts, is_device, packets_at
 from .pairs import ChainPart
 from .regions import region
 from .terms import asks
@@ -46,6 +46,7 @@ class PathComparison:
     #: The turns of all base chains of either side, at any hook.
     turns: tuple[Sequence[int], Sequence[int]]
     internal: int = 0  #: bits of the mark that no one outside looks at
+    accept: Acceptances = NOTHING  #: differences that the caller accepts
 
     @property
     def place(self) -> str:
@@ -99,8 +100,11 @@ class PathComparison:
         given = [fact for one in devices for fact in is_device(terms, one)]
         if self.path.is_whole and self.setting.as_tracked:
             given += axioms_of_paths(terms, self.setting.family, self.path, fields)
+        given += distinct_verdicts(terms, (one["verdicts"], other["verdicts"]))
         differences = self._differences(one, other)
-        accepting = Accepting.of(self.setting, (one, other), differences)
+        accepting = Accepting.of(
+            self.setting, self.accept, self.path, self.internal, (one, other), differences
+        )
         return Comparison(
             self, (one, other), differences, fits, same_draws, accepting, tuple(given)
         )
@@ -274,7 +278,11 @@ class Comparison:
         wanted = terms.all(*conditions)
         if wanted is terms.false:
             return None
-        return self.hook.solver.find(wanted, (*packets_at(self.hook.setting), *self.facts))
+        given = (*packets_at(self.hook.setting), *self.facts)
+        if (found := self.hook.solver.find(wanted, given)) is None:
+            # Facts that contradict each other would prove anything.
+            assert self.hook.solver.find(terms.true, given), "no packet fits the facts of a proof"
+        return found
 
     def is_found(self, packet: ShownPacket) -> bool:
         """Whether all that differs of a packet is of what was found, as far as its values show."""

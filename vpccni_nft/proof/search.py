@@ -135,7 +135,7 @@ def _look_for_classes(
 def _occurring(comparison: Comparison, before: Side, after: Side) -> Iterator[AcceptedClass]:
     """What is accepted and there, with a packet that shows it."""
     setting = comparison.hook.setting
-    here = ((setting.family, setting.hook),)
+    here = ((setting.family, comparison.hook.path.name),)
     for acceptance, where in comparison.accepting.occurring(comparison.differences):
         try:
             if (model := comparison.find_where(where)) is None:

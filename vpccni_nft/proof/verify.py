@@ -173,7 +173,7 @@ class _Proof:
         contexts = {
             hook: ProofContext(
                 terms, family, hook, fragments, self.settings.counters, known,
-                as_tracked=as_tracked, accept=self.settings.accept,
+                as_tracked=as_tracked,
             )
             for hook in HOOKS
         }  # fmt: skip
@@ -181,7 +181,7 @@ class _Proof:
             hook: ChainComparison(context, quick, ours, theirs, anywhere)
             for hook, context in contexts.items()
         }
-        internal = self.settings.internal
+        internal = self.internal
         hooks = [
             PathSearch(Path.at(hook), pairs, solver, *sides, chains[0], chains[1], internal)
             for hook in HOOKS
@@ -197,8 +197,7 @@ class _Proof:
 
     def _of_hooks(self, hooks: Sequence[PathSearch]) -> None:
         """Decide hooks, or the paths that lead through those that are not equal by themselves."""
-        if not self.settings.paths or self.settings.accept.each:
-            # What is accepted is said of packets at a hook, and of what becomes of them there.
+        if not self.settings.paths:
             for hook in hooks:
                 self.hooks.append(self._in_full(hook))
             return
@@ -231,7 +230,7 @@ class _Proof:
         settled = set[str]()
         if self.settings.order == EVERY_ORDER:  # else they are equal in some orders alone
             settled = {hook.setting.hook for hook in hooks} - set(unequal)
-        for sentence in assumed_on_paths(self.settings.internal):
+        for sentence in assumed_on_paths(self.internal):
             self._assume(sentence)
         self.paths.append(self._in_full(attrs.evolve(hooks[0], path=path, settled=settled)))
 
@@ -239,6 +238,7 @@ class _Proof:
         """Look for all classes of differences, in all orders that base chains may run in."""
         self.progress(path.place)
         most = self.settings.most - len(self.found)
+        path = attrs.evolve(path, accept=self.settings.accept)
         decision = decide(path, self.settings.order, most, first=self.settings.first)
         self.found += decision.found
         self.occurring += decision.accepted
@@ -255,11 +255,16 @@ class _Proof:
         return HookAnswer(family, name, decision.status, decision.reasons, decision.order)
 
     @property
+    def internal(self) -> int:
+        """Bits of the mark that, on a path, the rules alone look at."""
+        return self.settings.internal | self.settings.accept.internal
+
+    @property
     def accepted(self) -> tuple[AcceptedClass, ...]:
         """What is accepted, each with whether it occurs, and where."""
         accept = self.settings.accept
-        # Where the search of a hook ended early, nothing is known to be missing there.
-        otherwise = Occurs.UNKNOWN if any(one.reasons for one in self.hooks) else Occurs.NO
+        # Where the search ended early, it is not known what does not occur.
+        otherwise = Occurs.UNKNOWN if self.reasons else Occurs.NO
         found = []
         for one in accept.each:
             there = [each for each in self.occurring if each.acceptance == one]
