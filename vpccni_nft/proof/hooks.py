@@ -222,6 +222,7 @@ class Comparison:
     given: tuple[Term, ...]  #: what holds besides of what the node answers
     #: What was found so far, with the packet that shows it.
     found: list[tuple[Region, ShownPacket]] = attrs.Factory(list)
+    is_possible: bool = False  #: whether some packet is known to fit all facts
 
     @property
     def differing(self) -> Term:
@@ -279,9 +280,11 @@ class Comparison:
         if wanted is terms.false:
             return None
         given = (*packets_at(self.hook.setting), *self.facts)
-        if (found := self.hook.solver.find(wanted, given)) is None:
+        found = self.hook.solver.find(wanted, given)
+        if found is None and not self.is_possible:
             # Facts that contradict each other would prove anything.
             assert self.hook.solver.find(terms.true, given), "no packet fits the facts of a proof"
+            self.is_possible = True
         return found
 
     def is_found(self, packet: ShownPacket) -> bool:
@@ -311,6 +314,7 @@ class Comparison:
         differing = {name: self.differences[name] for name in left if model.holds(left[name])}
         found = region(self.hook.setting, model, self.outcomes, differing, rules)
         self.found.append((found, packet))
+        self.is_possible = False
         return found
 
 
