@@ -92,19 +92,19 @@ MUTANTS = (
         ("range-wider", r"203\.0\.113\.0/25", "203.0.113.0/24"),
         ("range-narrower", r"203\.0\.113\.0/25", "203.0.113.0/26"),
         ("ranges-reversed", r"ip saddr != \{ (.*) \} drop", r"ip saddr { \1 } drop"),
-        ("firewall-lost", r"^.*add element ip kube-proxy firewall-ips .*\n", ""),
+        ("firewall-lost", rf"{_LINE}firewall-ips .*\n", ""),
         ("firewall-rejects", r"(ip saddr != \{ .* \}) drop", r"\1 reject"),
     ),
     *_all(
         "11-no-endpoints", "1.33",
         ("reject-turned-to-drop", r"reject-chain reject", "reject-chain drop"),
-        ("cluster-ip-answers-not", r"^.*no-endpoint-services \{ 172\..*\n", ""),
-        ("nodeport-answers-not", r"^.*no-endpoint-nodeports \{.*\n", ""),
+        ("cluster-ip-answers-not", rf"{_LINE}no-endpoint-services {{ 172.*\n", ""),
+        ("nodeport-answers-not", rf"{_LINE}no-endpoint-nodeports .*\n", ""),
     ),
     *_all(
         "10-itp-local-none", "1.33",
         ("drop-turned-to-reject", r'("ns1/svc1:p80" \}?\s*): drop', r"\1: goto reject-chain"),
-        ("lost", r"^.*no-endpoint-services \{ 172\..*\n", ""),
+        ("lost", rf"{_LINE}no-endpoint-services .*\n", ""),
     ),
 )  # fmt: skip
 
@@ -112,5 +112,11 @@ MUTANTS = (
 EQUAL = tuple(
     (scenario, generation)
     for generation in ("1.33", "1.36", "1.37")
-    for scenario in ("02-clusterip", "04-nodeport", "06-lb-source-ranges", "11-no-endpoints")
+    for scenario in (
+        "02-clusterip",
+        "04-nodeport",
+        "06-lb-source-ranges",
+        "10-itp-local-none",
+        "11-no-endpoints",
+    )
 )
