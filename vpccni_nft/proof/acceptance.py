@@ -127,9 +127,8 @@ class AcceptedClass:
     def diagnostic(self) -> Diagnostic:
         """The same as a message, of an acceptance of a catalogue."""
         code = next(one for one in CATALOGUE if one.name == self.acceptance.code)
-        such = f", such as {self.example.plain.text}" if self.example else ""
         places = ", ".join(f"{family.title} {place}" for family, place in self.places)
-        return Diagnostic(code, f"{places}: {self.acceptance.name}{such}", hint=self.acceptance.why)
+        return Diagnostic(code, f"{places}: {self.acceptance.name}", hint=self.acceptance.why)
 
 
 @attrs.frozen
