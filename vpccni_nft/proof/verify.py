@@ -14,6 +14,7 @@ from ..core.diagnostics import (
     Diagnostic,
     Refused,
 )
+from ..core.values import Family
 from ..model.oracle import KeptSet
 from ..model.packet import HOOKS, STATE_BITS
 from ..model.path import PATHS, Path
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from ..core.diagnostics import Code
-    from ..core.values import Family
     from .answers import Answer
     from .chains import ChainSummary, Pair
     from .classes import DifferenceClass
@@ -210,20 +210,21 @@ class _Proof:
             if answer.status is HookStatus.DIFFERENT:
                 answer = attrs.evolve(answer, reasons=())
             self.hooks.append(answer)
-        for path in PATHS if hooks else ():
-            here = [hook for hook in path.hooks if hook in unequal]
-            why = unknown_on_paths(self.before, self.after, path, hooks[0].setting.family)
-            if here and why:
-                self._assume(
-                    f"{hooks[0].setting.family.title} {path.name}: compared hook by hook: {why}"
-                )
-                for name in here:
-                    self._in_full(unequal.pop(name))
-            elif here:
+        in_full: dict[str, HookAnswer] = {}
+        for path in PATHS:
+            here = [hook for name, hook in unequal.items() if name in path.hooks]
+            family = hooks[0].setting.family if hooks else Family.IP
+            if not here:
+                if any(hook.setting.hook in path.hooks for hook in hooks):
+                    self.paths.append(HookAnswer(family, path.name, HookStatus.EQUAL))
+            elif why := unknown_on_paths(self.before, self.after, path, family):
+                for hook in here:
+                    if hook.setting.hook not in in_full:
+                        in_full[hook.setting.hook] = self._in_full(hook)
+                answers = [in_full[hook.setting.hook] for hook in here]
+                self.paths.append(_hook_by_hook(path, answers, why))
+            else:
                 self._of_path(path, hooks, unequal)
-            elif any(hook.setting.hook in path.hooks for hook in hooks):
-                family = hooks[0].setting.family
-                self.paths.append(HookAnswer(family, path.name, HookStatus.EQUAL))
 
     def _of_path(self, path: Path, hooks: Sequence[PathSearch], unequal: Collection[str]) -> None:
         """Decide a path on which a hook is not equal by itself."""
@@ -309,6 +310,16 @@ class _Proof:
             yield "T101: where a list of recent and its set are both loaded, they hold the same"
         yield from sentences(self.after.other_names)
         yield from self._assumed
+
+
+def _hook_by_hook(path: Path, hooks: Sequence[HookAnswer], why: str) -> HookAnswer:
+    """What is known of a path by those of its hooks that are not equal at first sight."""
+    every = {one.status for one in hooks}
+    worst = (HookStatus.DIFFERENT, HookStatus.UNDECIDED, HookStatus.EQUAL)
+    status = next(one for one in worst if one in every)
+    reasons = dict.fromkeys(reason for one in hooks for reason in one.reasons)
+    said = f"compared hook by hook: {why}"
+    return HookAnswer(hooks[0].family, path.name, status, tuple(reasons), said)
 
 
 def _one_side_tracks(family: Family) -> Diagnostic:
