@@ -116,7 +116,7 @@ def test_what_may_change_on_the_way_is_compared_hook_by_hook(rule: str, why: str
     assert isinstance(vpccni_nft.verify(pair.before + more, pair.before + more), Equivalent)
 
 
-def test_an_order_that_matters_on_a_path_is_asked_for() -> None:
+def test_an_order_that_matters_on_a_path_makes_it_unknown() -> None:
     """Which of two base chains runs first shows at a later hook."""
     two = rules(("filter forward", "meta mark 1 drop")) + "".join(
         f"table ip {name} {{ chain c {{ type filter hook prerouting priority 5; {rule}; }}; }}\n"

@@ -100,6 +100,10 @@ class Counterexample:
         return self.plain.packet.family
 
 
+#: What the words of a packet's path say.
+_OF_PATHS = {OracleKind.ROUTE, OracleKind.ROUTE_DEVICE}
+
+
 def counterexample(
     model: Model,
     comparison: Comparison,
@@ -140,6 +144,12 @@ def counterexample(
         return {name: differing[name] for name in differing if name in names}
 
     usual = default_world(family, hook, fields)
+    # What the packet's path and device say already is no answer of its own.
+    answers = {
+        question: value
+        for question, value in answers.items()
+        if question[0].kind not in _OF_PATHS or usual[question] != value
+    }
     packet = Packet(
         family,
         hook,
