@@ -30,10 +30,22 @@ class NodeTexts:
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        """All rules: the dumps, then the nft ruleset; an empty file says that there are none."""
+        """All rules: the dumps, then the nft ruleset.
+
+        A file without rules says that there are none. iptables-nft may say in it that
+        iptables-legacy has some: unless these were given, that is for its reader to refuse.
+        """
+        from ..text.language import Language, detect_language
+
         native = () if self.nft is None else (self.nft,)
         found = (*self.dumps.values(), *self.others, *native)
-        return tuple(one for one in found if any(map(str.strip, one.lines)))
+        all_are_given = any("legacy" in slot for slot in self.dumps)
+        return tuple(
+            one
+            for one in found
+            if detect_language(one) is not Language.BLANK
+            or (any(map(str.strip, one.lines)) and not all_are_given)
+        )
 
 
 def read_node(name: str) -> NodeTexts:

@@ -88,8 +88,9 @@ def _of_nft(table: nft.Table) -> Iterator[tuple[str, _Element]]:
     for chain in table.chains:
         for rule in chain.rules if chain.name == _RANGE_CHAIN else ():
             match rule.statements:
-                case (s.Match(x.Payload(field="daddr"), "==", x.AnonymousSet(keys)), s.Drop()):
-                    for key in keys:
+                case (s.Match(x.Payload(field="daddr"), "==", right), s.Drop()):
+                    # nft lists a set of one as that one.
+                    for key in right.elements if isinstance(right, x.AnonymousSet) else (right,):
                         if (element := _element(key)) is not None:
                             yield SERVICE_RANGE, element
 
