@@ -394,7 +394,7 @@ def test_a_term_depends_on_no_variable_but_those_that_it_reads(formula: Formula)
     term = formula.build(terms, terms_of(terms))
     table = table_of(term)
     for place, (name, _) in enumerate(BITS):
-        if name not in terms.reads(term):
+        if name not in terms.dependence.reads(term):
             one = [bit >> (1 << place) & ~COLUMNS[BITS[place]] for bit in table]
             other = [bit & ~COLUMNS[BITS[place]] for bit in table]
             assert one == other

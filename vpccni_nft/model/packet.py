@@ -379,6 +379,11 @@ class State:
         return self._used.keys()
 
     @property
+    def used_where(self) -> list[Bool]:
+        """Where objects that keep state were used."""
+        return [when for when, event in self._uses if event.uses]
+
+    @property
     def changed(self) -> set[Hashable]:
         """The sets whose elements may be others now."""
         return {one for _, event in self._uses for one in event.changes}

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
     from ..model.hook import Program
     from ..model.packet import State
-    from .chains import ChainComparison, Footprint
+    from .chains import ChainComparison
     from .context import ProofContext
+    from .footprint import Footprint
     from .pairs import ChainPart
     from .terms import Term
 
@@ -65,7 +66,7 @@ def are_equal(
         {number: _rule_key(pairs, after, number).get(field) for number in after.numbers},
         _elements(pairs, after, field),
     )
-    footprint.reads.add(field)
+    footprint.split(pairs.setting, field)
     values: list[int | None] = [*sorted(one.values | other.values), None]
     for value in values:
         setting = pairs.setting if value is None else pairs.setting.where(field, value)

@@ -9,30 +9,29 @@ proved.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
-from ..model.packet import Event, NoMeaning, width
+from ..model.packet import NoMeaning
 from . import cells, chance
+from .footprint import Footprint
 from .pairs import ChainPart, Chains
 from .shapes import ConditionShape
 from .symbolic import Undecided
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from ..model.hook import Program
     from ..model.packet import State
     from .context import ProofContext
+    from .footprint import ChainSummary
     from .symbolic import Solver
-    from .terms import Term, Terms
+    from .terms import Term
 
 #: How many rules of either side are taken together where they do not mean the same one by one.
 _SIZES = ((1, 1), (1, 0), (0, 1), (1, 2), (2, 1), (2, 2), (1, 3), (3, 1), (2, 3), (3, 2), (3, 3))
-
-#: The fields that a binding sets.
-_DONE = ("snat_done", "dnat_done")
 
 #: Of how many rules it is looked at where a chain comes back, and how large a condition is kept.
 _SHORT, _PLAIN = 4, 40
@@ -43,56 +42,8 @@ _WHOLE = 400
 #: Two chains, the one before first, by program and name.
 Pair = tuple["Program", str, "Program", str]
 
-
-@attrs.frozen
-class ChainSummary:
-    """A chain that means the same on both sides, for whoever calls it."""
-
-    symbol: str
-    reads: tuple[str, ...]  #: the fields that it depends on
-    writes: tuple[str, ...]  #: the fields that it may change
-    moves: frozenset[str]  #: those that it may have changed when it comes back
-    looks: frozenset[Hashable]  #: the objects that keep state and that it hangs on
-    uses: frozenset[Hashable]  #: those of them that may answer otherwise after it
-    changes: frozenset[Hashable]  #: the sets that it may change
-    decides: bool  #: whether it may end the hook
-    #: The fields of ``_DONE`` that it sets wherever it does not come back and gives no verdict.
-    binds: frozenset[str]
-    #: Where it comes back, as a condition on any packet; None where that is not plain to see.
-    returns: Term | None
-
-    def enter(self, setting: ProofContext, state: State, where: Term) -> Term:
-        """Do what the chain does; the answer is where it comes back."""
-        terms = setting.terms
-        before = state.history(*self.looks) if self.looks else ()
-        arguments = (*(state.fields[field] for field in self.reads), *before)
-
-        def says(question: str) -> Term:
-            answer = terms.result(f"{self.symbol} {question}", arguments, 1)
-            return terms.equal(answer, terms.const(1, 1))
-
-        # On a path what can be seen hangs on the hook, and on the device by which it leaves.
-        seen = (*arguments, state.fields["oif"]) if state.at else arguments
-        called = Event("call", (self.symbol, self.uses, self.changes), seen, state.at)
-        state.use(where, called)
-        logs: tuple[list[Any], ...] = (state.verdicts, state.bindings, state.events)
-        for log in logs:
-            log.append((where, called))
-        if self.returns is None:
-            back = terms.all(where, says("returns"))
-        else:
-            here = {setting.fields[field]: state.fields[field] for field in self.reads}
-            back = terms.all(where, terms.substitute(self.returns, here))
-        gone = terms.all(where, terms.not_(back))
-        ends = says("ends the hook") if self.decides else terms.false
-        for field in self.writes:
-            bits = width(field, setting.family)
-            value = terms.result(f"{self.symbol} {field}", arguments, bits)
-            if field in self.binds:
-                value = terms.ite(terms.any(back, ends), value, terms.const(1, 1))
-            state.assign(where if field in self.moves else gone, field, value)
-        state.live = terms.all(state.live, terms.not_(terms.all(gone, ends)))
-        return back
+#: A chain of either side.
+_Chain = tuple["Program", str]
 
 
 def _place(parts: tuple[ChainPart, ChainPart]) -> str:
@@ -103,6 +54,28 @@ def _place(parts: tuple[ChainPart, ChainPart]) -> str:
 
 class Differs(Exception):  # noqa: N818 - found on the way, and caught
     """Rules do not mean the same, or it is not known."""
+
+
+@attrs.define
+class _Group:
+    """Chains that are proved to mean the same: one of a side, with one or more of the other side.
+
+    Where rules are there twice, two chains of a side mean what one of the other side means. Each is
+    proved against that one. So whichever of them is called, what it uses is used for all of them: a
+    number that is drawn again is another one.
+    """
+
+    known: ChainSummary  #: what the first pair does, by whose symbol all are called
+    pairs: dict[_Chain, tuple[ChainPart, ChainPart]]
+    one: _Chain | None = None  #: that of its side, once the other side has more than one
+
+    def has_room_at(self, chain: _Chain) -> bool:
+        """Whether more chains of the other side can be proved against one that is in here."""
+        return self.one in {None, chain}
+
+    def takes(self, chain: _Chain, found: ChainSummary) -> bool:
+        """Whether another one that is proved against it is the same function for all callers."""
+        return self.has_room_at(chain) and found.means(self.known)
 
 
 @attrs.define
@@ -119,10 +92,8 @@ class ChainComparison:
     here: dict[Pair, ChainSummary | None] = attrs.field(factory=dict, init=False)
     #: The pairs that are being proved.
     _under_way: set[Pair] = attrs.field(factory=set, init=False)
-    #: The pair that a chain of either side is proved to be one of.
-    _pair_of: dict[tuple[Program, str], tuple[ChainPart, ChainPart]] = attrs.field(
-        factory=dict, init=False
-    )
+    #: The chains that one of either side is proved to mean the same as.
+    _groups: dict[_Chain, _Group] = attrs.field(factory=dict, init=False)
     #: The parts that do not mean the same, or may not.
     open: list[tuple[ChainPart, ChainPart]] = attrs.field(factory=list, init=False)
     #: What the model does not know, with the places of it.
@@ -152,22 +123,33 @@ class ChainComparison:
             raise Differs
         return None
 
-    def _called(self, program: Program, chain: str) -> ChainSummary | None:
-        """What the first of the likely pairs of a chain does that is proved.
-
-        A chain is one of one pair at most.
-        """
-        key = (program, chain)
-        if key in self._pair_of:
-            return self.prove(*self._pair_of[key])
-        for pair in self._likely(program, chain):
-            names = [(part.program, part.chain) for part in pair]
-            if any(one in self._pair_of for one in names):
+    def _called(self, program: Program, name: str) -> ChainSummary | None:
+        """What the first of the likely pairs of a chain does that is proved."""
+        chain = (program, name)
+        if group := self._groups.get(chain):
+            return self._as_one_of(group, self.prove(*group.pairs[chain]))
+        for pair in self._likely(program, name):
+            (other,) = {(part.program, part.chain) for part in pair} - {chain}
+            if other in self._groups and not self._groups[other].has_room_at(other):
                 continue
-            if found := self.prove(*pair):
-                self._pair_of |= dict.fromkeys(names, pair)
-                return found
+            found = self.prove(*pair)
+            group = self._groups.get(other)
+            if found is None or (group and not group.takes(other, found)):
+                continue
+            if group is None:
+                group = self._groups[other] = _Group(found, {other: pair})
+            else:
+                group.one = other
+            group.pairs[chain] = pair
+            self._groups[chain] = group
+            return self._as_one_of(group, found)
         return None
+
+    def _as_one_of(self, group: _Group, found: ChainSummary | None) -> ChainSummary | None:
+        symbol = group.known.symbol
+        if found is None or found.symbol == symbol:
+            return found
+        return attrs.evolve(found, symbol=symbol)
 
     def _likely(self, program: Program, chain: str) -> Iterator[tuple[ChainPart, ChainPart]]:
         """The pairs that a chain can be one of, by names, the likeliest first."""
@@ -222,7 +204,7 @@ class ChainComparison:
             self.open.append(rest)
             self.meaningless.append(f"{_place(rest)}: {reason}")
             return None
-        return footprint.called(symbol, self._returns(before))
+        return footprint.called(self.setting, symbol, self._returns(before))
 
     def _returns(self, part: ChainPart) -> Term | None:
         """Where a short chain comes back, if that hangs on the packet's fields alone."""
@@ -323,77 +305,3 @@ class ChainComparison:
             except Undecided:
                 self._answers[condition] = False
         return self._answers[condition]
-
-
-@attrs.define
-class Footprint:
-    """What the rules of a chain look at, and what they may do."""
-
-    reads: set[str] = attrs.Factory(set)
-    writes: set[str] = attrs.Factory(set)
-    moves: set[str] = attrs.Factory(set)
-    looks: set[Hashable] = attrs.Factory(set)
-    uses: set[Hashable] = attrs.Factory(set)
-    changes: set[Hashable] = attrs.Factory(set)
-    decides: bool = False
-    binds: set[str] = attrs.Factory(lambda: set(_DONE))
-
-    def add(
-        self,
-        setting: ProofContext,
-        outcome: Mapping[str, Term],
-        states: Iterable[State],
-        never: Callable[[Term], bool],
-    ) -> None:
-        """Some more rules, as either side has them; ``never`` says that no packet fits a term."""
-        terms = setting.terms
-        stays = terms.any(outcome["next"], outcome["back"])
-        ends: dict[Term, bool] = {}
-        for name, term in outcome.items():
-            self.reads |= terms.reads(term)
-            if name in setting.fields:
-                self.writes.add(name)
-                where = _changes_where(terms, term, setting.fields[name])
-                if where not in ends:
-                    ends[where] = never(terms.all(stays, where))
-                if not ends[where]:
-                    self.moves.add(name)
-        self.decides |= outcome["undecided"] is not setting.undecided
-        gone = terms.all(setting.reachable, terms.not_(stays), outcome["undecided"])
-        for field in tuple(self.binds):
-            done = terms.equal(outcome.get(field) or setting.fields[field], terms.const(1, 1))
-            if terms.all(gone, terms.not_(done)) is not terms.false:
-                self.binds.remove(field)
-        for state in states:
-            self.looks |= state.looked
-            self.looks.update(state.used)
-            self.uses.update(state.used)
-            self.changes |= state.changed
-
-    def called(self, symbol: str, returns: Term | None) -> ChainSummary:
-        """The chain, as it is called."""
-        return ChainSummary(
-            symbol,
-            tuple(sorted(self.reads - {"undecided", "reached", "log"})),
-            tuple(sorted(self.writes)),
-            frozenset(self.moves),
-            frozenset(self.looks),
-            frozenset(self.uses),
-            frozenset(self.changes),
-            self.decides,
-            frozenset(self.binds & self.writes),
-            returns,
-        )
-
-
-def _changes_where(terms: Terms, term: Term, before: Term) -> Term:
-    """Where a field may change."""
-    where = terms.false
-    while term is not before:
-        if term.kind != "ite":
-            return terms.true
-        condition, then, otherwise = term.terms
-        if then is before:
-            condition, then, otherwise = terms.not_(condition), otherwise, then
-        where, term = terms.any(where, condition), otherwise
-    return where

@@ -63,5 +63,5 @@ def _run(pairs: ChainComparison, chains: Iterable[BaseChain]) -> State:
 def _touched(pairs: ChainComparison, chain: BaseChain) -> set[str]:
     """The fields that a chain looks at or changes."""
     found = _outcome(pairs, (chain,))
-    reads = (pairs.setting.terms.reads(term) for term in found.values())
+    reads = (pairs.setting.terms.dependence.reads(term) for term in found.values())
     return {*found, *frozenset().union(*reads)} & pairs.setting.fields.keys()

@@ -75,7 +75,9 @@ def region(
             conditions.append(terms.same(term, ends[-1]))
         if ends[0].width == LOG and _events(ends[0]) != _events(ends[1]):
             facts.append(terms.not_(terms.same(*ends)))
-        fixed[name] = not any(terms.reads(one) - {"log"} or _asks(one) for one in ends)
+        fixed[name] = not any(
+            terms.dependence.reads(one).keys() - {"log"} or _asks(one) for one in ends
+        )
     term = terms.all(*conditions)
     return Region(frozenset(rules), frozenset(differences), term, fixed, tuple(facts))
 

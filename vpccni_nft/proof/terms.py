@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..model.packet import Event
 from .bits import comparisons
 from .budget import Budget
+from .dependence import Dependence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -72,7 +73,7 @@ class Terms:
         self.true = self._make("true", (), CONDITION)
         self.false = self._make("false", (), CONDITION)
         self.true.negation, self.false.negation = self.false, self.true
-        self._reads: dict[Term, frozenset[str]] = {}
+        self.dependence = Dependence()
         #: How many parts of the condition at hand may still be looked into.
         self._left = 0
         #: Conjunctions by what was joined: most are asked for many times, on many ways through the
@@ -516,9 +517,13 @@ class Terms:
 
     def is_plain(self, term: Term, most: int) -> bool:
         """Whether a term hangs on variables alone, and is not large."""
+        return self.is_small(term, most, but=("ask", "result"))
+
+    def is_small(self, term: Term, most: int, but: tuple[str, ...] = ()) -> bool:
+        """Whether a term is made of no more terms than so many, and of none of some kinds."""
         done: dict[Term, None] = {}
         for one in postorder(term, done):
-            if one.kind in {"ask", "result"} or len(done) == most:
+            if one.kind in but or len(done) == most:
                 return False
             done[one] = None
         return True
@@ -557,17 +562,6 @@ class Terms:
             case "ask" | "result" | "then":
                 return self._make(term.kind, (term.parts[0], *parts), term.width)
         return make[term.kind](*parts)
-
-    # --- looking into terms -----------------------------------------------------------------------
-
-    def reads(self, term: Term) -> frozenset[str]:
-        """The variables that a term depends on."""
-        for one in postorder(term, self._reads):
-            if one.kind == "variable":
-                self._reads[one] = frozenset((str(one.parts[0]),))
-            else:
-                self._reads[one] = frozenset().union(*(self._reads[part] for part in one.terms))
-        return self._reads[term]
 
 
 def named(happened: object) -> tuple[object, tuple[Term, ...]]:

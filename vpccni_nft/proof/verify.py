@@ -42,8 +42,9 @@ if TYPE_CHECKING:
 
     from ..core.diagnostics import Code
     from .answers import Answer
-    from .chains import ChainSummary, Pair
+    from .chains import Pair
     from .classes import DifferenceClass
+    from .footprint import ChainSummary
     from .search import Decision
     from .side import Side
 
