@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from vpccni_nft import nft
+from vpccni_nft.core import isolated
 
 from ..support.drawn_nft import NftBed
 from ..support.nft_constructs import CONSTRUCTS, Construct
@@ -33,7 +33,7 @@ def newer_bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NftBed]:
     script.write_text(f'#!/bin/sh\nexec {shlex.join(nft_of("sid"))} "$@"\n')
     script.chmod(0o755)
     with pytest.MonkeyPatch.context() as patch, NftBed() as one:
-        patch.setenv("PATH", f"{script.parent}:{os.environ['PATH']}")
+        patch.setattr(isolated, "PROGRAMS", f"{script.parent}:{isolated.PROGRAMS}")
         yield one
 
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from vpccni_nft.core import isolated
+from vpccni_nft.core.errors import CannotRead
 from vpccni_nft.core.version import __version__
 from vpccni_nft.migration import custody
+from vpccni_nft.node.live import read_node
+from vpccni_nft.replay.machine import lacking
+from vpccni_nft.replay.testbed import ReplaySettings
 
 PACKAGE = Path(isolated.__file__).parents[1]
 
@@ -49,6 +54,27 @@ def test_no_other_module_starts_python() -> None:
 def test_folders_of_programs_are_absolute() -> None:
     assert all(map(os.path.isabs, isolated.PROGRAMS.split(":")))
     assert isolated.environment()["PATH"] == isolated.PROGRAMS
+
+
+@pytest.mark.parametrize("ask", [read_node, lambda: lacking((), ReplaySettings())])
+def test_programs_of_the_node_are_not_taken_from_the_callers_path(
+    ask: Callable[[], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``detect``, ``verify --plan`` and ``replay`` run as root."""
+    for program in ("nft", "ip", "iptables", "iptables-nft-save", "iptables-legacy-save"):
+        planted = tmp_path / program
+        planted.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+        planted.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(isolated, "PROGRAMS", "/usr/missing")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    try:
+        said = str(ask())
+    except CannotRead as refused:
+        said = str(refused)
+    assert "nft" in said
+    assert "/usr/" in said
+    assert not (tmp_path / "ran").exists()
 
 
 # --- files of a plan ------------------------------------------------------------------------------

@@ -389,15 +389,57 @@ def test_a_condition_that_is_impossible_holds_nowhere(formula: Formula) -> None:
 
 
 @given(any_word)
-def test_a_term_depends_on_no_variable_but_those_that_it_reads(formula: Formula) -> None:
+def test_a_term_depends_on_no_bit_of_a_variable_but_those_that_it_reads(formula: Formula) -> None:
     terms = Terms()
     term = formula.build(terms, terms_of(terms))
     table = table_of(term)
-    for place, (name, _) in enumerate(BITS):
-        if name not in terms.dependence.reads(term):
+    read = terms.dependence.reads(term)
+    for place, (name, number) in enumerate(BITS):
+        if not (read.get(name, 0) >> number & 1 if WIDTHS[name] else name in read):
             one = [bit >> (1 << place) & ~COLUMNS[BITS[place]] for bit in table]
             other = [bit & ~COLUMNS[BITS[place]] for bit in table]
             assert one == other
+
+
+@settings(max_examples=25)
+@given(st.lists(st.tuples(any_condition, st.integers(0, 15), any_word), min_size=1, max_size=3))
+def test_what_a_word_has_become_hangs_on_what_is_read_alone(
+    steps: list[tuple[Formula, int, Formula]],
+) -> None:
+    """Rules that set some bits of a word, each where a condition holds.
+
+    For all packets that are equal in what is read, a bit is new and has one value, or it is what it
+    was; and where all bits are new at once, that is the same for all of them.
+    """
+    terms = Terms()
+    variables = terms_of(terms)
+    word = variables["a"]
+    for condition, mask, value in steps:
+        taken, kept = terms.const(mask, 4), terms.const(15 ^ mask, 4)
+        new = terms.bvor(terms.bvand(value.build(terms, variables), taken), terms.bvand(word, kept))
+        word = terms.ite(condition.build(terms, variables), new, word)
+    change = terms.dependence.change(word, variables["a"])
+    groups: dict[tuple[int, ...], list[int]] = {}
+    read = [
+        COLUMNS[name, bit]
+        for name, bit in BITS
+        if name in change.reads and (change.reads[name] >> bit & 1 or not WIDTHS[name])
+    ]
+    for case in range(CASES):
+        groups.setdefault(tuple(column >> case & 1 for column in read), []).append(case)
+    table = table_of(word)
+    for cases in groups.values():
+        kept, new = set(range(4)), set(range(4))
+        for bit in range(4):
+            values = [table[bit] >> case & 1 for case in cases]
+            if values != [COLUMNS["a", bit] >> case & 1 for case in cases]:
+                kept.discard(bit)
+            if len(set(values)) > 1:
+                new.discard(bit)
+        changed = {bit for bit in range(4) if change.mask >> bit & 1}
+        assert kept >= set(range(4)) - changed
+        assert kept | new == set(range(4))
+        assert not change.is_whole or changed <= kept or changed <= new
 
 
 @given(any_condition, any_condition)

@@ -8,6 +8,7 @@ may import is where this process has its own modules from.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -24,6 +25,11 @@ PROGRAMS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 def command(module: str, *arguments: str) -> list[str]:
     """What starts ``main`` of a module in a process of its own."""
     return [sys.executable, "-I", "-c", _CODE.format(module), ":".join(_folders()), *arguments]
+
+
+def path_of(program: str) -> str | None:
+    """Where a program of the node is, whatever ``PATH`` says; None where it is missing."""
+    return shutil.which(program, path=PROGRAMS)
 
 
 def environment() -> dict[str, str]:

@@ -15,7 +15,6 @@ import attrs
 from .. import iptables, nft
 from ..core.diagnostics import Refused
 from ..core.errors import CannotRead
-from ..core.isolated import PROGRAMS
 from ..core.render import printable
 from ..core.span import IPSET_NAME, Source
 from ..core.version import __version__
@@ -139,7 +138,7 @@ class Checker:
     def _sets(self) -> Source | None:
         if not self.sets:
             return None
-        return Source.of(output_of("ipset", "save", path=PROGRAMS) or b"", IPSET_NAME)
+        return Source.of(output_of("ipset", "save") or b"", IPSET_NAME)
 
     def _is_planned(
         self,

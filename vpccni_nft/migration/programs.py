@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 from ..core.errors import CannotRead
 from ..core.isolated import PROGRAMS
 from ..core.isolated import environment as isolated_environment
+from ..core.isolated import path_of as isolated_path_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,7 +42,7 @@ def inheriting(handle: int) -> Iterator[None]:
 
 def path_of(name: str) -> str:
     """Where a program is, whatever ``PATH`` says. Raises CannotRead where it is missing."""
-    found = shutil.which(name, path=PROGRAMS)
+    found = isolated_path_of(name)
     if found is None:
         raise CannotRead(f"{name} is missing from {PROGRAMS}")
     return found

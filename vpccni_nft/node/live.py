@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 
 from ..core.errors import CannotRead
-from ..core.isolated import PROGRAMS, environment
+from ..core.isolated import PROGRAMS, environment, path_of
 from ..core.span import Source
 from .detection import SLOTS
 
@@ -14,32 +13,30 @@ from .detection import SLOTS
 PATIENCE = 60
 
 
-def read_node(
-    *options: str, path: str | None = None
-) -> tuple[dict[str, Source], Source | None, str]:
+def read_node(*options: str) -> tuple[dict[str, Source], Source | None, str]:
     """The dumps by their slots, the nft ruleset, and the version of iptables.
 
-    ``options`` are for the programs that save: ``-c`` prints counters. ``path`` has the folders of
-    programs, if they are not to be those of the caller's ``PATH``.
+    ``options`` are for the programs that save: ``-c`` prints counters. Programs are looked for in
+    the folders of programs only, whatever ``PATH`` says: they run as root.
 
     A program that is not there gives nothing. The legacy programs read which tables there are from
     /proc: listing all of them makes none.
     """
     dumps = {}
     for name, slot in SLOTS.items():
-        if (text := output_of(slot.program, *options, path=path)) is not None:
+        if (text := output_of(slot.program, *options)) is not None:
             dumps[name] = Source.of(text, f"<{slot.program}>")
-    ruleset = output_of("nft", "list", "ruleset", path=path)
+    ruleset = output_of("nft", "list", "ruleset")
     nft = None if ruleset is None else Source.of(ruleset, "<nft list ruleset>")
     if not dumps and nft is None:
-        raise CannotRead("there is neither iptables nor nft here: give files")
-    version = output_of("iptables", "--version", path=path) or b""
+        raise CannotRead(f"there is neither iptables nor nft in {PROGRAMS}: give files")
+    version = output_of("iptables", "--version") or b""
     return dumps, nft, version.decode(errors="replace").strip()
 
 
-def output_of(name: str, *arguments: str, path: str | None = None) -> bytes | None:
+def output_of(name: str, *arguments: str) -> bytes | None:
     """What a program prints, None where there is none; CannotRead where it fails."""
-    program = shutil.which(name, path=path)
+    program = path_of(name)
     if program is None:
         return None
     try:
@@ -48,7 +45,7 @@ def output_of(name: str, *arguments: str, path: str | None = None) -> bytes | No
             capture_output=True,
             check=False,
             timeout=PATIENCE,
-            env=environment() if path == PROGRAMS else None,
+            env=environment(),
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CannotRead(f"{name} does not answer: {error}") from None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 from typing import TYPE_CHECKING
 
+from ..core.isolated import PROGRAMS, path_of
 from ..core.values import Family
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ def lacking(sides: Sequence[Contents], settings: ReplaySettings) -> list[str]:
     if os.geteuid() != 0:
         return ["network namespaces need root: run this with sudo, or in a privileged container"]
     found = [
-        f"{program} is not installed, or not in PATH"
+        f"{program} is missing from {PROGRAMS}"
         for program in dict.fromkeys(_programs(sides, settings))
-        if not shutil.which(program)
+        if not path_of(program)
     ]
     if not os.access(_TUN, os.R_OK | os.W_OK):
         found.append(f"{_TUN} cannot be opened: load the kernel module tun (modprobe tun)")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
+from ..core.isolated import PROGRAMS, environment, path_of
 from ..core.isolated import command as isolated
 from ..core.values import Family
 from ..semantics.iptables import PLACES
@@ -123,10 +124,11 @@ class ReplaySide:
 
     def _start(self) -> None:
         self._agent = subprocess.Popen(
-            ("ip", "netns", "exec", self.name, *isolated("vpccni_nft.replay.agent")),
+            (_found("ip"), "netns", "exec", self.name, *isolated("vpccni_nft.replay.agent")),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd="/",
+            env=environment(),
         )
         self._send((self.name, self._node.taps, self._node.groups, self._kernel_log))
         self._answer()
@@ -294,18 +296,23 @@ def _dynamic_sets(listing: str) -> Iterator[tuple[Family, str, str]]:
 
 def run(*command: str, script: str = "") -> str:
     """Run a program; ReplayError with what it says where it fails."""
-    try:
-        done = subprocess.run(
-            command,
-            input=script.encode("utf-8", "surrogateescape"),
-            capture_output=True,
-            check=False,
-            timeout=120,
-        )
-    except FileNotFoundError:
-        raise ReplayError(f"{command[0]} is not installed") from None
+    done = subprocess.run(
+        (_found(command[0]), *command[1:]),
+        input=script.encode("utf-8", "surrogateescape"),
+        capture_output=True,
+        check=False,
+        timeout=120,
+        env=environment(),
+    )
     if done.returncode:
         reason = done.stderr.decode(errors="replace").strip()
         name = Path(command[4] if command[:3] == ("ip", "netns", "exec") else command[0]).name
         raise ReplayError(f"{name}: {reason or f'exit code {done.returncode}'}")
     return done.stdout.decode("utf-8", "surrogateescape")
+
+
+def _found(program: str) -> str:
+    """Where a program is, whatever ``PATH`` says: it runs as root."""
+    if found := path_of(program):
+        return found
+    raise ReplayError(f"{program} is missing from {PROGRAMS}")

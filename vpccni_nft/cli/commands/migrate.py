@@ -161,7 +161,6 @@ def _node(
     version: str | None,
     ipset_save: str | None,
 ) -> NodeOutput:
-    from ...core.isolated import PROGRAMS
     from ...migration.plan import NodeOutput
     from ...node.live import output_of
     from ...node.live import read_node as ask
@@ -173,8 +172,8 @@ def _node(
             raise click.UsageError("give either NODE or the files of the options")
         sources, ruleset, version, sets = _given(node, version, sets)
     elif not sources and ruleset is None:
-        sources, ruleset, version = ask("-c", path=PROGRAMS)
-        if sets is None and (text := output_of("ipset", "save", path=PROGRAMS)):
+        sources, ruleset, version = ask("-c")
+        if sets is None and (text := output_of("ipset", "save")):
             sets = Source.of(text, IPSET_NAME)
     if not sources or ruleset is None:
         raise click.UsageError(
