@@ -415,8 +415,8 @@ def test_what_a_word_has_become_hangs_on_what_is_read_alone(
     variables = terms_of(terms)
     word = variables["a"]
     for condition, mask, value in steps:
-        taken, kept = terms.const(mask, 4), terms.const(15 ^ mask, 4)
-        new = terms.bvor(terms.bvand(value.build(terms, variables), taken), terms.bvand(word, kept))
+        taken, rest = terms.const(mask, 4), terms.const(15 ^ mask, 4)
+        new = terms.bvor(terms.bvand(value.build(terms, variables), taken), terms.bvand(word, rest))
         word = terms.ite(condition.build(terms, variables), new, word)
     change = terms.dependence.change(word, variables["a"])
     groups: dict[tuple[int, ...], list[int]] = {}
@@ -429,17 +429,17 @@ def test_what_a_word_has_become_hangs_on_what_is_read_alone(
         groups.setdefault(tuple(column >> case & 1 for column in read), []).append(case)
     table = table_of(word)
     for cases in groups.values():
-        kept, new = set(range(4)), set(range(4))
+        kept, fresh = set(range(4)), set(range(4))
         for bit in range(4):
             values = [table[bit] >> case & 1 for case in cases]
             if values != [COLUMNS["a", bit] >> case & 1 for case in cases]:
                 kept.discard(bit)
             if len(set(values)) > 1:
-                new.discard(bit)
+                fresh.discard(bit)
         changed = {bit for bit in range(4) if change.mask >> bit & 1}
         assert kept >= set(range(4)) - changed
-        assert kept | new == set(range(4))
-        assert not change.is_whole or changed <= kept or changed <= new
+        assert kept | fresh == set(range(4))
+        assert not change.is_whole or changed <= kept or changed <= fresh
 
 
 @given(any_condition, any_condition)
