@@ -25,7 +25,7 @@ Bits = dict[str, int]
 
 
 @attrs.frozen
-class Change:
+class BitChange:
     """What a word has become of another one."""
 
     mask: int  #: the bits that may be others
@@ -33,7 +33,7 @@ class Change:
     is_whole: bool = True  #: whether all of them are new ones, wherever one is
 
 
-_NO_CHANGE = Change(0, {})
+_NO_CHANGE = BitChange(0, {})
 
 
 class Dependence:
@@ -41,7 +41,7 @@ class Dependence:
 
     def __init__(self) -> None:
         self._reads: dict[tuple[Term, int], Bits] = {}
-        self._changes: dict[tuple[Term, Term], Change] = {}
+        self._changes: dict[tuple[Term, Term], BitChange] = {}
 
     def reads(self, term: Term, wanted: int | None = None) -> Bits:
         """The bits that a term hangs on, or those that its wanted bits hang on."""
@@ -63,7 +63,7 @@ class Dependence:
                 known[one] = joined(*(known[part] for part in parts))
         return known[first]
 
-    def change(self, term: Term, before: Term) -> Change:
+    def change(self, term: Term, before: Term) -> BitChange:
         """Which bits of a word may not be those of another one, and what that hangs on."""
         known, waiting = self._changes, [term]
         while waiting:
@@ -78,7 +78,7 @@ class Dependence:
             known[one, before] = self._change(one, before)
         return known[term, before]
 
-    def _change(self, term: Term, before: Term) -> Change:
+    def _change(self, term: Term, before: Term) -> BitChange:
         if term is before:
             return _NO_CHANGE
         if term.kind == "ite":
@@ -89,17 +89,17 @@ class Dependence:
                 return _NO_CHANGE
             hangs_on = joined(self.reads(condition), *(one.reads for one in changes))
             is_whole = all(one.is_whole and one.mask == mask for one in changes)
-            return Change(mask, hangs_on, is_whole)
+            return BitChange(mask, hangs_on, is_whole)
         pieces = pieces_of(term)
         if pieces is None:
-            return Change(_whole(term), self.reads(term))
+            return BitChange(_whole(term), self.reads(term))
         mask, reads, is_whole = 0, [], True
         for piece in pieces:
             word = piece.word
             if word is None:
                 mask |= piece.mask
             elif word is term:
-                return Change(_whole(term), self.reads(term))
+                return BitChange(_whole(term), self.reads(term))
             else:
                 inner = self._changes.get((word, before)) or self._change(word, before)
                 changed = piece.mask & (inner.mask | piece.flipped)
@@ -109,7 +109,7 @@ class Dependence:
                     is_whole = is_whole and inner.is_whole
                 if turned := piece.mask & piece.flipped:
                     reads.append(self.reads(word, turned))
-        return Change(mask, joined(*reads), is_whole)
+        return BitChange(mask, joined(*reads), is_whole)
 
 
 def joined(*some: Mapping[str, int]) -> Bits:

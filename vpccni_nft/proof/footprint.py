@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from ..model.packet import State
     from .context import ProofContext
-    from .dependence import Change
+    from .dependence import BitChange
     from .terms import Term, Terms
 
 #: The fields that a binding sets.
@@ -366,7 +366,7 @@ def _settled(terms: Terms, condition: Term) -> Term:
     return condition
 
 
-def _steps(terms: Terms, term: Term, before: Term) -> list[tuple[Term, Change]]:
+def _steps(terms: Terms, term: Term, before: Term) -> list[tuple[Term, BitChange]]:
     """Where bits of a field may change, and which, step by step; many steps are one."""
     found, now = [], term
     while now is not before:
