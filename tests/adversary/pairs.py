@@ -42,10 +42,38 @@ def _objects(operator: str, before: str, after: str, rules: str) -> Pair:
     return Pair(f"nft: {operator}", chain(rules, more=before), chain(rules, more=after))
 
 
+def _around(
+    operator: str, rule: str, change: str, type_: str = "filter 0", *, hook: str, family: str = "ip"
+) -> Pair:
+    """A rule runs ahead of another table's chain, or behind it; only the packet's type shows it."""
+    priority = int(type_.split()[1])
+    between = chain(change, hook=hook, type_=type_).replace(" t ", " u ")
+    texts = (
+        chain(f"{rule} meta pkttype set other", hook=hook, type_=f"filter {priority + place}")
+        + between
+        for place in (-10, 10)
+    )
+    before, after = (text.replace("table ip ", f"table {family} ") for text in texts)
+    return Pair(f"nft: {operator}", before, after, Family.IP6 if family == "ip6" else Family.IP)
+
+
 _SEEN = "add @s { ip saddr }\n ip saddr @s drop"
 _DYNAMIC = "set s {{ type ipv4_addr; flags dynamic{0}; {1} }}"
 _STATIC = "set s {{ type ipv4_addr; {0} }}"
 _TWO_SETS = _DYNAMIC.format("", "") + "\n" + _DYNAMIC.format("", "").replace("set s", "set u")
+_TRACKED = "ct state new counter"
+
+
+def _moved(operator: str, rule: str, hook: str, *priorities: int) -> Pair:
+    """A base chain runs at one priority or at another one, where connections are tracked."""
+    before, after = (
+        chain(f"{rule}\n{_TRACKED}", hook=hook, type_=f"filter {priority}")
+        for priority in priorities
+    )
+    return Pair(f"nft: {operator}", before, after)
+
+
+_DORMANT = chain("drop").replace("{", "{\n flags dormant;", 1)
 _JUMP_TWICE = "jump l\n jump l"
 
 #: Native rulesets.
@@ -241,6 +269,60 @@ NFT = (
         chain("meta mark set 1", hook="output", type_="route -150")
         + chain("meta mark set 2", hook="output").replace(" t ", " u "),
     ),
+    # What is looked up, and by what.
+    *(
+        _around(f"{what} before or behind {changed}", rule, change, type_, hook=hook, family=family)
+        for what, rule, changed, change, type_, hook, family in (
+            ("a route back", "fib saddr oif missing", "the destination is translated",
+             "dnat to 10.0.0.1", "nat -100", "prerouting", "ip"),
+            ("a route back by a device", "fib saddr . iif oif missing", "a service is set",
+             "ip dscp set 4", "filter 0", "prerouting", "ip"),
+            ("a route", "fib daddr oif missing", "the source is translated",
+             "snat to 10.0.0.1", "nat 100", "postrouting", "ip"),
+            ("a type", "fib daddr type local", "a service is set",
+             "ip6 dscp set 4", "filter 0", "prerouting", "ip6"),
+            ("a type by the mark", "fib daddr . mark type local", "a mark is set",
+             "meta mark set 1", "filter 0", "prerouting", "ip6"),
+            ("a gateway", "rt ip nexthop 10.0.0.1", "a packet is routed anew",
+             "meta mark set 1", "route -150", "output", "ip"),
+            ("a realm", "meta rtclassid 5", "a packet is routed anew",
+             "meta mark set 1", "route -150", "output", "ip"),
+            ("a realm", "meta rtclassid 5", "the destination is translated",
+             "dnat to 10.0.0.1", "nat -100", "output", "ip"),
+            ("the largest segment", "rt mtu 500", "a packet is routed anew",
+             "meta mark set 1", "route -150", "output", "ip"),
+            ("what encrypts", "rt ipsec exists", "the source is translated",
+             "snat to 10.0.0.1", "nat 100", "postrouting", "ip"),
+            ("how it is encrypted", "ipsec out reqid 1", "the destination is translated",
+             "dnat to 10.0.0.1", "nat -100", "output", "ip"),
+            ("a socket", "socket transparent 1", "a proxy has one",
+             "meta l4proto tcp tproxy to :80", "filter -150", "prerouting", "ip"),
+            ("a socket's mark", "socket mark 1", "a proxy has one",
+             "meta l4proto tcp tproxy to :80", "filter -150", "prerouting", "ip"),
+            ("a user", "meta skuid 1", "a proxy has a socket",
+             "meta l4proto tcp tproxy to :80", "filter -150", "prerouting", "ip"),
+        )
+    ),
+    _moved("a socket before or behind connection tracking",
+           "socket transparent 1 meta pkttype set other", "prerouting", -250, -150),
+    _moved("what a packet carries before or behind helpers of connections",
+           "@th,160,32 5 drop", "postrouting", 0, 301),
+    _moved("whether a connection is confirmed before or behind all",
+           "ct status confirmed drop", "input", 0, 2147483647),
+    _nft("what the node sends to all and hears itself",
+         f'iifname "eth0" ct state new drop\n{_TRACKED}', _TRACKED,
+         hook="prerouting", type_="filter -300"),
+    _nft("a value that a map does not have",
+         "meta pkttype set ip saddr map { 10.0.0.1 : host } drop", "meta pkttype set host drop"),
+    *(
+        Pair(f"nft: fragments beside a {kind} that has a name",
+             chain(f"ip frag-off & 0x1fff != 0 drop\n {kind} name l counter", more=more),
+             chain(f"{kind} name l counter", more=more))
+        for kind, more in (
+            ("limit", "limit l { rate 5/second; }"),
+            ("quota", "quota l { 5 bytes; }"),
+        )
+    ),
     # Verdicts.
     _nft("reject or drop", "reject", "drop"),
     _nft("the reason of a rejection", "reject with icmp type host-unreachable",
@@ -311,6 +393,12 @@ NFT = (
         chain("ct state new drop", hook="prerouting", type_="filter -210"),
         chain("ct state new drop", hook="prerouting", type_="filter -190"),
     ),
+    *(
+        Pair(f"nft: a table that wakes up by {command}", _DORMANT, f"{_DORMANT}{command}\n")
+        for command in ("add table ip t", "table ip t { }", "table ip t { comment \"a\"; }")
+    ),
+    Pair("nft: a table that falls asleep", chain("drop"),
+         chain("drop") + "table ip t { flags dormant; }\n"),
     Pair("nft: a table that is deleted", chain("drop"), chain("drop") + "delete table ip t\n"),
     Pair("nft: the family", chain("drop"), chain("drop").replace("table ip ", "table ip6 ")),
 )  # fmt: skip
@@ -350,6 +438,8 @@ def _target(operator: str, before: str, after: str, place: str = "mangle FORWARD
     )
 
 
+_MSS = "FORWARD -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1000"
+_STATE_RULE = "FORWARD -m conntrack --ctstate NEW"
 _RECENT = "-m recent --update --seconds 60 --hitcount 4 --name a --mask 255.255.255.255 --rsource"
 _LIST = "--name a --mask 255.255.255.255 --rsource"
 _HASH = (
@@ -447,6 +537,50 @@ IPTABLES = (
         "iptables: a line of the log before or behind a mark is set",
         dump("FORWARD -j LOG", "FORWARD -j MARK --set-xmark 0x1/0xffffffff", table="mangle"),
         dump("FORWARD -j MARK --set-xmark 0x1/0xffffffff", "FORWARD -j LOG", table="mangle"),
+    ),
+    Pair(
+        "iptables: a route back before or behind a service is set",
+        dump("PREROUTING -m rpfilter -j MARK --set-xmark 0x1/0xffffffff",
+             "PREROUTING -j TOS --set-tos 0x10/0xff", table="mangle"),
+        dump("PREROUTING -j TOS --set-tos 0x10/0xff",
+             "PREROUTING -m rpfilter -j MARK --set-xmark 0x1/0xffffffff", table="mangle"),
+    ),
+    *(
+        Pair(
+            f"iptables: {what} before or behind a packet is routed anew",
+            dump(f"OUTPUT {match} -j CONNMARK --set-xmark 0x1/0xffffffff",
+                 "OUTPUT -j MARK --set-xmark 0x1/0xffffffff", table="mangle") + dump(),
+            dump("OUTPUT -j MARK --set-xmark 0x1/0xffffffff", table="mangle")
+            + dump(f"OUTPUT {match} -j CONNMARK --set-xmark 0x1/0xffffffff"),
+        )
+        for what, match in (
+            ("a realm", "-m realm --realm 0x5"),
+            ("what encrypts", "-m policy --dir out --pol ipsec"),
+            ("how it is encrypted", "-m policy --dir out --pol ipsec --reqid 1"),
+        )
+    ),
+    Pair(
+        "iptables: a socket before or behind connection tracking",
+        dump("PREROUTING -m socket -j NFLOG --nflog-group 1", table="raw") + dump(_STATE_RULE),
+        dump("PREROUTING -m socket -j NFLOG --nflog-group 1", table="mangle") + dump(_STATE_RULE),
+    ),
+    Pair(
+        "iptables: what the node sends to all and hears itself",
+        dump("PREROUTING -i eth0 -m conntrack --ctstate NEW -j DROP", table="raw"),
+        dump("PREROUTING -i eth0 -m conntrack --ctstate NEW", table="raw"),
+    ),
+    *(
+        Pair(
+            f"iptables: {what} before or behind an option is added",
+            dump(_MSS, f"FORWARD {match} -j MARK --set-xmark 0x1/0xffffffff", table="mangle"),
+            dump(f"FORWARD {match} -j MARK --set-xmark 0x1/0xffffffff", _MSS, table="mangle"),
+        )
+        for what, match in (
+            ("a length", "-m length --length 40:60"),
+            ("an option", "-p tcp -m tcp --tcp-option 2"),
+            ("the size of a segment", "-p tcp -m tcpmss --mss 900:1100"),
+            ("the bytes of a length", '-m u32 --u32 "0&0xffff=40"'),
+        )
     ),
     _match("the rate of limit", "-m limit --limit 5/sec", "-m limit --limit 6/sec"),
     _match("the burst of limit", "-m limit --limit 5/sec --limit-burst 7",

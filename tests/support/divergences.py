@@ -435,7 +435,7 @@ class World(Mapping["Question", int]):
             return ways[self._draw(question, len(ways))]
         match oracle.kind, oracle.parameters:
             case OracleKind.FIB_TYPE, _:
-                address, device = arguments
+                address, device, *_ = arguments
                 return self.node.kind(self.family, address, _name(device))
             case kind, _ if kind in _CHOSEN:
                 return self._chosen(oracle, arguments, headers)

@@ -86,8 +86,8 @@ def changes(outcome: Outcome) -> tuple[Event, ...]:
     return tuple(event for event in outcome.events if event.details)
 
 
-def fib_type(of: int, answer: int, interface: int = 0) -> dict[Question, int]:
-    return {(Oracle(OracleKind.FIB_TYPE), (of, interface)): answer}
+def fib_type(of: int, answer: int, interface: int = 0, *more: int) -> dict[Question, int]:
+    return {(Oracle(OracleKind.FIB_TYPE), (of, interface, *more)): answer}
 
 
 def test_a_comment_fits_every_packet() -> None:
@@ -164,7 +164,7 @@ def test_addrtype_asks_for_the_route_of_an_ipv6_address_that_looks_right() -> No
         ("fd00::1", UNICAST, False),
         ("ff02::1", LOCAL, False),
     ):
-        answers = fib_type(address(text), found)
+        answers = fib_type(address(text), found, 0, address(text), DESTINATION, 0, 0)
         packet = {"family": Family.IP6, "saddr": address(text), "answers": answers}
         assert fits(match, **packet) is expected
         assert fits(match.replace("--src", "! --src"), **packet) is not expected
@@ -183,7 +183,7 @@ def test_addrtype_wants_one_of_the_routes_of_an_ipv6_address() -> None:
     one = address("fd00::1")
     match = "-m addrtype --dst-type LOCAL,ANYCAST"
     for type_, anycast, expected in ((LOCAL, 0, True), (UNICAST, 1, True), (UNICAST, 0, False)):
-        answers = fib_type(one, type_) | {
+        answers = fib_type(one, type_, 0, SOURCE, one, 0, 0) | {
             (Oracle(OracleKind.ROUTE_TYPE, "anycast"), (one, 0)): anycast
         }
         assert fits(match, family=Family.IP6, daddr=one, answers=answers) is expected
@@ -631,11 +631,13 @@ def test_one_hit_is_no_more_than_being_there() -> None:
 # rpfilter
 
 
+#: What else a route may hang on: both addresses and the service.
+ROUTED = SOURCE, DESTINATION, 0
 RAW = {"table": "raw", "chain": "PREROUTING", "mark": 7}
 
 
 def route_back(answer: int, mark: int = 0, interface: int = ETH0) -> dict[Question, int]:
-    return {(Oracle(OracleKind.ROUTE_BACK), (SOURCE, mark, interface)): answer}
+    return {(Oracle(OracleKind.ROUTE_BACK), (SOURCE, mark, interface, *ROUTED)): answer}
 
 
 @pytest.mark.parametrize("answer", [False, True])
@@ -665,7 +667,7 @@ def test_an_address_of_the_node_will_do_on_any_interface_where_loose() -> None:
 
 @pytest.mark.parametrize("answer", [False, True])
 def test_local_addresses_of_ipv6_have_an_oracle_of_their_own(answer: bool) -> None:
-    question = (Oracle(OracleKind.ROUTE_BACK_TO_ITSELF), (SOURCE, 0, ETH0))
+    question = (Oracle(OracleKind.ROUTE_BACK_TO_ITSELF), (SOURCE, 0, ETH0, *ROUTED))
     answers = route_back(0) | {question: answer}
     match = "-m rpfilter --accept-local"
     assert fits(match, family=Family.IP6, answers=answers, **RAW) is answer

@@ -14,8 +14,8 @@ from ..core.values import Family
 from ..model.concrete import Concrete
 from ..model.effects import View
 from ..model.hook import has_connection_already
-from ..model.oracle import Oracle, OracleKind
-from ..model.packet import CONNECTION, STATE_BITS, State, interface_word, width
+from ..model.oracle import ROUTE_KEY, Oracle, OracleKind
+from ..model.packet import CONNECTION, SOCKET_KEY, STATE_BITS, State, interface_word, width
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -64,8 +64,18 @@ class Draft:
 
     @property
     def connection(self) -> tuple[int, ...]:
-        """What its connection or its socket is looked up by."""
+        """What its connection is looked up by."""
         return tuple(self.fields[name] for name in CONNECTION)
+
+    @property
+    def socket(self) -> tuple[int, ...]:
+        """What its socket is looked up by."""
+        return tuple(self.fields[name] for name in SOCKET_KEY)
+
+    @property
+    def routed_by(self) -> tuple[int, ...]:
+        """The fields that its route may hang on beside an address."""
+        return tuple(self.fields[name] for name in ROUTE_KEY)
 
     def fit(self, field: str, test: Negatable[Any] | None) -> None:
         """Give a field a number that a test takes: one number, or one of some ranges."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .oracle import DRAWS, Oracle, OracleKind
+from .oracle import DRAWS, SOCKET, Oracle, OracleKind
 from .packet import Binding, Event, NoMeaning, Verdict
 
 if TYPE_CHECKING:
@@ -66,6 +66,30 @@ class View:
         elif kind is OracleKind.COUNTER:
             self.state.emit(self.where, Event("turn", (self.place, *parameters)))
         return answer
+
+    def ask_since(self, of: Hashable, oracle: Oracle, *arguments: Word, width: int) -> Word:
+        """What the world answers, which is another answer once the packet was given an object."""
+        return self.state.ask_since(of, oracle, arguments, width)
+
+    def says_since(self, of: Hashable, oracle: Oracle, *arguments: Word) -> Bool:
+        """Whether the world answers yes, which may be another answer then."""
+        algebra = self.state.algebra
+        return algebra.equal(self.ask_since(of, oracle, *arguments, width=1), algebra.const(1, 1))
+
+    def field_since(self, of: Hashable, field: str) -> Word:
+        """A field of the packet, whose value may be another one then."""
+        return self.state.field_since(of, field)
+
+    @property
+    def has_socket(self) -> Bool:
+        """Whether the packet has a socket of a program."""
+        algebra = self.state.algebra
+        return algebra.equal(self.field_since(SOCKET, "has_socket"), algebra.const(1, 1))
+
+    @property
+    def has_other_socket(self) -> Bool:
+        """Whether the packet has a socket that is of no program, where it has none of one."""
+        return self.says_since(SOCKET, Oracle(OracleKind.SOCKET_OF_NO_PROGRAM))
 
     def says_of(
         self, kind: OracleKind, of: Hashable, *parameters: Hashable, key: tuple[Word, ...]

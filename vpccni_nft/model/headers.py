@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..core.values import Family
-from .oracle import HeaderField, Oracle, OracleKind
-from .packet import OPTIONS_OF_TCP
+from .oracle import OPTIONS_OF_TCP, HeaderField, Oracle, OracleKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -76,7 +75,10 @@ class _Part:
             case str() if self.source == _MORE_FRAGMENTS:
                 return _more_fragments(state)
             case str():
-                found = algebra.extract(state.fields[self.source], self.low, self.length)
+                word = state.fields[self.source]
+                if self.source == "length":  # an option that is added makes it longer
+                    word = state.field_since(OPTIONS_OF_TCP, self.source)
+                found = algebra.extract(word, self.low, self.length)
                 rest = algebra.const(-self.less & (1 << self.length) - 1, self.length)
                 return algebra.bvadd(found, rest, self.length) if self.less else found
             case int():

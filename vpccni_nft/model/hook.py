@@ -21,6 +21,7 @@ from .packet import (
     CONNTRACK_PRIORITY,
     DROP,
     OF_CONNECTION,
+    PACKET_TYPES,
     STATE_BITS,
     STATUS_BITS,
     Binding,
@@ -53,6 +54,8 @@ ROUTED_BY = (
 
 #: What routing answers; anything else is that there is no route.
 BY_DEVICE, TO_THE_NODE = 0, 1
+#: Types of packets that their sender may hear, too.
+_TO_MANY = (PACKET_TYPES["broadcast"], PACKET_TYPES["multicast"])
 
 #: Hooks that bind a connection's source; the other two with nat chains bind its destination.
 SOURCE_HOOKS = {"input", "postrouting"}
@@ -269,7 +272,9 @@ def outcome(state: State) -> Outcome:
 def has_connection_already(state: State) -> Bool:
     """Whether a packet has its connection before conntrack looks for one.
 
-    What the node sends to itself keeps at prerouting what it got at output. At output, what REJECT
+    What the node sends to itself keeps at prerouting what it got at output: by ``lo``, and what it
+    sends to a group or to all, where it hears that itself by the device that it was sent by
+    (ip_output.c, ip_mc_output; measured on Linux 6.18). At output, what REJECT
     makes, a reset or an ICMP error, is made with the connection that it is about (nf_ct_attach;
     measured on Linux 6.18), what SYNPROXY answers with the connection that it answers
     (nf_synproxy_core.c), and a copy of TEE and dup is made untracked (nf_dup_ipv4.c); errors that
@@ -277,7 +282,13 @@ def has_connection_already(state: State) -> Bool:
     """
     algebra = state.algebra
     if state.hook == "prerouting":
-        return state.is_("iif", interface_word("lo"))
+        by_loopback = state.is_("iif", interface_word("lo"))
+        to_many = algebra.any(*map(partial(state.is_, "packet_type"), _TO_MANY))
+        if algebra.impossible(to_many):
+            return by_loopback
+        heard = algebra.ask(Oracle(OracleKind.IS_LOOPED_BACK), (), 1)
+        returns = algebra.all(to_many, algebra.equal(heard, algebra.const(1, 1)))
+        return algebra.any(by_loopback, returns)
     tcp = state.is_("protocol", _TCP)
     reset = algebra.all(tcp, state.has_bits("tcp_flags", _RESET))
     error = algebra.any(state.is_("protocol", ICMP[state.family]), reset)
@@ -335,6 +346,7 @@ def _translate(state: State, ahead: dict[str, Word]) -> None:
         )
         for part in ("addr", "port"):
             state.assign(when, f"{end}{part}", state.fields[f"ct_{tuple_}_{other}{part}"])
+        state.translated(when)
 
 
 def run_chain(state: State, chain: BaseChain) -> None:
@@ -363,6 +375,7 @@ def route_anew(state: State, when: Bool) -> None:
     for field, value in {**route.seen, ANEW: algebra.const(1, 1)}.items():
         state.routed[field] = algebra.ite(when, value, state.routed[field])
     state.assign(when, "realm", route.realm)
+    state.use(when, Event("reroute", (), tuple(route.seen.values())))
     state.set_verdict(algebra.all(when, route.is_missing), DROP)
 
 

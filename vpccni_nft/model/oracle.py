@@ -118,6 +118,9 @@ class OracleKind(enum.Enum):
     VIRTUAL_SERVICE = "is of the virtual service {0}"
     QUEUE_DROPS = "queue {0}-{1} drops"
 
+    # What was given anew: the object is ROUTE or SOCKET.
+    GIVEN_ANEW = "{0} of {object}, since another one was given"
+
     # Connections and transformations.
     TRANSFORMATIONS = "transformations {object}"
     TRANSFORMATION = "{0} of transformation {1} {object}"
@@ -126,6 +129,7 @@ class OracleKind(enum.Enum):
     LABELS_ARE_KEPT = "the connection keeps labels"
     HELPER_FORESAW = "a helper foresaw the connection"
     CONNECTION_IS_ATTACHED = "the packet was made with its connection"
+    IS_LOOPED_BACK = "the node hears what it has sent itself"
     CONNECTION_NUMBER = "number of the connection"
     MASTER_HELPER = "helper of the master"
     TEMPLATE = "{object} of the template"  #: which other packets may have changed
@@ -173,6 +177,17 @@ class Oracle:
 
 #: The set that the labels of the packet's connection are.
 LABELS = "labels of the connection"
+
+#: What the packet is given anew on its way through a hook. What is known of it is asked for with
+#: what has happened to it so far, as of every object that keeps state.
+ROUTE, SOCKET, OPTIONS_OF_TCP = "the packet's route", "the packet's socket", "the options of TCP"
+
+#: What is given without a look at what was given before.
+GIVEN = frozenset({ROUTE, SOCKET, OPTIONS_OF_TCP})
+
+#: The fields that a route is looked up by, beside the address and the mark (nft_fib_ipv4.c,
+#: nft_fib_ipv6.c, ipt_rpfilter.c): rules of routing may hang on them.
+ROUTE_KEY = ("saddr", "daddr", "tos")
 
 
 #: Bits of how long an element that was listed stays: milliseconds and one; one: for ever.
@@ -265,6 +280,11 @@ def extension_header(name: str) -> Oracle:
 def system_of_syn(ttl: str) -> Oracle:
     """The oracle of the operating system that sent a SYN packet, by one of nft's words for TTLs."""
     return Oracle(OracleKind.SYSTEM_BY_TTL, parameters=(ttl,)) if ttl else Oracle(OracleKind.SYSTEM)
+
+
+def route_of(direction: str) -> str:
+    """What the transformations of a direction hang on: those to come are of the route."""
+    return ROUTE if direction == "out" else ""
 
 
 def member(of: Hashable, *parameters: Hashable) -> Oracle:

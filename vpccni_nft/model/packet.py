@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ..core.values import Family
-from .oracle import Oracle, OracleKind, member
+from .oracle import OPTIONS_OF_TCP, ROUTE, ROUTE_KEY, SOCKET, Oracle, OracleKind, member
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Mapping
@@ -23,6 +23,10 @@ HOOKS = ("prerouting", "input", "forward", "output", "postrouting")
 
 #: Where conntrack runs in prerouting and output; earlier chains see no connection.
 CONNTRACK_PRIORITY = -200
+
+#: From where on conntrack's helpers have changed what a packet carries, and it is confirmed last
+#: (NF_IP_PRI_CONNTRACK_HELPER, NF_IP_PRI_CONNTRACK_CONFIRM).
+HELPER_PRIORITY = 300
 
 #: Where fragments are reassembled, if there is conntrack (NF_IP_PRI_CONNTRACK_DEFRAG).
 DEFRAG_PRIORITY = -400
@@ -100,7 +104,7 @@ ADDRESSES = (
     "saddr", "daddr", "ct_original_saddr", "ct_original_daddr", "ct_reply_saddr", "ct_reply_daddr",
 )  # fmt: skip
 
-#: What a connection or a socket is looked up by.
+#: What a connection is looked up by.
 CONNECTION = ("protocol", "saddr", "daddr", "sport", "dport")
 
 #: What stands in the entry of a connection; a template has the same.
@@ -109,6 +113,9 @@ OF_CONNECTION = (
     "ct_reply_sport", "ct_reply_dport", "ct_original_saddr", "ct_original_daddr",
     "ct_reply_saddr", "ct_reply_daddr",
 )  # fmt: skip
+#: What a socket is looked up by: with a connection whose source is translated, it is by that
+#: (nf_socket_ipv4.c, nf_sk_lookup_slow_v4), so ahead of conntrack another one may be found.
+SOCKET_KEY = (*CONNECTION, "ct_state")
 
 #: All fields.
 FIELDS = (*WIDTHS, *ADDRESSES)
@@ -148,8 +155,8 @@ CHANGES = frozenset({"add", "update", "delete", "spend"})
 #: count in turn, ``draw`` a random number, and ``reap`` takes the old out of a recent list.
 USES = CHANGES | {"turn", "draw", "reap"}
 
-#: The options of TCP that are left of a packet: what takes some out uses them up.
-OPTIONS_OF_TCP = "options of TCP"
+#: Kinds of events after which the packet has another route, another socket or more options.
+_GIVES = {"reroute": ROUTE, "translate": ROUTE, "tproxy": SOCKET, "option": OPTIONS_OF_TCP}
 
 #: Kinds of events that let someone see the packet as it is then: a line of a log, a copy, a program
 #: that decides. A packet that is routed anew is routed by what it has then.
@@ -185,6 +192,8 @@ class Event:
             return (OPTIONS_OF_TCP,)
         if self.kind == "queue":
             return (("queue", *self.details[:2]),)
+        if self.kind in _GIVES:
+            return (_GIVES[self.kind],)
         return self.details[1] if self.kind == "call" else ()  # type: ignore[return-value]
 
     @property
@@ -366,6 +375,31 @@ class State:
         }
         return self.algebra.history([self._uses[index] for index in sorted(found)])
 
+    def was_used(self, of: Hashable) -> Bool:
+        """Whether an object has been used, or may have been: by a chain that was called."""
+        return self.algebra.any(*(self._uses[index][0] for index in self._used.get(of, ())))
+
+    def ask_since(
+        self, of: Hashable, oracle: Oracle, arguments: tuple[Word, ...], width: int
+    ) -> Word:
+        """What the world answers, which is another answer once an object was given anew."""
+        old = self.algebra.ask(oracle, arguments, width)
+        return self._since(of, old, oracle, arguments, width)
+
+    def field_since(self, of: Hashable, field: str) -> Word:
+        """A field of the packet, whose value may be another one then."""
+        old, oracle = self.fields[field], Oracle(OracleKind.GIVEN_ANEW, of, (field,))
+        return self._since(of, old, oracle, (old,), width(field, self.family))
+
+    def _since(
+        self, of: Hashable, old: Word, oracle: Oracle, arguments: tuple[Word, ...], width: int
+    ) -> Word:
+        before = self.history(of)
+        if not before:
+            return old
+        new = self.algebra.ask(oracle, (*before, *arguments), width)
+        return self.algebra.ite(self.was_used(of), new, old)
+
     def use(self, when: Bool, event: Event) -> None:
         """Remember that objects that keep state were used, where a condition holds."""
         if not self.algebra.impossible(when):
@@ -444,8 +478,17 @@ class State:
         bit = self.word("ct_status", STATUS_BITS[f"{end}nat"])
         status = algebra.bvor(self.fields["ct_status"], bit)
         counts = algebra.true if "translated" in binding.flags else changed
+        self.translated(algebra.all(when, changed))
         self.assign(algebra.all(when, counts), "ct_status", status)
         self.assign(when, f"{end}nat_done", self.word(f"{end}nat_done", 1))
+
+    def translated(self, when: Bool) -> None:
+        """Where NAT has changed the packet, a route is looked up anew, or will be.
+
+        Kernel: nf_nat_proto.c, nf_nat_ipv4_pre_routing, nf_nat_ipv4_local_fn, nf_nat_ipv4_out.
+        """
+        routed_by = (self.fields[name] for name in (*ROUTE_KEY, "mark"))
+        self.use(when, Event("translate", (), tuple(routed_by)))
 
     def _chosen_address(self, binding: Binding, end: str) -> Word:
         field = f"{end}addr"
@@ -488,8 +531,22 @@ class State:
 
     @property
     def connection(self) -> tuple[Word, ...]:
-        """What a connection or a socket is looked up by."""
+        """What a connection is looked up by."""
         return tuple(self.fields[name] for name in CONNECTION)
+
+    @property
+    def routed_by(self) -> tuple[Word, ...]:
+        """What an answer of the routing table may hang on beside an address and the mark."""
+        return tuple(self.fields[name] for name in ROUTE_KEY)
+
+    def typed_by(self, mark: Word) -> tuple[Word, ...]:
+        """The same of what an address is taken for: for IPv4 on nothing else."""
+        return () if self.family is Family.IP else (*self.routed_by, mark)
+
+    @property
+    def socket(self) -> tuple[Word, ...]:
+        """What a socket is looked up by."""
+        return tuple(self.fields[name] for name in SOCKET_KEY)
 
     def _ask(self, oracle: Oracle, field: str, *arguments: Word) -> Word:
         return self.algebra.ask(oracle, arguments, width(field, self.family))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..core.diagnostics import NO_MEANING, ORDER_MATTERS, TOO_MANY_ORDERS, Diagnostic
-from ..model.packet import DEFRAG_PRIORITY
+from ..model.packet import DEFRAG_PRIORITY, HELPER_PRIORITY
 from .acceptance import NOTHING, Acceptances
 from .answers import HookStatus
 from .budget import GaveUp
@@ -46,6 +46,7 @@ _SAME_HINT = (
 
 #: That each packet is treated the same, but for those of which what differs is accepted.
 _NOTHING_LEFT = {HookStatus.EQUAL, HookStatus.ACCEPTED}
+_EARLIER = "give the chain a priority below 300"
 
 _LATER = "give the chain a priority above -400, where conntrack reassembles them"
 
@@ -104,10 +105,12 @@ def decide(hook: PathSearch, order: ChainOrder, most: int, *, first: bool = Fals
         return Decision(reasons=(Diagnostic(TOO_MANY_ORDERS, message, hint=_HINT),))
     before, after = sides
     every = (*hook.ours, *hook.theirs)
-    here = (chain for chain in every if chain.hook in hook.path.hooks)
-    if not hook.setting.fragments and any(map(_sees_fragments, here)):
-        message = f"{hook.place}: a base chain runs before fragments are reassembled"
-        return Decision(reasons=(Diagnostic(NO_MEANING, message, hint=_LATER),))
+    here = [chain for name in hook.path.hooks for chain in at_hook(every, name)]
+    unseen = () if hook.setting.fragments else tuple(filter(None, map(_out_of_reach, here)))
+    if unseen:
+        where, hint = unseen[0]
+        message = f"{hook.place}: a base chain runs {where}"
+        return Decision(reasons=(Diagnostic(NO_MEANING, message, hint=hint),))
     usual, *others = _pairs_of(before.orders, after.orders, order)
     decision = hook.in_order(usual, most, first=first)
     tied = any(side.groups for side in sides)
@@ -149,9 +152,18 @@ def _is_equal_in_one_order(
     return all(hook.in_order(one, 1, first=True).status is HookStatus.EQUAL for one in same)
 
 
-def _sees_fragments(chain: BaseChain) -> bool:
-    """Whether a base chain runs ahead of what reassembles fragments, or may (nf_defrag_ipv4.c)."""
-    return chain.hook in {"prerouting", "output"} and chain.priority <= DEFRAG_PRIORITY
+def _out_of_reach(chain: BaseChain) -> tuple[str, str] | None:
+    """Why a base chain sees packets that the model does not have, and what to do.
+
+    Kernel: nf_defrag_ipv4.c and nf_conntrack_proto.c. Nat chains run where NAT does.
+    """
+    if chain.type == "nat":
+        return None
+    if chain.hook in {"prerouting", "output"} and chain.priority <= DEFRAG_PRIORITY:
+        return "before fragments are reassembled", _LATER
+    if chain.hook in {"input", "postrouting"} and chain.priority >= HELPER_PRIORITY:
+        return "behind conntrack's helpers, which may change packets", _EARLIER
+    return None
 
 
 @attrs.frozen

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from ..model.oracle import GIVEN
 from ..model.packet import Event, width
 from .context import is_count
 from .dependence import joined
@@ -263,7 +264,7 @@ class Footprint:
         self.decides |= outcome["undecided"] is not setting.undecided
         for state in states:
             self.looks |= state.looked
-            self.looks.update(state.used)
+            self.looks.update(set(state.used) - GIVEN)
             self.uses.update(state.used)
             self.changes |= state.changed
         self._parts.append(part)

@@ -25,6 +25,7 @@ from ..lowering.jumps import check_names
 from ..nft import expressions as x
 from ..nft import statements as s
 from ..nft.statements import interfaces_by_number
+from ..nft.words import ObjectKind
 from ..simulate.constants import values_in
 from ..simulate.other_names import OWN_NAMES
 from ..simulate.side import chains_of_side
@@ -45,7 +46,10 @@ Ruleset = iptables.Ruleset | nft.Ruleset
 
 #: What of nft turns connection tracking on, wherever it stands. A chain of the type nat alone does
 #: not, nor does iptables' table nat (measured on Linux 6.18).
-_TRACKING = (x.Ct, s.Nat, s.CtCount, s.Synproxy, s.UseObject)
+_TRACKING = (x.Ct, s.Nat, s.CtCount, s.Synproxy)
+
+#: What objects do not that rules name: all others turn it on, too.
+_WITHOUT_TRACKING = frozenset({ObjectKind.LIMIT, ObjectKind.QUOTA})
 
 #: What makes the kernel reassemble fragments although it tracks no connection: nft_tproxy.c,
 #: xt_TPROXY.c and xt_socket.c call nf_defrag_ipv4_enable.
@@ -188,7 +192,11 @@ def _looked_up_once(ruleset: nft.Ruleset) -> Iterator[Diagnostic]:
 def _tracks(table: iptables.Table | nft.Table) -> bool:
     if isinstance(table, iptables.Table):
         return any(map(_starts_tracking, nodes_of(table)))
-    return any(isinstance(value, _TRACKING) for value in values_in(table))
+    return any(
+        isinstance(value, _TRACKING)
+        or (isinstance(value, s.UseObject) and value.kind not in _WITHOUT_TRACKING)
+        for value in values_in(table)
+    )
 
 
 def nodes_of(table: iptables.Table) -> Iterator[iptables.Match | iptables.Target]:

@@ -438,6 +438,8 @@ class NftProgram:
             case None | s.Counter():
                 lasting = () if step.timeout is None else (step.timeout,)
                 state.emit(when, Event(step.operation, (set_, *lasting), words))
+                if step.limit or self.sets[step.set].counts:
+                    state.emit(when, Event("count"))
                 return there
             case s.CtCount(limit, over):
                 # The connections of an element are the set's; of a set of this rule alone, its own.
@@ -589,8 +591,8 @@ def _set(key: x.Expression, expression: x.Expression, view: View, when: Bool) ->
         return algebra.true
     if key == x.Meta("pkttype"):
         value = evaluate_for(key, expression, view, width("packet_type", state.family))
-        state.assign(when, "packet_type", value.word)
-        return algebra.true
+        state.assign(algebra.all(when, value.there), "packet_type", value.word)
+        return value.there
     bits = width("ct_zone" if isinstance(key, x.Ct) and key.key == "zone" else "mark", state.family)
     value = evaluate_for(key, expression, view, bits)
     when = algebra.all(when, value.there)

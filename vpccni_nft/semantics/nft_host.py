@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..core.values import Family
 from ..model.headers import changing, transport_field
-from ..model.oracle import LABELS, Oracle, OracleKind, system_of_syn
+from ..model.oracle import LABELS, ROUTE, SOCKET, Oracle, OracleKind, route_of, system_of_syn
 from ..model.packet import NAME_BYTES, TCP_FLAGS, Event, NoMeaning, width
 from ..nft import datatypes as t
 from ..nft import expressions as x
@@ -57,9 +57,10 @@ def host_value(
             bits = expression.type[0].bits
             if " " in key:  # an address, of a tunnel alone
                 has = Oracle(OracleKind.TRANSFORMATION_HAS, direction, (key, number))
-                there = algebra.all(there, view.says(has))
+                there = algebra.all(there, view.says_since(route_of(direction), has))
             asked = Oracle(OracleKind.TRANSFORMATION, direction, (key, number))
-            return Value(view.ask(asked, width=bits), bits, there)
+            found = view.ask_since(route_of(direction), asked, width=bits)
+            return Value(found, bits, there)
         case x.Osf(ttl, kind):
             asked = system_of_syn(ttl)
             if kind == "version":
@@ -125,9 +126,9 @@ def _meta(key: str, view: View) -> Value:
     algebra, state = view.state.algebra, view.state
     match key:
         case "skuid" | "skgid":
-            return _field(key.removeprefix("sk"), view, state.is_("has_socket", 1))
+            return Value(view.field_since(SOCKET, key.removeprefix("sk")), 32, view.has_socket)
         case "cgroup":
-            return _field("cgroup", view, _has_own_socket(view))
+            return Value(view.field_since(SOCKET, "cgroup"), 32, _has_own_socket(view))
         case "iifgroup" | "oifgroup":
             interface = key.removesuffix("group")
             return _field(f"{interface}_group", view, algebra.not_(state.is_(interface, 0)))
@@ -162,32 +163,38 @@ def _family(view: View, there: Bool) -> Value:
 
 def _has_own_socket(view: View) -> Bool:
     """``skb->sk``, whether or not a program has it."""
-    algebra, state = view.state.algebra, view.state
-    return algebra.any(
-        state.is_("has_socket", 1), view.says(Oracle(OracleKind.SOCKET_OF_NO_PROGRAM))
-    )
+    return view.state.algebra.any(view.has_socket, view.has_other_socket)
 
 
 def _socket(key: str, view: View) -> Value:
     """The packet's own socket, or the one that is looked up (nft_socket_eval)."""
     algebra, state = view.state.algebra, view.state
-    looked_up = state.connection
+    looked_up = state.socket
     found = algebra.any(
-        _has_own_socket(view), view.says(Oracle(OracleKind.SOCKET_IS_FOUND), *looked_up)
+        _has_own_socket(view),
+        view.says_since(SOCKET, Oracle(OracleKind.SOCKET_IS_FOUND), *looked_up),
     )
     if key == "transparent":
         return Value(
-            view.ask(Oracle(OracleKind.SOCKET_IS_TRANSPARENT), *looked_up, width=1), 1, found
+            view.ask_since(SOCKET, Oracle(OracleKind.SOCKET_IS_TRANSPARENT), *looked_up, width=1),
+            1,
+            found,
         )
     full = algebra.all(
         found,
         algebra.any(
-            state.is_("has_socket", 1), view.says(Oracle(OracleKind.SOCKET_IS_FULL), *looked_up)
+            view.has_socket, view.says_since(SOCKET, Oracle(OracleKind.SOCKET_IS_FULL), *looked_up)
         ),
     )
     if key == "wildcard":
-        return Value(view.ask(Oracle(OracleKind.SOCKET_IS_WILDCARD), *looked_up, width=1), 1, full)
-    return Value(view.ask(Oracle(OracleKind.SOCKET_MARK), *looked_up, width=32), 32, full)
+        return Value(
+            view.ask_since(SOCKET, Oracle(OracleKind.SOCKET_IS_WILDCARD), *looked_up, width=1),
+            1,
+            full,
+        )
+    return Value(
+        view.ask_since(SOCKET, Oracle(OracleKind.SOCKET_MARK), *looked_up, width=32), 32, full
+    )
 
 
 def _route(route: x.Rt, view: View) -> Value:
@@ -199,11 +206,12 @@ def _route(route: x.Rt, view: View) -> Value:
             return _transformed("out", view)
         case "mtu":
             ends = (view.state.fields["saddr"], view.state.fields["daddr"])
-            segment = view.ask(Oracle(OracleKind.PATH_SEGMENT), *ends, width=16)
+            segment = view.ask_since(ROUTE, Oracle(OracleKind.PATH_SEGMENT), *ends, width=16)
             return Value(segment, 16, view.state.algebra.true)
         case _:
             bits = route.type[0].bits
-            hop = view.ask(Oracle(OracleKind.NEXT_HOP), *changing(view.state), width=bits)
+            oracle = Oracle(OracleKind.NEXT_HOP)
+            hop = view.ask_since(ROUTE, oracle, *changing(view.state), width=bits)
             own = route.key == f"{view.state.family.value} nexthop"
             return Value(hop, bits, _realm(view).there if own else view.state.algebra.false)
 
@@ -211,15 +219,18 @@ def _route(route: x.Rt, view: View) -> Value:
 def _realm(view: View) -> Value:
     """Of the packet's route, which nothing has before it is looked up."""
     there = view.state.hook != "prerouting"
-    return _field("realm", view, view.state.algebra.true if there else _routed(view))
+    return Value(
+        view.field_since(ROUTE, "realm"), 32, view.state.algebra.true if there else _routed(view)
+    )
 
 
 def _routed(view: View) -> Bool:
-    return view.says(Oracle(OracleKind.HAS_ROUTE))
+    return view.says_since(ROUTE, Oracle(OracleKind.HAS_ROUTE))
 
 
 def _transformations(direction: str, view: View) -> Word:
-    return view.ask(Oracle(OracleKind.TRANSFORMATIONS, direction), width=DEPTH_BITS)
+    oracle = Oracle(OracleKind.TRANSFORMATIONS, direction)
+    return view.ask_since(route_of(direction), oracle, width=DEPTH_BITS)
 
 
 def _transformed(direction: str, view: View) -> Value:

@@ -8,10 +8,17 @@ import attrs
 
 from ..core.values import Family, mask_of_length
 from ..model.headers import network_bits, transport_bits, transport_field
-from ..model.oracle import LISTED_BITS, KeptSet, Oracle, OracleKind, extension_header, header_field
+from ..model.oracle import (
+    LISTED_BITS,
+    OPTIONS_OF_TCP,
+    KeptSet,
+    Oracle,
+    OracleKind,
+    extension_header,
+    header_field,
+)
 from ..model.packet import (
     ADDRESS_TYPES,
-    OPTIONS_OF_TCP,
     PACKET_TYPES,
     STATE_BITS,
     STATUS_BITS,
@@ -145,7 +152,7 @@ def evaluate(expression: x.Expression, view: View) -> Value:
         case x.TcpOption() | x.SctpChunk() | x.IpOption():
             return _option(expression, view)
         case x.Meta(key) if key in META:
-            return _field(state, META[key], state.algebra.true)
+            return _meta(META[key], state)
         case x.Ct():
             return _connection(expression, view)
         case x.ExtensionHeader():
@@ -172,6 +179,12 @@ def _connection(ct: x.Ct, view: View) -> Value:
             return Value(state.algebra.const(0, bits), bits, state.algebra.false)
         return _field(state, field, state.has_connection)
     return connection_value(ct.key, ct.direction, view)
+
+
+def _meta(field: str, state: State) -> Value:
+    if field == "length":  # an option that is added makes it longer
+        return Value(state.field_since(OPTIONS_OF_TCP, field), 16, state.algebra.true)
+    return _field(state, field, state.algebra.true)
 
 
 def _field(state: State, field: str, there: Bool) -> Value:
@@ -238,17 +251,23 @@ def _tcp_option(option: x.TcpOption, view: View) -> Value:
     state, algebra = view.state, view.state.algebra
     has_header = algebra.all(state.is_("protocol", 6), state.is_("fragment", 0))
     if option == x.TcpOption("maxseg", "size"):
-        return _field(state, "mss", algebra.all(has_header, state.is_("has_mss", 1)))
+        has, size = (state.field_since(OPTIONS_OF_TCP, name) for name in ("has_mss", "mss"))
+        there = algebra.all(has_header, algebra.equal(has, algebra.const(1, 1)))
+        return Value(size, 16, there)
+    mss = (state.fields["has_mss"], state.fields["mss"])  # which are of the options, too
     if option.field:
         bits = option.place.bits
         place = (option.name, option.field)
-        left = state.history(OPTIONS_OF_TCP)
-        there = view.says(Oracle(OracleKind.HAS_TCP_OPTION_FIELD, parameters=place), *left)
-        word = view.ask(Oracle(OracleKind.TCP_OPTION_FIELD, parameters=place), *left, width=bits)
+        there = view.says_since(
+            OPTIONS_OF_TCP, Oracle(OracleKind.HAS_TCP_OPTION_FIELD, parameters=place), *mss
+        )
+        word = view.ask_since(
+            OPTIONS_OF_TCP, Oracle(OracleKind.TCP_OPTION_FIELD, parameters=place), *mss, width=bits
+        )
         return Value(word, bits, algebra.all(has_header, there))
     number = int(TCP_OPTIONS.get(option.name, option.name))
     oracle = Oracle(OracleKind.HAS_TCP_OPTION, parameters=(number,))
-    found = algebra.all(has_header, view.says(oracle, *state.history(OPTIONS_OF_TCP)))
+    found = algebra.all(has_header, view.says_since(OPTIONS_OF_TCP, oracle))
     return _presence(found, view)
 
 
@@ -377,14 +396,13 @@ def _fib(fib: x.Fib, view: View) -> Value:
     for flag in ("iif", "oif"):
         if flag in fib.flags:
             interface = state.fields[flag]
-    if fib.result == "type":
-        return Value(
-            view.ask(Oracle(OracleKind.FIB_TYPE), address, interface, width=8),
-            8,
-            state.algebra.true,
-        )
     mark = state.fields["mark"] if "mark" in fib.flags else state.word("mark", 0)
-    answer = view.ask(Oracle(OracleKind.ROUTE_BACK), address, mark, interface, width=1)
+    if fib.result == "type":
+        asked = (address, interface, *state.typed_by(mark))
+        found = view.ask(Oracle(OracleKind.FIB_TYPE), *asked, width=8)
+        return Value(found, 8, state.algebra.true)
+    asked = (address, mark, interface, *state.routed_by)
+    answer = view.ask(Oracle(OracleKind.ROUTE_BACK), *asked, width=1)
     return Value(answer, 1, state.algebra.true)
 
 

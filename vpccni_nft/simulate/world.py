@@ -232,7 +232,7 @@ def answer_sentence(family: Family, question: Question, answer: int) -> str:
     yes = "yes" if answer else "no"
     match oracle.kind, oracle.parameters:
         case OracleKind.FIB_TYPE, _:
-            address, interface = arguments
+            address, interface, *_ = arguments
             on = f" on {interface_name(interface)}" if interface else ""
             return f"fib type of {Address(family, address)}{on}: {_TYPE_NAMES.get(answer, answer)}"
         case ((OracleKind.ROUTE_BACK | OracleKind.ROUTE_BACK_TO_ITSELF), _):

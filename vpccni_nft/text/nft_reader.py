@@ -217,12 +217,13 @@ class _Reader:
             raise self.words.problem(word, f"there is a table {family.value} {word} already")
         there = key in self.tables
         table = self.tables.setdefault(key, NftTableDraft(*key))
+        table.flags = ()  # as the command says, also of a table that is there (nf_tables_updtable)
         if block:
             self._fill(table, block[0], there=there)
 
     def _fill(self, table: NftTableDraft, block: Branch, *, there: bool) -> None:
         """What stands in the block of a table; a comment stays as it was where one was."""
-        reader, comment, flags = self._reader(table), "", None
+        reader, comment, flags = self._reader(table), "", False
         seen: set[tuple[str, str]] = set()
         named: list[Reference] = []
         for item in branches(block):
@@ -231,9 +232,9 @@ class _Reader:
                     comment = reader.comment(item, comment)
                     continue
                 if item.data == "table_flags":
-                    if flags is not None:
+                    if flags:
                         raise self.words.problem(tokens(item)[0], "the table has flags already")
-                    flags = reader.table_flags(item)
+                    flags, table.flags = True, reader.table_flags(item)
                     continue
                 (name, *more) = tokens(branches(item)[0])
                 if more:
@@ -247,7 +248,6 @@ class _Reader:
                 self._report(problem)
         if not there:
             table.comment = comment
-        table.flags = table.flags if flags is None else flags
         self._require(table, named)
 
     def _add_object(self, table: NftTableDraft, tree: Branch, name: Token) -> list[Reference]:

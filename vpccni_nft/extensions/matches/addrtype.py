@@ -93,7 +93,9 @@ def _limit(node: AddrType, view: View) -> Word:
 def _has_type(field: str, names: Names, interface: Word, view: View) -> Bool:
     """Whether the routing table takes the address for one of these (match_type)."""
     algebra = view.state.algebra
-    found = view.ask(Oracle(OracleKind.FIB_TYPE), view.state.fields[field], interface, width=8)
+    state = view.state
+    asked = (state.fields[field], interface, *state.typed_by(state.word("mark", 0)))
+    found = view.ask(Oracle(OracleKind.FIB_TYPE), *asked, width=8)
     return algebra.any(
         *(algebra.equal(found, algebra.const(ADDRESS_TYPES[name.lower()], 8)) for name in names)
     )
@@ -228,7 +230,7 @@ def _aim_type6(field: str, test: Negatable[Names], interface: int, draft: Draft)
     address = draft.fields[field]
     is_routed = not test.negated
     type_ = ADDRESS_TYPES["local" if is_routed else "unicast"]
-    draft.answer(OracleKind.FIB_TYPE, type_, address, interface)
+    draft.answer(OracleKind.FIB_TYPE, type_, address, interface, *draft.routed_by, 0)
     for name in ("anycast", "unreachable"):
         draft.answer(Oracle(OracleKind.ROUTE_TYPE, name), is_routed, address, interface)
 

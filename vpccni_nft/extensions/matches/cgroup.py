@@ -15,7 +15,7 @@ import attrs
 from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
 from ...iptables.ast import Match
 from ...model.effects import Test
-from ...model.oracle import Oracle, OracleKind
+from ...model.oracle import SOCKET, Oracle, OracleKind
 from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
@@ -48,10 +48,10 @@ def meaning(node: Cgroup, view: View) -> Test:
     """There is a full socket, and its class, or whether it is below the path, is as asked."""
     state, algebra = view.state, view.state.algebra
     full = algebra.any(
-        state.is_("has_socket", 1),
+        view.has_socket,
         algebra.all(
-            view.says(Oracle(OracleKind.SOCKET_OF_NO_PROGRAM)),
-            view.says(Oracle(OracleKind.SOCKET_IS_FULL), *state.connection),
+            view.has_other_socket,
+            view.says_since(SOCKET, Oracle(OracleKind.SOCKET_IS_FULL), *state.socket),
         ),
     )
     if node.class_id:

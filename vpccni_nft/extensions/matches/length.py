@@ -14,13 +14,14 @@ import attrs
 from ...core.values import Family, Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import OPTIONS_OF_TCP
 from ...nft import expressions as x
 from .. import kinds as k
 from ..aiming import SHORTEST, around
 from ..extension import Extension
 from ..option_table import Option, OptionTable
 from ..placement import ANYWHERE
-from ..shared.number_ranges import NumberRange, compare_range, number_range
+from ..shared.number_ranges import NumberRange, compare_range, in_range, number_range
 
 if TYPE_CHECKING:
     from ...model.effects import View
@@ -40,9 +41,7 @@ class Length(Match):
 
 def meaning(node: Length, view: View) -> Test:
     """The length is in the range."""
-    range_ = node.length.value
-    inside = view.state.between("length", range_.first, range_.last)
-    return Test(view.negate(inside, negated=node.length.negated))
+    return Test(in_range(view, view.field_since(OPTIONS_OF_TCP, "length"), node.length, 16))
 
 
 def lower(node: Length, _context: Context) -> tuple[s.Match, ...]:

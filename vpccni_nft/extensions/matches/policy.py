@@ -20,7 +20,7 @@ from ...core.values import Negatable, Network, parse_integer
 from ...iptables.ast import Match
 from ...iptables.protocols import parse_protocol, protocol_name
 from ...model.effects import Test
-from ...model.oracle import Oracle, OracleKind
+from ...model.oracle import Oracle, OracleKind, route_of
 from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...core.values import Family
-    from ...model.algebra import Bool
+    from ...model.algebra import Bool, Word
     from ...model.effects import View
     from ..aiming import Draft
     from ..context import Context
@@ -77,7 +77,8 @@ class Policy(Match):
 def meaning(node: Policy, view: View) -> Test:
     """No transformation, some that fits, or as many as elements, each of which fits."""
     algebra = view.state.algebra
-    count = view.ask(Oracle(OracleKind.TRANSFORMATIONS, node.direction), width=_COUNT_BITS)
+    oracle = Oracle(OracleKind.TRANSFORMATIONS, node.direction)
+    count = view.ask_since(route_of(node.direction), oracle, width=_COUNT_BITS)
 
     def has(number: int) -> Bool:
         return algebra.not_(algebra.ule(count, algebra.const(number, _COUNT_BITS)))
@@ -105,6 +106,11 @@ def meaning(node: Policy, view: View) -> Test:
 def _element_fits(element: Element, number: int, direction: str, view: View) -> Bool:
     """match_xfrm_state."""
     algebra, bits = view.state.algebra, view.state.family.bits
+
+    def asked(what: str, width: int) -> Word:
+        oracle = Oracle(OracleKind.TRANSFORMATION, direction, (what, number))
+        return view.ask_since(route_of(direction), oracle, width=width)
+
     mode = None
     if element.mode:
         mode = Negatable[int](MODES.index(element.mode.value), element.mode.negated)
@@ -116,9 +122,7 @@ def _element_fits(element: Element, number: int, direction: str, view: View) -> 
         ("mode", mode, 8),
     ):
         if test:
-            found = view.ask(
-                Oracle(OracleKind.TRANSFORMATION, direction, (what, number)), width=width
-            )
+            found = asked(what, width)
             same = algebra.equal(found, algebra.const(test.value, width))
             tests.append(view.negate(same, negated=test.negated))
     for what, network in (
@@ -128,7 +132,7 @@ def _element_fits(element: Element, number: int, direction: str, view: View) -> 
         if network:
             mask = algebra.const(network.value.mask, bits)
             masked = algebra.bvand(
-                view.ask(Oracle(OracleKind.TRANSFORMATION, direction, (what, number)), width=bits),
+                asked(what, bits),
                 mask,
             )
             inside = algebra.equal(masked, algebra.const(network.value.address, bits))

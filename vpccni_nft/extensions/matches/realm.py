@@ -13,6 +13,7 @@ from ...core.diagnostics import BAD_PLACE
 from ...core.values import Family, MaskedMark, Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
+from ...model.oracle import ROUTE
 from ...nft import expressions as x
 from .. import kinds as k
 from ..extension import Extension
@@ -36,8 +37,9 @@ class Realm(Match):
 
 def meaning(node: Realm, view: View) -> Test:
     """``(dst->tclassid & mask) == realm``."""
-    realm = node.realm.value
-    same = view.state.is_("realm", realm.value, realm.mask)
+    algebra, realm = view.state.algebra, node.realm.value
+    masked = algebra.bvand(view.field_since(ROUTE, "realm"), algebra.const(realm.mask, 32))
+    same = algebra.equal(masked, algebra.const(realm.value, 32))
     return Test(view.negate(same, negated=node.realm.negated))
 
 

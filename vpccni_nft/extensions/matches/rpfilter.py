@@ -58,15 +58,14 @@ def meaning(node: RpFilter, view: View) -> Test:
     source = state.fields["saddr"]
     mark = state.fields["mark"] if node.validmark else state.word("mark", 0)
     interface = state.word("iif", 0) if node.loose else state.fields["iif"]
-    found = view.says(Oracle(OracleKind.ROUTE_BACK), source, mark, interface)
+    asked = (source, mark, interface, *state.routed_by)
+    found = view.says(Oracle(OracleKind.ROUTE_BACK), *asked)
     if node.accept_local and state.family is Family.IP:
         type_ = view.ask(Oracle(OracleKind.FIB_TYPE), source, interface, width=8)
         local = algebra.equal(type_, algebra.const(ADDRESS_TYPES["local"], 8))
         found = algebra.any(found, local)
     elif node.accept_local:
-        found = algebra.any(
-            found, view.says(Oracle(OracleKind.ROUTE_BACK_TO_ITSELF), source, mark, interface)
-        )
+        found = algebra.any(found, view.says(Oracle(OracleKind.ROUTE_BACK_TO_ITSELF), *asked))
     return Test(view.negate(found, negated=node.invert))
 
 
@@ -95,9 +94,10 @@ def aim(node: RpFilter, draft: Draft) -> None:
     source = draft.fields["saddr"]
     mark = draft.fields["mark"] if node.validmark else 0
     interface = 0 if node.loose else draft.fields["iif"]
-    draft.answer(OracleKind.ROUTE_BACK, not node.invert, source, mark, interface)
+    asked = (source, mark, interface, *draft.routed_by)
+    draft.answer(OracleKind.ROUTE_BACK, not node.invert, *asked)
     if node.invert:
-        draft.answer(OracleKind.ROUTE_BACK_TO_ITSELF, 0, source, mark, interface)
+        draft.answer(OracleKind.ROUTE_BACK_TO_ITSELF, 0, *asked)
         draft.answer(OracleKind.FIB_TYPE, ADDRESS_TYPES["unicast"], source, interface)
 
 

@@ -16,7 +16,7 @@ import attrs
 from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM, WHOLE_PACKETS
 from ...iptables.ast import Match
 from ...model.effects import Test
-from ...model.oracle import Oracle, OracleKind
+from ...model.oracle import SOCKET, Oracle, OracleKind
 from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
@@ -50,24 +50,26 @@ class Socket(Match):
 def meaning(node: Socket, view: View) -> Test:
     """A socket is found, not for any address unless that counts, and transparent if it must be."""
     state, algebra = view.state, view.state.algebra
-    looked_up = state.connection
-    own = algebra.any(
-        state.is_("has_socket", 1), view.says(Oracle(OracleKind.SOCKET_OF_NO_PROGRAM))
+    looked_up = state.socket
+    own = algebra.any(view.has_socket, view.has_other_socket)
+    holds = algebra.any(
+        own, view.says_since(SOCKET, Oracle(OracleKind.SOCKET_IS_FOUND), *looked_up)
     )
-    holds = algebra.any(own, view.says(Oracle(OracleKind.SOCKET_IS_FOUND), *looked_up))
     full = algebra.any(
-        state.is_("has_socket", 1), view.says(Oracle(OracleKind.SOCKET_IS_FULL), *looked_up)
+        view.has_socket, view.says_since(SOCKET, Oracle(OracleKind.SOCKET_IS_FULL), *looked_up)
     )
     if not node.no_wildcard:
         any_address = algebra.all(
-            full, view.says(Oracle(OracleKind.SOCKET_IS_WILDCARD), *looked_up)
+            full, view.says_since(SOCKET, Oracle(OracleKind.SOCKET_IS_WILDCARD), *looked_up)
         )
         holds = algebra.all(holds, algebra.not_(any_address))
     if node.transparent:
-        holds = algebra.all(holds, view.says(Oracle(OracleKind.SOCKET_IS_TRANSPARENT), *looked_up))
+        holds = algebra.all(
+            holds, view.says_since(SOCKET, Oracle(OracleKind.SOCKET_IS_TRANSPARENT), *looked_up)
+        )
     if not node.restore_mark:
         return Test(holds)
-    mark = view.ask(Oracle(OracleKind.SOCKET_MARK), *looked_up, width=32)
+    mark = view.ask_since(SOCKET, Oracle(OracleKind.SOCKET_MARK), *looked_up, width=32)
     return Test(holds, assignments=((algebra.all(holds, full), "mark", mark),))
 
 
@@ -87,9 +89,9 @@ def lower(node: Socket, context: Context) -> tuple[Piece, ...]:
 
 def aim(_node: Socket, draft: Draft) -> None:
     """A packet of a socket for its address alone, which is transparent."""
-    draft.answer(OracleKind.SOCKET_IS_FOUND, 1, *draft.connection)
-    draft.answer(OracleKind.SOCKET_IS_TRANSPARENT, 1, *draft.connection)
-    draft.answer(OracleKind.SOCKET_IS_WILDCARD, 0, *draft.connection)
+    draft.answer(OracleKind.SOCKET_IS_FOUND, 1, *draft.socket)
+    draft.answer(OracleKind.SOCKET_IS_TRANSPARENT, 1, *draft.socket)
+    draft.answer(OracleKind.SOCKET_IS_WILDCARD, 0, *draft.socket)
 
 
 EXTENSION = Extension(

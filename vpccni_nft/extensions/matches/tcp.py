@@ -13,8 +13,8 @@ from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM, TCP_OPTIONS
 from ...iptables.ast import Match
 from ...iptables.protocols import TCP
 from ...model.effects import Test
-from ...model.oracle import Oracle, OracleKind
-from ...model.packet import OPTIONS_OF_TCP, TCP_FLAGS
+from ...model.oracle import OPTIONS_OF_TCP, Oracle, OracleKind
+from ...model.packet import TCP_FLAGS
 from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
@@ -85,8 +85,9 @@ def meaning(node: Tcp, view: View) -> Test:
         same = state.is_("tcp_flags", wanted, mask)
         fits = algebra.all(fits, view.negate(same, negated=flags.negated))
     if option := node.option:
-        oracle = Oracle(OracleKind.HAS_TCP_OPTION, parameters=(option.value,))
-        found = view.says(oracle, *state.history(OPTIONS_OF_TCP))
+        found = view.says_since(
+            OPTIONS_OF_TCP, Oracle(OracleKind.HAS_TCP_OPTION, parameters=(option.value,))
+        )
         fits = algebra.all(fits, view.negate(found, negated=option.negated))
     return Test(fits)
 

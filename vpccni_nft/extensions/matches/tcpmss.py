@@ -15,6 +15,7 @@ from ...core.values import Negatable
 from ...iptables.ast import Match
 from ...iptables.protocols import TCP
 from ...model.effects import Test
+from ...model.oracle import OPTIONS_OF_TCP
 from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
@@ -22,7 +23,7 @@ from ..extension import Extension, NoneOf
 from ..option_table import Form, Option, OptionTable
 from ..placement import Placement
 from ..shared.fragments import with_transport_header
-from ..shared.number_ranges import NumberRange, range_literal
+from ..shared.number_ranges import NumberRange, in_range, range_literal
 
 if TYPE_CHECKING:
     from ...model.effects import View
@@ -50,8 +51,9 @@ def _parse_sizes(text: str) -> NumberRange:
 def meaning(node: TcpMss, view: View) -> Test:
     """There is a header, and in it a size in the range, or none such after a ``!``."""
     state, algebra = view.state, view.state.algebra
-    range_ = node.size.value
-    inside = algebra.all(state.is_("has_mss", 1), state.between("mss", range_.first, range_.last))
+    has, size = (view.field_since(OPTIONS_OF_TCP, field) for field in ("has_mss", "mss"))
+    range_ = Negatable(node.size.value)
+    inside = algebra.all(algebra.equal(has, algebra.const(1, 1)), in_range(view, size, range_, 16))
     fits = view.negate(inside, negated=node.size.negated)
     return Test(algebra.all(state.is_("fragment", 0), fits))
 

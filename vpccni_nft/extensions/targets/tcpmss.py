@@ -17,7 +17,8 @@ from ...core.diagnostics import BAD_PLACE, MSS_OPTION
 from ...iptables.ast import Target
 from ...iptables.protocols import TCP
 from ...model.effects import Effect
-from ...model.oracle import Oracle, OracleKind
+from ...model.oracle import ROUTE, Oracle, OracleKind
+from ...model.packet import Event
 from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
@@ -45,11 +46,14 @@ class SetMss(Target):
 
 
 def meaning(node: SetMss, view: View) -> Effect:
-    """tcpmss_mangle_packet, where the option is there and the path's MTU is usual."""
+    """tcpmss_mangle_packet, where the path's MTU is usual.
+
+    Of a packet without the option it is only known that it may be another one afterwards.
+    """
     state, algebra = view.state, view.state.algebra
     if node.size is None:
         ends = (state.fields["saddr"], state.fields["daddr"])
-        new = view.ask(Oracle(OracleKind.PATH_SEGMENT), *ends, width=16)
+        new = view.ask_since(ROUTE, Oracle(OracleKind.PATH_SEGMENT), *ends, width=16)
     else:
         new = state.word("mss", node.size)
     shrinks = algebra.all(
@@ -58,6 +62,8 @@ def meaning(node: SetMss, view: View) -> Effect:
         state.is_("has_mss", 1),
         algebra.not_(algebra.ule(state.fields["mss"], new)),
     )
+    grows = algebra.all(view.where, state.is_("protocol", TCP), state.is_("has_mss", 0))
+    state.use(grows, Event("option", (), (new,)))
     return Effect(assignments=((shrinks, "mss", new),))
 
 
