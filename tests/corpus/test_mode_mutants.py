@@ -14,6 +14,7 @@ from vpccni_nft.proof.answers import Answer, Different, Equivalent
 from vpccni_nft.proof.side import Side
 from vpccni_nft.proof.verify import ProofSettings, verify
 
+from ..support.corpus import FOLDER
 from ..support.mode_mutants import EQUAL, MUTANTS, ModeMutant, sides_of
 from ..support.profiles import NIGHTLY
 
@@ -21,10 +22,10 @@ from ..support.profiles import NIGHTLY
 SHARE = 1 if NIGHTLY else 16
 
 
-def answer(before: str, after: str) -> Answer:
-    """What a proof says under the catalogue; one packet on each path is enough."""
-    one, other = (Side.of([Source.of(text)]) for text in (before, after))
-    accept = acceptances(["kube-proxy-modes"], one, other)
+def answer(before: str, *after: str, catalogue: str = "kube-proxy-modes") -> Answer:
+    """What a proof says under a catalogue; one packet on each path is enough."""
+    one, other = (Side.of([Source.of(text) for text in side]) for side in ((before,), after))
+    accept = acceptances([catalogue], one, other)
     settings = ProofSettings(accept=accept, paths=True, first=True)
     return verify(one, other, settings)
 
@@ -47,3 +48,37 @@ def test_there_are_mutants_enough() -> None:
     assert len(set(map(str, MUTANTS))) == len(MUTANTS)
     for mutant in MUTANTS:
         assert mutant.sides[1] != sides_of(mutant.scenario, mutant.generation)[1]
+
+
+def cni(old: str = "", new: str = "") -> Answer:
+    """The CNI's rules with its own table, which may have a mistake, against iptables alone."""
+    dumps = (FOLDER / f"vpccni/v1.23-{kind}-default.save" for kind in ("legacy", "nft"))
+    legacy, rest = (path.read_text() for path in dumps)
+    listed = (FOLDER / "native/v1.23-nft-default.nft").read_text()
+    table = listed[listed.index("table ip aws-cni") :]
+    assert old in table
+    return answer(legacy, rest, table.replace(old, new), catalogue="vpc-cni-native")
+
+
+def test_the_table_of_the_cni_is_equal_but_for_what_is_known() -> None:
+    found = cni()
+    assert isinstance(found, Equivalent), found
+    assert {one.acceptance.code: one.occurs for one in found.accepted} == {
+        "K101": Occurs.YES, "K102": Occurs.YES,
+    }  # fmt: skip
+    assert any("behind it is not compared" in sentence for sentence in found.assumptions)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("ct mark | 0x00000080", "ct mark | 0x00000040"),
+        ("ct mark & 0x00000080", "ct mark & 0x00000040"),
+        ("ip daddr 10.0.0.0/16 return", "ip daddr 10.0.0.0/17 return"),
+        ('iifname "eni*"', 'iifname "eth*"'),
+        ("fib daddr type local return", "fib daddr type local drop"),
+        ("fib daddr type local return", "fib daddr type unicast return"),
+    ],
+)
+def test_a_mistake_in_the_table_of_the_cni_is_found(old: str, new: str) -> None:
+    assert isinstance(cni(old, new), Different)

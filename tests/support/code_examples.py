@@ -35,6 +35,7 @@ from vpccni_nft.migration.edits import InTheWay, no_longer_fits, taking
 from vpccni_nft.migration.moves import TableMove
 from vpccni_nft.migration.plan import Choice, NodeOutput, plan
 from vpccni_nft.migration.saved import SavedTable
+from vpccni_nft.node.catalogues import CATALOGUES, catalogue
 from vpccni_nft.node.detection import detect_sources
 from vpccni_nft.node.extraction import move
 from vpccni_nft.node.kube_proxy.leftovers import leftovers
@@ -97,7 +98,10 @@ def reported(code: Code, text: str) -> tuple[Diagnostic, ...]:
 def _known(code: Code, text: str) -> tuple[Diagnostic, ...]:
     """What is said of a difference that is accepted."""
     files = {found["name"]: found["text"] for found in _FILE.finditer(text)}
-    answer = vpccni_nft.verify(*files.values(), family=Family.IP, accept=["kube-proxy-modes"])
+    name = next(
+        one for one in CATALOGUES if code.name in {each.code for each in catalogue(one).each}
+    )
+    answer = vpccni_nft.verify(*files.values(), family=Family.IP, accept=[name])
     assert isinstance(answer, Equivalent), answer
     return tuple(
         one.diagnostic

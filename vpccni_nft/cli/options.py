@@ -117,7 +117,8 @@ ACCEPT = click.option(
     "--accept",
     multiple=True,
     metavar="FILE|NAME",
-    help="Differences that are accepted: a TOML file of them, or a catalogue (kube-proxy-modes)."
+    help="Differences that are accepted: a TOML file of them, or a catalogue (kube-proxy-modes,"
+    " vpc-cni-native)."
     " Everything else is proved equal. May be given several times.",
 )
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Write the answer as JSON.")

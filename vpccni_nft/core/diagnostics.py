@@ -58,6 +58,8 @@ CATALOGUE: tuple[Code, ...] = (
     NO_ENDPOINTS := Code("K008", Kind.KNOWN, "Services without endpoints answer on every way"),
     SOURCE_RANGES := Code("K009", Kind.KNOWN, "source ranges of Services are checked before NAT"),
     PORTS_MASQUERADED := Code("K010", Kind.KNOWN, "unused ports of ClusterIPs are masqueraded"),
+    MARKS_OVERWRITTEN := Code("K101", Kind.KNOWN, "the CNI's table overwrites the marks of others"),
+    LOCAL_UNMARKED := Code("K102", Kind.KNOWN, "the CNI's table leaves packets to the node alone"),
     # moving a node
     CNI_IN_SEVERAL := Code("M001", Kind.ERROR, "the CNI's rules are in several back ends"),
     BACK_ENDS_MIXED := Code("M002", Kind.ERROR, "the CNI uses another back end than kubelet"),

@@ -16,6 +16,7 @@ import attrs
 from ..core.diagnostics import CATALOGUE, Diagnostic
 from ..model.concrete import Concrete
 from ..model.oracle import OracleKind
+from ..simulate.sample import AT_ROUTING
 from .changes import SEEN_BY_ROUTING, Deviation, Following, NumberEnds, TermEnds
 from .conditions import Condition, Packets
 from .terms import asks
@@ -99,6 +100,12 @@ class Acceptance:
     why: str = ""
     until: datetime.date | None = None  #: the last day on which it is accepted
     code: str = ""  #: of a catalogue
+
+    @property
+    def leads_elsewhere(self) -> bool:
+        """Whether routing may see something else of its packets."""
+        changes = (one for case in self.cases for one in case.changes)
+        return any(one.name == "bindings" or one.name.endswith(AT_ROUTING) for one in changes)
 
     def is_over(self, today: datetime.date) -> bool:
         """Whether it is no longer accepted."""

@@ -158,9 +158,9 @@ class AcceptedValue:
     @classmethod
     def parse(cls, field: str, text: str) -> AcceptedValue:
         """Read a value, or VALUE/MASK. Raises ValueError."""
-        if text == UNCHANGED:
-            return cls()
         value, slash, mask = text.partition("/")
+        if value == UNCHANGED:
+            return cls(None, parse_integer(mask) if slash else None)
         number = parse_value(field, value)
         if not slash:
             return cls(number)
@@ -171,12 +171,12 @@ class AcceptedValue:
 
     def holds(self, algebra: Algebra, word: Word, start: Word, bits: int) -> Bool:
         """Whether a field has come to this, and what it was at the start."""
-        if self.value is None:
-            return algebra.equal(word, start)
         mask = (1 << bits) - 1 if self.mask is None else self.mask
-        if self.value >> bits or mask >> bits:
+        if mask >> bits or (self.value or 0) >> bits:
             return algebra.false
         some = algebra.bvand(word, algebra.const(mask, bits))
+        if self.value is None:
+            return algebra.equal(some, algebra.bvand(start, algebra.const(mask, bits)))
         return algebra.equal(some, algebra.const(self.value, bits))
 
 
@@ -191,17 +191,17 @@ class Deviation:
     @classmethod
     def parse(cls, key: str, before: str, after: str) -> Deviation:
         """Read it by what a reader sees. Raises ValueError."""
-        field = KEYS.get(key, key)
+        plain = key.removesuffix(AT_ROUTING)
+        field = KEYS.get(plain, plain)
         if key in {"verdict", "bindings", "events"}:
             return cls(key, Items.parse(key, before), Items.parse(key, after))
-        if field not in FIELDS:
-            known = ("verdict", "bindings", "events", *KEYS)
+        if field not in (FIELDS if plain == key else ROUTED_BY):
+            known = ("verdict", "bindings", "events", *KEYS, f"mark{AT_ROUTING}")
             raise ValueError(f"“{key}” is not known; what can differ is {', '.join(known)}")
         ends = AcceptedValue.parse(field, before), AcceptedValue.parse(field, after)
-        masks = {one.mask for one in ends if one.value is not None}
-        if len(masks) > 1:
+        if ends[0].mask != ends[1].mask and UNCHANGED not in {before, after}:
             raise ValueError(f"{key}: both sides have the same mask")
-        return cls(field, *ends)
+        return cls(field + key[len(plain) :], *ends)
 
     @property
     def turned(self) -> Deviation:
@@ -221,8 +221,14 @@ class Deviation:
     def holds(self, ends: Ends) -> Bool:
         """Where nothing else of this differs than what may."""
         if self.is_of_field:
-            words, start = ends.words(self.name), ends.start(self.name)
-            return self._of_field(ends.algebra, *words, start, width(self.name, ends.family))
+            field = self.name.removesuffix(AT_ROUTING)
+            words: tuple[Word, ...] = ends.words(field)
+            if field != self.name:
+                start = ends.start(field)
+                seen = (ends.at_routing(side, field) for side in (0, 1))
+                words = tuple(start if word is None else word for word in seen)
+            bits = width(field, ends.family)
+            return self._of_field(ends.algebra, words[0], words[1], ends.start(field), bits)
         return ends.algebra.any(ends.same(self.name), self.happens(ends))
 
     @property

@@ -306,6 +306,12 @@ class _Proof:
         """What the answer rests on."""
         if not self.settings.counters:
             yield "which rules count a packet is not compared"
+        occurring = (one.acceptance for one in self.accepted if one.occurs is Occurs.YES)
+        if self.settings.paths and any(one.leads_elsewhere for one in occurring):
+            yield (
+                "where packets that are accepted take another route, what happens to them behind"
+                " it is not compared"
+            )
         yield from dict.fromkeys((*self.before.left_out, *self.after.left_out))
         if self.before.as_lists and any(map(has_list_and_set, (self.before, self.after))):
             yield "T101: where a list of recent and its set are both loaded, they hold the same"
