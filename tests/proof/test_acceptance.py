@@ -14,12 +14,16 @@ from vpccni_nft.cli.commands import cli
 from vpccni_nft.core.exit_codes import ExitCode
 from vpccni_nft.core.span import Source
 from vpccni_nft.model.packet import Verdict
+from vpccni_nft.node.catalogues import acceptances
 from vpccni_nft.proof.acceptance import Occurs
 from vpccni_nft.proof.acceptance_file import acceptance_text, parse_acceptances
 from vpccni_nft.proof.answers import Answer, Different, Equivalent
 from vpccni_nft.proof.context import distinct_verdicts
+from vpccni_nft.proof.side import Side
 from vpccni_nft.proof.symbolic import Solver
 from vpccni_nft.proof.terms import CONDITION, Terms
+from vpccni_nft.proof.verify import ProofSettings
+from vpccni_nft.proof.verify import verify as verify_sides
 
 
 def ruleset(rules: str, hook: str = "forward", kind: str = "filter", priority: int = 0) -> str:
@@ -398,3 +402,19 @@ def test_several_classes_are_a_table_that_fits(tmp_path: Path) -> None:
         assert parse_acceptances(Source.of(table))
     assert ports == {"22", "53"}
     assert run("--explain", "3").exit_code == ExitCode.USAGE
+
+
+def test_a_terminal_sees_how_far_the_proof_is() -> None:
+    sides = ruleset("tcp dport 22 drop; udp dport 53 drop"), ruleset("")
+    one, other = (Side.of([Source.of(text)]) for text in sides)
+    accept = acceptances([Source.of(entry("proto=udp", "drop", "accept"))], one, other)
+    said: list[str] = []
+    verify_sides(one, other, ProofSettings(accept=accept), said.append)
+    assert said == [
+        "IPv4 forward, hook 1 of 1",
+        "IPv4 forward, hook 1 of 1: class 1, of 10 at most",
+        "IPv4 forward, hook 1 of 1: what is accepted, and whether it occurs",
+    ]
+    said.clear()
+    verify_sides(one, other, ProofSettings(paths=True), said.append)
+    assert said[:2] == ["IPv4 forward, hook 1 of 1", "IPv4 received, path 1 of 2"]

@@ -24,7 +24,7 @@ from .search import Decision, search
 from .symbolic import Undecided
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from ..model.hook import BaseChain
     from ..model.path import Path
@@ -68,6 +68,7 @@ class PathSearch:
     theirs: Sequence[BaseChain]
     internal: int = 0  #: bits of the mark that no one outside looks at
     accept: Acceptances = NOTHING  #: differences that the caller accepts
+    progress: Callable[[str], None] = lambda _: None  #: takes how far the search is
     #: Hooks at which no order makes a difference, as is known.
     settled: Collection[str] = ()
 
@@ -87,7 +88,7 @@ class PathSearch:
         turns = _turns(self.ours, before), _turns(self.theirs, after)
         compared = PathComparison(
             self.path, self.setting, self.solver, before, after, self.pairs, turns,
-            self.internal, self.accept,
+            self.internal, self.accept, self.progress,
         )  # fmt: skip
         return search(compared, self.before, self.after, most, first=first)
 

@@ -21,7 +21,7 @@ from .regions import region
 from .terms import asks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ..model.hook import Program
     from ..model.packet import State
@@ -47,6 +47,7 @@ class PathComparison:
     turns: tuple[Sequence[int], Sequence[int]]
     internal: int = 0  #: bits of the mark that no one outside looks at
     accept: Acceptances = NOTHING  #: differences that the caller accepts
+    progress: Callable[[str], None] = lambda _: None  #: takes how far the search is
 
     @property
     def place(self) -> str:

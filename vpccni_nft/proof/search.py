@@ -122,10 +122,13 @@ def _look_for_classes(
             if found.first:
                 found.single.append(DifferenceClass.of(one, Description((), is_whole=False)))
                 return [*reasons, _more(hook, "one was enough")]
+            hook.progress(f"class {len(found.single) + 1}, of {most} at most")
             shown = comparison.shown(region)
             described = describe(hook.setting, hook.quick, shown, comparison.facts)
             found.single.append(DifferenceClass.of(one, described))
         else:
+            if hook.accept.each:
+                hook.progress("what is accepted, and whether it occurs")
             found.accepted = list(_occurring(comparison, before, after))
             if inside or not any(one.occurs is Occurs.UNKNOWN for one in found.accepted):
                 return reasons

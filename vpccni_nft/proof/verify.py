@@ -199,12 +199,12 @@ class _Proof:
     def _of_hooks(self, hooks: Sequence[PathSearch]) -> None:
         """Decide hooks, or the paths that lead through those that are not equal by themselves."""
         if not self.settings.paths:
-            for hook in hooks:
-                self.hooks.append(self._in_full(hook))
+            for number, hook in enumerate(hooks, 1):
+                self.hooks.append(self._in_full(hook, f"hook {number} of {len(hooks)}"))
             return
         unequal: dict[str, PathSearch] = {}
-        for hook in hooks:
-            self.progress(hook.place)
+        for number, hook in enumerate(hooks, 1):
+            self.progress(f"{hook.place}, hook {number} of {len(hooks)}")
             answer = self._answer(hook, decide(hook, self.settings.order, 1, first=True))
             if answer.status is not HookStatus.EQUAL:
                 unequal[answer.hook] = hook
@@ -221,7 +221,7 @@ class _Proof:
             elif why := unknown_on_paths(self.before, self.after, path, family):
                 for hook in here:
                     if hook.setting.hook not in in_full:
-                        in_full[hook.setting.hook] = self._in_full(hook)
+                        in_full[hook.setting.hook] = self._in_full(hook, "hook by hook")
                 answers = [in_full[hook.setting.hook] for hook in here]
                 self.paths.append(_hook_by_hook(path, answers, why))
             else:
@@ -234,13 +234,20 @@ class _Proof:
             settled = {hook.setting.hook for hook in hooks} - set(unequal)
         for sentence in assumed_on_paths(self.internal):
             self._assume(sentence)
-        self.paths.append(self._in_full(attrs.evolve(hooks[0], path=path, settled=settled)))
+        which = f"path {PATHS.index(path) + 1} of {len(PATHS)}"
+        whole = attrs.evolve(hooks[0], path=path, settled=settled)
+        self.paths.append(self._in_full(whole, which))
 
-    def _in_full(self, path: PathSearch) -> HookAnswer:
+    def _in_full(self, path: PathSearch, which: str) -> HookAnswer:
         """Look for all classes of differences, in all orders that base chains may run in."""
-        self.progress(path.place)
+        where = f"{path.place}, {which}"
+        self.progress(where)
         most = self.settings.most - len(self.found)
-        path = attrs.evolve(path, accept=self.settings.accept)
+        path = attrs.evolve(
+            path,
+            accept=self.settings.accept,
+            progress=lambda what: self.progress(f"{where}: {what}"),
+        )
         decision = decide(path, self.settings.order, most, first=self.settings.first)
         self.found += decision.found
         self.occurring += decision.accepted
