@@ -495,6 +495,8 @@ class World(Mapping["Question", int]):
         return headers is not None and headers.protocol in WITH_PORTS
 
     def _draw(self, question: Question, answers: int) -> int:
+        if answers > _MOST_WAYS:
+            raise NotSeen(str(question))
         if question not in self.draws:
             self.draws[question] = [answers, 0]
             self.order.append(question)

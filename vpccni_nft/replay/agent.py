@@ -349,11 +349,12 @@ class _Play:
         return self.agent.connections.set_mark(conversation.family, ends, ports, move.mark)
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=1 << 14)
 def _said(packet: bytes) -> tuple[Headers, Headers] | None:
     """What a packet says, and the same without its tag; None for noise and what is no IP packet.
 
-    Kept, because a packet is seen at every hook that it passes.
+    Kept, because a packet is seen at every hook that it passes, and each time that its conversation
+    is repeated.
     """
     headers = wire.read(packet)
     if headers is None or _is_noise(headers):

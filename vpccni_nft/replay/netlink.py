@@ -7,6 +7,7 @@ namespace in which it is opened.
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import socket
 import struct
@@ -62,14 +63,17 @@ def _attribute(kind: int, payload: bytes) -> bytes:
     return _ATTRIBUTE.pack(4 + len(payload), kind) + payload + padding
 
 
-def _attributes(octets: bytes) -> Iterator[tuple[int, bytes]]:
-    at = 0
-    while at + 4 <= len(octets):
+def _attributes(octets: bytes, at: int = 0) -> dict[int, bytes]:
+    """The attributes of a message, in their order; of those of the same kind, the last one."""
+    found = {}
+    last = len(octets) - 4
+    while at <= last:
         length, kind = _ATTRIBUTE.unpack_from(octets, at)
         if length < 4:
-            return
-        yield kind & _TYPE_MASK, octets[at + 4 : at + length]
+            break
+        found[kind & _TYPE_MASK] = octets[at + 4 : at + length]
         at += (length + 3) & ~3
+    return found
 
 
 class _Socket:
@@ -139,9 +143,14 @@ class LogSocket(_Socket):
                 return
 
 
+@functools.lru_cache(maxsize=1 << 14)
 def _logged(body: bytes) -> Logged:
+    """What a message of nfnetlink_log says.
+
+    Kept, because a conversation that is repeated is mostly logged byte for byte as it was before.
+    """
     group = int.from_bytes(body[2:4], "big")
-    found = dict(_attributes(body[4:]))
+    found = _attributes(body, 4)
     mark, iif, oif = (int.from_bytes(found.get(kind, b""), "big") for kind in (2, 4, 5))
     prefix = found.get(10, b"").rstrip(b"\0").decode("utf-8", "surrogateescape")
     return Logged(group, prefix, mark, iif, oif, found.get(9, b""))
@@ -246,9 +255,9 @@ def transport_tuple(protocol: int, sport: int, dport: int) -> bytes:
 
 
 def _connection(body: bytes) -> Connection:
-    found = dict(_attributes(body[4:]))
-    original = dict(_attributes(found.get(1, b"")))
-    ends = tuple(payload for _, payload in _attributes(original.get(1, b"")))
-    protocol = dict(_attributes(original.get(2, b""))).get(1, b"")
+    found = _attributes(body, 4)
+    original = _attributes(found.get(1, b""))
+    ends = tuple(_attributes(original.get(1, b"")).values())
+    protocol = _attributes(original.get(2, b"")).get(1, b"")
     status, mark, zone = (int.from_bytes(found.get(kind, b""), "big") for kind in (3, 8, 18))
     return Connection(ends, int.from_bytes(protocol, "big"), status, mark, zone)

@@ -57,6 +57,15 @@ _SETTINGS_OF_DEVICES = {
 }
 _TABLE = re.compile(r"^\*(\w+)", re.MULTILINE)
 
+#: What the names of sets for recent lists begin with, and what a script with such a set must have:
+#: it may include another one.
+_RECENT = "recent-"
+_MAY_HOLD_RECENT = re.compile(rf"{_RECENT}|\binclude\b")
+
+#: What a script must have to change the probes' rules: it may name their table, or flush whatever
+#: there is, or delete by number, or hold all of this in another file.
+_MAY_REACH_PROBES = re.compile(rf"{probes.TABLE}|\b(?:flush|handle|include)\b")
+
 #: Only there when conntrack is.
 _SETTINGS_OF_CONNTRACK = {"net/netfilter/nf_conntrack_checksum": 0}
 
@@ -98,8 +107,12 @@ class ReplaySide:
         self._holds_nft = False
         #: Whether there are ipsets.
         self._holds_ipsets = False
-        #: The sets that stand for recent lists.
+        #: The sets that stand for recent lists, where a script has any.
+        self._holds_recent = False
         self._dynamic: list[tuple[Family, str, str]] = []
+        #: The script that gave the probes their rules, while they have them.
+        self._probes = ""
+        self._has_set_up_conntrack = False
         #: Whether conntrack runs, once a ruleset is there.
         self.tracked = dict.fromkeys(Family, False)
 
@@ -161,13 +174,14 @@ class ReplaySide:
                 self._take(text)
             except ReplayError as error:
                 raise ReplayError(f"{text.name}: {error}" if text.name else str(error)) from None
-        if self._holds_nft:
+        if self._holds_recent:
             self._dynamic = list(_dynamic_sets(self.run("nft", "-t", "list", "sets")))
         self.tracked = self._find_out_tracking()
 
     def _take(self, text: Text) -> None:
         self._holds_nft |= text.family is None or self.backend is Backend.NFT
         if text.family is None:
+            self._holds_recent |= bool(_MAY_HOLD_RECENT.search(text.content))
             self.nft(text.content)
         else:
             self._restore(text.family, text.content)
@@ -191,7 +205,8 @@ class ReplaySide:
             names = [line.split()[1:] for line in self.run("nft", "list", "tables").splitlines()]
             script = (f"delete table {family} {name}\n" for family, name in names)
             self.nft("".join(line for line in script if f" {probes.TABLE}\n" not in line))
-        self._holds_nft = False
+        self._holds_nft = self._holds_recent = False
+        self._dynamic = []
 
     def _restore(self, family: Family, dump: str) -> None:
         program = {Family.IP: "iptables", Family.IP6: "ip6tables"}[family]
@@ -205,9 +220,13 @@ class ReplaySide:
             flush = f"flush chain {family.value} {probes.TABLE}"
             script += "".join(f"{flush} {chain}\n" for chain in probes.chains())
             script += probes.rules(family, tracked=tracked[family], begin=begin)
+        if script == self._probes:
+            return
         self.nft(script)
-        if any(tracked.values()):
+        self._probes = script
+        if any(tracked.values()) and not self._has_set_up_conntrack:
             self._set(_SETTINGS_OF_CONNTRACK)
+            self._has_set_up_conntrack = True
 
     def _find_out_tracking(self) -> dict[Family, bool]:
         """Whether the ruleset makes the kernel track connections, and how nft reads a mark.
@@ -230,6 +249,8 @@ class ReplaySide:
 
         By a file: nft takes some malformed input on standard input for an empty one.
         """
+        if _MAY_REACH_PROBES.search(script):
+            self._probes = ""
         with tempfile.NamedTemporaryFile() as file:
             file.write(script.encode("utf-8", "surrogateescape"))
             file.flush()
@@ -290,7 +311,7 @@ def _dynamic_sets(listing: str) -> Iterator[tuple[Family, str, str]]:
                 family, table = words[1:3]
             case ["set"]:
                 name = words[1]
-                if name.startswith("recent-") and family in {one.value for one in Family}:
+                if name.startswith(_RECENT) and family in {one.value for one in Family}:
                     yield Family(family), table, name
 
 
