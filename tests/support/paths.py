@@ -55,8 +55,24 @@ _IN = ("filter input", _DROP)
 _FORWARD = ("filter forward", _DROP)
 _POST = ("mangle postrouting", "counter")
 
+_FRAGMENTS = "ip frag-off & 0x1fff != 0 drop"
+
+
+def _untracked(*chains: tuple[str, str]) -> str:
+    """Rules without connections, so that fragments come as they are."""
+    return "".join(
+        f"table ip {hook} {{ chain c {{ type filter hook {hook} priority 0; {text}; }}; }}\n"
+        for hook, text in chains
+    )
+
+
 #: What is the same on whole paths, and at single hooks is not.
 EQUAL = (
+    PathPair(
+        "a rule that lets nothing be routed",
+        rules(("mangle prerouting", "drop"), ("filter forward", "meta mark set 1")),
+        rules(("filter forward", "drop"), ("filter input", "drop")),
+    ),
     PathPair("a drop in raw and in filter", rules(("raw prerouting", _DROP)), rules(_IN, _FORWARD)),
     PathPair("a drop on the way out", rules(_OUT, _FORWARD), rules(("mangle postrouting", _DROP))),
     PathPair(
@@ -123,6 +139,11 @@ EQUAL = (
 
 #: What is not the same, each by one thing that only a whole path shows, or that is left of it.
 UNEQUAL = (
+    PathPair(
+        "fragments, which input never sees",
+        _untracked(("prerouting", _FRAGMENTS)),
+        _untracked(("forward", _FRAGMENTS), ("input", _FRAGMENTS)),
+    ),
     PathPair("input only", rules(("raw prerouting", _DROP)), rules(_IN)),
     PathPair("forward only", rules(("raw prerouting", _DROP)), rules(_FORWARD)),
     PathPair(
