@@ -128,11 +128,17 @@ EQUAL = (
         "a destination that a later hook tests by its answers",
         rules(
             ("nat prerouting", _DNAT),
-            ("filter forward", 'iifname != "lo" ct state new ct reply ip saddr 10.1.1.1 drop'),
+            (
+                "filter forward",
+                'iifname != "lo" meta pkttype host ct state new ct reply ip saddr 10.1.1.1 drop',
+            ),
         ),
         rules(
             ("nat prerouting", _DNAT),
-            ("filter forward", 'iifname != "lo" ct state new ip daddr 10.1.1.1 drop'),
+            (
+                "filter forward",
+                'iifname != "lo" meta pkttype host ct state new ip daddr 10.1.1.1 drop',
+            ),
         ),
     ),
 )

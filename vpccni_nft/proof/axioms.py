@@ -14,7 +14,7 @@ from ..extensions.targets.ct import Ct
 from ..extensions.targets.queue import Nfqueue, Queue
 from ..model.headers import WITH_PORTS
 from ..model.hook import ICMP
-from ..model.packet import STATE_BITS, STATUS_BITS, TCP_FLAGS, interface_word, width
+from ..model.packet import PACKET_TYPES, STATE_BITS, STATUS_BITS, TCP_FLAGS, interface_word, width
 from ..model.path import RECEIVED
 from ..nft import expressions as x
 from ..nft import statements as s
@@ -124,8 +124,8 @@ def axioms_of_paths(
       not.
     - Until conntrack, or NAT, rewrites it, a packet has the addresses and ports by which its
       connection is found (nf_conntrack_core.c, resolve_normal_ct). What comes by the loopback
-      device has been rewritten when it was made, and what a rule sends has the connection of the
-      packet that it is about.
+      device, or was sent to many and is heard again, has been rewritten when it was made, and what
+      a rule sends has the connection of the packet that it is about.
     """
     true = algebra.true
 
@@ -156,8 +156,10 @@ def axioms_of_paths(
     plain = new
     if path is RECEIVED:
         yield implies(established, confirmed)
+        to_many = (is_("packet_type", PACKET_TYPES[name]) for name in ("broadcast", "multicast"))
         plain = algebra.all(
-            algebra.any(new, established), algebra.not_(is_("iif", interface_word("lo")))
+            algebra.any(new, established),
+            algebra.not_(algebra.any(is_("iif", interface_word("lo")), *to_many)),
         )
     with_ports = algebra.any(*(is_("protocol", one) for one in WITH_PORTS))
     for reply, tuple_ in ((0, "original"), (1, "reply")):

@@ -147,7 +147,7 @@ def verify(  # noqa: PLR0913 - one for each option
         raise click.UsageError("--now and --moved need --plan")
     if not plan and not (before and after):
         raise click.UsageError("give both --before and --after, or --plan")
-    internal = _mark_bits(internal_mark, per_hook=per_hook or bool(accept) or moved)
+    internal = _mark_bits(internal_mark, per_hook=per_hook or moved)
     require_solver()
     from ...migration.drift import drift_of
     from ...proof.answers import Different
@@ -209,7 +209,7 @@ def _mark_bits(text: str, *, per_hook: bool) -> int:
         raise click.UsageError(f"--internal-mark: {printable(str(error))}") from None
     if bits and per_hook:
         raise click.UsageError(
-            "--internal-mark is for whole paths: leave --per-hook, --accept and --moved out, with"
-            " which hooks are compared"
+            "--internal-mark is for whole paths: leave --per-hook and --moved out, with which hooks"
+            " are compared"
         )
     return bits
