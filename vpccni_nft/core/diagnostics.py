@@ -58,6 +58,7 @@ CATALOGUE: tuple[Code, ...] = (
     NO_ENDPOINTS := Code("K008", Kind.KNOWN, "Services without endpoints answer on every way"),
     SOURCE_RANGES := Code("K009", Kind.KNOWN, "source ranges of Services are checked before NAT"),
     PORTS_MASQUERADED := Code("K010", Kind.KNOWN, "unused ports of ClusterIPs are masqueraded"),
+    HAIRPIN_BY_ADDRESS := Code("K011", Kind.KNOWN, "hairpin connections are found by address"),
     MARKS_OVERWRITTEN := Code("K101", Kind.KNOWN, "the CNI's table overwrites the marks of others"),
     LOCAL_UNMARKED := Code("K102", Kind.KNOWN, "the CNI's table leaves packets to the node alone"),
     # moving a node
