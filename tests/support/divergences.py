@@ -397,7 +397,10 @@ def _connection_fields(connection: Connection, state: str) -> dict[str, int]:
 
 
 #: What NAT chooses, and what is answered yes or no.
-_CHOSEN = {OracleKind.PRIMARY_ADDRESS, OracleKind.CHOSEN_ADDRESS, OracleKind.CHOSEN_PORT}
+_CHOSEN = {
+    OracleKind.PRIMARY_ADDRESS, OracleKind.CHOSEN_ADDRESS, OracleKind.CHOSEN_PORT,
+    OracleKind.FREE_PORT,
+}  # fmt: skip
 _YES_OR_NO = {
     OracleKind.MEMBER, OracleKind.MEMBER_AFTER, OracleKind.WITHIN, OracleKind.WITHIN_OF_SET,
     OracleKind.ROUTE_BACK, OracleKind.ROUTE_BACK_TO_ITSELF, OracleKind.RECENT_SEEN,
@@ -510,7 +513,7 @@ class World(Mapping["Question", int]):
             return next((address for address, device in held if device == name), 0)
         source, target, sport, dport = _tuple(headers)
         is_source = self.end.place in SOURCE_HOOKS
-        if oracle.kind is OracleKind.CHOSEN_PORT:
+        if oracle.kind in {OracleKind.CHOSEN_PORT, OracleKind.FREE_PORT}:
             return sport if is_source else dport
         return source if is_source else target
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import attrs
 
 from ..core.values import Family
+from .headers import WITH_PORTS
 from .oracle import Oracle, OracleKind
 from .packet import (
     ACCEPT,
@@ -253,8 +254,46 @@ def go_through(
         if behind_nat:
             happens.append(((acts[Act.NAT], 0, math.inf), partial(behind_nat, ahead)))
     happens += [(chain.place, partial(run_chain, state, chain)) for chain in here]
+    binds_source = [chain for chain in here if chain.type == "nat" and hook in SOURCE_HOOKS]
+    if binds_source and here[-1].type != "nat":
+        # Ahead of what comes at the end of NAT: a path shows what is behind it.
+        port = _SourcePort(state, found)
+        happens.append(((acts[Act.NAT], 0, math.inf), port.may_be_another))
+        happens.append(((math.inf,), port.is_as_bound))
     for _, happen in sorted(happens, key=itemgetter(0)):
         happen()
+
+
+@attrs.define
+class _SourcePort:
+    """The source port behind NAT, as chains see it that run behind it.
+
+    Where a rule binds the source, NAT gives the packet another port if its own is taken, also where
+    the rule names none (nf_nat_core.c, get_unique_tuple). Which one is the world's: chains behind
+    NAT may see it. The binding itself says all that is to be compared, so it is forgotten again.
+    """
+
+    state: State
+    found: Mapping[str, Word]
+    bound: Word | None = None
+    seen: Word | None = None
+
+    def may_be_another(self) -> None:
+        """NAT has bound the source."""
+        state, algebra = self.state, self.state.algebra
+        free = algebra.ask(Oracle(OracleKind.FREE_PORT), state.connection, 16)
+        newly = algebra.all(
+            state.is_("snat_done", 1),
+            algebra.equal(self.found["snat_done"], state.word("snat_done", 0)),
+            algebra.any(*(state.is_("protocol", one) for one in WITH_PORTS)),
+        )
+        self.bound = state.fields["sport"]
+        self.seen = state.fields["sport"] = algebra.ite(newly, free, self.bound)
+
+    def is_as_bound(self) -> None:
+        """The hook is over."""
+        if self.bound is not None and self.state.fields["sport"] is self.seen:
+            self.state.fields["sport"] = self.bound
 
 
 def outcome(state: State) -> Outcome:

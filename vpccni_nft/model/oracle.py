@@ -37,6 +37,7 @@ class OracleKind(enum.Enum):
     PRIMARY_ADDRESS = "primary address"
     CHOSEN_ADDRESS = "address of {0}-{1}"  #: which address of a range NAT takes
     CHOSEN_PORT = "port of {0}-{1}"
+    FREE_PORT = "source port that NAT leaves"  #: another one where the packet's own is taken
     MAPPED_PREFIX = "npt {0} {1}"
 
     # Chance, counters and limits: the object is the place, or the set that keeps them.
@@ -259,6 +260,7 @@ _TOPICS = {
     OracleKind.CONNECTIONS: "numbers of connections",
     OracleKind.CHOSEN_ADDRESS: "addresses that NAT takes of a range",
     OracleKind.CHOSEN_PORT: "ports that NAT takes of a range",
+    OracleKind.FREE_PORT: "source ports that NAT finds taken",
     OracleKind.NETWORK_BYTE: "bytes of the packet",
     OracleKind.TRANSPORT_BYTE: "bytes of the packet",
     OracleKind.FRAGMENT_BYTE: "bytes of fragments",

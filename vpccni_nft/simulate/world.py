@@ -87,7 +87,7 @@ class World(Mapping["Question", int]):
     def __len__(self) -> int:
         return len(self.asked)
 
-    def _answer(self, question: Question) -> int:
+    def _answer(self, question: Question) -> int:  # noqa: PLR0912 - one for each kind
         oracle, arguments = question
         match oracle.kind, oracle.parameters:
             case OracleKind.FIB_TYPE, _:
@@ -108,6 +108,8 @@ class World(Mapping["Question", int]):
                 return int((self.random or 0) * modulus)
             case ((OracleKind.CHOSEN_ADDRESS | OracleKind.CHOSEN_PORT), (int(first), _)):
                 return first
+            case OracleKind.FREE_PORT, _:
+                return arguments[CONNECTION.index("sport")]
             case OracleKind.MEMBER, _:
                 return self.members.get(str(oracle.object), False)
             case kind, _ if kind in _LENGTHS:
