@@ -14,21 +14,24 @@ from hypothesis import strategies as st
 from vpccni_nft import iptables, strategies
 from vpccni_nft.core.diagnostics import BAD_PLACE
 from vpccni_nft.core.values import Family, Negatable
-from vpccni_nft.extensions import MATCHES, TARGETS
+from vpccni_nft.extensions import MATCHES, TARGETS, extension_of
 from vpccni_nft.extensions.extension import Extension
 from vpccni_nft.extensions.kinds import ValueKind
 from vpccni_nft.extensions.placement import Place, Placement
 from vpccni_nft.lowering.options import TranslateOptions
 from vpccni_nft.lowering.ruleset import lower
+from vpccni_nft.model.algebra import Bool
+from vpccni_nft.model.concrete import Concrete
+from vpccni_nft.model.effects import View
 from vpccni_nft.model.hook import run_hook
-from vpccni_nft.model.oracle import Oracle
-from vpccni_nft.model.packet import FIELDS, NoMeaning
+from vpccni_nft.model.oracle import Oracle, Position
+from vpccni_nft.model.packet import FIELDS, STATE_BITS, NoMeaning, State
 from vpccni_nft.proof.context import ProofContext
 from vpccni_nft.proof.symbolic import Solver, Undecided
 from vpccni_nft.proof.terms import Terms
 from vpccni_nft.simulate.aim import aims_of
 from vpccni_nft.simulate.pool import Pool
-from vpccni_nft.simulate.sample import chains_of, run
+from vpccni_nft.simulate.sample import Packet, chains_of, run
 
 from ..support.profiles import FEW
 
@@ -197,3 +200,50 @@ def test_a_rule_out_of_place_is_refused(record: Extension[Any]) -> None:
             assert BAD_PLACE in {one.code for one in diagnostics if one.refuses}
 
     misplace()
+
+
+class WithoutEntry(State):
+    """A packet in a state of connections whose entry a rule does not see, as nft's of templates."""
+
+    @property
+    def has_entry(self) -> Bool:
+        return self.algebra.false
+
+
+IN_RAW = tuple(
+    record
+    for record in RECORDS
+    if any(place.table == "raw" for place in strategies.places_of(record.node))
+)
+
+
+@pytest.mark.parametrize("record", IN_RAW, ids=name_of)
+def test_a_record_says_which_nodes_read_the_entry_of_a_connection(record: Extension[Any]) -> None:
+    said, shown = set(), set()
+
+    @given(rules_with(record), st.integers(0, 2**32 - 1))
+    @FEW
+    def look(one: RuleInPlace, seed: int) -> None:
+        node = (*one.rule.matches, one.rule.target)[0]
+        pool = Pool.of(one.ruleset, one.place.family)
+        packets = [pool.packet(1, seed + number, edges=False) for number in range(SHOTS)]
+        if record.reads_entry(node):
+            said.add(node)
+        if any(
+            answer(State, node, packet) != answer(WithoutEntry, node, packet) for packet in packets
+        ):
+            shown.add(node)
+
+    look()
+    assert shown <= said
+    assert bool(shown) is bool(said)
+
+
+def answer(kind: type[State], node: Any, packet: Packet) -> object:
+    """What the kernel does for a node where the packet has a template."""
+    fields = {**packet.fields, "ct_state": STATE_BITS["new"], "ct_template": 1}
+    algebra = Concrete(packet.seed, packet.answers)
+    state = kind.start(algebra, packet.family, "prerouting", fields)
+    with suppress(NoMeaning):
+        return extension_of(node).meaning(node, View(state, Position("raw", "PREROUTING", 0), True))
+    return None

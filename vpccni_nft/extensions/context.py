@@ -95,6 +95,8 @@ class Context:
     protocol: int | None  #: the number after ``-p``, None where there is none or it is negated
     hooks: frozenset[str]  #: the built-in chains that lead to the rule's chain
     leaves_chain: bool  #: whether the target is RETURN or ``-g``: it cannot move to a helper chain
+    #: Whether packets may come to the rule with a template of CT in place of a conntrack entry.
+    sees_templates: bool = False
     _shared: Shared
     #: Whether conntrack runs, which puts fragments together before any table sees them.
     tracked: bool

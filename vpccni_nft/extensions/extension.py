@@ -88,6 +88,8 @@ class Extension(Generic[Node]):
     nft: str  #: the nft form, for the table of extensions
     codes: tuple[Code, ...] = ()  #: what lowering may answer instead
     uses_conntrack: bool = False  #: whether the kernel tracks connections because of it
+    #: Whether a node reads or changes more of the packet's conntrack entry than its state.
+    reads_entry: Callable[[Node], bool] = lambda _node: False
 
     def misplaced(self, node: Node, place: Place, protocol: int | None) -> Problem | None:
         """Why the kernel does not take a node in a place behind a protocol, if it does not."""

@@ -42,6 +42,10 @@ _Part = tuple[tuple["Piece", ...], "int | None"]
 #: What is known of nodes, by their ids: the ruleset that is lowered keeps the nodes.
 _Known = dict[int, _Part]
 
+#: The hooks above a rule, its protocol, whether its target leaves the chain, and whether it may
+#: meet templates.
+_Place = tuple[frozenset[str], "int | None", bool, bool]
+
 _REFUSED: _Part = ((), None)
 _END_OF_CONDITIONS = -1  #: stands in shapes between those of the conditions and of the action
 
@@ -51,20 +55,18 @@ _fields_of = attrgetter(*FIELDS)
 class RuleLowering:
     """Lowers the rules of one table.
 
-    ``make_context`` takes the hooks above a rule, its protocol, and whether its target leaves the
-    chain.
+    ``make_context`` takes what ``_Place`` holds.
     """
 
     def __init__(
         self,
         counters: CounterMode,
-        make_context: Callable[[frozenset[str], int | None, bool], Context],
+        make_context: Callable[[frozenset[str], int | None, bool, bool], Context],
     ) -> None:
         self._counters = counters
         self._make_context = make_context
         self._cached = caching()
-        #: For rules under some hooks, with a protocol and such a target.
-        self._places: dict[tuple[frozenset[str], int | None, bool], tuple[Context, _Known]] = {}
+        self._places: dict[_Place, tuple[Context, _Known]] = {}
         #: Fields and counters are lowered in the same way wherever their rule stands.
         self._fields: tuple[tuple[Callable[..., Sequence[Piece]], _Known], ...] = tuple(
             (lower, {}) for lower in FIELDS.values()
@@ -74,14 +76,14 @@ class RuleLowering:
         self._selections: dict[tuple[int | None, ...], Callable[[Any], Statements]] = {}
 
     def lower(
-        self, rule: iptables.Rule, hooks: frozenset[str], name: str
+        self, rule: iptables.Rule, hooks: frozenset[str], name: str, *, sees_templates: bool
     ) -> tuple[tuple[Rule, ...], str]:
         """The rules for this one in its chain, and the helper chain that later rules go to, if any.
 
         ``name`` names the rule among the helper chains: its chain and number. A rule that is
         refused has no rules; the report has the reasons, one for each part without a translation.
         """
-        context, known = self._place(rule, hooks)
+        context, known = self._place(rule, hooks, sees_templates=sees_templates)
         context.begin(rule)
         pieces: list[Any] = []
         shapes: list[int | None] = []
@@ -131,12 +133,15 @@ class RuleLowering:
             return (), ""
         return rules, context.rest
 
-    def _place(self, rule: iptables.Rule, hooks: frozenset[str]) -> tuple[Context, _Known]:
+    def _place(
+        self, rule: iptables.Rule, hooks: frozenset[str], *, sees_templates: bool
+    ) -> tuple[Context, _Known]:
         protocol = rule.protocol
         where = (
             hooks,
             None if protocol is None or protocol.negated else protocol.value,
             leaves_chain(rule),
+            sees_templates,
         )
         place = self._places.get(where)
         if place is None:
@@ -247,6 +252,13 @@ def _lower(node: iptables.Match | iptables.Target, context: Context) -> tuple[An
     extension = extension_of(node)
     if problem := extension.misplaced(node, context.place, context.protocol):
         raise problem
+    if context.sees_templates and extension.reads_entry(node):
+        raise context.refuse(
+            f"behind CT, {extension.name} takes the packet's template for a connection, of which "
+            "nft reads only the state",
+            "put the rule ahead of the one with CT, or into the table mangle, which comes behind "
+            "connection tracking",
+        )
     return extension.lower(node, context)
 
 

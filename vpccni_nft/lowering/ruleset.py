@@ -26,6 +26,7 @@ from . import layout
 from .depth import flatten
 from .jumps import built_in_above, calls_of, check_jumps, ipsets_of
 from .rule import RuleLowering, chain_name
+from .templates import Places, behind_templates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -123,6 +124,11 @@ class _TableLowering:
     sets: _SetFacts
     objects: Objects = attrs.Factory(Objects)
     rules: RuleLowering = attrs.field(init=False)
+    #: The rules that may meet a template.
+    behind: Places = attrs.field(
+        init=False,
+        default=attrs.Factory(lambda self: behind_templates(self.table), takes_self=True),
+    )
 
     def __attrs_post_init__(self) -> None:
         self.rules = RuleLowering(self.options.counters, self._context)
@@ -161,7 +167,10 @@ class _TableLowering:
         further: dict[str, list[nft.Rule]] = {}
         behind = rules  # those of the helper chain that the rest of the chain went to
         for number, rule in enumerate(chain.rules, start=1):
-            lowered, rest = self.rules.lower(rule, hooks, f"{name}-{number}")
+            sees_templates = (chain.name, number) in self.behind
+            lowered, rest = self.rules.lower(
+                rule, hooks, f"{name}-{number}", sees_templates=sees_templates
+            )
             behind += lowered
             if rest:
                 behind.append(nft.Rule((s.Goto(rest),)))
@@ -187,6 +196,7 @@ class _TableLowering:
         hooks: frozenset[str],
         protocol: int | None,
         leaves: bool,
+        sees_templates: bool,
     ) -> Context:
         return Context(
             family=self.table.family,
@@ -194,6 +204,7 @@ class _TableLowering:
             protocol=protocol,
             hooks=hooks,
             leaves_chain=leaves,
+            sees_templates=sees_templates,
             # Without conntrack the kernel passes over nat chains (nf_nat_core.c, nf_nat_inet_fn).
             tracked=self.facts.tracked or self.table.name == "nat",
             shared=Shared(

@@ -188,4 +188,5 @@ EXTENSION = Extension(
     nft="jhash ct original ip saddr mod NODES seed SEED { NUMBERS }",
     codes=(RELATED_SOURCE, NO_NFT_FORM),
     uses_conntrack=True,
+    reads_entry=lambda _node: True,
 )

@@ -167,4 +167,5 @@ EXTENSION = Extension(
     nft="ct [original|reply] packets|bytes|avgpkt FIRST-LAST",
     codes=(NO_NFT_FORM,),
     uses_conntrack=True,
+    reads_entry=lambda _node: True,
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ...core.diagnostics import NO_NFT_FORM
 from ...core.values import Negatable, parse_integer
 from ...iptables.ast import Match
 from ...model.effects import Test
@@ -97,5 +98,7 @@ EXTENSION = Extension(
     ),
     aim=aim,
     nft="ct label N; --set: ct label set N before",
+    codes=(NO_NFT_FORM,),
     uses_conntrack=True,
+    reads_entry=lambda _node: True,
 )

@@ -278,6 +278,13 @@ def _ports(node: Conntrack) -> dict[str, Negatable[PortRange] | None]:
     }
 
 
+def _reads_entry(node: Conntrack) -> bool:
+    """A packet that is NEW needs no NAT to be in a list of states with NEW."""
+    if not node.states or node != Conntrack(states=node.states):
+        return True
+    return "NEW" not in node.states.value and not set(NAT_BITS).isdisjoint(node.states.value)
+
+
 def aim(node: Conntrack, draft: Draft) -> None:
     """A connection that fits, in one of the states."""
     if node.states:
@@ -351,4 +358,5 @@ EXTENSION = Extension(
     nft="ct state LIST; ct status; ct original|reply ADDRESS, PORT; ct direction",
     codes=(NO_NFT_FORM,),
     uses_conntrack=True,
+    reads_entry=_reads_entry,
 )

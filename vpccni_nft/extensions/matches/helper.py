@@ -114,4 +114,5 @@ EXTENSION = Extension(
     nft="ct helper { NAMES }: the name and all that it begins with",
     codes=(NO_NFT_FORM,),
     uses_conntrack=True,
+    reads_entry=lambda _node: True,
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ...core.diagnostics import NO_NFT_FORM
 from ...iptables.ast import Match
 from ...model.effects import Test
 from ...nft import expressions as x
@@ -104,5 +105,7 @@ CONNMARK = Extension(
     aim=_aim_connection,
     edges=lambda node: {"ct_mark": node.mark},
     nft="ct mark & MASK == VALUE",
+    codes=(NO_NFT_FORM,),
     uses_conntrack=True,
+    reads_entry=lambda _node: True,
 )

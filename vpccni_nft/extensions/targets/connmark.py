@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ...core.diagnostics import NO_NFT_FORM
 from ...core.values import MaskedMark
 from ...iptables.ast import Target
 from ...model.effects import Effect
@@ -190,5 +191,7 @@ EXTENSION = Extension(
     draw=_DRAW,
     edges=_edges,
     nft="ct mark set ...; partial masks and shifts: two rules a bit in a helper chain",
+    codes=(NO_NFT_FORM,),
     uses_conntrack=True,
+    reads_entry=lambda _node: True,
 )
