@@ -13,7 +13,7 @@ import vpccni_nft
 from vpccni_nft.cli.commands import cli
 from vpccni_nft.core.exit_codes import ExitCode
 from vpccni_nft.core.span import Source
-from vpccni_nft.model.packet import Verdict
+from vpccni_nft.model.packet import STATE_BITS, Verdict
 from vpccni_nft.node.catalogues import acceptances
 from vpccni_nft.proof.acceptance import Occurs
 from vpccni_nft.proof.acceptance_file import acceptance_text, parse_acceptances
@@ -133,6 +133,8 @@ def test_what_is_accepted_is_left_out_and_shown(
         ),
         # For another hook.
         ("tcp dport 22 drop", "", "hook=input,output", ("drop", "accept"), "dport=22"),
+        # For a path, of which a hook by itself says nothing.
+        ("tcp dport 22 drop", "", "path!=input dport=22", ("drop", "accept"), "dport=22"),
         # Where a group is not there, or addresses of the other family are meant.
         ("tcp dport 22 drop", "", "daddr!=@nothing", ("drop", "accept"), "dport=22"),
         ("tcp dport 22 drop", "", "daddr!=fd00::1", ("drop", "accept"), "dport=22"),
@@ -289,6 +291,31 @@ def test_nat_that_is_accepted_leads_elsewhere() -> None:
     marks = ruleset("tcp dport 22 meta mark set 1", "prerouting", priority=-150)
     other = sides[1] + marks.replace("ip t", "ip m")
     assert isinstance(on_path(sides[0], other, accept), Different)
+
+
+def test_what_is_accepted_of_nat_is_not_what_rewrites_addresses_by_itself() -> None:
+    rule = "-A PREROUTING -d fd00:1::/64 -p tcp --dport 80 -j DNPT --src-pfx fd00:1::/64"
+    dump = (
+        f"*mangle\n:PREROUTING ACCEPT [0:0]\n{rule} --dst-pfx fd00:2::/64\nCOMMIT\n"
+        "*filter\n:FORWARD ACCEPT [0:0]\n"
+        "-A FORWARD -d fd00:2::/64 -m conntrack --ctstate NEW -j DROP\nCOMMIT\n"
+    )
+    without = "".join(line for line in dump.splitlines(keepends=True) if "DNPT" not in line)
+    accept = entry("proto=tcp dport=80", '{ bindings = "dnat" }', '{ bindings = "none" }')
+    assert isinstance(on_path(dump, without, accept), Different)
+
+
+def test_that_packets_are_refused_is_accepted_where_they_were_sent_nowhere_else() -> None:
+    """That a Service is gone is none of the differences of which it is said that it was unused."""
+    nat = (
+        "table ip n { chain c { type nat hook output priority -100;"
+        " ct state new ip daddr 10.0.0.1 tcp dport 22 dnat to 10.0.0.2; }; }\n"
+    )
+    refuses = ruleset("ct state new ip daddr 10.0.0.1 tcp dport 22 reject", "output")
+    accept = entry("ctstate=new destination-bound=no", "accept", "reject")
+    unused, gone = (on_path(before + ruleset(""), refuses, accept) for before in ("", nat))
+    assert unused.accepted[0].occurs is Occurs.YES
+    assert gone.accepted[0].occurs is not Occurs.YES
 
 
 def test_what_is_known_of_verdicts_contradicts_nothing() -> None:

@@ -116,6 +116,22 @@ def test_what_may_change_on_the_way_is_compared_hook_by_hook(rule: str, why: str
     assert isinstance(vpccni_nft.verify(pair.before + more, pair.before + more), Equivalent)
 
 
+def test_what_is_accepted_at_a_hook_is_so_where_a_path_is_compared_hook_by_hook() -> None:
+    same = rules(("raw forward", "queue num 1"))
+    drop = rules(("filter forward", "ct state new tcp dport 22 drop")).replace("ip t", "ip u")
+    accept = (
+        '[[accept]]\nname = "n"\nwhy = "w"\ncondition = "hook=forward proto=tcp dport=22"\n'
+        'before = "drop"\nafter = "accept"\n'
+    )
+    answer = vpccni_nft.verify(same + drop, same, accept=(accept,))
+    assert isinstance(answer, Equivalent)
+    assert status(answer) == {"received": HookStatus.ACCEPTED}
+    wrong = accept.replace("dport=22", "dport=23")
+    assert status(vpccni_nft.verify(same + drop, same, accept=(wrong,))) == {
+        "received": HookStatus.DIFFERENT
+    }
+
+
 def test_an_order_that_matters_on_a_path_makes_it_unknown() -> None:
     """Which of two base chains runs first shows at a later hook."""
     two = rules(("filter forward", "meta mark 1 drop")) + "".join(

@@ -86,9 +86,18 @@ class AcceptedWay:
             (names | self.follows.fields, holds),
             (self.follows.at_routing, (self.follows.holds_at_routing,)),
         ]
-        # Where a packet is refused on one side, nothing is behind its route that could differ.
-        parts += [(SEEN_BY_ROUTING, (one.happens, *holds)) for one in self.changes if one.refuses]
+        # Where a packet is refused on one side, nothing is behind its route that could differ; but
+        # that the other side sends a first packet elsewhere is a difference of its own.
+        parts += [
+            (SEEN_BY_ROUTING, (one.happens, _same_bindings, *holds))
+            for one in self.changes
+            if one.refuses
+        ]
         return tuple(parts)
+
+
+def _same_bindings(ends: Ends) -> Bool:
+    return ends.same("bindings")
 
 
 @attrs.frozen

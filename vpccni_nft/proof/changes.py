@@ -30,7 +30,7 @@ from .context import is_count
 from .terms import LOG
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ..core.values import Family
     from ..model.algebra import Algebra, Bool, Word
@@ -146,6 +146,10 @@ def _fits(text: str, happened: object, family: Family) -> bool:
             return False
     words = [str(part) for part in details if part not in ("", None, ())]
     return text.partition(":")[0] in {kind, " ".join((kind, *words))}
+
+
+#: The verdict of a packet that is dropped.
+_DROPPED = Items(("drop",))
 
 
 @attrs.frozen
@@ -274,6 +278,8 @@ class Following:
     bound: tuple[frozenset[str], frozenset[str]]
     #: What is said of a field.
     said: Mapping[str, Deviation] = attrs.field(eq=False)
+    #: What is said of bindings.
+    bindings: Deviation | None = None
 
     @classmethod
     def of(cls, changes: Sequence[Deviation]) -> Following:
@@ -287,7 +293,8 @@ class Following:
                     kinds = list(_KINDS) if ANYTHING in kinds else kinds
                     fields.update(field for kind in kinds for field in _KINDS[kind])
         said = {one.name: one for one in changes if one.is_of_field}
-        return cls((frozenset(bound[0]), frozenset(bound[1])), said)
+        bindings = next((one for one in changes if one.name == "bindings"), None)
+        return cls((frozenset(bound[0]), frozenset(bound[1])), said, bindings)
 
     @property
     def fields(self) -> frozenset[str]:
@@ -308,7 +315,19 @@ class Following:
 
     def holds_at_routing(self, ends: Ends) -> Bool:
         """Where routing sees no more of it; what happens behind that is not compared."""
-        return ends.algebra.all(*(self._at_routing(ends, name) for name in ROUTED_BY))
+        seen = (self._at_routing(ends, name) for name in ROUTED_BY)
+        return ends.algebra.all(*self._is_bound(ends), *seen)
+
+    def _is_bound(self, ends: Ends) -> Iterator[Bool]:
+        """Where NAT did it, rather than what rewrites addresses without a connection.
+
+        Of a packet that is dropped no binding is left to be seen.
+        """
+        if self.bindings:
+            for side, items in enumerate((self.bindings.before, self.bindings.after)):
+                assert isinstance(items, Items)
+                dropped = ends.happened(side, "verdict", _DROPPED)
+                yield ends.algebra.any(ends.happened(side, "bindings", items), dropped)
 
     def _of_field(self, ends: Ends, name: str) -> Bool:
         algebra, (one, other) = ends.algebra, ends.words(name)

@@ -121,21 +121,16 @@ class Packets:
         """What it is."""
         return self.ends.family
 
-    def goes(self, way: str) -> Bool:
-        """Where a packet goes this way on both sides: ``forward``, ``input`` or ``output``."""
+    def goes(self, way: str, side: int) -> Bool:
+        """Where a packet goes this way on a side: ``forward``, ``input`` or ``output``."""
         algebra = self.algebra
-        if not self.path.is_whole or (way == "output") is (self.path is RECEIVED):
+        if self.path is not RECEIVED:
+            return algebra.true if way == "output" else algebra.false
+        words = tuple(self.ends.at_routing(side, field) for field in ROUTED_BY)
+        if way == "output" or None in words:
             return algebra.false
-        if way == "output":
-            return algebra.true
         answer = algebra.const(BY_DEVICE if way == "forward" else TO_THE_NODE, 2)
-        found = []
-        for side in (0, 1):
-            words = tuple(self.ends.at_routing(side, field) for field in ROUTED_BY)
-            if None in words:
-                return algebra.false
-            found.append(algebra.equal(algebra.ask(Oracle(OracleKind.ROUTE), words, 2), answer))
-        return algebra.all(*found)
+        return algebra.equal(algebra.ask(Oracle(OracleKind.ROUTE), words, 2), answer)
 
     def is_member(self, name: str, key: tuple[Word, ...] | None = None) -> Iterator[Bool]:
         """What the node answers about a set, for a key or for the fields that are looked up."""
@@ -171,8 +166,7 @@ class ConditionWord:
             here = packets.path.entry in self.names
             return algebra.false if here is self.negated else algebra.true
         if self.keys == ("path",):
-            found = algebra.any(*map(packets.goes, self.names))
-            return algebra.not_(found) if self.negated else found
+            return self._is_of_path(packets)
         if self.keys[0].startswith("in:"):
             asked = list(packets.is_member(self.keys[0].removeprefix("in:")))
             turned = (algebra.not_(one) if self.negated else one for one in asked)
@@ -182,6 +176,16 @@ class ConditionWord:
         sides = (lambda field, side=side: packets.ends.words(field)[side] for side in (0, 1))
         return algebra.all(*(self._holds(packets, side) for side in sides))
 
+    def _is_of_path(self, packets: Packets) -> Bool:
+        """Where a packet goes one of the ways on both sides, or none of them on either."""
+        algebra = packets.algebra
+        if not packets.path.is_whole:
+            return algebra.false
+        ways = [[packets.goes(name, side) for side in (0, 1)] for name in self.names]
+        if self.negated:
+            return algebra.all(*(algebra.not_(goes) for way in ways for goes in way))
+        return algebra.any(*(algebra.all(*way) for way in ways))
+
     def _holds(self, packets: Packets, field: Callable[[str], Word]) -> Bool:
         algebra = packets.algebra
         words, sizes = zip(*(self._word(packets, field, key) for key in self.keys), strict=True)
@@ -189,7 +193,8 @@ class ConditionWord:
             found = algebra.any(*(one.holds(algebra, words[0], sizes[0]) for one in self.values))
             return algebra.not_(found) if self.negated else found
         group = packets.groups.get(self.group)
-        if group is None:
+        # What is looked up with other fields than the set has is neither in it nor outside of it.
+        if group is None or any(len(one) != len(words) for one in group.elements):
             return algebra.false
         inside = [
             algebra.all(
@@ -199,7 +204,6 @@ class ConditionWord:
                 )
             )
             for one in group.elements
-            if len(one) == len(words)
         ]
         for name in sorted(group.unknown):
             inside += packets.is_member(name, tuple(words))

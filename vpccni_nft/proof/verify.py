@@ -329,7 +329,7 @@ class _Proof:
 def _hook_by_hook(path: Path, hooks: Sequence[HookAnswer], why: str) -> HookAnswer:
     """What is known of a path by those of its hooks that are not equal at first sight."""
     every = {one.status for one in hooks}
-    worst = (HookStatus.DIFFERENT, HookStatus.UNDECIDED, HookStatus.EQUAL)
+    worst = (HookStatus.DIFFERENT, HookStatus.UNDECIDED, HookStatus.ACCEPTED, HookStatus.EQUAL)
     status = next(one for one in worst if one in every)
     reasons = dict.fromkeys(reason for one in hooks for reason in one.reasons)
     said = f"compared hook by hook: {why}"
