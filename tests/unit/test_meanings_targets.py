@@ -13,6 +13,7 @@ from vpccni_nft.core.values import Address, Family
 from vpccni_nft.model.algebra import Bool
 from vpccni_nft.model.concrete import Concrete
 from vpccni_nft.model.hook import BaseChain, Outcome, outcome, run_hook
+from vpccni_nft.model.lookup import Indices
 from vpccni_nft.model.oracle import Oracle, OracleKind
 from vpccni_nft.model.packet import (
     ACCEPT,
@@ -97,6 +98,7 @@ class Probe:
     table = "probe"
     other = ""
     names = {"probe": "probe"}  # noqa: RUF012
+    indices = Indices()
 
     def rules(self, _chain: str) -> tuple[str]:
         return ("probe",)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .lookup import KeyGroup, KeyIndex
     from .oracle import Oracle
     from .packet import Event
 
@@ -78,6 +79,15 @@ class Algebra(Protocol):
         An object that keeps state gives another answer each time it is used. Its answer is a
         function of the uses before, each under its condition.
         """
+
+    def candidates(self, index: KeyIndex, words: tuple[Word, ...], *, splits: bool) -> list[int]:
+        """The numbers of what words can match; more of them are never wrong.
+
+        With ``splits`` a proof may look at the packets of each key by themselves instead.
+        """
+
+    def is_in(self, group: KeyGroup, words: tuple[Word, ...]) -> Bool:
+        """Whether words are one of some keys."""
 
     def impossible(self, condition: Bool) -> bool:
         """Whether the condition is known to be false, so that nothing under it need be looked at.

@@ -11,6 +11,7 @@ import attrs
 from .oracle import Oracle
 
 if TYPE_CHECKING:
+    from .lookup import KeyGroup, KeyIndex
     from .packet import Event
 
 #: A question to the world: an oracle and its arguments.
@@ -104,6 +105,14 @@ class Concrete:
         """How many of the events have happened, where any have."""
         happened = sum(when for when, _ in events)
         return (happened,) if happened else ()
+
+    def candidates(self, index: KeyIndex, words: tuple[int, ...], *, splits: bool) -> list[int]:  # noqa: ARG002 - each word has one value
+        """What the words match."""
+        return index.numbers(index.matched([(word,) for word in words]))
+
+    def is_in(self, group: KeyGroup, words: tuple[int, ...]) -> bool:
+        """Membership."""
+        return words in group.by_key
 
     def impossible(self, condition: bool) -> bool:
         """Every condition is known."""

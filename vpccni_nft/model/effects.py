@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ..ipset.ast import IpSets
     from .algebra import Bool, Word
+    from .lookup import Indices
     from .oracle import Position
     from .packet import State
 
@@ -35,6 +36,8 @@ class View:
     tables: Mapping[str, str] = attrs.Factory(dict)
     #: The sets and maps of the nft table that the rule stands in, by their names.
     named: Mapping[str, Any] = attrs.Factory(dict)
+    #: By which elements of sets are found; None: all are tried.
+    indices: Indices | None = None
 
     def negate(self, condition: Bool, *, negated: bool) -> Bool:
         """A condition, turned round where the rule has a ``!`` before it."""

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from .algebra import Algebra, Bool, Word
+    from .lookup import Indices, RuleIndex
 
 #: Where the kernel's NAT core runs. Nat chains run inside it, whatever their own priorities, which
 #: only order them among themselves (nf_nat_core.c; measured on Linux 6.18).
@@ -90,6 +91,10 @@ class Program(Protocol):
     def names(self) -> Mapping[str, str]:
         """Its chains by name, and what a dump of iptables may call them."""
 
+    @property
+    def indices(self) -> Indices:
+        """By which its rules and elements are found."""
+
     def rules(self, chain: str) -> Sequence[object]:
         """The rules of a chain."""
 
@@ -99,8 +104,29 @@ class Program(Protocol):
 
 def run(program: Program, chain: str, state: State, where: Bool) -> Bool:
     """Go through a chain; the answer is where it comes back to its caller."""
+    index = program.indices.rules.get((state.family, chain))
+    if index:
+        return _run_matching(program, chain, index, state, where)
     live, back = run_rules(program, chain, range(len(program.rules(chain))), state, where)
     return state.algebra.any(live, back)
+
+
+def _run_matching(
+    program: Program, chain: str, index: RuleIndex, state: State, where: Bool
+) -> Bool:
+    """The same without the rules that the packet cannot match, which do nothing.
+
+    Where a rule has changed what the rules are found by, they are looked for again.
+    """
+    algebra, live, back = state.algebra, where, state.algebra.false
+    words = index.words(state.fields)
+    numbers = index.behind(-1, words, algebra)
+    while (number := next(numbers, None)) is not None and not algebra.impossible(live):
+        live, returned = program.rule(chain, number, state, live)
+        back = algebra.any(back, returned)
+        if (now := index.words(state.fields)) != words:
+            words, numbers = now, index.behind(number, now, algebra)
+    return algebra.any(live, back)
 
 
 def run_rules(

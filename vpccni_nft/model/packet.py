@@ -14,7 +14,7 @@ from ..core.values import Family
 from .oracle import OPTIONS_OF_TCP, ROUTE, ROUTE_KEY, SOCKET, Oracle, OracleKind, member
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Hashable, Mapping
+    from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 
     from .algebra import Algebra, Bool, Word
 
@@ -416,6 +416,11 @@ class State:
     def used_where(self) -> list[Bool]:
         """Where objects that keep state were used."""
         return [when for when, event in self._uses if event.uses]
+
+    @property
+    def uses(self) -> Sequence[tuple[Bool, Event]]:
+        """Uses of objects that keep state so far, each under its condition."""
+        return self._uses
 
     @property
     def changed(self) -> set[Hashable]:

@@ -7,8 +7,9 @@ all draws are gone through, range by range, each with its likelihood.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ..model.oracle import CHOICES, DRAWS, OracleKind
 from .terms import asks, postorder
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..model.oracle import Oracle
-    from .chains import ChainComparison
+    from .context import ProofContext
     from .terms import Term, Terms
 
 #: How much the likelihood of an outcome may differ.
@@ -27,27 +28,36 @@ TOLERANCE = 1e-9
 _MOST = 2000
 
 #: What comes of a packet, by name.
-Outcome = dict[str, "Term"]
+Outcome = Mapping[str, "Term"]
+
+
+class Prover(Protocol):
+    """Shows that no packet makes a condition true."""
+
+    @property
+    def setting(self) -> ProofContext:
+        """Which packets there are."""
+
+    def is_unsat(self, condition: Term) -> bool:
+        """Whether it is shown of a condition."""
 
 
 class _TooMany(Exception):  # noqa: N818 - found on the way, and caught
     """More outcomes than are worth the time."""
 
 
-def are_equal(pairs: ChainComparison, before: Outcome, after: Outcome) -> bool:
+def are_equal(prover: Prover, before: Outcome, after: Outcome) -> bool:
     """Whether every outcome is as likely on both sides."""
     if not any(map(draws_in, (*before.values(), *after.values()))):
         return False
     try:
-        ours, theirs = (_distribution(pairs, outcome) for outcome in (before, after))
+        ours, theirs = (_distribution(prover, outcome) for outcome in (before, after))
     except _TooMany:
         return False
-    return len(ours) == len(theirs) and all(_take(pairs, one, theirs) for one in ours)
+    return len(ours) == len(theirs) and all(_take(prover, one, theirs) for one in ours)
 
 
-def _take(
-    pairs: ChainComparison, wanted: tuple[Outcome, float], left: list[tuple[Outcome, float]]
-) -> bool:
+def _take(prover: Prover, wanted: tuple[Outcome, float], left: list[tuple[Outcome, float]]) -> bool:
     """Take an outcome that is the same, and as likely, from those that are left.
 
     Each is taken once. That outcomes are the same is an equivalence: whichever of them is taken,
@@ -55,19 +65,19 @@ def _take(
     """
     one, chance = wanted
     for index, (other, likewise) in enumerate(left):
-        if abs(chance - likewise) <= TOLERANCE and pairs.is_unsat(
-            pairs.setting.compare(one, other)
+        if abs(chance - likewise) <= TOLERANCE and prover.is_unsat(
+            prover.setting.compare(one, other)
         ):
             del left[index]
             return True
     return False
 
 
-def _distribution(pairs: ChainComparison, outcome: Outcome) -> list[tuple[Outcome, float]]:
+def _distribution(prover: Prover, outcome: Outcome) -> list[tuple[Outcome, float]]:
     """All outcomes without draws, each with its likelihood."""
     found: dict[tuple[Term, ...], float] = {}
     names = tuple(outcome)
-    for values, chance in _outcomes(pairs.setting.terms, tuple(outcome.values()), 1.0):
+    for values, chance in _outcomes(prover.setting.terms, tuple(outcome.values()), 1.0):
         found[values] = found.get(values, 0.0) + chance
         if len(found) > _MOST:
             raise _TooMany
@@ -77,12 +87,12 @@ def _distribution(pairs: ChainComparison, outcome: Outcome) -> list[tuple[Outcom
 def _outcomes(
     terms: Terms, values: tuple[Term, ...], chance: float
 ) -> Iterator[tuple[tuple[Term, ...], float]]:
-    draw = next((draw for value in values for draw in _draws(value)), None)
+    draw = next((draw for value in values for draw in draws(value)), None)
     if draw is None:
         yield values, chance
         return
-    size = _size(draw)
-    bounds = sorted({0, size, *(cut for value in values for cut in _cuts(value, draw, size))})
+    size = size_of(draw)
+    bounds = sorted({0, size, *(cut for value in values for cut in cuts(value, draw, size))})
     for first, last in pairwise(bounds):
         known = {draw: terms.const(first, draw.width)}
         chosen = tuple(terms.substitute(value, known) for value in values)
@@ -100,14 +110,15 @@ def choose_otherwise(before: Outcome, after: Outcome) -> bool:
 
 def draws_in(term: Term) -> set[Oracle]:
     """The draws that a term depends on."""
-    return {draw.parts[0] for draw in _draws(term)}
+    return {draw.parts[0] for draw in draws(term)}
 
 
-def _draws(term: Term) -> Iterator[Term]:
+def draws(term: Term) -> Iterator[Term]:
+    """The numbers that are drawn for a term."""
     return (one for one in asks(term) if one.parts[0].kind in DRAWS)
 
 
-def _size(draw: Term) -> int:
+def size_of(draw: Term) -> int:
     """How many numbers may be drawn, all of them as likely."""
     oracle: Oracle = draw.parts[0]
     if oracle.kind is OracleKind.NUMBER_BELOW:
@@ -117,7 +128,7 @@ def _size(draw: Term) -> int:
     return 1 << draw.width
 
 
-def _cuts(term: Term, draw: Term, size: int) -> Iterator[int]:
+def cuts(term: Term, draw: Term, size: int) -> Iterator[int]:
     """Where the truth of a term's conditions on a draw may change."""
     done: dict[Term, None] = {}
     for one in postorder(term, done):

@@ -16,12 +16,13 @@ from ..simulate.report import value_text
 from .literals import literals_of, texts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from ..core.values import Family
     from .counterexample import Counterexample
     from .literals import Literal
     from .regions import Description
+    from .terms import Term
 
 #: What differs between rules and conditions that are otherwise the same: numbers and addresses,
 #: and names that have a number in them.
@@ -60,9 +61,22 @@ class DifferenceClass:
         """What its packets are."""
         return self.example.family
 
+    def of_terms(self, parts: Iterable[Iterable[Term]], family: Family) -> DifferenceClass:
+        """The same with other conditions."""
+        conditions = dict.fromkeys(literals_of(part, family) for part in parts)
+        return attrs.evolve(self, conditions=tuple(conditions))
+
     @property
     def pattern(self) -> tuple[object, ...]:
         """What classes have in common that differ in literals alone."""
+        conditions = tuple(
+            tuple((one.key, one.negated) for one in part) for part in self.conditions
+        )
+        return (*self.kind, conditions)
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """The same, whatever the conditions of the packets are."""
         differences = (
             (name, *(_without_literals(value_text(name, one, self.family)) for one in both))
             for name, both in self.example.differences.items()
@@ -71,10 +85,7 @@ class DifferenceClass:
             tuple((step.table, _without_literals(step.text)) for step in side)
             for side in self.example.deciding
         )
-        conditions = tuple(
-            tuple((one.key, one.negated) for one in part) for part in self.conditions
-        )
-        return (self.example.hook, tuple(differences), *rules, conditions, self.is_whole)
+        return (self.example.hook, tuple(differences), *rules, self.is_whole)
 
 
 def merged(classes: Sequence[DifferenceClass]) -> tuple[DifferenceClass, ...]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 from ..model.hook import Act, BaseChain, run_chain
 from ..model.packet import NoMeaning
+from .residue import CaseProver
+from .split import PacketCase, by_case, results
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ..model.packet import State
     from .chains import ChainComparison
+    from .context import ProofContext
     from .order import Item
     from .terms import Term
 
@@ -35,8 +39,10 @@ def do_all_commute(
 
 def _commute(pairs: ChainComparison, one: Item, other: Item, chains: Sequence[BaseChain]) -> bool:
     if isinstance(one, BaseChain) and isinstance(other, BaseChain):
-        found = (_outcome(pairs, order) for order in ((one, other), (other, one)))
-        return pairs.is_unsat(pairs.setting.compare(*found))
+        orders = ((one, other), (other, one))
+        return all(
+            results(by_case(PacketCase.of_all(pairs.setting), partial(_agree, pairs, orders)))
+        )
     chain, act = (one, other) if isinstance(one, BaseChain) else (other, one)
     assert isinstance(chain, BaseChain)
     assert isinstance(act, Act)
@@ -49,12 +55,23 @@ def _commute(pairs: ChainComparison, one: Item, other: Item, chains: Sequence[Ba
     return not touched & _TRANSLATED and all(_commute(pairs, chain, one, ()) for one in nat)
 
 
-def _outcome(pairs: ChainComparison, chains: Iterable[BaseChain]) -> dict[str, Term]:
-    return pairs.setting.outcome(_run(pairs, chains))
+def _agree(pairs: ChainComparison, orders: Iterable[Iterable[BaseChain]], case: PacketCase) -> bool:
+    """Whether base chains do the same in each of some orders, to the packets of a case."""
+    one, other = (_outcome(pairs, case.setting, order) for order in orders)
+    differs = case.setting.compare(one, other)
+    if case.setting.facts:
+        return CaseProver(case.setting, pairs.solver).is_unsat(differs)
+    return pairs.is_unsat(differs)
 
 
-def _run(pairs: ChainComparison, chains: Iterable[BaseChain]) -> State:
-    state = pairs.setting.start(pairs.call)
+def _outcome(
+    pairs: ChainComparison, setting: ProofContext, chains: Iterable[BaseChain]
+) -> dict[str, Term]:
+    return setting.outcome(_run(pairs, setting, chains))
+
+
+def _run(pairs: ChainComparison, setting: ProofContext, chains: Iterable[BaseChain]) -> State:
+    state = setting.start(pairs.call)
     for chain in chains:
         run_chain(state, chain)
     return state
@@ -62,6 +79,6 @@ def _run(pairs: ChainComparison, chains: Iterable[BaseChain]) -> State:
 
 def _touched(pairs: ChainComparison, chain: BaseChain) -> set[str]:
     """The fields that a chain looks at or changes."""
-    found = _outcome(pairs, (chain,))
+    found = _outcome(pairs, pairs.setting, (chain,))
     reads = (pairs.setting.terms.dependence.reads(term) for term in found.values())
     return {*found, *frozenset().union(*reads)} & pairs.setting.fields.keys()

@@ -45,6 +45,8 @@ class ProofContext:
     known: Mapping[str, int] = attrs.Factory(dict)
     #: Whether packets are as conntrack has seen them: no rule rewrites their headers.
     as_tracked: bool = False
+    #: What else holds of all packets that are looked at.
+    facts: tuple[Term, ...] = ()
     hook_reads: HookReads = attrs.Factory(HookReads)
 
     @cached_property
@@ -174,6 +176,7 @@ def packets_at(setting: ProofContext) -> Iterator[Term]:
     where the hook's packets have them. Nothing has said yet how conntrack is to see the packet.
     """
     terms, fields = setting.terms, setting.fields
+    yield from setting.facts
     yield from setting.invariants
     for field, hooks in _INTERFACES.items():
         none = terms.equal(fields[field], terms.const(0, 8 * NAME_BYTES))

@@ -120,6 +120,9 @@ def counterexample(
     family = setting.family
     fields = {field: model.value(term) for field, term in setting.fields.items()}
     answers = dict(_answers(model, comparison.differing))
+    for draw, word in comparison.numbers.items():
+        arguments = tuple(model.value(one) for one in draw.terms if one.width != LOG)
+        answers[draw.parts[0], arguments] = model.value(word)
     hook = _way(comparison.hook.path, answers, fields)
     chains = [tuple(side) for side in (comparison.hook.before, comparison.hook.after)]
 
@@ -166,6 +169,8 @@ def counterexample(
 
     def differ(packet: Packet) -> bool:
         if setting.as_tracked and not all(_hold(packet)):
+            return False
+        if not comparison.has(packet.fields):
             return False
         fits, found = examine(packet)
         if looks_known:

@@ -71,6 +71,8 @@ class PathSearch:
     progress: Callable[[str], None] = lambda _: None  #: takes how far the search is
     #: Hooks at which no order makes a difference, as is known.
     settled: Collection[str] = ()
+    #: Whether packets are looked at case by case where many rules ask for different values.
+    splits: bool = attrs.field(default=True, kw_only=True)
 
     @property
     def setting(self) -> ProofContext:
@@ -88,7 +90,7 @@ class PathSearch:
         turns = _turns(self.ours, before), _turns(self.theirs, after)
         compared = PathComparison(
             self.path, self.setting, self.solver, before, after, self.pairs, turns,
-            self.internal, self.accept, self.progress,
+            self.internal, self.accept, self.progress, splits=self.splits,
         )  # fmt: skip
         return search(compared, self.before, self.after, most, first=first)
 
@@ -203,7 +205,12 @@ class _Side:
         if hook in path.settled:
             deciding = ()
         elif order.ties is not Ties.GIVEN:
-            deciding = tuple(one for one in groups if not do_all_commute(pairs, one, here))
+            deciding = tuple(
+                one
+                for one in groups
+                if order.settles(one, pairs.setting.family, hook)
+                or not do_all_commute(pairs, one, here)
+            )
         return cls(groups, deciding, order.arrangements(here, deciding, pairs.setting.family))
 
 

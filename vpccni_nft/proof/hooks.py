@@ -16,6 +16,7 @@ from .acceptance import NOTHING, Acceptances, Accepting
 from .axioms import axioms_of_paths
 from .chance import choose_otherwise
 from .context import distinct_verdicts, is_device, packets_at
+from .coupling import Coupling
 from .pairs import ChainPart
 from .regions import region
 from .terms import asks
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from .chains import ChainComparison
     from .context import ProofContext
     from .regions import Region
+    from .split import PacketCase
     from .symbolic import Model, Solver
     from .terms import Term
 
@@ -48,6 +50,18 @@ class PathComparison:
     internal: int = 0  #: bits of the mark that no one outside looks at
     accept: Acceptances = NOTHING  #: differences that the caller accepts
     progress: Callable[[str], None] = lambda _: None  #: takes how far the search is
+    #: Whether packets are looked at case by case where many rules ask for different values.
+    splits: bool = attrs.field(default=True, kw_only=True)
+    case: PacketCase | None = attrs.field(default=None, kw_only=True)  #: those looked at; None: all
+
+    @property
+    def is_part(self) -> bool:
+        """Whether some packets are looked at: it may be that there is none of them."""
+        return self.case is not None and bool(self.case.keys or self.setting.facts)
+
+    def of_case(self, case: PacketCase) -> PathComparison:
+        """The same for some packets."""
+        return attrs.evolve(self, setting=case.setting, case=case)
 
     @property
     def place(self) -> str:
@@ -102,13 +116,20 @@ class PathComparison:
         if self.path.is_whole and self.setting.as_tracked:
             given += axioms_of_paths(terms, self.setting.family, self.path, fields)
         given += distinct_verdicts(terms, (one["verdicts"], other["verdicts"]))
-        differences = self._differences(one, other)
-        accepting = Accepting.of(
-            self.setting, self.accept, self.path, self.internal, (one, other), differences
-        )
+        differences, accepting = self.differ((one, other))
         return Comparison(
             self, (one, other), differences, fits, same_draws, accepting, tuple(given)
         )
+
+    def differ(
+        self, outcomes: tuple[Mapping[str, Term], Mapping[str, Term]]
+    ) -> tuple[dict[str, Term], Accepting]:
+        """Where outcomes differ, by what, and what of that is accepted."""
+        differences = self._differences(*outcomes)
+        accepting = Accepting.of(
+            self.setting, self.accept, self.path, self.internal, outcomes, differences
+        )
+        return differences, accepting
 
     def _differences(self, one: Mapping[str, Term], other: Mapping[str, Term]) -> dict[str, Term]:
         """Where two outcomes differ, by what; on a path as ``sample.differences`` has it."""
@@ -221,9 +242,42 @@ class Comparison:
     same_draws: bool  #: whether both sides draw and count numbers in the same places
     accepting: Accepting  #: what of the differences the caller accepts
     given: tuple[Term, ...]  #: what holds besides of what the node answers
+    #: All outcomes by chance, and the numbers that are drawn for this one.
+    coupling: Coupling | None = None
+    numbers: Mapping[Term, Term] = attrs.Factory(dict)
     #: What was found so far, with the packet that shows it.
     found: list[tuple[Region, ShownPacket]] = attrs.Factory(list)
     is_possible: bool = False  #: whether some packet is known to fit all facts
+
+    def by_outcome(self) -> list[Comparison]:
+        """The outcomes by chance that are as likely on both sides, each by itself.
+
+        Nothing where they are not, or too many. What is found is found for all of them.
+        """
+        setting = self.hook.setting
+        coupling = Coupling.of(setting, *self.outcomes)
+        if coupling is None:
+            return []
+        comparisons = []
+        for pair in coupling.matched:
+            numbers = {**pair[0].numbers(setting.terms), **pair[1].numbers(setting.terms)}
+            one, other = (dict(zip(coupling.names, piece.values, strict=True)) for piece in pair)
+            fits = {
+                rule: setting.terms.substitute(term, numbers) for rule, term in self.fits.items()
+            }
+            differences, accepting = self.hook.differ((one, other))
+            comparisons.append(
+                attrs.evolve(
+                    self,
+                    outcomes=(one, other),
+                    differences=differences,
+                    accepting=accepting,
+                    fits=fits,
+                    numbers=numbers,
+                    coupling=coupling,
+                )
+            )
+        return comparisons
 
     @property
     def differing(self) -> Term:
@@ -246,6 +300,11 @@ class Comparison:
             left[name] = terms.all(differs, *map(terms.not_, covered))
         return left
 
+    @property
+    def leaving(self) -> Term:
+        """Where anything differs in a way that is not accepted nor found so far."""
+        return self.hook.setting.terms.any(*self.left().values())
+
     def shown(self, region: Region) -> Term:
         """The packets of a region, without those of which all that differs is accepted."""
         terms = self.hook.setting.terms
@@ -264,7 +323,7 @@ class Comparison:
 
         Raises Undecided.
         """
-        return self.find_where(self.hook.setting.terms.any(*self.left().values()))
+        return self.find_where(self.leaving)
 
     def find_where(self, wanted: Term) -> Model | None:
         """A packet of a condition, no fragment if there is another one. Raises Undecided."""
@@ -282,11 +341,15 @@ class Comparison:
             return None
         given = (*packets_at(self.hook.setting), *self.facts)
         found = self.hook.solver.find(wanted, given)
-        if found is None and not self.is_possible:
+        if found is None and not (self.is_possible or self.hook.is_part):
             # Facts that contradict each other would prove anything.
             assert self.hook.solver.find(terms.true, given), "no packet fits the facts of a proof"
             self.is_possible = True
         return found
+
+    def has(self, packet: Mapping[str, int]) -> bool:
+        """Whether a packet is one of those that are looked at."""
+        return self.hook.case is None or self.hook.case.has(packet)
 
     def is_found(self, packet: ShownPacket) -> bool:
         """Whether all that differs of a packet is of what was found, as far as its values show."""
@@ -299,6 +362,13 @@ class Comparison:
             )
             for name in packet.differs
         )
+
+    def leave_out(self, model: Model) -> None:
+        """Look for no packet that differs as one does."""
+        left = self.left()
+        differing = {name: self.differences[name] for name in left if model.holds(left[name])}
+        found = region(self.hook.setting, model, self.outcomes, differing, {})
+        self.found.append((found, ShownPacket(frozenset(), frozenset(), {})))
 
     def add(self, model: Model, packet: ShownPacket) -> Region:
         """The packets that differ as one does: those of its deciding rules, where there are any."""

@@ -197,6 +197,19 @@ def _literal(atom: Term, family: Family, *, negated: bool) -> Literal:
             last = (1 << word.width) - 1
             ends = f"{limit + 1}-{last}" if negated else f"0-{limit}"
             return Literal(_word(word), ends)
+        case "in", (group, *words):
+            names = [str(_field(word) or _word(word)) for word in words]
+            values = sorted(group.by_key)
+            said = (
+                ".".join(
+                    _masked(name, (1 << word.width) - 1, value, family)
+                    if _field(word)
+                    else f"{value:#x}"
+                    for name, word, value in zip(names, words, key, strict=True)
+                )
+                for key in values
+            )
+            return Literal(".".join(KEY_OF.get(one, one) for one in names), ",".join(said), negated)
         case (("equal" | "ule"), (one, other)):
             key = _word(one) if atom.kind == "equal" else f"{_word(one)} up to {_word(other)}"
             value_ = _word(other) if atom.kind == "equal" else "yes"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import re
 from collections import defaultdict
-from itertools import permutations, product
+from itertools import islice, permutations, product
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -102,6 +102,10 @@ class ChainOrder:
                 tuple(attrs.evolve(one, turn=turns.get(id(one), one.turn)) for one in chains)
             )
         return found
+
+    def settles(self, group: tuple[Item, ...], family: Family, hook: str) -> bool:
+        """Whether there is one order of a group that does not contradict what is known."""
+        return len(list(islice(self._orders(group, family, hook), 2))) == 1
 
     def _orders(
         self, group: tuple[Item, ...], family: Family, hook: str

@@ -14,7 +14,7 @@ import attrs
 from ..model.oracle import OracleKind
 from .context import packets_at
 from .symbolic import Undecided
-from .terms import CONDITION, LOG, postorder
+from .terms import CONDITION, LOG, atoms, postorder
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -151,14 +151,14 @@ def _part(
     terms, outside = setting.terms, setting.terms.not_(region)
     plain: dict[Term, None] = {}
     others: list[Term] = []
-    for atom in _atoms(region):
+    for atom in atoms(region):
         if _is_plain(atom):
             plain[atom] = None
             continue
         others.append(atom)
         if LOG not in {word.width for word in atom.terms}:
             known = {word: leaf(terms, model, word) for word in atom.terms}
-            resolved = _atoms(terms.substitute(atom, known))
+            resolved = atoms(terms.substitute(atom, known))
             plain |= dict.fromkeys(one for one in resolved if _is_plain(one))
     literals = [one if model.holds(one) else terms.not_(one) for one in plain]
     literals.sort(key=_worth)
@@ -172,20 +172,6 @@ def _part(
 
 def _equals(terms: Terms, word: Term, model: Model) -> Term:
     return terms.equal(word, terms.const(model.value(word), word.width))
-
-
-def _atoms(condition: Term) -> Iterator[Term]:
-    """The comparisons that a condition is made of."""
-    done: dict[Term, None] = {}
-    waiting = [condition]
-    while waiting:
-        one = waiting.pop()
-        if one in done:
-            continue
-        done[one] = None
-        if one.width == CONDITION and one.kind not in {"and", "not", "true", "false"}:
-            yield one
-        waiting.extend(one.terms)
 
 
 def _is_plain(atom: Term) -> bool:

@@ -20,7 +20,10 @@ from .answers import HookStatus
 from .budget import GaveUp
 from .classes import DifferenceClass, merged
 from .counterexample import counterexample
+from .findings import Finding, joined
 from .regions import Description, describe
+from .residue import CaseProver, Residue
+from .split import PacketCase, Smaller, Split, Tree, by_case
 from .symbolic import Undecided
 
 if TYPE_CHECKING:
@@ -60,11 +63,11 @@ def search(
 
     With ``first`` one packet is enough.
     """
-    found = _Found(first=first)
+    found = _Found(most, first)
     reasons: list[Diagnostic] = []
     try:
         if not hook.is_equal():
-            reasons += _look_for_classes(hook, before, after, most, found)
+            reasons += _look_for_classes(hook, before, after, found)
     except NoMeaning as reason:
         places = hook.meaningless or [str(reason)]
         reasons += (Diagnostic(NO_MEANING, place) for place in places)
@@ -75,10 +78,23 @@ def search(
     return Decision(found.classes, tuple(dict.fromkeys(reasons)), accepted=tuple(found.accepted))
 
 
+class _Enough(Exception):  # noqa: N818 - found on the way, and caught
+    """There are as many classes as are wanted."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class _Contradiction(Exception):  # noqa: N818 - found on the way, and caught
+    """The interpreters see no difference where the proof sees one."""
+
+
 @attrs.define
 class _Found:
     """What was found so far."""
 
+    most: int  #: how many classes are wanted
     first: bool  #: whether one packet is enough
     #: What was found where chains that mean the same were not gone through.
     outside: tuple[DifferenceClass, ...] = ()
@@ -92,47 +108,150 @@ class _Found:
         """All of it, where classes are one that differ in literals alone."""
         return merged(self.single) or self.outside
 
-    def is_enough(self, most: int) -> bool:
-        """Whether there are as many classes as are wanted."""
-        return len(merged(self.single)) >= most or len(self.single) >= _MOST_TRIED
+    def check(self) -> None:
+        """Raise _Enough where no more classes are wanted."""
+        if len(merged(self.single)) >= self.most or len(self.single) >= _MOST_TRIED:
+            raise _Enough("no more of them were searched for")
 
 
 def _look_for_classes(
-    hook: PathComparison, before: Side, after: Side, most: int, found: _Found
+    hook: PathComparison, before: Side, after: Side, found: _Found
 ) -> list[Diagnostic]:
     """First without what is proved; where what it does matters, with all of it.
 
     The answer is why there may be more packets than those that are found.
     """
     for inside in (False, True):
-        comparison = hook.compare(inside=inside)
-        reasons: list[Diagnostic] = []
-        found.accepted = []
-        found.outside, found.single = found.classes, []
-        while model := comparison.find():
-            if found.is_enough(most):
-                return [*reasons, _more(hook, "no more of them were searched for")]
-            one = counterexample(model, comparison, before, after)
-            if not one:
-                break
-            region = comparison.add(model, one.shown)
-            if not comparison.same_draws and one.hangs_on_chance:
-                reasons = [_other_draws(hook)]
-                continue
-            if found.first:
-                found.single.append(DifferenceClass.of(one, Description((), is_whole=False)))
-                return [*reasons, _more(hook, "one was enough")]
-            hook.progress(f"class {len(found.single) + 1}, of {most} at most")
-            shown = comparison.shown(region)
-            described = describe(hook.setting, hook.quick, shown, comparison.facts)
-            found.single.append(DifferenceClass.of(one, described))
+        found.outside, found.single, found.accepted = found.classes, [], []
+        look = _Look(hook, before, after, found, inside=inside)
+        try:
+            if hook.splits:
+                tree = by_case(PacketCase.of_all(hook.setting), look.at)
+            else:
+                tree = Tree(look.at(PacketCase(hook.setting)))
+        except _Enough as enough:
+            return [*look.reasons, _more(hook, enough.why)]
+        except _Contradiction:
+            continue
+        found.single = [one.found for one in joined(tree, hook.setting.family)]
+        if inside or not any(one.occurs is Occurs.UNKNOWN for one in found.accepted):
+            return list(look.reasons)
+    return [*look.reasons, _contradicted(hook)]
+
+
+@attrs.define
+class _Look:
+    """Looks for classes of differences, case by case."""
+
+    hook: PathComparison
+    before: Side
+    after: Side
+    found: _Found
+    inside: bool = attrs.field(kw_only=True)
+    #: Why there may be more packets than those that are found.
+    reasons: dict[Diagnostic, None] = attrs.Factory(dict)
+    #: What was found of residues that others can have the shape of, with what shows it.
+    _known: dict[object, tuple[Residue, list[Finding]]] = attrs.Factory(dict)
+
+    def at(self, case: PacketCase) -> list[Finding]:
+        """The classes of a case. Raises Split, _Enough, _Contradiction, and what proofs raise."""
+        hook = self.hook.of_case(case)
+        hook.solver.budget.check()
+        comparison = hook.compare(inside=self.inside)
+        if not any(one is not hook.setting.terms.false for one in comparison.differences.values()):
+            return []
+        residue = _residue(comparison, case)
+        if residue.shape is not None and residue.shape in self._known:
+            first, known = self._known[residue.shape]
+            names = first.renaming(residue)
+            again = [one.renamed(hook.setting.terms, names) for one in known]
+            if None not in again:
+                return [one for one in again if one]
+        # Of packets without a key there is no other residue that would have the same shape.
+        prover = CaseProver(hook.setting, hook.quick, is_general=bool(case.keys))
+        outcomes = [comparison] if comparison.same_draws else comparison.by_outcome()
+        findings: list[Finding] = []
+        quick = case.keys or not comparison.same_draws
+        if not (quick and outcomes and all(prover.is_never(one.leaving) for one in outcomes)):
+            if not comparison.same_draws:
+                self._split_draws(case, comparison, is_known=bool(outcomes))
+            for one in outcomes or [comparison]:
+                findings += self._classes(one, prover)
         else:
-            if hook.accept.each:
-                hook.progress("what is accepted, and whether it occurs")
-            found.accepted = list(_occurring(comparison, before, after))
-            if inside or not any(one.occurs is Occurs.UNKNOWN for one in found.accepted):
-                return reasons
-    return [*reasons, _contradicted(hook)]
+            for one in outcomes:
+                self._note_accepted(one)
+        if outcomes and not comparison.same_draws:
+            self.hook.pairs[self.hook.path.entry].by_chance = True
+        if prover.is_general and residue.shape is not None:
+            self._known[residue.shape] = residue, findings
+        return findings
+
+    def _split_draws(self, case: PacketCase, comparison: Comparison, *, is_known: bool) -> None:
+        """Raise Split where numbers are drawn for more packets than need be looked at together.
+
+        Who draws for one key draws for no other one. ``is_known`` says that outcomes are known that
+        are as likely.
+        """
+        if smaller := case.splitting():
+            raise Smaller(smaller)
+        words = (word for outcome in comparison.outcomes for word in outcome.values())
+        if not is_known and (by := case.on_draws(words)):
+            raise Split(by)
+
+    def _classes(self, comparison: Comparison, prover: CaseProver) -> Iterator[Finding]:
+        hook, terms = comparison.hook, comparison.hook.setting.terms
+        while model := comparison.find():
+            self.found.check()
+            if comparison.coupling and not comparison.coupling.differs(model):
+                self.reasons = {_other_draws(hook): None}
+                prover.is_general = False
+                comparison.leave_out(model)
+                continue
+            one = counterexample(model, comparison, self.before, self.after)
+            if not one:
+                raise _Contradiction
+            region = comparison.add(model, one.shown)
+            if not (comparison.same_draws or comparison.coupling) and one.hangs_on_chance:
+                self.reasons = {_other_draws(hook): None}
+                prover.is_general = False
+                continue
+            if self.found.first:
+                nothing = Description((), is_whole=False)
+                self.found.single.append(DifferenceClass.of(one, nothing))
+                raise _Enough("one was enough")
+            hook.progress(f"class {len(self.found.single) + 1}, of {self.found.most} at most")
+            whole = terms.all(comparison.shown(region), *hook.setting.facts)
+            anywhere = attrs.evolve(hook.setting, facts=())
+            described = describe(anywhere, hook.quick, whole, comparison.facts)
+            keys = hook.case.key_terms if hook.case else ()
+            parts = tuple((*keys, *part) for part in described.parts)
+            single = DifferenceClass.of(one, attrs.evolve(described, parts=parts))
+            self.found.single.append(single)
+            yield Finding(single, described.parts)
+            for part in described.parts if prover.is_general else ():
+                prover.require(terms.all(*part, terms.not_(whole), *comparison.facts))
+        if prover.is_general:
+            prover.require(terms.all(comparison.leaving, *comparison.facts))
+        self._note_accepted(comparison)
+
+    def _note_accepted(self, comparison: Comparison) -> None:
+        """Note what is accepted and occurs, once for each acceptance."""
+        if comparison.hook.accept.each:
+            comparison.hook.progress("what is accepted, and whether it occurs")
+        known = {one.acceptance: one for one in self.found.accepted}
+        for one in _occurring(comparison, self.before, self.after):
+            if one.acceptance not in known or known[one.acceptance].occurs is Occurs.UNKNOWN:
+                known[one.acceptance] = one
+        self.found.accepted = list(known.values())
+
+
+def _residue(comparison: Comparison, case: PacketCase) -> Residue:
+    """What is left of a case, with all that what is found of it hangs on."""
+    if not case.keys:
+        return Residue(None, ())
+    given = dict(enumerate(comparison.given))
+    words = (*comparison.outcomes, comparison.left(), given)
+    return Residue.of(comparison.hook.setting, words, (*case.keys,))
 
 
 def _occurring(comparison: Comparison, before: Side, after: Side) -> Iterator[AcceptedClass]:

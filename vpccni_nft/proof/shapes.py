@@ -61,9 +61,10 @@ class ConditionShape:
             case "bits", (word, mask, value) if mask == (1 << word.width) - 1:
                 same = (parts[0], self._constant(word.width, value))
                 return self._terms.raw("equal", same, term.width)
-            case (("ask" | "result" | "then"), (name, *_)):
+            case (("ask" | "result" | "then" | "in"), (name, *_)):
                 name = self._names.setdefault((term.kind, name), f"function {len(self._names)}")
-                kind = "result" if term.kind == "ask" else term.kind  # an oracle's name is no text
+                # An oracle's name is no text, nor is a set of keys.
+                kind = "then" if term.kind == "then" else "result"
                 return self._terms.raw(kind, (name, *parts), term.width)
             case "variable", _:
                 return term

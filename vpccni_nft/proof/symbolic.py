@@ -5,6 +5,7 @@ The only module that knows Z3, which the extra ``verify`` installs.
 
 from __future__ import annotations
 
+from operator import rshift
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -151,6 +152,13 @@ class Solver:
                 return parts[0] & mask == value
             case "up to":
                 return z3.ULE(parts[0], term.parts[1])
+            case "in":
+                keys = (
+                    [part == value for part, value in zip(parts, key, strict=True)]
+                    for key in term.parts[0].by_key
+                    if not any(map(rshift, key, (part.width for part in term.terms)))
+                )
+                return z3.Or([z3.And(*key) for key in keys])
             case "equal":
                 return parts[0] == parts[1]
             case "ule":

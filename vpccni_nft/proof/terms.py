@@ -21,6 +21,7 @@ from .dependence import Dependence
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from ..model.lookup import KeyGroup, KeyIndex
     from ..model.oracle import Oracle
     from .bits import Piece
 
@@ -34,6 +35,9 @@ _MOST_CONDITIONS = 24
 
 #: How deep a condition is looked into for what others say already, and how many parts of it.
 _DEPTH = 4
+
+#: Of so many values a word is taken for one of them, and a comparison with each is made.
+_MOST_VALUES = 16
 _MOST_PARTS = 100
 
 #: Words that are made of bits of others.
@@ -74,6 +78,7 @@ class Terms:
         self.false = self._make("false", (), CONDITION)
         self.true.negation, self.false.negation = self.false, self.true
         self.dependence = Dependence()
+        self._values: dict[Term, frozenset[int] | None] = {}
         #: How many parts of the condition at hand may still be looked into.
         self._left = 0
         #: Conjunctions by what was joined: most are asked for many times, on many ways through the
@@ -231,7 +236,7 @@ class Terms:
         self, one: Term, every: dict[Term, None], joined: Mapping[Term, tuple[int, int]]
     ) -> Term:
         """A condition without what the others say already."""
-        if one.kind == "up to":
+        if one.kind in {"up to", "in"}:
             return self._settled(one, joined) or one
         if one.kind != "not":
             return one
@@ -283,6 +288,8 @@ class Terms:
 
     def _settled(self, atom: Term, joined: Mapping[Term, tuple[int, int]]) -> Term | None:
         """Whether an atom is true or false where some bits of words are known."""
+        if atom.kind == "in":
+            return self._settled_in(atom, joined)
         if atom.kind not in {"bits", "up to"}:
             return None
         word = atom.parts[0]
@@ -297,6 +304,58 @@ class Terms:
         if known != (1 << word.width) - 1:
             return None
         return self.true if bits <= atom.parts[1] else self.false
+
+    def _settled_in(self, atom: Term, joined: Mapping[Term, tuple[int, int]]) -> Term | None:
+        key = []
+        for word in atom.terms:
+            known, bits = joined.get(word, (0, 0))
+            if known != (1 << word.width) - 1:
+                return None
+            key.append(bits)
+        return self.true if tuple(key) in atom.parts[0].by_key else self.false
+
+    # --- what words can be ------------------------------------------------------------------------
+
+    def values(self, word: Term) -> frozenset[int] | None:
+        """The values that a word can have, where they are few and plain to see."""
+        if word.kind == "const":
+            return frozenset((_value(word),))
+        if word.kind != "ite":
+            return None
+        if word not in self._values:
+            then, otherwise = map(self.values, word.terms[1:])
+            both = then | otherwise if then and otherwise else None
+            self._values[word] = both if both and len(both) <= _MOST_VALUES else None
+        return self._values[word]
+
+    def candidates(self, index: KeyIndex, words: tuple[Term, ...], *, splits: bool) -> list[int]:  # noqa: ARG002 - for cases alone
+        """The numbers of what words can match: comparisons with other keys would be false."""
+        found = index.matched([self.values(word) for word in words])
+        return index.numbers(found)
+
+    def is_in(self, group: KeyGroup, words: tuple[Term, ...]) -> Term:
+        """Whether words are one of some keys: of many of them it is one condition."""
+        known = [_value(word) if word.kind == "const" else None for word in words]
+        if None not in known:
+            return self.true if tuple(known) in group.by_key else self.false
+        group = group.where(known)
+        words = tuple(word for word in words if word.kind != "const")
+        found = list(group.keys_for([self.values(word) for word in words]))
+        if len(found) > _MOST_VALUES:
+            return self._make("in", (group, *words), CONDITION)
+        return self.any(
+            *(
+                self.all(
+                    *(
+                        self.equal(word, self.const(value, word.width))
+                        if not value >> word.width
+                        else self.false
+                        for word, value in zip(words, key, strict=True)
+                    )
+                )
+                for key in found
+            )
+        )
 
     # --- comparisons ------------------------------------------------------------------------------
 
@@ -534,10 +593,12 @@ class Terms:
         """A term with others in place of some of its parts."""
         done = dict(others)
         for one in postorder(term, done):
-            parts = [done[part] for part in one.terms]
-            same = all(map(is_, parts, one.terms))
-            done[one] = one if same else self._again(one, parts)
+            done[one] = self.rebuilt(one, [done[part] for part in one.terms])
         return done[term]
+
+    def rebuilt(self, term: Term, parts: list[Term]) -> Term:
+        """A term of the same kind, of other parts."""
+        return term if all(map(is_, parts, term.terms)) else self._again(term, parts)
 
     def _again(self, term: Term, parts: list[Term]) -> Term:
         """A term of the same kind, of other parts."""
@@ -551,6 +612,8 @@ class Terms:
                 return self._bits(parts[0], term.parts[1], term.parts[2])
             case "up to":
                 return self._up_to(parts[0], term.parts[1])
+            case "in":
+                return self.is_in(term.parts[0], tuple(parts))
             case "masked":
                 return self._masked(parts[0], term.parts[1], term.parts[2])
             case "extract":
@@ -579,6 +642,20 @@ def asks(term: Term) -> Iterator[Term]:
         done[one] = None
         if one.kind == "ask":
             yield one
+
+
+def atoms(condition: Term) -> Iterator[Term]:
+    """The comparisons that a term is made of."""
+    done: dict[Term, None] = {}
+    waiting = [condition]
+    while waiting:
+        one = waiting.pop()
+        if one in done:
+            continue
+        done[one] = None
+        if one.width == CONDITION and one.kind not in {"and", "not", "true", "false"}:
+            yield one
+        waiting.extend(one.terms)
 
 
 def postorder(term: Term, done: Mapping[Term, object]) -> Iterator[Term]:

@@ -33,6 +33,7 @@ from .order import EVERY_ORDER, ChainOrder
 from .pairs import Chains
 from .paths import assumed_on_paths, unknown_on_paths
 from .references import missing_names
+from .rule_keys import index_rules
 from .symbolic import Solver
 from .terms import Terms
 from .unread import UnreadRules
@@ -64,6 +65,7 @@ class ProofSettings:
     most: int = 10  #: how many classes of differences are looked for
     first: bool = False  #: whether one packet of a hook is enough
     counters: bool = False  #: whether it counts which rules counted a packet
+    splits: bool = True  #: whether packets are looked at case by case where rules are many
     order: ChainOrder = EVERY_ORDER  #: in which order base chains of one priority run
     allow: frozenset[Code] = frozenset()  #: approximations that are taken for exact
     accept: Acceptances = NOTHING  #: differences that the caller accepts
@@ -170,6 +172,8 @@ class _Proof:
         quick = solver.within(_MOST_SECONDS)
         terms = Terms(self.budget)
         ours, theirs = (Chains(dict.fromkeys(one.program for one in side)) for side in chains)
+        if self.settings.splits:
+            index_rules(dict.fromkeys(chain.program for side in chains for chain in side), family)
         anywhere: dict[Pair, ChainSummary | None] = {}
         contexts = {
             hook: ProofContext(
@@ -184,10 +188,13 @@ class _Proof:
         }
         internal = self.internal
         hooks = [
-            PathSearch(Path.at(hook), pairs, solver, *sides, chains[0], chains[1], internal)
+            PathSearch(
+                Path.at(hook), pairs, solver, *sides, chains[0], chains[1], internal,
+                splits=self.settings.splits,
+            )
             for hook in HOOKS
             if any(at_hook(side, hook) for side in chains)
-        ]
+        ]  # fmt: skip
         self._of_hooks(hooks)
         if any(isinstance(oracle.object, KeptSet) for oracle in terms.oracles()):
             self._assume(f"{family.title}: sets that rules fill have room for what they add")

@@ -14,6 +14,7 @@ from ..ipset.ast import IpSets
 from ..iptables import ast
 from ..model.effects import Effect, View
 from ..model.hook import BaseChain, call
+from ..model.lookup import Indices
 from ..model.oracle import Position
 from ..model.packet import Event, NoMeaning, State, interface_word, prefix_mask
 
@@ -128,6 +129,7 @@ class IptablesProgram:
         default=attrs.Factory(lambda self: {name: name for name in self.chains}, takes_self=True)
     )
     other: str = ""  #: the table that it is compared with, where that has another name
+    indices: Indices = attrs.Factory(Indices)
 
     @property
     def changed_sets(self) -> Mapping[str, str]:

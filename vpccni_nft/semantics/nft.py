@@ -15,6 +15,7 @@ import attrs
 from ..core.values import Family, WideFamily
 from ..model.effects import View
 from ..model.hook import BaseChain, call
+from ..model.lookup import Indices
 from ..model.oracle import Bound, KeptSet, Oracle, OracleKind, Position
 from ..model.packet import (
     CONNTRACK_PRIORITY,
@@ -211,6 +212,7 @@ class NftProgram:
     #: The chains that set zones, and that packets come to which conntrack has seen.
     late: frozenset[str] = frozenset()
     other: str = ""  #: the table that it is compared with, where that has another name
+    indices: Indices = attrs.Factory(Indices)
 
     @property
     def changed_sets(self) -> Mapping[str, str]:
@@ -220,7 +222,7 @@ class NftProgram:
         }
 
     def _view(self, state: State, place: Position | None, where: Bool) -> View:
-        return View(state, place, where, tables=self.tables, named=self.sets)
+        return View(state, place, where, tables=self.tables, named=self.sets, indices=self.indices)
 
     def rules(self, chain: str) -> tuple[ast.Rule, ...]:
         """The rules of a chain."""

@@ -8,6 +8,7 @@ import attrs
 
 from ..core.values import Family, mask_of_length
 from ..model.headers import network_bits, transport_bits, transport_field
+from ..model.lookup import KeyIndex
 from ..model.oracle import (
     LISTED_BITS,
     OPTIONS_OF_TCP,
@@ -37,7 +38,7 @@ from .nft_host import connection_value, ethernet_value, has_label, host_value, s
 from .nft_value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ..model.algebra import Algebra, Bool
     from ..model.effects import View
@@ -527,12 +528,84 @@ def contains(
         words += [first] if listed else []
         return there, view.state.member(kept_set(view.named[elements.name], view), *words)
     kept = view.named[elements.name] if isinstance(elements, x.SetReference) else None
+    index = _index_of(key, elements, view)
+    few = _candidates(index, elements, values, view, splits=False)
+    if index and len(few) > _MANY and not any(_left(one, kept) for one in few if kept):
+        return there, _is_one_of(index, key, listed, values, view)
     return there, algebra.any(
-        *(
-            algebra.all(is_element(values, key, one, view), _stays(one, kept, view))
-            for one in listed
-        )
+        *(algebra.all(is_element(values, key, one, view), _stays(one, kept, view)) for one in few)
     )
+
+
+def _is_one_of(
+    index: KeyIndex,
+    key: x.Expression,
+    listed: Sequence[x.Expression],
+    values: tuple[Value, ...],
+    view: View,
+) -> Bool:
+    """Whether a key is one of many elements: those without ranges are one comparison."""
+    algebra, found, others = view.state.algebra, [], [*index.always]
+    for group in index.groups:
+        if len(group.places) == len(values):
+            found.append(algebra.is_in(group, tuple(values[place].word for place in group.places)))
+        else:
+            others += (number for numbers in group.by_key.values() for number in numbers)
+    compared = (is_element(values, key, listed[number], view) for number in others)
+    return algebra.any(*found, *compared)
+
+
+#: Beyond so many elements a set is no list of comparisons.
+_MANY = 16
+
+
+def _index_of(
+    key: x.Expression, elements: x.AnonymousSet | x.SetReference, view: View
+) -> KeyIndex | None:
+    """By which the elements of a large set are found."""
+    owner = elements if isinstance(elements, x.AnonymousSet) else view.named[elements.name]
+    fewest = _MANY if isinstance(elements, x.AnonymousSet) else 1
+    if view.indices is None or len(owner.elements) <= fewest:
+        return None
+    place = (id(owner), key)
+    kept = view.indices.elements.get(place)
+    if kept is None or kept[0] is not owner:
+        kept = (owner, KeyIndex.of(_exact_parts(key, one) for one in owner.elements))
+        view.indices.elements[place] = kept
+    return kept[1]
+
+
+def _exact_parts(key: x.Expression, element: x.Expression) -> dict[int, int]:
+    """The values that an element asks for, by the number of the key's part."""
+    if isinstance(element, x.Pair):
+        element = element.key
+    if isinstance(element, x.Element):
+        element = element.key
+    if isinstance(element, x.CatchAll):
+        return {}
+    wanted = element.parts if isinstance(element, x.Concat) else (element,)
+    keys = key.parts if isinstance(key, x.Concat) else (key,)
+    return {
+        number: _constant(right, left)
+        for number, (left, right) in enumerate(zip(keys, wanted, strict=True))
+        if _is_exact(right)
+    }
+
+
+def _candidates(
+    index: KeyIndex | None,
+    elements: x.AnonymousSet | x.SetReference,
+    values: tuple[Value, ...],
+    view: View,
+    *,
+    splits: bool,
+) -> Sequence[x.Expression]:
+    """The elements that a key may be."""
+    every = _elements(elements, view)
+    if index is None:
+        return every
+    words = tuple(value.word for value in values)
+    return [every[number] for number in view.state.algebra.candidates(index, words, splits=splits)]
 
 
 def kept_set(set_: Set, view: View) -> KeptSet:
@@ -572,7 +645,8 @@ def pairs(
     kept = view.named[elements.name] if isinstance(elements, x.SetReference) else None
     if kept and "dynamic" in kept.flags:
         raise NoMeaning(f"what rules put into the map {kept.name} is not known")
-    listed = [_pair(element) for element in _elements(elements, view)]
+    index = _index_of(key, elements, view)
+    listed = [_pair(element) for element in _candidates(index, elements, values, view, splits=True)]
     # The element for all others comes last, wherever it stands.
     for wanted, value in sorted(listed, key=lambda pair: isinstance(pair[0], x.CatchAll)):
         stays = _stays(wanted, kept, view)
@@ -651,6 +725,13 @@ def _equals(value: Value, left: x.Expression, right: x.Expression, view: View) -
             return _equals_masked(value, interface_word(name), prefix_mask(name), view)
         case _:
             return _is(value, _constant(right, left), algebra)
+
+
+def _is_exact(right: x.Expression) -> bool:
+    """Whether a literal is one value: what ``_equals`` compares all bits with."""
+    return not isinstance(right, x.Range | x.Prefix) and not (
+        isinstance(right, x.Interface) and right.wildcard
+    )
 
 
 def _is(value: Value, wanted: int, algebra: Algebra) -> Bool:
