@@ -13,7 +13,7 @@ import vpccni_nft
 from vpccni_nft.cli.commands import cli
 from vpccni_nft.core.exit_codes import ExitCode
 from vpccni_nft.core.span import Source
-from vpccni_nft.model.packet import STATE_BITS, Verdict
+from vpccni_nft.model.packet import Verdict
 from vpccni_nft.node.catalogues import acceptances
 from vpccni_nft.proof.acceptance import Occurs
 from vpccni_nft.proof.acceptance_file import acceptance_text, parse_acceptances
