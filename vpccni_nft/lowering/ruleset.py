@@ -166,10 +166,10 @@ class _TableLowering:
         rules: list[nft.Rule] = []
         further: dict[str, list[nft.Rule]] = {}
         behind = rules  # those of the helper chain that the rest of the chain went to
+        behind_ct = self.behind.get(chain.name, ())
         for number, rule in enumerate(chain.rules, start=1):
-            sees_templates = (chain.name, number) in self.behind
             lowered, rest = self.rules.lower(
-                rule, hooks, f"{name}-{number}", sees_templates=sees_templates
+                rule, hooks, f"{name}-{number}", sees_templates=number in behind_ct
             )
             behind += lowered
             if rest:

@@ -14,38 +14,53 @@ from ..iptables.ast import Goto, Jump
 if TYPE_CHECKING:
     from ..iptables.ast import Rule, Table
 
-#: Rules by their chains and numbers.
-Places = frozenset[tuple[str, int]]
+#: Rules by their chains: their numbers.
+Places = dict[str, set[int]]
 
 
 def behind_templates(table: Table) -> Places:
     """The rules that come behind a CT on some way through the table, whatever either asks for."""
-    chains = {chain.name: chain.rules for chain in table.chains}
-    if not any(_gives(rule) for rules in chains.values() for rule in rules):
-        return frozenset()
-    giving: set[str] = set()  # where packets may get a template
-    entered: set[str] = set()  # where packets may come to with one
-    found: set[tuple[str, int]] = set()
-    known = -1
-    while known < len(giving) + len(entered):
-        known = len(giving) + len(entered)
-        for name, rules in chains.items():
-            has = name in entered
-            for number, rule in enumerate(rules, start=1):
-                if has:
-                    found.add((name, number))
-                target = rule.target
-                if isinstance(target, (Jump, Goto)):
-                    if has:
-                        entered.add(target.chain)
-                    gives = target.chain in giving
-                else:
-                    gives = _gives(rule)
-                if gives:
-                    giving.add(name)
-                    # From a goto packets come back to this chain's caller.
-                    has = has or not isinstance(target, Goto)
-    return frozenset(found)
+    if table.name != "raw":
+        return {}  # the kernel takes no CT there
+    rules = {chain.name: chain.rules for chain in table.chains}
+    giving = _giving(table)
+    found: Places = {}
+    entered: set[str] = set()  # the chains that packets come to with a template
+    todo = list(giving)
+    while todo:
+        name = todo.pop()
+        has = name in entered
+        for number, rule in enumerate(rules.get(name, ()), start=1):
+            if has:
+                found.setdefault(name, set()).add(number)
+            target = rule.target
+            if not isinstance(target, (Jump, Goto)):
+                has = has or _gives(rule)
+                continue
+            if has and target.chain not in entered:
+                entered.add(target.chain)
+                todo.append(target.chain)
+            # From a goto packets come back to this chain's caller.
+            has = has or (isinstance(target, Jump) and target.chain in giving)
+    return found
+
+
+def _giving(table: Table) -> set[str]:
+    """The chains in which a packet may get a template, or in those that they call."""
+    callers: dict[str, list[str]] = {}
+    todo = []
+    for chain in table.chains:
+        for rule in chain.rules:
+            if isinstance(target := rule.target, (Jump, Goto)):
+                callers.setdefault(target.chain, []).append(chain.name)
+            elif _gives(rule):
+                todo.append(chain.name)
+    found: set[str] = set()
+    while todo:
+        if (name := todo.pop()) not in found:
+            found.add(name)
+            todo += callers.get(name, ())
+    return found
 
 
 def _gives(rule: Rule) -> bool:
