@@ -20,7 +20,7 @@ CIDR = ("--service-cidr", "172.30.0.0/16")
 def test_a_change_is_equivalent_but_for_what_is_accepted() -> None:
     done = run("predict", SERVICE, *NFTABLES, *CIDR, "--accept", "kube-proxy-modes")
     assert done.code == 0, done.out
-    assert done.out.startswith("equivalent, but for 3 accepted classes of packets")
+    assert done.out.startswith("equivalent, but for 4 accepted classes of packets")
     assert "unused ports of ClusterIPs" in done.out
 
 

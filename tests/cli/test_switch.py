@@ -54,7 +54,7 @@ def test_the_way_back_is_proved_too(tmp_path: Path) -> None:
     files = (str(tmp_path / "before.nft"), str(tmp_path / "after.save"))
     found = json.loads(run("switch", "prove", *files, "--json").out)
     assert (found["before"]["mode"], found["after"]["mode"]) == ("nftables", "iptables")
-    assert found["answer"] == "different"  # the catalogue is of the way there
+    assert found["answer"] == "different"  # nothing is accepted
 
 
 def test_endpoints_that_changed_are_listed_and_are_no_difference(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ from ..render.diagnostics import show
 @SECONDS
 @TIMEOUT
 @ORDER
-@click.option("--first", is_flag=True, help="Stop at the first packet that differs at a hook.")
+@click.option("--first", is_flag=True, help="Stop at the first packet that differs on a path.")
 @AS_JSON
 def predict(  # noqa: PLR0913 - one for each option
     node: str,
@@ -179,6 +179,7 @@ def predict(  # noqa: PLR0913 - one for each option
         first=first,
         allow=codes_named(allow),
         accept=acceptances,
+        paths=True,
     )
     with progress.of_proof() as report:
         answer = prove(before, after, settings, report)

@@ -103,6 +103,7 @@ def prove(  # noqa: PLR0913 - one for each option
         timeout=timeout,
         allow=codes_named(allow),
         accept=acceptances,
+        paths=True,
     )
     with progress.of_proof() as report:
         answer = verify_sides(moved, other, settings, report)
