@@ -32,7 +32,7 @@ DRAWN = settings(
     derandomize=not NIGHTLY,
     database=None,
     deadline=None,
-    max_examples=60 * SCALE,
+    max_examples=(60 if NIGHTLY else 40) * SCALE,
     suppress_health_check=list(HealthCheck),
     phases=(Phase.explicit, Phase.generate),
 )
