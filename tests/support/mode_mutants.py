@@ -69,6 +69,7 @@ MUTANTS = (
         ("nothing-at-prerouting", r"^.*add rule ip kube-proxy nat-prerouting .*\n", ""),
         ("nothing-at-output", r"^.*add rule ip kube-proxy nat-output .*\n", ""),
         ("policy-drops", r"hook forward priority 0 ;", "hook forward priority 0 ; policy drop ;"),
+        ("address-of-no-service", r"(^add element .* cluster-ips) .*$", r"\g<0>\n\1 { 8.8.8.8 }"),
         ("another-mark-too", r"meta l4proto tcp dnat", "mark set mark or 1 meta l4proto tcp dnat"),
     ),
     *_all(
@@ -99,6 +100,10 @@ MUTANTS = (
         "11-no-endpoints", "1.33",
         ("reject-turned-to-drop", r"reject-chain reject", "reject-chain drop"),
         ("cluster-ip-answers-not", rf"{_LINE}no-endpoint-services {{ 172.*\n", ""),
+        (
+            "address-of-no-service", r"(^add element .* no-endpoint-services) .*$",
+            r"\g<0>\n\1 { 8.8.8.8 . tcp . 80 : goto reject-chain }",
+        ),
         ("nodeport-answers-not", rf"{_LINE}no-endpoint-nodeports .*\n", ""),
     ),
     *_all(

@@ -37,9 +37,13 @@ _RANGE_CHAIN, SERVICE_RANGE = "cluster-ips-check", "service-range"
 #: The groups of all ports of Services' addresses, and of all NodePorts, whatever their endpoints.
 SERVICES, NODEPORTS = "services", "nodeports"
 
+#: The groups of which a part is known as "common-" and their name: what is of Services that both
+#: sides have. What one side alone has is a mistake of that side, and none of the known differences.
+_CLUSTER_IPS, _NO_ENDPOINTS = "cluster-ips", "no-endpoint-services"
+
 #: The maps of that table whose keys are of such a group.
 _GROUPS = {
-    "service-ips": SERVICES, "no-endpoint-services": SERVICES,
+    "service-ips": SERVICES, _NO_ENDPOINTS: SERVICES,
     "service-nodeports": NODEPORTS, "no-endpoint-nodeports": NODEPORTS,
 }  # fmt: skip
 
@@ -54,7 +58,10 @@ def groups_of(before: Side, after: Side) -> dict[Family, dict[str, Group]]:
     for family in Family:
         elements: dict[str, dict[_Element, None]] = {}
         empty: set[str] = set()
+        known = []  # the addresses of each side's Services, and their ports
         for side in (before, after):
+            here: set[_Element] = set()
+            known.append(here)
             for ruleset in side.rulesets:
                 for table in ruleset.tables:
                     if family not in table.families:
@@ -70,6 +77,12 @@ def groups_of(before: Side, after: Side) -> dict[Family, dict[str, Group]]:
                         continue
                     for name, element in named:
                         elements.setdefault(name, {})[element] = None
+                        if name in {_CLUSTER_IPS, SERVICES}:
+                            here |= {element, element[:1]}
+        for name in (_CLUSTER_IPS, _NO_ENDPOINTS):
+            elements[f"common-{name}"] = {
+                one: None for one in elements.get(name, ()) if all(one in here for here in known)
+            }
         # What is in a set without elements is not known: something else may fill it.
         names = elements.keys() | empty
         found[family] = {
@@ -129,7 +142,7 @@ def _of_iptables(table: iptables.Table) -> Iterator[tuple[str, _Element]]:
                 host = Between(address, address)
                 yield SERVICES, (host, protocol, port)
                 if chain.name == "KUBE-SERVICES" and _is_cluster_ip(rule):
-                    yield "cluster-ips", (host,)
+                    yield _CLUSTER_IPS, (host,)
 
 
 def _is_cluster_ip(rule: iptables.Rule) -> bool:
