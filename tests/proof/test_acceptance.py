@@ -240,6 +240,22 @@ def test_what_an_answer_prints_can_be_pasted(rules: str) -> None:
     assert isinstance(verify(wider, sides[1], pasted), Different)
 
 
+def test_an_event_is_accepted_without_its_key() -> None:
+    text = """[[accept]]
+name = "seen"
+why = "it is"
+condition = "hook=forward"
+before = { events = "none" }
+after = { events = "add seen: 10.0.0.1" }
+"""
+    with pytest.raises(
+        vpccni_nft.Refused, match="an event is accepted with any key: write “add seen”"
+    ):
+        parse_acceptances(Source.of(text, "accept.toml"))
+    (found,) = parse_acceptances(Source.of(text.replace(": 10.0.0.1", ""), "accept.toml")).each
+    assert found.name == "seen"
+
+
 def on_path(before: str, after: str, *accept: str) -> Answer:
     return verify(before, after, *accept, per_hook=False)
 

@@ -31,6 +31,7 @@ from vpccni_nft.nft import expressions as x
 from vpccni_nft.nft import objects as o
 from vpccni_nft.nft import statements as s
 from vpccni_nft.semantics.nft import base_chains
+from vpccni_nft.semantics.nft_shown import shown
 
 from ..support.nft_classes import WITHOUT_MEANING, nodes_in, subclasses
 
@@ -140,6 +141,14 @@ OBJECTS: list[type] = [
     if one not in {ast.OtherTable, ast.OtherChain}
 ]
 every_class = pytest.mark.parametrize("class_", CLASSES, ids=lambda one: one.__qualname__)
+
+
+@every_class
+def test_a_node_is_shown_in_nfts_words(class_: type) -> None:
+    node = next(one for one in nodes_in(STATEMENTS[class_]) if type(one) is class_)
+    text = shown(node)
+    assert text.startswith(("“", "a "))
+    assert f"{class_.__name__}(" not in text
 
 
 @every_class

@@ -96,6 +96,10 @@ def _end(found: DifferenceClass, side: int) -> dict[str, str]:
         if name in _MARKS and isinstance(both[0], int) and isinstance(both[1], int):
             mask = both[0] ^ both[1]
             end[KEY_OF[name]] = f"{(both[0], both[1])[side] & mask:#x}/{mask:#x}"
+        elif name == "events":
+            # An event is accepted with any key that it has.
+            texts = value_text(name, both[side], found.family).split(", ")
+            end[name] = ", ".join(text.partition(": ")[0] for text in texts)
         else:
             end[KEY_OF.get(name, name)] = value_text(name, both[side], found.family)
     return end

@@ -79,6 +79,9 @@ class Items:
         if texts == ("none",):
             return cls(())
         kinds = [one.split()[0] for one in texts if one != ANYTHING]
+        if name == "events" and (keyed := [one for one in texts if ": " in one]):
+            kept = keyed[0].partition(":")[0]
+            raise ValueError(f"an event is accepted with any key: write “{kept}”")
         if name == "bindings" and (wrong := [kind for kind in kinds if kind not in _KINDS]):
             raise ValueError(f"“{wrong[0]}” is not one of {', '.join(_KINDS)}, none")
         return cls(texts)

@@ -38,6 +38,7 @@ from ..nft.names import TABLE_PREFIX
 from ..nft.words import HookName, ObjectKind
 from .nft_host import set_label
 from .nft_objects import give, named
+from .nft_shown import shown
 from .nft_value import Value
 from .nft_values import (
     compare,
@@ -350,7 +351,7 @@ class NftProgram:
             case Binding():
                 state.bind(when, verdict)
             case _:
-                raise NoMeaning(f"no meaning for {verdict!r}")
+                raise NoMeaning(f"no meaning for {shown(verdict)}")
 
     def _is_taken(self, ending: s.Statement, state: State) -> Bool:
         """Where a statement that ends the rule acts; other packets go on behind the rule.
@@ -378,7 +379,7 @@ class NftProgram:
         if isinstance(nat.address, x.Payload):
             own = "saddr" if nat.kind == "snat" else "daddr"
             if nat.address != x.Payload(view.state.family.value, own):
-                raise NoMeaning(f"no meaning for {nat!r}")
+                raise NoMeaning(f"no meaning for {shown(nat)}")
         address = None if isinstance(nat.address, x.Payload) else nat.address
         algebra = view.state.algebra
         if nat.family not in {None, view.state.family}:
@@ -420,7 +421,7 @@ class NftProgram:
             case s.Set(key, expression):
                 return _set(key, expression, view, when)
             case _:
-                raise NoMeaning(f"no meaning for {step!r}")
+                raise NoMeaning(f"no meaning for {shown(step)}")
         return state.algebra.true
 
     def _update(self, step: s.UpdateSet, view: View, when: Bool) -> Bool:
@@ -481,7 +482,7 @@ def _bound(limit: s.Limit | s.Quota) -> Bound:
     """What may come."""
     if isinstance(limit, s.Quota):
         if limit.used:
-            raise NoMeaning(f"no meaning for {limit!r}")
+            raise NoMeaning(f"no meaning for {shown(limit)}")
         return Bound(limit.bytes, "bytes")
     return Bound(limit.rate, limit.unit, limit.per, limit.burst)
 
@@ -573,7 +574,7 @@ def _set_header(
             smaller = algebra.ule(new.word, old.word)
             field, word = "mss", algebra.ite(smaller, new.word, old.word)
         case _:
-            raise NoMeaning(f"no meaning for a change of {key!r}")
+            raise NoMeaning(f"no meaning for a change of {shown(key)}")
     there = algebra.all(old.there, new.there)
     state.assign(algebra.all(when, there), field, word)
     if isinstance(key, x.TcpOption):
@@ -603,7 +604,7 @@ def _set(key: x.Expression, expression: x.Expression, view: View, when: Bool) ->
             state.assign(when, "priority", value.word)
         case x.Meta("nftrace"):
             if expression != x.Number(1):
-                raise NoMeaning(f"no meaning for {expression!r}")
+                raise NoMeaning(f"no meaning for {shown(expression)}")
             state.emit(when, Event("trace"))
         case x.Meta("mark"):
             state.assign(when, "mark", value.word)
@@ -617,7 +618,7 @@ def _set(key: x.Expression, expression: x.Expression, view: View, when: Bool) ->
             state.assign(fresh, "ct_template", state.word("ct_template", 1))
             state.assign(fresh, "ct_state", state.word("ct_state", STATE_BITS["new"]))
         case _:
-            raise NoMeaning(f"no meaning for a change of {key!r}")
+            raise NoMeaning(f"no meaning for a change of {shown(key)}")
     return value.there
 
 
@@ -658,4 +659,4 @@ def _number(literal: x.Expression) -> int:
         case x.Host(address):
             return address.value
         case _:
-            raise NoMeaning(f"not a number: {literal!r}")
+            raise NoMeaning(f"not a number: {shown(literal)}")

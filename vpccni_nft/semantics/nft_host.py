@@ -15,6 +15,7 @@ from ..model.packet import NAME_BYTES, TCP_FLAGS, Event, NoMeaning, width
 from ..nft import datatypes as t
 from ..nft import expressions as x
 from ..nft.datatypes import NF_PROTO
+from .nft_shown import shown
 from .nft_value import Value
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def host_value(
             algebra = view.state.algebra
             return Value(shifted(hashed, expression, algebra), 32, algebra.true)
         case _:
-            raise NoMeaning(f"no meaning for {expression!r}")
+            raise NoMeaning(f"no meaning for {shown(expression)}")
 
 
 def ethernet_value(field: str, view: View) -> Value:
@@ -302,5 +303,5 @@ def _keeps_labels(view: View) -> Bool:
 
 def _label(literal: x.Expression, view: View) -> Word:
     if not isinstance(literal, x.Number):
-        raise NoMeaning(f"not a label: {literal!r}")
+        raise NoMeaning(f"not a label: {shown(literal)}")
     return view.state.algebra.const(literal.value, 7)

@@ -15,6 +15,7 @@ from ..model.oracle import Position
 from ..model.packet import STATE_BITS, Event, NoMeaning
 from ..nft import objects as o
 from ..nft import statements as s
+from .nft_shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -54,7 +55,7 @@ def give(found: o.NamedObject, state: State, when: Bool) -> None:
         case o.CtTimeout(policy=policy, protocol=protocol, l3proto=family):
             details = (policy, protocol, family)
         case _:
-            raise NoMeaning(f"no meaning for {found!r}")
+            raise NoMeaning(f"no meaning for {shown(found)}")
     fresh = state.has_bits("ct_state", STATE_BITS["new"] | STATE_BITS["related"])
     own = state.is_("protocol", parse_protocol(protocol))
     state.emit(algebra.all(when, state.has_connection, fresh, own), Event(found.kind, details))

@@ -35,6 +35,7 @@ from ..nft import statements as s
 from ..nft.datatypes import CT_STATUS, ETHER_TYPE, NF_PROTO
 from ..nft.headers import TCP_OPTIONS
 from .nft_host import connection_value, ethernet_value, has_label, host_value, shifted
+from .nft_shown import shown
 from .nft_value import Value
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def evaluate(expression: x.Expression, view: View) -> Value:
         case x.Numgen():
             return _numgen(expression, view)
         case x.Lookup():
-            raise NoMeaning(f"no meaning for {expression!r} in this place")
+            raise NoMeaning(f"no meaning for {shown(expression)} in this place")
         case _:
             return host_value(expression, view, evaluate)
 
@@ -242,7 +243,7 @@ def _bits_of_field(payload: x.Payload, state: State) -> Value:
 def _raw_payload(raw: x.RawPayload, view: View) -> Value:
     """Some bits of the packet."""
     if raw.base not in RAW:
-        raise NoMeaning(f"no meaning for {raw!r}")
+        raise NoMeaning(f"no meaning for {shown(raw)}")
     word, there = RAW[raw.base](view.state, raw.offset, raw.length)
     return Value(word, raw.length, there)
 
@@ -329,7 +330,7 @@ def _extension_header(header: x.ExtensionHeader, view: View) -> Value:
     if key == ("frag", "frag-off"):
         return _field(state, "fragment", there)
     if key not in EXTENSIONS:
-        raise NoMeaning(f"no meaning for {header!r}")
+        raise NoMeaning(f"no meaning for {shown(header)}")
     found = view.ask(header_field(header.name, header.field), width=EXTENSIONS[key])
     return Value(found, EXTENSIONS[key], there)
 
@@ -369,7 +370,7 @@ def _operate(binary: x.Binary, left: Value, view: View) -> Value:
 def _shift(value: Value, binary: x.Binary, algebra: Algebra) -> Value:
     """What leaves a register at its end is lost (nft_bitwise_eval_lshift, _rshift)."""
     if value.width != REGISTER_BITS or not isinstance(binary.right, x.Number):
-        raise NoMeaning(f"no meaning for {binary!r}")
+        raise NoMeaning(f"no meaning for {shown(binary)}")
     places, kept = binary.right.value, REGISTER_BITS - binary.right.value
     zeros = algebra.const(0, places)
     if binary.operator == "<<":
@@ -414,7 +415,7 @@ def evaluate_for(key: x.Expression, expression: x.Expression, view: View, bits: 
         case x.Number() | x.Hex() | x.Flags() | x.Symbol():
             constant = _constant(expression, key)
             if constant >> bits:
-                raise NoMeaning(f"no meaning for {constant} as {key!r}")
+                raise NoMeaning(f"no meaning for {constant} as {shown(key)}")
             return Value(algebra.const(constant, bits), bits, algebra.true)
         case x.Lookup():
             return _looked_up(key, expression, view, bits)
@@ -487,7 +488,7 @@ def compare(match: s.Match, view: View) -> Bool:
         case "<=":
             holds = _is_up_to(value, _constant(match.right, match.left), algebra)
         case _:
-            raise NoMeaning(f"no meaning for {match!r}")
+            raise NoMeaning(f"no meaning for {shown(match)}")
     return algebra.all(value.there, holds)
 
 
@@ -667,7 +668,7 @@ def _require_type(key: x.Expression, elements: x.Expression, view: View) -> None
     if isinstance(elements, x.SetReference) and key.type is not None:
         wanted = view.named[elements.name].type
         if [type_.bits for type_ in key.type] != [type_.bits for type_ in wanted]:
-            raise NoMeaning(f"{elements.name} has keys of another type than {key!r}")
+            raise NoMeaning(f"{elements.name} has keys of another type than {shown(key)}")
 
 
 def _is_open(reference: x.SetReference, view: View) -> bool:
@@ -677,7 +678,7 @@ def _is_open(reference: x.SetReference, view: View) -> bool:
 
 def _pair(element: x.Expression) -> tuple[x.Expression, x.Expression | s.Verdict]:
     if not isinstance(element, x.Pair):
-        raise NoMeaning(f"not an element of a map: {element!r}")
+        raise NoMeaning(f"not an element of a map: {shown(element)}")
     return element.key, element.value
 
 
@@ -752,7 +753,7 @@ def _constant(literal: x.Expression, left: x.Expression) -> int:
     if isinstance(left, x.Fib) and left.result != "type" and not isinstance(literal, x.Symbol):
         if left.result == "oif" and literal == x.Number(0):
             return 0  # there is none
-        raise NoMeaning(f"which interface a route leads to is not modelled: {literal!r}")
+        raise NoMeaning(f"which interface a route leads to is not modelled: {shown(literal)}")
     match literal:
         case x.Number(value) | x.Hex(value) if _is_interface(left):
             return _index(value)
@@ -773,7 +774,7 @@ def _constant(literal: x.Expression, left: x.Expression) -> int:
         case x.Flags(flags):
             return sum(_symbol(left, name) for name in flags)
         case _:
-            raise NoMeaning(f"not a constant: {literal!r}")
+            raise NoMeaning(f"not a constant: {shown(literal)}")
 
 
 #: The interfaces whose numbers are known: none, and the one that every node has first.
@@ -817,4 +818,4 @@ def _key(expression: x.Expression) -> str:
         case x.ExtensionHeader() | x.TcpOption() | x.SctpChunk() | x.IpOption():
             return "exthdr"
         case _:
-            raise NoMeaning(f"{expression!r} has no symbols")
+            raise NoMeaning(f"{shown(expression)} has no symbols")
