@@ -83,7 +83,7 @@ def test_a_mutant_is_distinguished_by_packets(
 def _told_apart_by_the_model(mutant: Mutant) -> Iterator[tuple[Specimen, nft.Ruleset]]:
     for specimen in SPECIMENS:
         mutated = mutant.apply(specimen.after)
-        if mutated is not None and specimen.tells_apart(mutated):
+        if mutated is not None and specimen.kills(mutated):
             yield specimen, mutated
 
 

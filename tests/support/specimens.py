@@ -11,6 +11,7 @@ import vpccni_nft
 from vpccni_nft import iptables, nft
 from vpccni_nft.core.values import Family
 from vpccni_nft.model.hook import Outcome
+from vpccni_nft.model.packet import NoMeaning
 from vpccni_nft.simulate.sample import Packet, chains_of, differences, run
 from vpccni_nft.strategies import stream
 
@@ -68,6 +69,13 @@ class Specimen:
                 if differences(outcome, run(chains, packet)):
                     return True
         return False
+
+    def kills(self, mutated: nft.Ruleset) -> bool:
+        """Whether a packet tells a mistake apart: an error of the model does not."""
+        try:
+            return self.tells_apart(mutated)
+        except NoMeaning:
+            return False
 
 
 #: What an ipset says of itself whose elements count: nft's do, and those of the model of ipset not.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 import vpccni_nft
 from vpccni_nft import Detection, detect
 from vpccni_nft.cli.render.detect import lines_of
+from vpccni_nft.core import isolated
 from vpccni_nft.core.span import Source
 from vpccni_nft.node.detection import BackEnd, detect_sources
 from vpccni_nft.node.scan import scan_ruleset
 
-from ..support.command import Run, environment, run
+from ..support.command import Run, run
 from ..support.corpus import FOLDER, NODES, name_of
 
 LEGACY, NFT, NATIVE, IPVS = BackEnd.LEGACY, BackEnd.NFT, BackEnd.NATIVE, BackEnd.IPVS
@@ -511,39 +512,48 @@ def test_the_exit_code_shows_the_result(arguments: tuple[str, ...], stdin: str, 
     assert run("detect", *arguments, stdin=stdin).code == code
 
 
-def programs(folder: Path, **outputs: str) -> dict[str, str]:
-    """An environment in which programs of these names print these texts."""
-    for name, script in outputs.items():
-        program = folder / name.replace("_", "-")
-        program.write_text(f"#!/bin/sh\n{script}\n")
-        program.chmod(0o755)
-    return environment(PATH=f"{folder}{os.pathsep}/nowhere")
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Makes a node whose only programs are of these names and run these scripts."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    monkeypatch.setattr(isolated, "PROGRAMS", str(folder))
+
+    def make(**scripts: str) -> None:
+        for name, script in scripts.items():
+            program = folder / name.replace("_", "-")
+            program.write_text(f"#!/bin/sh\n{script}\n")
+            program.chmod(0o755)
+
+    return make
 
 
-def test_without_an_option_the_programs_of_the_node_are_run(tmp_path: Path) -> None:
+def test_without_an_option_the_programs_of_the_node_are_run(
+    tmp_path: Path, programs: Callable[..., None]
+) -> None:
     node = save(tmp_path, "node.save", NFT_NODE)
-    env = programs(
-        tmp_path,
+    programs(
         iptables_nft_save="echo '# Warning: iptables-legacy tables present, use x' >&2\n"
         f'while read -r line; do echo "$line"; done < {node}',
         iptables="[ $1 = --version ] && echo 'iptables v1.8.9 (nf_tables)'",
     )
-    done = run("detect", "--json", env=env)
+    done = run("detect", "--json")
     report = json.loads(done.out)
     assert report["kubelet"] == report["kube_proxy"] == report["cni"] == ["iptables-nft"]
     assert [one["code"] for one in report["diagnostics"]] == ["P014"]
     assert done.code == 0
 
 
-def test_a_program_that_fails_says_why(tmp_path: Path) -> None:
-    env = programs(tmp_path, iptables_nft_save="echo 'You must be root' >&2; exit 4")
-    done = run("detect", env=env)
+def test_a_program_that_fails_says_why(programs: Callable[..., None]) -> None:
+    programs(iptables_nft_save="echo 'You must be root' >&2; exit 4")
+    done = run("detect")
     assert (done.code, done.out) == (2, "")
     assert "iptables-nft-save: You must be root" in done.err
 
 
-def test_a_machine_without_the_programs_is_reported(tmp_path: Path) -> None:
-    done = run("detect", env=programs(tmp_path))
+@pytest.mark.usefixtures("programs")
+def test_a_machine_without_the_programs_is_reported() -> None:
+    done = run("detect")
     assert (done.code, done.out) == (2, "")
     assert "give files" in done.err
 
