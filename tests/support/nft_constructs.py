@@ -68,7 +68,8 @@ CONSTRUCTS = (
         "dnat to tcp dport map { 80 : 10.0.2.1, 443 : 10.0.2.2 }:tcp dport map { 80 : 8, 22 : 9 }"
     ),
     Construct(
-        "meta l4proto udp snat to ip saddr map { 10.0.1.5 : 10.0.2.1 }:udp sport map { 53 : 8 }"
+        "meta l4proto udp snat to ip saddr map { 10.0.1.5 : 10.0.2.1 }:udp sport map { 53 : 8 }",
+        hooks=("input", "postrouting"),
     ),
     Construct(
         "meta l4proto tcp dnat to [2001:db8:1:2::1]:tcp dport map { 80 : 8080 }", family="ip6"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import attrs
@@ -10,6 +11,7 @@ from hypothesis.strategies import SearchStrategy
 
 from vpccni_nft import nft
 from vpccni_nft.core.values import Address, Family
+from vpccni_nft.iptables.protocols import SCTP, TCP, UDP
 from vpccni_nft.nft import expressions as x
 from vpccni_nft.nft import statements as s
 from vpccni_nft.nft.words import HOOKS_OF_TYPE, HookName
@@ -229,7 +231,8 @@ def marks() -> SearchStrategy[x.Expression]:
     return bits | keys_ | changed | lookups(bits)
 
 
-def nats(family: Family) -> SearchStrategy[s.Statement]:
+def nats(family: Family) -> SearchStrategy[tuple[s.Statement, ...]]:
+    """Statements of NAT; ahead of those that may map ports the protocol, without which none do."""
     hosts = addresses(family).map(x.Host)
     places = hosts | ranges(hosts, lambda host: host.address.value)
     some = st.lists(st.sampled_from(["random", "fully-random", "persistent"]), unique=True).map(
@@ -237,12 +240,20 @@ def nats(family: Family) -> SearchStrategy[s.Statement]:
     )
     kinds = st.sampled_from(["snat", "dnat"])
     local = st.sampled_from(["masquerade", "redirect"])
-    return st.one_of(
-        st.builds(s.Nat, kinds, places, st.none() | PORTS, some),
-        st.builds(s.Nat, kinds, st.none(), PORTS, some),
-        st.builds(s.Nat, kinds, lookups(hosts), st.none(), some),
-        st.builds(s.Nat, local, st.none(), st.none() | PORTS, some),
+    of_any = st.one_of(
+        st.builds(s.Nat, kinds, places, st.none(), some),
+        st.builds(s.Nat, local, st.none(), st.none(), some),
     )
+    of_one = st.one_of(
+        st.builds(s.Nat, kinds, st.none() | places, PORTS, some),
+        # The map that is named may hold ports.
+        st.builds(s.Nat, kinds, lookups(hosts), st.none(), some),
+        st.builds(s.Nat, local, st.none(), PORTS, some),
+    )
+    protocol = st.sampled_from([TCP, UDP, SCTP]).map(
+        lambda number: s.Match(x.Meta("l4proto"), "==", x.Protocol(number))
+    )
+    return st.tuples(of_any) | st.tuples(protocol, of_one)
 
 
 LOG_FLAGS = ["tcp sequence", "tcp options", "ip options", "skuid", "ether"]
@@ -254,15 +265,15 @@ REJECTS = {
 }
 
 
-def statements(family: Family) -> SearchStrategy[s.Statement]:
+def statements(family: Family) -> SearchStrategy[tuple[s.Statement, ...]]:
+    """One statement, or one of NAT with what it needs ahead."""
     verdict_maps = keys().flatmap(
         lambda one: st.builds(s.VerdictMap, st.just(one[0]), REFERENCES | pairs(one[1], VERDICTS))
     )
-    return st.one_of(
+    others = [
         matches(),
         verdict_maps,
         VERDICTS,
-        nats(family),
         st.builds(s.Counter, SOME, SOME),
         st.builds(s.NamedCounter, NAMES),
         st.builds(s.Set, st.sampled_from([x.Meta("mark"), x.Ct("mark")]), marks()),
@@ -294,11 +305,13 @@ def statements(family: Family) -> SearchStrategy[s.Statement]:
             keys().map(lambda one: one[0]),
             st.none() | st.integers(0, 10**8),
         ),
-    )
+    ]
+    return st.one_of(nats(family), *map(st.tuples, others))
 
 
 def rules(family: Family) -> SearchStrategy[nft.Rule]:
-    listed = st.lists(statements(family), min_size=1, max_size=5).map(tuple)
+    some = st.lists(statements(family), min_size=1, max_size=5)
+    listed = some.map(lambda parts: tuple(itertools.chain.from_iterable(parts)))
     return st.builds(nft.Rule, listed, STRINGS)
 
 
