@@ -141,10 +141,14 @@ class _Way:
     def _deliver(self, where: Bool) -> tuple[Bool, dict[str, Word]]:
         """Input: where the packet is delivered, and its fields then.
 
-        Fragments are put together ahead of it (ip_local_deliver): the first one stands for all of
-        them, and the others have come as far as they come.
+        IPv4 puts fragments together ahead of it (ip_local_deliver): the first one stands for all of
+        them, and the others have come as far as they come. IPv6 does so behind it (ip6_input).
         """
         state, algebra = self.state, self.state.algebra
+        if state.family is Family.IP6:
+            state.live = where
+            self._go_through("input")
+            return state.live, state.fields
         ahead = dict(state.fields)
         first = state.is_("fragment", 0)
         whole = algebra.ask(Oracle(OracleKind.WHOLE_LENGTH), (), width("length", state.family))
