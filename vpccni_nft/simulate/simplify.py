@@ -144,13 +144,29 @@ def _usual(packet: Packet) -> World:
 
 
 def _with_fewer_answers(packet: Packet, interesting: Callable[[Packet], bool]) -> Packet:
-    for question in packet.answers if isinstance(packet.answers, Answers) else ():
-        assert isinstance(packet.answers, Answers)
-        trial = attrs.evolve(packet, answers=packet.answers.without(question))
-        if interesting(trial):
-            packet = trial
-        elif question[0].kind is OracleKind.ROUTE_DEVICE:
-            packet = _by_plain_device(packet, question, interesting)
+    questions = tuple(packet.answers) if isinstance(packet.answers, Answers) else ()
+    return _without_any(packet, questions, interesting)
+
+
+def _without_any(
+    packet: Packet, questions: tuple[Question, ...], interesting: Callable[[Packet], bool]
+) -> Packet:
+    """Without all of these answers, or else with those of either half that matter.
+
+    Of the answers about addresses that had one value there can be thousands, and few matter.
+    """
+    if not questions:
+        return packet
+    assert isinstance(packet.answers, Answers)
+    trial = attrs.evolve(packet, answers=packet.answers.without(questions))
+    if interesting(trial):
+        return trial
+    if len(questions) == 1:
+        device = questions[0][0].kind is OracleKind.ROUTE_DEVICE
+        return _by_plain_device(packet, questions[0], interesting) if device else packet
+    middle = len(questions) // 2
+    for half in (questions[:middle], questions[middle:]):
+        packet = _without_any(packet, half, interesting)
     return packet
 
 

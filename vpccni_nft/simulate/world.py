@@ -12,7 +12,7 @@ from ..core.values import Address, Family
 from ..model.headers import CHANGING
 from ..model.hook import BY_DEVICE, ROUTED_BY, TO_THE_NODE
 from ..model.oracle import DRAWS, OracleKind
-from ..model.packet import ADDRESS_TYPES, CONNECTION, NAME_BYTES
+from ..model.packet import ADDRESS_TYPES, CONNECTION, NAME_BYTES, SHOWN
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -46,6 +46,7 @@ _ABOUT = {
     OracleKind.ROUTE_REALM: ROUTED_BY,
     OracleKind.FORWARDED_PRIORITY: ("tos", "priority"),
     OracleKind.SOCKET_FIELD: ("iif", *CONNECTION),
+    OracleKind.QUEUE_DROPS: (*SHOWN, "oif"),
 }
 
 #: What is put to every packet, or used of no packet that a text can describe.
@@ -158,9 +159,10 @@ class Answers(Mapping["Question", int]):
     def __len__(self) -> int:
         return len(self.given)
 
-    def without(self, question: Question) -> Answers:
-        """The same, with the usual answer to a question."""
-        fewer = {key: value for key, value in self.given.items() if key != question}
+    def without(self, questions: Collection[Question]) -> Answers:
+        """The same, with the usual answers to some questions."""
+        usual = set(questions)
+        fewer = {key: value for key, value in self.given.items() if key not in usual}
         return attrs.evolve(self, given=fewer)
 
     def about(
