@@ -55,6 +55,8 @@ def test_what_is_written_is_the_table_of_kube_proxy(tmp_path: Path) -> None:
             "it is not known where Services get their IPv4 addresses from: give --service-cidr",
         ),
         ((*NFTABLES, *CIDR, "--service-cidr", "none"), "either none or CIDRs"),
+        ((*NFTABLES, "--service-cidr", "10.1.2.3/8"), "10.1.2.3/8 has host bits set"),
+        ((*NFTABLES, *CIDR, "--node-ip", "node7"), "'node7' does not appear to be an IPv4 or"),
         (
             (*NFTABLES, *CIDR, "--node-ip", "192.168.0.2", "--cluster-cidr", "10.9.0.0/16"),
             "pods have 10.0.0.0/8, and not 10.9.0.0/16",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 
 import click
@@ -26,6 +27,35 @@ from ..options import (
 )
 from ..render import progress
 from ..render.diagnostics import show
+
+
+class _CidrType(click.ParamType[str]):
+    """A network, or the word that says that there is none."""
+
+    name = "cidr"
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value in self.words:
+            return value
+        try:
+            return str(ipaddress.ip_network(value))
+        except ValueError as wrong:
+            self.fail(str(wrong), param, ctx)
+
+
+class _AddressType(click.ParamType[str]):
+    """An address of a host."""
+
+    name = "address"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return str(ipaddress.ip_address(value))
+        except ValueError as wrong:
+            self.fail(str(wrong), param, ctx)
 
 
 @click.command(
@@ -67,6 +97,7 @@ from ..render.diagnostics import show
     "--node-ip",
     "node_ips",
     multiple=True,
+    type=_AddressType(),
     metavar="ADDRESS",
     help="To nftables: an address of the node, which takes NodePort packets; by default what a"
     " record shows.",
@@ -75,6 +106,7 @@ from ..render.diagnostics import show
     "--service-cidr",
     "service_cidrs",
     multiple=True,
+    type=_CidrType("none"),
     metavar="CIDR|none",
     help="To nftables: where Services get their addresses from, for packets to addresses without a"
     " Service; none where kube-proxy does not know it.",
@@ -83,6 +115,7 @@ from ..render.diagnostics import show
     "--cluster-cidr",
     "cluster_cidrs",
     multiple=True,
+    type=_CidrType(),
     metavar="CIDR",
     help="To nftables: the addresses of pods, where kube-proxy is configured with them and no rule"
     " shows them.",
