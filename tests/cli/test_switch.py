@@ -75,8 +75,16 @@ def test_endpoints_that_changed_are_listed_and_are_no_difference(tmp_path: Path)
 def test_a_service_with_another_port_is_listed(tmp_path: Path) -> None:
     other = other_services(port=81)
     done = prove(tmp_path, BEFORE, other, *ACCEPTED)
-    assert done.code == 0, done.out
+    assert done.code == 3, done.out
     assert "    ns1/svc1:p80 tcp (IPv4): its port changed" in done.out.splitlines()
+
+
+def test_a_service_that_is_gone_is_not_taken_for_one_that_was_deleted(tmp_path: Path) -> None:
+    found, form = read_nftables(nft.parse(AFTER), Family.IP)
+    none = write_nftables(attrs.evolve(found, services=()), form)
+    done = prove(tmp_path, BEFORE, none, *ACCEPTED)
+    assert done.code != 0, done.out
+    assert "    ns1/svc1:p80 tcp (IPv4): removed" in done.out.splitlines()
 
 
 #: What a faulty kube-proxy might write, and whose fault it would be.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,7 +33,10 @@ def nodes_in(node: Any) -> Iterator[Any]:
 def subclasses(base: type) -> Iterator[type]:
     """All node classes below one, but for private ones: what several of them have in common."""
     below: list[type[Any]] = base.__subclasses__()
-    for one in below:
-        if attrs.has(one) and not one.__name__.startswith("_"):
+    # In an order that all workers have, whatever each has imported first.
+    for one in sorted(below, key=lambda one: (one.__module__, one.__qualname__)):
+        # attrs makes a class with slots anew; the one that was written stays until it is collected.
+        is_there = getattr(sys.modules[one.__module__], one.__name__, None) is one
+        if is_there and attrs.has(one) and not one.__name__.startswith("_"):
             yield one
         yield from subclasses(one)

@@ -11,7 +11,7 @@ import click
 from ..core.diagnostics import APPROXIMATIONS
 from ..core.render import printable
 from ..core.values import Family
-from ..lowering.options import CounterMode, TranslateOptions, nft_version
+from ..lowering.options import CounterMode, TranslateOptions, codes_named, nft_version
 from .files import one_standard_input, read_source, read_sources
 from .nodes import read_rules
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..proof.acceptance import Acceptances
     from ..proof.order import ChainOrder
     from ..proof.side import Side
+    from ..proof.verify import ProofSettings
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 
@@ -212,6 +213,21 @@ def read_order(text: str | None) -> ChainOrder:
         return ChainOrder.of(text)
     except ValueError as error:
         raise click.UsageError(f"--order: {printable(str(error))}") from None
+
+
+def settings_of_switch(
+    order: str | None, seconds: float, timeout: float | None, allow: tuple[str, ...]
+) -> ProofSettings:
+    """How a change of modes is proved: on whole paths, for which the catalogues are written."""
+    from ..proof.verify import ProofSettings
+
+    return ProofSettings(
+        order=read_order(order),
+        seconds=seconds,
+        timeout=timeout,
+        allow=codes_named(allow),
+        paths=True,
+    )
 
 
 def read_accepted(given: tuple[str, ...], before: Side, after: Side) -> Acceptances:

@@ -14,11 +14,8 @@ def shown(node: object) -> str:
     """
     from ..text.nft_script import expression_text, statement_text
 
-    try:
-        if isinstance(node, x.Expression):
-            return f"“{expression_text(node)}”"
-        if isinstance(node, s.Statement):
-            return f"“{statement_text(node)}”"
-    except (NotImplementedError, TypeError):
-        pass  # it has no text of its own
+    if isinstance(node, x.Expression):
+        return f"“{expression_text(node)}”"
+    if isinstance(node, s.Statement):
+        return f"“{statement_text(node)}”"
     return f"a {type(node).__name__}"

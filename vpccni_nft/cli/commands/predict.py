@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 
+import attrs
 import click
 
 from ...core.diagnostics import Refused
@@ -22,8 +23,8 @@ from ..options import (
     SECONDS,
     TIMEOUT,
     read_accepted,
-    read_order,
     require_solver,
+    settings_of_switch,
 )
 from ..render import progress
 from ..render.diagnostics import show
@@ -161,7 +162,7 @@ def predict(  # noqa: PLR0913 - one for each option
     beside the rules that others wrote.
     """
     require_solver()
-    from ...lowering.options import TranslateOptions, codes_named
+    from ...lowering.options import TranslateOptions
     from ...node.kube_proxy.predict import (
         Given,
         NotGiven,
@@ -172,7 +173,6 @@ def predict(  # noqa: PLR0913 - one for each option
     from ...node.kube_proxy.predict import node_ips as shown_ips
     from ...node.kube_proxy.write_nftables import TableForm
     from ...proof.side import Side
-    from ...proof.verify import ProofSettings
     from ...proof.verify import verify as prove
     from ..render.verify import code_of_answer, dict_of, lines_of_answer
 
@@ -205,14 +205,8 @@ def predict(  # noqa: PLR0913 - one for each option
     assumed = tuple(sentence for one in predictions for sentence in one.assumptions)
     if target:
         write_output(script, target)
-    settings = ProofSettings(
-        order=read_order(order),
-        seconds=seconds,
-        timeout=timeout,
-        first=first,
-        allow=codes_named(allow),
-        accept=acceptances,
-        paths=True,
+    settings = attrs.evolve(
+        settings_of_switch(order, seconds, timeout, allow), accept=acceptances, first=first
     )
     with progress.of_proof() as report:
         answer = prove(before, after, settings, report)

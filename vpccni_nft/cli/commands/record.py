@@ -24,7 +24,7 @@ from ..files import write_output
     examples=(
         "sudo vpccni-nft record",
         "sudo vpccni-nft record before.tar.gz",
-        "vpccni-nft record --print-script | ssh node sudo sh -s /root/before.tar.gz",
+        "vpccni-nft record --print-script | ssh node sudo sh -s before.tar.gz",
         "vpccni-nft record --from eks_i-0123456789abcdef0.tar.gz before",
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import attrs
 import click
 
 from ...core.diagnostics import Refused
@@ -21,8 +22,8 @@ from ..options import (
     SECONDS,
     TIMEOUT,
     read_accepted,
-    read_order,
     require_solver,
+    settings_of_switch,
 )
 from ..render import progress
 from ..render.diagnostics import show
@@ -42,7 +43,8 @@ def switch() -> None:
     exits={
         ExitCode.DONE: "the node treats every packet as before, but for what is accepted",
         ExitCode.REFUSED: "it does not, or something of the mode that was left is still there",
-        ExitCode.UNKNOWN: "unknown: there was not enough time, or the model approximates a rule",
+        ExitCode.UNKNOWN: "unknown: a Service was added, removed or changed meanwhile; there was"
+        "\nnot enough time; or the model approximates a rule",
     },
     examples=(
         "vpccni-nft switch prove before.tar.gz after.tar.gz --accept kube-proxy-modes",
@@ -73,15 +75,14 @@ def prove(  # noqa: PLR0913 - one for each option
     """Prove that a node does after a change of kube-proxy's mode what it did before it.
 
     BEFORE and AFTER are records of one node (vpccni-nft record). Services whose endpoints changed
-    in the meantime are listed, and compared as they are in AFTER on both sides. What is left of the
-    mode that kube-proxy was in is an error.
+    in the meantime are listed, and compared as they are in AFTER on both sides. Where a Service was
+    added, removed or changed otherwise, nothing shows whether that was meant: the exit code is 3.
+    What is left of the mode that kube-proxy was in is an error.
     """
     require_solver()
-    from ...lowering.options import codes_named
     from ...node.kube_proxy.churn import changes, with_services_of
     from ...node.kube_proxy.leftovers import leftovers
     from ...node.kube_proxy.on_node import OnNode
-    from ...proof.verify import ProofSettings
     from ...proof.verify import verify as verify_sides
     from ..render.switch import dict_of, lines_of
     from ..render.verify import code_of_answer
@@ -97,14 +98,7 @@ def prove(  # noqa: PLR0913 - one for each option
     except Refused as refused:
         show((*left, *refused.diagnostics), notes=False)
         return ExitCode.REFUSED
-    settings = ProofSettings(
-        order=read_order(order),
-        seconds=seconds,
-        timeout=timeout,
-        allow=codes_named(allow),
-        accept=acceptances,
-        paths=True,
-    )
+    settings = attrs.evolve(settings_of_switch(order, seconds, timeout, allow), accept=acceptances)
     with progress.of_proof() as report:
         answer = verify_sides(moved, other, settings, report)
     changed = changes(was, now)
@@ -116,7 +110,11 @@ def prove(  # noqa: PLR0913 - one for each option
             click.echo(line)
         show(left, notes=False)
     code = code_of_answer(answer)
-    return ExitCode.REFUSED if left and code is ExitCode.DONE else code
+    if code is not ExitCode.DONE or left:
+        return ExitCode.REFUSED if left else code
+    # What became of such a Service may be someone's wish, or a fault of the new mode.
+    lost = any(one.what != "endpoints" for one in changed)
+    return ExitCode.UNKNOWN if lost else code
 
 
 def _side(name: str, family: str | None) -> Side:
