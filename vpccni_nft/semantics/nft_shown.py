@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from ..nft import expressions as x
-from ..nft import statements as s
+from typing import Any
 
 
-def shown(node: object) -> str:
+def shown(node: Any) -> str:
     """What nft would write, in quotes; the kind of node where that has no text of its own.
 
-    >>> shown(x.Meta("sdifname"))
+    >>> from vpccni_nft.nft import expressions
+    >>> shown(expressions.Meta("sdifname"))
     '“meta sdifname”'
     """
     from ..text.nft_script import expression_text, statement_text
 
-    if isinstance(node, x.Expression):
-        return f"“{expression_text(node)}”"
-    if isinstance(node, s.Statement):
-        return f"“{statement_text(node)}”"
+    for text in (expression_text, statement_text):
+        if text.dispatch(type(node)) is not text.dispatch(object):
+            return f"“{text(node)}”"
     return f"a {type(node).__name__}"
