@@ -10,8 +10,9 @@ import vpccni_nft
 from vpccni_nft import nft
 from vpccni_nft.core.diagnostics import NFT_LOOP, NFT_MISSING, NFT_SYNTAX, Code, Diagnostic
 from vpccni_nft.core.span import Source
+from vpccni_nft.text.nft_expression_text import element_text
 from vpccni_nft.text.nft_reader import load
-from vpccni_nft.text.nft_script import element_text, rule_text
+from vpccni_nft.text.nft_script import rule_text
 
 from ..support.namespaces import Namespace
 

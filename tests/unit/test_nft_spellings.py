@@ -9,7 +9,8 @@ from vpccni_nft.core.values import Address
 from vpccni_nft.nft import expressions as x
 from vpccni_nft.nft import statements as s
 from vpccni_nft.nft.datatypes import INET_SERVICE, IPV4_ADDR
-from vpccni_nft.text.nft_script import rule_text, statement_text
+from vpccni_nft.text.nft_script import rule_text
+from vpccni_nft.text.nft_statement_text import statement_text
 
 from ..support.nft_texts import in_chain, read_rule, refused
 

@@ -22,7 +22,7 @@ from ..nft import expressions as x
 from ..nft import names
 from ..nft import statements as s
 from ..nft.ast import Rule
-from ..text.nft_script import PROTOCOL_NAMES
+from ..text.nft_expression_text import PROTOCOL_NAMES
 from .assembly import Assembly
 from .base import FIELDS
 from .options import CounterMode

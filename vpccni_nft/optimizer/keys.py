@@ -24,7 +24,7 @@ import attrs
 from ..core.values import Family
 from ..nft import expressions as x
 from ..nft import statements as s
-from ..text.nft_script import PROTOCOL_NAMES, element_text
+from ..text.nft_expression_text import PROTOCOL_NAMES, element_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set

@@ -12,7 +12,8 @@ def shown(node: Any) -> str:
     >>> shown(expressions.Meta("sdifname"))
     '“meta sdifname”'
     """
-    from ..text.nft_script import expression_text, statement_text
+    from ..text.nft_expression_text import expression_text
+    from ..text.nft_statement_text import statement_text
 
     for text in (expression_text, statement_text):
         if text.dispatch(type(node)) is not text.dispatch(object):

@@ -14,7 +14,7 @@ from ..nft import objects as o
 from ..nft import statements as s
 from ..nft.ast import Map
 from ..nft.words import ObjectKind, SetPolicy
-from .nft_script import expression_text, interface_pattern
+from .nft_expression_text import expression_text, interface_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,8 +15,9 @@ import attrs
 from ...core.diagnostics import OTHER_PROXY_RULES, Diagnostic, Refused
 from ...core.values import Family
 from ...nft import Map
+from ...text.nft_expression_text import expression_text
 from ...text.nft_reader import parse
-from ...text.nft_script import expression_text, rule_text
+from ...text.nft_script import rule_text
 from .names import nft_name
 from .services import Endpoint, KubeProxy, ServicePort, Settings
 from .write_nftables import TableForm, write_nftables
