@@ -2,9 +2,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-# Tests with packets wait for the kernel half of the time: three workers for two processors.
+# Tests with packets wait for the kernel half of the time: three workers for two processors. Each
+# takes a stretch of the tests, so that what a file keeps for all of its tests is made once.
 WORKERS = $$(expr $$(getconf _NPROCESSORS_ONLN) \* 3 / 2)
-PYTEST = $(BIN)/pytest -q -n $(WORKERS) --dist loadgroup --durations=10
+PYTEST = $(BIN)/pytest -q -n $(WORKERS) --dist worksteal --durations=10
 
 # The tests start this program hundreds of times: from source it takes a second longer each time.
 unexport PYTHONDONTWRITEBYTECODE

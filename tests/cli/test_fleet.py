@@ -83,10 +83,6 @@ def answers(reports: dict[str, dict[str, Any]]) -> dict[str, str]:
 # --- the corpus as a fleet ------------------------------------------------------------------------
 
 
-#: In one worker, so that the whole corpus is proved once.
-pytestmark = pytest.mark.xdist_group("fleet")
-
-
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file a node, and nodes among them that nothing can be said of."""

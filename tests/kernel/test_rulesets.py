@@ -63,6 +63,8 @@ VECTORS = [
     if not TOLD_APART.intersection(vector.allow)
     and not vector.rule.endswith((*NOT_TAKEN, *IN_LIMITS, ENDLESS))
 ]
+#: Those of one table one after another: a table of iptables-legacy cannot be taken away again, so
+#: that another one needs new namespaces.
 VECTORS.sort(key=lambda vector: (vector.family.value, vector.table))
 
 pytestmark = pytest.mark.kernel
@@ -96,17 +98,7 @@ def check(arena: Testbed, sides: Sides, ipset_save: str | None = None) -> Tally:
     return tally
 
 
-#: Those of one table one after another in one worker, which each have one testbed: a table of
-#: iptables-legacy cannot be taken away again, so that another one needs new namespaces.
-BY_TABLE = [
-    pytest.param(
-        vector, id=str(vector), marks=pytest.mark.xdist_group(f"{vector.family} {vector.table}")
-    )
-    for vector in VECTORS
-]
-
-
-@pytest.mark.parametrize("vector", BY_TABLE)
+@pytest.mark.parametrize("vector", VECTORS, ids=str)
 def test_a_vector_does_the_same(
     vector: Vector, arena: Testbed, add: Callable[[Tally], None]
 ) -> None:

@@ -17,10 +17,6 @@ ROOT = Path(__file__).parents[2]
 DUMP = (ROOT / "tests/corpus/vpccni/v1.23-legacy-default.save").read_bytes()
 
 
-#: In one worker, so that the distributions are built once.
-pytestmark = pytest.mark.xdist_group("packaging")
-
-
 def run(*command: str | Path, cwd: Path, stdin: bytes = b"") -> bytes:
     # Nothing of the environment that runs the tests may help.
     environment = {
