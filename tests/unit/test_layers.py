@@ -55,7 +55,9 @@ INDEPENDENT = [
     ("optimizer", "extensions"),
     ("semantics.iptables", "nft"),
     ("semantics.nft", "iptables"),
+    ("semantics.nft_literals", "iptables"),
     ("semantics.nft_values", "iptables"),
+    ("semantics.nft_comparisons", "iptables"),
     ("semantics.nft_host", "iptables"),
 ]
 

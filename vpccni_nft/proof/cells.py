@@ -18,7 +18,8 @@ from ..nft import ast as nft
 from ..nft import expressions as x
 from ..nft import statements as s
 from ..semantics.nft import NftProgram
-from ..semantics.nft_values import evaluate_key, is_element
+from ..semantics.nft_comparisons import is_element
+from ..semantics.nft_values import evaluate_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -36,19 +36,12 @@ from ..nft import statements as s
 from ..nft.inet import implied_family
 from ..nft.names import TABLE_PREFIX
 from ..nft.words import HookName, ObjectKind
+from .nft_comparisons import compare, evaluate_for, is_element, kept_set, pairs
 from .nft_host import set_label
 from .nft_objects import give, named
 from .nft_shown import shown
 from .nft_value import Value
-from .nft_values import (
-    compare,
-    evaluate,
-    evaluate_for,
-    evaluate_key,
-    is_element,
-    kept_set,
-    pairs,
-)
+from .nft_values import evaluate, evaluate_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

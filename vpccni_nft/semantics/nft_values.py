@@ -1,4 +1,4 @@
-"""What nft expressions are worth, and how they compare with literals."""
+"""What nft expressions are worth for a packet."""
 
 from __future__ import annotations
 
@@ -6,45 +6,30 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..core.values import Family, mask_of_length
+from ..core.values import Family
 from ..model.headers import network_bits, transport_bits, transport_field
-from ..model.lookup import KeyIndex
 from ..model.oracle import (
-    LISTED_BITS,
     OPTIONS_OF_TCP,
-    KeptSet,
     Oracle,
     OracleKind,
     extension_header,
     header_field,
 )
 from ..model.packet import (
-    ADDRESS_TYPES,
-    PACKET_TYPES,
-    STATE_BITS,
-    STATUS_BITS,
-    TCP_FLAGS,
     NoMeaning,
-    interface_word,
-    prefix_mask,
     width,
 )
 from ..nft import expressions as x
-from ..nft import names
-from ..nft import statements as s
-from ..nft.datatypes import CT_STATUS, ETHER_TYPE, NF_PROTO
 from ..nft.headers import TCP_OPTIONS
-from .nft_host import connection_value, ethernet_value, has_label, host_value, shifted
+from .nft_host import connection_value, ethernet_value, host_value, shifted
+from .nft_literals import constant, is_interface
 from .nft_shown import shown
 from .nft_value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from ..model.algebra import Algebra, Bool
     from ..model.effects import View
     from ..model.packet import State
-    from ..nft.ast import Set
 
 
 #: Fields of transport headers: their protocol, their names in the model, their bits.
@@ -114,26 +99,6 @@ CONNECTION = {
     },
 }  # fmt: skip
 
-#: Words for bits of a connection's status that no packet of the model has a reason for.
-RARE_STATUS = ("dying", "seq-adjust", "snat-done", "dnat-done")
-
-#: What the words of a key stand for.
-SYMBOLS = {
-    **{f"ct state {name}": bit for name, bit in STATE_BITS.items()},
-    **{f"ct status {name}": bit for name, bit in STATUS_BITS.items()},
-    **{f"tcp flags {name}": bit for name, bit in TCP_FLAGS.items()},
-    **{f"fib type {name}": number for name, number in ADDRESS_TYPES.items()},
-    **{f"meta nfproto {name}": number for name, number in NF_PROTO.words.items()},
-    **{f"ct l3proto {name}": number for name, number in NF_PROTO.words.items()},
-    **{f"meta protocol {name}": number for name, number in ETHER_TYPE.words.items()},
-    "fib oif missing": 0, "fib oif exists": 1,
-    "exthdr missing": 0, "exthdr exists": 1,
-    "ct direction original": 0, "ct direction reply": 1,
-    "ipsec missing": 0, "ipsec exists": 1,
-    **{f"meta pkttype {name}": number for name, number in PACKET_TYPES.items()},
-    "meta pkttype unicast": PACKET_TYPES["host"],
-    **{f"ct status {name}": CT_STATUS.words[name] for name in RARE_STATUS},
-}  # fmt: skip
 
 RANDOM_BITS = 31
 
@@ -146,7 +111,7 @@ def evaluate(expression: x.Expression, view: View) -> Value:
             draw = view.ask_here(OracleKind.RANDOM, width=RANDOM_BITS)
             return Value(draw, RANDOM_BITS, state.algebra.true)
         case x.Binary():
-            return _operate(expression, evaluate(expression.left, view), view)
+            return operate(expression, evaluate(expression.left, view), view)
         case x.Payload():
             return _payload(expression, view)
         case x.RawPayload():
@@ -351,14 +316,14 @@ def _numgen(numgen: x.Numgen, view: View) -> Value:
 REGISTER_BITS = 32
 
 
-def _operate(binary: x.Binary, left: Value, view: View) -> Value:
+def operate(binary: x.Binary, left: Value, view: View) -> Value:
     """Bit by bit; a mask's bits beyond the value's meet zeros, and others make it longer."""
     algebra = view.state.algebra
     if binary.operator.is_shift:
         return _shift(left, binary, algebra)
-    if _is_interface(binary.left):
+    if is_interface(binary.left):
         raise NoMeaning("the bits of an interface's number are not known")
-    mask = _constant(binary.right, binary.left)
+    mask = constant(binary.right, binary.left)
     if binary.operator == "&":
         mask &= (1 << left.width) - 1
     else:
@@ -408,414 +373,7 @@ def _fib(fib: x.Fib, view: View) -> Value:
     return Value(answer, 1, state.algebra.true)
 
 
-def evaluate_for(key: x.Expression, expression: x.Expression, view: View, bits: int) -> Value:
-    """What a key is set to: a literal is as wide as the key, and a narrower value gets zeros."""
-    algebra = view.state.algebra
-    match expression:
-        case x.Number() | x.Hex() | x.Flags() | x.Symbol():
-            constant = _constant(expression, key)
-            if constant >> bits:
-                raise NoMeaning(f"no meaning for {constant} as {shown(key)}")
-            return Value(algebra.const(constant, bits), bits, algebra.true)
-        case x.Lookup():
-            return _looked_up(key, expression, view, bits)
-        case x.Binary() if _has_shift(expression):
-            # What is narrower is widened to what it is given to before it is shifted.
-            left = evaluate_for(key, expression.left, view, bits)
-            return _operate(expression, left, view)
-        case _:
-            return extended(evaluate(expression, view), bits, algebra)
-
-
-def _has_shift(expression: x.Expression) -> bool:
-    return isinstance(expression, x.Binary) and (
-        expression.operator.is_shift or _has_shift(expression.left)
-    )
-
-
-def _looked_up(key: x.Expression, lookup: x.Lookup, view: View, bits: int) -> Value:
-    """What a map holds for the packet; no value where it holds nothing."""
-    algebra = view.state.algebra
-    word, found = algebra.const(0, bits), []
-    for here, literal in pairs(lookup.key, lookup.map, view):
-        if not isinstance(literal, x.Expression):
-            raise NoMeaning("a map of verdicts is no map of values")
-        value = evaluate_for(key, literal, view, bits)
-        word = algebra.ite(here, value.word, word)
-        found.append(here)
-    return Value(word, bits, algebra.any(*found))
-
-
 def evaluate_key(key: x.Expression, view: View) -> tuple[Value, ...]:
     """The parts of a key; most have one."""
     parts = key.parts if isinstance(key, x.Concat) else (key,)
     return tuple(evaluate(part, view) for part in parts)
-
-
-_EQUALITIES = ("==", "!=")
-
-
-def compare(match: s.Match, view: View) -> Bool:
-    """Whether a match holds."""
-    algebra = view.state.algebra
-    if isinstance(match.right, x.AnonymousSet | x.SetReference):
-        there, holds = contains(match.left, match.right, view)
-        return algebra.all(there, holds if match.operator == "==" else algebra.not_(holds))
-    if match.left == x.Ct("label") and match.operator in {"in", "!"}:
-        found = has_label(match.right, view)
-        holds = found if match.operator == "in" else algebra.not_(found)
-        return algebra.all(view.state.has_connection, holds)
-    if _is_interface(match.left) and (
-        match.operator not in _EQUALITIES or isinstance(match.right, x.Range)
-    ):
-        raise NoMeaning("the numbers of interfaces are in no order that is known")
-    value = evaluate(match.left, view)
-    match match.operator:
-        case "==":
-            holds = _equals(value, match.left, match.right, view)
-        case "!=":
-            holds = algebra.not_(_equals(value, match.left, match.right, view))
-        case "in":
-            holds = algebra.not_(_has_none(value, match, view))
-        case "!":
-            holds = _has_none(value, match, view)
-        case "<":
-            holds = algebra.not_(_is_from(value, _constant(match.right, match.left), algebra))
-        case ">=":
-            holds = _is_from(value, _constant(match.right, match.left), algebra)
-        case ">":
-            holds = algebra.not_(_is_up_to(value, _constant(match.right, match.left), algebra))
-        case "<=":
-            holds = _is_up_to(value, _constant(match.right, match.left), algebra)
-        case _:
-            raise NoMeaning(f"no meaning for {shown(match)}")
-    return algebra.all(value.there, holds)
-
-
-def _is_from(value: Value, low: int, algebra: Algebra) -> Bool:
-    """Whether a value is not below a number, which may be larger than any value."""
-    if low >> value.width:
-        return algebra.false
-    return algebra.ule(algebra.const(low, value.width), value.word)
-
-
-def _is_up_to(value: Value, high: int, algebra: Algebra) -> Bool:
-    """Whether a value is not beyond a number, which may be larger than any value."""
-    if high >> value.width:
-        return algebra.true
-    return algebra.ule(value.word, algebra.const(high, value.width))
-
-
-def contains(
-    key: x.Expression,
-    elements: x.AnonymousSet | x.SetReference,
-    view: View,
-) -> tuple[Bool, Bool]:
-    """Whether a key has a value, and whether it is in a set.
-
-    What the text does not list is for the world to know: sets that rules or programs fill.
-    """
-    _require_type(key, elements, view)
-    algebra = view.state.algebra
-    values = evaluate_key(key, view)
-    there = algebra.all(*(value.there for value in values))
-    listed = _elements(elements, view)
-    if isinstance(elements, x.SetReference) and (not listed or _is_open(elements, view)):
-        words = [one.word for one in values]
-        first = algebra.const(0, LISTED_BITS)
-        for one in listed:
-            left = algebra.const(_left(one, view.named[elements.name]) + 1, LISTED_BITS)
-            first = algebra.ite(is_element(values, key, one, view), left, first)
-        words += [first] if listed else []
-        return there, view.state.member(kept_set(view.named[elements.name], view), *words)
-    kept = view.named[elements.name] if isinstance(elements, x.SetReference) else None
-    index = _index_of(key, elements, view)
-    few = _candidates(index, elements, values, view, splits=False)
-    if index and len(few) > _MANY and not any(_left(one, kept) for one in few if kept):
-        return there, _is_one_of(index, key, listed, values, view)
-    return there, algebra.any(
-        *(algebra.all(is_element(values, key, one, view), _stays(one, kept, view)) for one in few)
-    )
-
-
-def _is_one_of(
-    index: KeyIndex,
-    key: x.Expression,
-    listed: Sequence[x.Expression],
-    values: tuple[Value, ...],
-    view: View,
-) -> Bool:
-    """Whether a key is one of many elements: those without ranges are one comparison."""
-    algebra, found, others = view.state.algebra, [], [*index.always]
-    for group in index.groups:
-        if len(group.places) == len(values):
-            found.append(algebra.is_in(group, tuple(values[place].word for place in group.places)))
-        else:
-            others += (number for numbers in group.by_key.values() for number in numbers)
-    compared = (is_element(values, key, listed[number], view) for number in others)
-    return algebra.any(*found, *compared)
-
-
-#: Beyond so many elements a set is no list of comparisons.
-_MANY = 16
-
-
-def _index_of(
-    key: x.Expression, elements: x.AnonymousSet | x.SetReference, view: View
-) -> KeyIndex | None:
-    """By which the elements of a large set are found."""
-    owner = elements if isinstance(elements, x.AnonymousSet) else view.named[elements.name]
-    fewest = _MANY if isinstance(elements, x.AnonymousSet) else 1
-    if view.indices is None or len(owner.elements) <= fewest:
-        return None
-    place = (id(owner), key)
-    kept = view.indices.elements.get(place)
-    if kept is None or kept[0] is not owner:
-        kept = (owner, KeyIndex.of(_exact_parts(key, one) for one in owner.elements))
-        view.indices.elements[place] = kept
-    return kept[1]
-
-
-def _exact_parts(key: x.Expression, element: x.Expression) -> dict[int, int]:
-    """The values that an element asks for, by the number of the key's part."""
-    if isinstance(element, x.Pair):
-        element = element.key
-    if isinstance(element, x.Element):
-        element = element.key
-    if isinstance(element, x.CatchAll):
-        return {}
-    wanted = element.parts if isinstance(element, x.Concat) else (element,)
-    keys = key.parts if isinstance(key, x.Concat) else (key,)
-    return {
-        number: _constant(right, left)
-        for number, (left, right) in enumerate(zip(keys, wanted, strict=True))
-        if _is_exact(right)
-    }
-
-
-def _candidates(
-    index: KeyIndex | None,
-    elements: x.AnonymousSet | x.SetReference,
-    values: tuple[Value, ...],
-    view: View,
-    *,
-    splits: bool,
-) -> Sequence[x.Expression]:
-    """The elements that a key may be."""
-    every = _elements(elements, view)
-    if index is None:
-        return every
-    words = tuple(value.word for value in values)
-    return [every[number] for number in view.state.algebra.candidates(index, words, splits=splits)]
-
-
-def kept_set(set_: Set, view: View) -> KeptSet:
-    """A set for the world: what packets and time make of its elements."""
-    size = set_.size if "dynamic" in set_.flags else None
-    return KeptSet(names.demangle(set_.name), view.tables.get(set_.name, ""), set_.timeout, size)
-
-
-def _left(element: x.Expression, set_: Set) -> int:
-    """Milliseconds that an element stays; zero: for ever."""
-    timeout = set_.timeout
-    if isinstance(element, x.Element):
-        if element.expires is not None:
-            return element.expires
-        timeout = timeout if element.timeout is None else element.timeout
-    return 1000 * (timeout or 0)
-
-
-def _stays(element: x.Expression, set_: Set | None, view: View) -> Bool:
-    """Whether an element that was listed is still there."""
-    left = _left(element, set_) if set_ else 0
-    if not left:
-        return view.state.algebra.true
-    return view.says(Oracle(OracleKind.ELEMENT_STAYS, parameters=(left,)))
-
-
-def pairs(
-    key: x.Expression,
-    elements: x.AnonymousSet | x.SetReference,
-    view: View,
-) -> Iterator[tuple[Bool, x.Expression | s.Verdict]]:
-    """What a map holds for a key: each value, and where it is the one."""
-    _require_type(key, elements, view)
-    algebra = view.state.algebra
-    values = evaluate_key(key, view)
-    free = algebra.all(*(value.there for value in values))
-    kept = view.named[elements.name] if isinstance(elements, x.SetReference) else None
-    if kept and "dynamic" in kept.flags:
-        raise NoMeaning(f"what rules put into the map {kept.name} is not known")
-    index = _index_of(key, elements, view)
-    listed = [_pair(element) for element in _candidates(index, elements, values, view, splits=True)]
-    # The element for all others comes last, wherever it stands.
-    for wanted, value in sorted(listed, key=lambda pair: isinstance(pair[0], x.CatchAll)):
-        stays = _stays(wanted, kept, view)
-        here = algebra.all(free, is_element(values, key, wanted, view), stays)
-        yield here, value
-        free = algebra.all(free, algebra.not_(here))
-
-
-def _elements(elements: x.AnonymousSet | x.SetReference, view: View) -> tuple[x.Expression, ...]:
-    if isinstance(elements, x.AnonymousSet):
-        return elements.elements
-    named: Set = view.named[elements.name]
-    return named.elements
-
-
-def _require_type(key: x.Expression, elements: x.Expression, view: View) -> None:
-    """A key of another type than a named set's: nft refuses the rule."""
-    if isinstance(elements, x.SetReference) and key.type is not None:
-        wanted = view.named[elements.name].type
-        if [type_.bits for type_ in key.type] != [type_.bits for type_ in wanted]:
-            raise NoMeaning(f"{elements.name} has keys of another type than {shown(key)}")
-
-
-def _is_open(reference: x.SetReference, view: View) -> bool:
-    """Whether rules change the set, so that what is listed was only its beginning."""
-    return "dynamic" in view.named[reference.name].flags
-
-
-def _pair(element: x.Expression) -> tuple[x.Expression, x.Expression | s.Verdict]:
-    if not isinstance(element, x.Pair):
-        raise NoMeaning(f"not an element of a map: {shown(element)}")
-    return element.key, element.value
-
-
-def is_element(
-    values: tuple[Value, ...], key: x.Expression, element: x.Expression, view: View
-) -> Bool:
-    """Whether a key is an element, which may be a range, a prefix, or several parts of these."""
-    algebra = view.state.algebra
-    if isinstance(element, x.Element):
-        element = element.key
-    if isinstance(element, x.CatchAll):
-        return algebra.true
-    wanted = element.parts if isinstance(element, x.Concat) else (element,)
-    keys = key.parts if isinstance(key, x.Concat) else (key,)
-    return algebra.all(
-        *(
-            _equals(value, left, right, view)
-            for value, left, right in zip(values, keys, wanted, strict=True)
-        )
-    )
-
-
-def _has_none(value: Value, match: s.Match, view: View) -> Bool:
-    algebra = view.state.algebra
-    bits = _constant(match.right, match.left) & (1 << value.width) - 1
-    found = algebra.bvand(value.word, algebra.const(bits, value.width))
-    return algebra.equal(found, algebra.const(0, value.width))
-
-
-def _equals(value: Value, left: x.Expression, right: x.Expression, view: View) -> Bool:
-    """Whether a value is a literal, or inside one."""
-    algebra = view.state.algebra
-    match right:
-        case x.Range(low, high):
-            if _is_interface(left):
-                raise NoMeaning("the numbers of interfaces are in no order that is known")
-            return algebra.all(
-                _is_from(value, _constant(low, left), algebra),
-                _is_up_to(value, _constant(high, left), algebra),
-            )
-        case x.Prefix(address, length):
-            mask = mask_of_length(address.family, length)
-            return _equals_masked(value, address.value, mask, view)
-        case x.Interface(name, True):
-            return _equals_masked(value, interface_word(name), prefix_mask(name), view)
-        case _:
-            return _is(value, _constant(right, left), algebra)
-
-
-def _is_exact(right: x.Expression) -> bool:
-    """Whether a literal is one value: what ``_equals`` compares all bits with."""
-    return not isinstance(right, x.Range | x.Prefix) and not (
-        isinstance(right, x.Interface) and right.wildcard
-    )
-
-
-def _is(value: Value, wanted: int, algebra: Algebra) -> Bool:
-    """Whether a value is a number; none is one that is wider."""
-    if wanted >> value.width:
-        return algebra.false
-    return algebra.equal(value.word, algebra.const(wanted, value.width))
-
-
-def _equals_masked(value: Value, wanted: int, mask: int, view: View) -> Bool:
-    algebra = view.state.algebra
-    masked = algebra.bvand(value.word, algebra.const(mask, value.width))
-    return algebra.equal(masked, algebra.const(wanted, value.width))
-
-
-def _constant(literal: x.Expression, left: x.Expression) -> int:
-    """A literal's number, by what it is compared with."""
-    if isinstance(left, x.Fib) and left.result != "type" and not isinstance(literal, x.Symbol):
-        if left.result == "oif" and literal == x.Number(0):
-            return 0  # there is none
-        raise NoMeaning(f"which interface a route leads to is not modelled: {shown(literal)}")
-    match literal:
-        case x.Number(value) | x.Hex(value) if _is_interface(left):
-            return _index(value)
-        case x.Number(value) | x.Hex(value):
-            return value
-        case x.Protocol(number):
-            return number
-        case x.Host(address):
-            return address.value
-        case x.Interface(name):
-            return interface_word(name)
-        case x.Mac(value):
-            return value
-        case x.String(text):
-            return interface_word(text)  # of a device name's length, and padded the same
-        case x.Symbol(name):
-            return _symbol(left, name)
-        case x.Flags(flags):
-            return sum(_symbol(left, name) for name in flags)
-        case _:
-            raise NoMeaning(f"not a constant: {shown(literal)}")
-
-
-#: The interfaces whose numbers are known: none, and the one that every node has first.
-_INDICES = {0: "", 1: "lo"}
-
-
-def _is_interface(expression: x.Expression) -> bool:
-    return isinstance(expression, x.Meta) and expression.key in {"iif", "oif"}
-
-
-def _index(number: int) -> int:
-    """The interface of a number, as the model knows it: by its name."""
-    if number not in _INDICES:
-        raise NoMeaning(f"which interface has the number {number} is not known")
-    return interface_word(_INDICES[number])
-
-
-def _symbol(left: x.Expression, name: str) -> int:
-    """What a word stands for beside a key."""
-    symbol = f"{_key(left)} {name}"
-    if symbol not in SYMBOLS:
-        raise NoMeaning(f"no meaning for the word {symbol}")
-    return SYMBOLS[symbol]
-
-
-def _key(expression: x.Expression) -> str:
-    """The words that a symbol's meaning depends on."""
-    match expression:
-        case x.Binary(_, inner, _):
-            return _key(inner)
-        case x.Meta("ipsec") | x.Rt("ipsec"):
-            return "ipsec"
-        case x.Meta(key):
-            return f"meta {key}"
-        case x.Ct(key):
-            return f"ct {key}"
-        case x.Fib(_, result):
-            return f"fib {result}"
-        case x.Payload(protocol, field):
-            return f"{protocol} {field}"
-        case x.ExtensionHeader() | x.TcpOption() | x.SctpChunk() | x.IpOption():
-            return "exthdr"
-        case _:
-            raise NoMeaning(f"{shown(expression)} has no symbols")
