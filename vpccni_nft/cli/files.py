@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import sys
 import tempfile
@@ -14,19 +15,20 @@ import click
 
 from ..core.render import printable
 from ..core.span import Source
+from ..node.magic import is_compressed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 #: Larger input is no dump: 110,000 rules are 20 MB.
 MOST_BYTES = 1 << 30
 
 
-def read_sources(files: Sequence[str]) -> tuple[Source, ...]:
-    """Read the files, ``-`` being standard input; exit 2 where one cannot be read."""
-    if not files and (sys.stdin is None or sys.stdin.isatty()):
+def standard_input() -> str:
+    """The name of what is read where no file is given; exit 2 where that is a terminal."""
+    if sys.stdin is None or sys.stdin.isatty():
         raise click.UsageError("give a FILE, or pipe the output of iptables-save in")
-    return tuple(read_source(name) for name in files or ("-",))
+    return "-"
 
 
 def one_standard_input(*names: str | None) -> None:
@@ -37,13 +39,29 @@ def one_standard_input(*names: str | None) -> None:
 
 def read_source(name: str) -> Source:
     """Read one file, ``-`` being standard input; exit 2 where it cannot be read."""
+    return Source.of(read_bytes(name), "<stdin>" if name == "-" else name)
+
+
+def read_bytes(name: str) -> bytes:
+    """The same, as bytes: what is in the file, where that is compressed."""
     try:
         if name == "-":
-            return Source.of(_standard(sys.stdin).buffer.read(MOST_BYTES), "<stdin>")
-        with Path(name).open("rb") as file:
-            return Source.of(file.read(MOST_BYTES), name)
+            content = _standard(sys.stdin).buffer.read(MOST_BYTES)
+        else:
+            with Path(name).open("rb") as file:
+                content = file.read(MOST_BYTES)
+        return _decompressed(content)
     except OSError as error:
-        raise click.UsageError(f"cannot read {printable(name)}: {error.strerror}") from None
+        hint = ": give one of its files" if error.errno == errno.EISDIR else ""
+        raise click.UsageError(f"cannot read {printable(name)}: {error.strerror}{hint}") from None
+
+
+def _decompressed(content: bytes) -> bytes:
+    if not is_compressed(content):
+        return content
+    from ..node.archives import decompressed
+
+    return decompressed(io.BytesIO(content))
 
 
 def _standard(stream: TextIO | None) -> TextIO:

@@ -12,8 +12,8 @@ from ..core.diagnostics import APPROXIMATIONS
 from ..core.render import printable
 from ..core.values import Family
 from ..lowering.options import CounterMode, TranslateOptions, codes_named, nft_version
-from .files import one_standard_input, read_source, read_sources
-from .nodes import read_rules
+from .files import one_standard_input, read_source, standard_input
+from .nodes import read_dumps_of, read_rules, read_rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -144,9 +144,38 @@ FILES = click.argument("files", nargs=-1, metavar="[FILE...|-]")
 def read_dumps(
     files: tuple[str, ...], ipset_save: str | None, *others: str
 ) -> tuple[tuple[Source, ...], Source | None]:
-    """The dumps and the sets; ``others`` are files that are read elsewhere."""
+    """The dumps and the sets; ``others`` are files that are read elsewhere.
+
+    A folder or an archive is a node, whose sets are taken where no others are given.
+    """
     one_standard_input(*(files or ("-",)), *others, ipset_save)
-    return read_sources(files), None if ipset_save is None else read_source(ipset_save)
+    given = [read_dumps_of(name) for name in files or (standard_input(),)]
+    sources = tuple(source for found, _ in given for source in found)
+    return sources, _sets(ipset_save, given)
+
+
+def read_texts(
+    files: tuple[str, ...], ipset_save: str | None
+) -> tuple[tuple[Source, ...], Source | None]:
+    """One text of each file, and the sets; exit 2 where a folder or an archive has several."""
+    one_standard_input(*files, ipset_save)
+    given = [read_rules_of(name) for name in files]
+    for name, (sources, _) in zip(files, given, strict=True):
+        if len(sources) > 1:
+            several = ", ".join(source.name for source in sources)
+            raise click.UsageError(
+                printable(f"{name} has several rulesets: give one of them: {several}")
+            )
+    return tuple(source for found, _ in given for source in found), _sets(ipset_save, given)
+
+
+def _sets(
+    ipset_save: str | None, given: list[tuple[tuple[Source, ...], Source | None]]
+) -> Source | None:
+    """The sets of the option, or else those of the first node that has some."""
+    if ipset_save is not None:
+        return read_source(ipset_save)
+    return next((found for _, found in given if found is not None), None)
 
 
 # --- owners --------------------------------------------------------------------------------------

@@ -1,13 +1,14 @@
 """Archives of a node's files, read and never unpacked.
 
 An archive may come from anywhere: nothing of it is written, its names are labels and no paths, and
-neither it nor a file in it may grow beyond a bound while it is decompressed.
+neither it nor a file in it may grow beyond a bound while it is decompressed. It may be compressed
+with gzip, bzip2 or xz, and so may a single file.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
-import gzip
 import io
 import os
 import tarfile
@@ -17,9 +18,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import attrs
 
+from .magic import BEGINNING, BZIP2, GZIP, XZ, is_tar
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 #: Bytes of a whole archive, decompressed, of one file, and of a header that says more of a file.
 MOST_BYTES = 1 << 31
@@ -28,9 +30,6 @@ MOST_OF_A_HEADER = 1 << 20
 
 #: Files of an archive.
 MOST_FILES = 200_000
-
-_GZIP = b"\x1f\x8b"
-_TAR = (257, b"ustar")
 
 Parts = tuple[str, ...]
 
@@ -42,17 +41,21 @@ class BadArchive(OSError):  # noqa: N818 - what it is
         super().__init__(errno.EINVAL, reason)
 
 
-def is_archive(path: Path) -> bool:
-    """Whether a file is compressed with gzip, or an archive of tar. Raises OSError."""
-    with path.open("rb") as file:
-        start = file.read(sum(map(len, _TAR[1:])) + _TAR[0])
-    return start.startswith(_GZIP) or _is_tar(start)
+def holds_files(file: BinaryIO) -> bool:
+    """Whether a file, compressed or not, is an archive of several. Raises BadArchive."""
+    with _damages_named():
+        return is_tar(_decompressed(file).peek(BEGINNING))
 
 
-def stem_of(path: Path) -> str:
+def decompressed(file: BinaryIO) -> bytes:
+    """What is in a file that is compressed, and the file itself otherwise. Raises BadArchive."""
+    with _damages_named():
+        return _read(_decompressed(file), None)
+
+
+def stem_of(name: str) -> str:
     """The name of an archive without what says that it is one."""
-    name = path.name
-    for suffix in (".tar.gz", ".tgz", ".tar", ".gz"):
+    for suffix in (".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar", ".gz", ".xz", ".bz2"):
         if name.endswith(suffix) and name != suffix:
             return name.removesuffix(suffix)
     return name
@@ -66,25 +69,67 @@ class Member:
     read: Callable[[], bytes]  #: raises BadArchive where it is too large
 
 
-def members(path: Path) -> Iterator[Member]:
-    """The regular files of an archive, in their order. Raises BadArchive."""
+def members(name: str, file: BinaryIO) -> Iterator[Member]:
+    """The regular files of an archive of this name, in their order. Raises BadArchive."""
+    with _damages_named():
+        stream = _decompressed(file)
+        if is_tar(stream.peek(BEGINNING)):
+            yield from _members_of_tar(stream)
+        else:
+            yield Member((stem_of(name),), lambda: _read(stream, None))
+
+
+@contextlib.contextmanager
+def _damages_named() -> Iterator[None]:
+    """Raise BadArchive for whatever a damaged archive raises."""
     try:
-        with path.open("rb") as file:
-            compressed = file.read(len(_GZIP)) == _GZIP
-            file.seek(0)
-            stream: Any = gzip.GzipFile(fileobj=file) if compressed else file
-            bounded = io.BufferedReader(_Bounded(stream), 1 << 16)
-            if _is_tar(bounded.peek(_TAR[0] + 8)):
-                yield from _members_of_tar(bounded)
-            else:
-                yield Member((stem_of(path),), lambda: _read(bounded, None))
-    except (tarfile.TarError, EOFError, zlib.error) as error:
+        yield
+    except (tarfile.TarError, EOFError, zlib.error, ValueError) as error:
         raise BadArchive(f"the archive is damaged: {error}") from None
 
 
-def _is_tar(start: bytes) -> bool:
-    place, sign = _TAR
-    return start[place : place + len(sign)] == sign
+def _decompressed(file: BinaryIO) -> io.BufferedReader:
+    """The content of a file, which is decompressed while it is read, up to the bound."""
+    start = file.read(len(XZ))
+    file.seek(0)
+    stream: Any = file
+    if start.startswith(GZIP):
+        import gzip
+
+        stream = gzip.GzipFile(fileobj=file)
+    elif start.startswith(BZIP2):
+        import bz2
+
+        stream = bz2.BZ2File(file)
+    elif start == XZ:
+        stream = _Xz(file)
+    return io.BufferedReader(_Bounded(stream), 1 << 16)
+
+
+class _Xz:
+    """The content of a file of xz, whose dictionary is bounded, as ``lzma.LZMAFile`` does not."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        import lzma
+
+        self._file = file
+        self._decoder = lzma.LZMADecompressor(memlimit=MOST_OF_A_FILE)
+
+    def read(self, size: int) -> bytes:
+        import lzma
+
+        piece = b""
+        try:
+            while not piece and not self._decoder.eof:
+                more = self._file.read(1 << 16) if self._decoder.needs_input else b""
+                if self._decoder.needs_input and not more:
+                    raise EOFError("it ends early")
+                piece = self._decoder.decompress(more, size)
+        except lzma.LZMAError as error:
+            raise EOFError(str(error)) from None
+        if not piece and (self._decoder.unused_data.strip(b"\0") or self._file.read(1)):
+            raise EOFError("it has several streams of xz: decompress it first")
+        return piece
 
 
 def _members_of_tar(stream: BinaryIO) -> Iterator[Member]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -11,14 +12,16 @@ import attrs
 
 from ..core.span import Source
 from ..text.language import Language, detect_language
-from .archives import is_archive, members, stem_of
+from .archives import members, stem_of
 from .back_ends import resolved
 from .bundles import DEPTH, FLAT, ROOTS, is_bundle, kind_in_bundle, named
+from .magic import BEGINNING, is_packed
 from .snapshot import FACTS, IPSETS, MANIFEST, NFT, RULES, Snapshot
-from .texts import texts_of
+from .texts import texts_of, without_tallies
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import BinaryIO
 
     from .archives import Parts
 
@@ -37,10 +40,25 @@ _LANGUAGES = {
 MOST_BYTES = 1 << 30
 
 #: How much of a file is looked at where neither says.
-_BEGINNING = 1 << 16
+_SAMPLE = 1 << 16
 
 #: Files and folders of one node.
 MOST_ENTRIES = 200_000
+
+
+@attrs.frozen
+class HeldArchive:
+    """An archive that is in memory, as standard input is."""
+
+    name: str
+    content: bytes = attrs.field(repr=False)
+
+    def open(self, _mode: str) -> BinaryIO:
+        """As a file that is read."""
+        return io.BytesIO(self.content)
+
+    def __str__(self) -> str:
+        return self.name
 
 
 @attrs.frozen
@@ -49,11 +67,14 @@ class NodeFiles:
 
     name: str
     files: tuple[tuple[str, Path], ...] = ()  #: what each is, by the names of ``snapshot``
-    archives: tuple[Path, ...] = ()  #: which are looked through when they are read
+    archives: tuple[Path | HeldArchive, ...] = ()  #: which are looked through when they are read
     problem: str = ""
 
-    def read(self) -> Snapshot:
-        """Read them; what cannot be read is reported in the node."""
+    def read(self, *, counters: bool = False) -> Snapshot:
+        """Read them; what cannot be read is reported in the node.
+
+        With ``counters`` the texts keep them, and are not the same from one save to the next.
+        """
         texts: dict[str, str] = {}
         facts: dict[str, str] = {}
         files: dict[str, str] = {}
@@ -64,7 +85,8 @@ class NodeFiles:
                     facts[kind] = content.decode("utf-8", "surrogateescape")
                     files[kind] = label
                     continue
-                for name, text in texts_of(kind, content).items():
+                for name, whole in texts_of(kind, content).items():
+                    text = whole if counters else without_tallies(name, whole)
                     if texts.setdefault(name, text) != text:
                         problem = problem or f"two files are {name}: {files[name]} and {label}"
                     files.setdefault(name, label)
@@ -83,11 +105,11 @@ class NodeFiles:
                 yield kind, str(path), _content(path)
             except OSError as error:
                 raise OSError(error.errno, error.strerror, str(path)) from None
-        for path in self.archives:
+        for archive in self.archives:
             try:
-                yield from _contents_of_archive(path)
+                yield from _contents_of_archive(archive)
             except OSError as error:
-                raise OSError(error.errno, error.strerror, str(path)) from None
+                raise OSError(error.errno, error.strerror, str(archive)) from None
 
 
 def _unresolved(name: str) -> str:
@@ -148,7 +170,7 @@ def node_files(path: Path, ignored: list[str] | None = None) -> NodeFiles:
     """
     if not path.is_dir():
         if _is_archive(path):
-            return NodeFiles(stem_of(path), archives=(path,))
+            return NodeFiles(stem_of(path.name), archives=(path,))
         return NodeFiles(_node_of(path) or path.name, ((_kind_of(path) or RULES, path),))
     try:
         inner = _below(path)
@@ -167,13 +189,18 @@ def node_files(path: Path, ignored: list[str] | None = None) -> NodeFiles:
     return NodeFiles(path.name, tuple(found.get("", ())))
 
 
-def node_of(paths: Iterable[Path]) -> Snapshot:
+def node_of(paths: Iterable[Path | HeldArchive], *, counters: bool = False) -> Snapshot:
     """The node whose files, archives or folders of files these are. Raises OSError."""
-    nodes = [node_files(path) for path in paths]
+    nodes = [
+        NodeFiles(path.name, archives=(path,))
+        if isinstance(path, HeldArchive)
+        else node_files(path)
+        for path in paths
+    ]
     problem = next((node.problem for node in nodes if node.problem), "")
     files = tuple(file for node in nodes for file in node.files)
     archives = tuple(archive for node in nodes for archive in node.archives)
-    return NodeFiles("", files, archives, problem).read()
+    return NodeFiles("", files, archives, problem).read(counters=counters)
 
 
 def _content(path: Path) -> bytes:
@@ -185,17 +212,18 @@ def _content(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _contents_of_archive(path: Path) -> Iterator[tuple[str, str, bytes]]:
+def _contents_of_archive(path: Path | HeldArchive) -> Iterator[tuple[str, str, bytes]]:
     """The files of an archive that are a node's. Raises OSError."""
     kept: list[tuple[Parts, bytes]] = []
     size = 0
-    for member in members(path):
-        if _may_be_of_a_node(member.parts):
-            content = member.read()
-            size += len(content)
-            if size > MOST_BYTES:
-                raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
-            kept.append((member.parts, content))
+    with path.open("rb") as file:
+        for member in members(path.name, file):
+            if _may_be_of_a_node(member.parts):
+                content = member.read()
+                size += len(content)
+                if size > MOST_BYTES:
+                    raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+                kept.append((member.parts, content))
     names = [parts for parts, _ in kept]
     collected = is_bundle(names)
     roots = {parts[0] for parts in names if len(parts) > 1}
@@ -205,7 +233,7 @@ def _contents_of_archive(path: Path) -> Iterator[tuple[str, str, bytes]]:
         if collected:
             kind = kind_in_bundle(parts)
         elif len(parts) == 1 + inside:
-            kind = _kind_by_name(parts[-1]) or _kind_by_content(content[:_BEGINNING], label)
+            kind = _kind_by_name(parts[-1]) or _kind_by_content(content[:_SAMPLE], label)
         else:
             kind = None
         if kind:
@@ -221,7 +249,10 @@ def _may_be_of_a_node(parts: Parts) -> bool:
 
 def _is_archive(path: Path) -> bool:
     try:
-        return path.is_file() and is_archive(path)
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return is_packed(file.read(BEGINNING))
     except OSError:
         return False  # it is reported where it is read
 
@@ -290,7 +321,7 @@ def _by_content(path: Path) -> str | None:
         return None
     try:
         with path.open("rb") as file:
-            return _kind_by_content(file.read(_BEGINNING), path.name)
+            return _kind_by_content(file.read(_SAMPLE), path.name)
     except OSError:
         # It is reported with the node, where it is one.
         return RULES

@@ -44,6 +44,7 @@ from .owners import (
 )
 from .releases import ANY, Releases
 from .rule_forms import compiled
+from .scan import not_a_ruleset
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -178,9 +179,10 @@ def inventory_of(
     """Read dumps and find the owner of every chain and rule, with the notes on both.
 
     ``listings`` are what nft list ruleset prints. What an unknown match or target does need not be
-    known: other signs identify the owner. Raises Refused where a dump cannot be read.
+    known: other signs identify the owner. Raises Refused where a text cannot be read.
     """
     ruleset, problems = parse_sources(sources, family)
+    problems += (found for one in listings for found in not_a_ruleset(one, outline(one)))
     found = tuple(one for one in problems if one.code not in UNREAD)
     if any(one.refuses for one in found):
         raise Refused(found)

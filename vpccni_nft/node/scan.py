@@ -25,11 +25,12 @@ from ..core.diagnostics import (
 from ..core.span import Span
 from ..text.language import Language, detect_language
 from ..text.misprints import is_misprinting, problems_of
+from ..text.mistaken import Mistaken, not_nft, what_it_is
 from ..text.nft_outline import IPTABLES_TABLES, outline
 from ..text.saved_from import SavedFrom, said_by
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ..core.span import Source
     from ..text.nft_outline import OutlinedTable
@@ -220,15 +221,8 @@ class _DumpReader:
     def _scan(self) -> Scan:
         source = self.source
         if not self.tables and detect_language(source) is not Language.BLANK:
-            first = next(n for n, line in enumerate(source.lines, start=1) if line.strip())
-            self.diagnostics.append(
-                Diagnostic(
-                    NOT_A_DUMP,
-                    "it contains no table",
-                    whole_line(source, first),
-                    "give the output of iptables-legacy-save or iptables-nft-save",
-                )
-            )
+            found = what_it_is(source)
+            self.diagnostics.append(Diagnostic(NOT_A_DUMP, found.message, found.span, found.hint))
         return Scan(
             source=source,
             programs=tuple(self.programs),
@@ -274,20 +268,13 @@ def scan_ruleset(source: Source) -> Scan:
         parts=parts,
         first=first,
         returns=returns,
-        diagnostics=tuple(_not_a_ruleset(source, tables)),
+        diagnostics=tuple(not_a_ruleset(source, tables)),
     )
 
 
-def _not_a_ruleset(source: Source, tables: list[OutlinedTable]) -> Iterator[Diagnostic]:
-    """An empty ruleset is one, too."""
-    if tables:
+def not_a_ruleset(source: Source, tables: Sequence[OutlinedTable]) -> Iterator[Diagnostic]:
+    """Say what a text is in which no table was found; an empty ruleset is one, too."""
+    if tables or detect_language(source) is Language.BLANK:
         return
-    for number, line in enumerate(source.lines, start=1):
-        if line.strip() and not line.lstrip().startswith("#"):
-            yield Diagnostic(
-                NFT_SYNTAX,
-                "it contains no table",
-                whole_line(source, number),
-                "give the output of nft list ruleset",
-            )
-            return
+    found = not_nft(source) or Mistaken("it contains no table", "give all of nft list ruleset")
+    yield Diagnostic(NFT_SYNTAX, found.message, found.span, found.hint)

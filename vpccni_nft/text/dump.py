@@ -34,6 +34,7 @@ from .drafts import BUILT_IN, CHAIN_NAME, ChainDraft, TableDraft
 from .line import NodeBuilder, read_counters
 from .misprints import CHAINS as MISPRINTED_CHAINS
 from .misprints import is_misprinting, problems_of
+from .mistaken import what_it_is
 from .rules import RuleReader
 from .shapes import Shapes, pattern, whole_line
 from .syntax import explain
@@ -378,12 +379,8 @@ class _Reader:
         return tables, self.diagnostics
 
     def _not_a_dump(self) -> Diagnostic:
-        return Diagnostic(
-            NOT_A_DUMP,
-            "it contains no table" if self.source.lines else "it is empty",
-            self.unreadable[0].span if self.unreadable else None,
-            "give the output of iptables-save, ip6tables-save or iptables -S",
-        )
+        found = what_it_is(self.source)
+        return Diagnostic(NOT_A_DUMP, found.message, found.span, found.hint)
 
     def _tables(self, fallback: Family | None) -> Iterator[ast.Table]:
         families = self.families(fallback)

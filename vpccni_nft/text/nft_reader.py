@@ -19,6 +19,7 @@ from ..core.values import Family, TableFamily, WideFamily
 from ..nft.ast import OtherChain, OtherTable, Ruleset
 from ..nft.words import OtherFamily
 from .grammar import ruleset_parser
+from .mistaken import not_nft
 from .nft_blocks import BlockReader
 from .nft_drafts import NftTableDraft
 from .nft_objects import OBJECTS, ObjectReader
@@ -100,7 +101,7 @@ class _Reader:
             self._report(problem)
             return
         except UnexpectedInput as error:
-            self.diagnostics.append(_explain(error, self.text))
+            self.diagnostics.append(_not_nft(source) or _explain(error, self.text))
             return
         self.words = Words(self.text)
         for command, remark in with_remarks(tree):
@@ -517,6 +518,12 @@ def _lost_rules(source: Source) -> Iterator[Diagnostic]:
         if (found := _LOST.match(line)) and not line.startswith("#"):
             span = Span(source, number, found.start(1) + 1, len(line) + 1)
             yield Diagnostic(NFT_SYNTAX, "a remark hides a rule", span, LOST)
+
+
+def _not_nft(source: Source) -> Diagnostic | None:
+    """Say what a text is that is in no language of nft's; None where it is an nft ruleset."""
+    found = not_nft(source)
+    return Diagnostic(NFT_SYNTAX, found.message, found.span, found.hint) if found else None
 
 
 def _explain(error: UnexpectedInput, text: ParsedText) -> Diagnostic:

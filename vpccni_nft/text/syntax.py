@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from lark import UnexpectedToken
@@ -11,6 +12,9 @@ from ..core.span import Source, Span
 
 if TYPE_CHECKING:
     from lark import UnexpectedInput
+
+#: How a line begins that was copied from a terminal together with what the command printed.
+_PROMPT = re.compile(r"(?:\[.*\]|PS \S*|\S*)[$#%>](?:\s|\Z)")
 
 
 def explain(error: UnexpectedInput, source: Source, number: int) -> Diagnostic:
@@ -36,6 +40,8 @@ def _quote_is_open(line: str) -> bool:
 
 def _hint(line: str) -> str:
     words = line.split()
+    if _PROMPT.match(line):
+        return "this is a shell's prompt with its command, and no part of a dump: remove the line"
     if words[0].endswith("tables") or words[0] in {"-I", "-D", "-F", "-X", "-t", "sudo"}:
         return "this is a command: give the output of iptables-save instead"
     return ""

@@ -11,7 +11,7 @@ from ...core.exit_codes import ExitCode
 from ...core.render import printable
 from ..command import Command
 from ..files import write_output
-from ..nodes import read_node
+from ..nodes import read_node, unplaced
 from ..options import AS_JSON, NODE, OF_A_NODE, read_node_files
 from ..render.diagnostics import code_of, show
 
@@ -77,6 +77,5 @@ def detect(
 def _given(name: str, iptables_version: str | None) -> tuple[dict[str, Source], Source | None, str]:
     node = read_node(name)
     if node.others:
-        place = printable(node.others[0].name)
-        raise click.UsageError(f"nothing shows which program wrote {place}: name the file by it")
+        raise unplaced(node.others[0], "which program wrote it")
     return node.dumps, node.nft, iptables_version or node.iptables_version

@@ -11,7 +11,7 @@ from ...core.exit_codes import ExitCode
 from ...core.render import printable
 from ...core.values import Family
 from ..command import Command
-from ..options import AS_JSON, FAMILY, IPSET_SAVE, read_dumps
+from ..options import AS_JSON, FAMILY, IPSET_SAVE, read_texts
 from ..render.diagnostics import code_of, show
 
 _KEYS = (
@@ -84,7 +84,7 @@ def explain(
 
     if len(files) > 2:
         raise click.UsageError("give one FILE, or two to compare")
-    sources, sets = read_dumps(files, ipset_save)
+    sources, sets = read_texts(files, ipset_save)
     try:
         found = simulate.explain(sources, text, Family(family) if family else None, sets)
     except BadPacketText as error:

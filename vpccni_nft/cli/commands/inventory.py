@@ -11,7 +11,7 @@ from ...core.exit_codes import ExitCode
 from ...core.render import printable
 from ...core.values import Family
 from ..command import Command
-from ..files import read_sources, write_output
+from ..files import standard_input, write_output
 from ..nodes import read_rules
 from ..options import AS_JSON, FAMILY, FILES
 from ..render.diagnostics import code_of, show
@@ -48,7 +48,7 @@ def inventory(
     from ..render.inventory import dict_of, lines_of_owners, lines_of_rules
 
     try:
-        sources, _ = read_rules(files) if files else (read_sources(files), None)
+        sources, _ = read_rules(files or (standard_input(),))
         dumps, listings = by_language(sources)
         chosen = Family(family) if family else None
         found, diagnostics = inventory_of(dumps, chosen, listings)

@@ -17,7 +17,7 @@ from ...core.version import __version__
 from ...lowering import TranslateOptions
 from ..command import Command
 from ..files import read_source
-from ..nodes import read_node
+from ..nodes import read_node, unplaced
 from ..options import (
     ALLOW,
     AS_JSON,
@@ -191,8 +191,7 @@ def _given(
     given = read_node(name)
     unclear = [*given.others, *(one for slot, one in given.dumps.items() if slot not in SLOTS)]
     if unclear:
-        place = printable(unclear[0].name)
-        raise click.UsageError(f"nothing shows which back end {place} is of: name the file by it")
+        raise unplaced(unclear[0], "which back end it is of")
     return given.dumps, given.nft, version or given.iptables_version, sets or given.ipsets
 
 

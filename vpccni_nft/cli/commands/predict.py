@@ -27,7 +27,7 @@ from ..options import (
     settings_of_switch,
 )
 from ..render import progress
-from ..render.diagnostics import show
+from ..render.diagnostics import code_of, show
 
 
 class _CidrType(click.ParamType[str]):
@@ -198,7 +198,7 @@ def predict(  # noqa: PLR0913 - one for each option
         acceptances = read_accepted(accept, before, after)
     except Refused as refused:
         show(refused.diagnostics, notes=False)
-        return ExitCode.REFUSED
+        return code_of(refused.diagnostics)
     except NotGiven as missing:
         raise click.UsageError(f"{missing}: give {missing.option}") from None
     script = "".join(one.script for one in predictions)

@@ -26,7 +26,7 @@ from ..options import (
     settings_of_switch,
 )
 from ..render import progress
-from ..render.diagnostics import show
+from ..render.diagnostics import code_of, show
 
 if TYPE_CHECKING:
     from ...core.diagnostics import Diagnostic
@@ -97,7 +97,7 @@ def prove(  # noqa: PLR0913 - one for each option
         acceptances = read_accepted(accept, moved, other)
     except Refused as refused:
         show((*left, *refused.diagnostics), notes=False)
-        return ExitCode.REFUSED
+        return code_of(refused.diagnostics)
     settings = attrs.evolve(settings_of_switch(order, seconds, timeout, allow), accept=acceptances)
     with progress.of_proof() as report:
         answer = verify_sides(moved, other, settings, report)

@@ -15,7 +15,7 @@ from ...core.exit_codes import ExitCode
 from ...lowering import CounterMode, TranslateOptions
 from ...translation import translate_sources
 from ..command import Command
-from ..files import read_sources, write_output, write_pieces
+from ..files import read_source, write_output, write_pieces
 from ..options import (
     ALLOW,
     COUNTER_MODE,
@@ -219,9 +219,7 @@ def _of_owner(
     from ..render.verify import code_of_answer, lines_of_answer
 
     try:
-        tables = tuple(
-            nft.parse(one.content, one.name) for one in (read_sources(beside) if beside else ())
-        )
+        tables = tuple(nft.parse(one.content, one.name) for one in map(read_source, beside))
     except Refused as refused:
         show(refused.diagnostics, notes=False)
         raise click.exceptions.Exit(ExitCode.USAGE) from None
