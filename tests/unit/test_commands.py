@@ -78,8 +78,25 @@ def test_the_help_lists_the_codes_that_the_module_speaks_of(names: tuple[str, ..
     assert {ExitCode[name] for name in spoken} <= set(listed(names))
 
 
-def test_the_group_lists_all_of_them() -> None:
-    assert listed(()) == {code.value: meaning for code, meaning in MEANINGS.items()}
+@pytest.mark.parametrize("names", [(), *sorted({names[:1] for names in COMMANDS if names[1:]})])
+def test_a_group_lists_all_of_them(names: tuple[str, ...]) -> None:
+    assert listed(names) == {code.value: meaning for code, meaning in MEANINGS.items()}
+
+
+#: What functions give back that commands pass on.
+PASSED_ON = {
+    "code_of": {ExitCode.REFUSED, ExitCode.USAGE},
+    "code_of_answer": {ExitCode.REFUSED, ExitCode.UNKNOWN},
+}
+
+
+@each_command
+def test_the_help_lists_the_codes_that_the_module_passes_on(names: tuple[str, ...]) -> None:
+    """Those of functions that its module gives to several commands are not told apart."""
+    text = (ROOM / "commands" / f"{names[0]}.py").read_text()
+    passed = {code for name, codes in PASSED_ON.items() for code in codes if f" {name}(" in text}
+    others = {code for other in COMMANDS if other[0] == names[0] for code in listed(other)}
+    assert passed <= others
 
 
 def ending_with(code: ExitCode) -> click.Command:

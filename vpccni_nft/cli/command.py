@@ -47,6 +47,14 @@ class Command(click.Command):
         ctx.exit(code)
 
 
+class Group(click.Group):
+    """A group of such commands: its help lists what the codes mean for all of them."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        settings.setdefault("epilog", exits_text(MEANINGS))
+        super().__init__(*arguments, **settings)
+
+
 def exits_text(exits: Mapping[ExitCode, str]) -> str:
     """Exit codes as the end of a help text."""
     lines = []

@@ -9,16 +9,20 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 import click
 
+from ..core.exit_codes import ExitCode
 from ..core.render import printable
 from ..core.span import Source
 from ..node.magic import is_compressed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+#: Why output cannot be written: there is no room, the device fails, or it is closed.
+UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 
 #: Larger input is no dump: 110,000 rules are 20 MB.
 MOST_BYTES = 1 << 30
@@ -85,22 +89,32 @@ def write_pieces(pieces: Iterable[str], output: str) -> None:
             _write_standard(content)
         else:
             _replace(Path(output), pieces)
-    except BrokenPipeError:
-        raise
     except OSError as error:
+        if output == "-":
+            end_unwritable(error)
         raise click.UsageError(f"cannot write {printable(output)}: {error.strerror}") from None
 
 
 def _write_standard(content: bytes) -> None:
-    """Write to standard output; what does not get there is not tried again when Python ends."""
+    """Write to standard output."""
     stream = _standard(sys.stdout)
-    try:
-        stream.buffer.write(content)
-        stream.buffer.flush()
-    except OSError:
-        with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), stream.fileno())
-        raise
+    stream.buffer.write(content)
+    stream.buffer.flush()
+
+
+def end_unwritable(error: OSError) -> NoReturn:
+    """Exit 2 because nothing more can be written, without trying again when Python ends."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:
+            with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), stream.fileno())
+    if not isinstance(error, BrokenPipeError):
+        place = "the output" if error.filename is None else printable(str(error.filename))
+        with contextlib.suppress(OSError):
+            click.echo(f"Error: cannot write {place}: {error.strerror}", err=True)
+    sys.exit(ExitCode.USAGE)
 
 
 def _replace(target: Path, pieces: Iterable[str]) -> None:

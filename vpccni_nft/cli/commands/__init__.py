@@ -10,10 +10,11 @@ from typing import Any, NoReturn
 import click
 
 from ...core.errors import CannotRead
-from ...core.exit_codes import MEANINGS, ExitCode
+from ...core.exit_codes import ExitCode
 from ...core.render import printable
 from ...core.version import __version__
-from ..command import exits_text
+from ..command import Group
+from ..files import UNWRITABLE, end_unwritable
 from .check import check
 from .code import code
 from .detect import detect
@@ -33,16 +34,25 @@ from .verify import verify
 TRACEBACK = "VPCCNI_NFT_TRACEBACK"
 
 
-class Commands(click.Group):
+class Commands(Group):
     """The group of all commands, and what becomes of the exceptions that none of them expects.
 
-    What cannot be read is wrong usage, exit 2; an internal error is exit 70, never 1.
+    What cannot be read is wrong usage, exit 2, and so is output that cannot be written; an internal
+    error is exit 70, never 1.
     """
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line."""
         try:
-            return super().main(*args, **kwargs)
+            try:
+                return super().main(*args, **kwargs)
+            finally:
+                if sys.stdout is not None:
+                    sys.stdout.flush()  # here, where a full disk has an exit code of its own
+        except OSError as error:
+            if error.errno not in UNWRITABLE:
+                _ask_for_report(error)
+            end_unwritable(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, it has a message and its own exit code
             _ask_for_report(error)
 
@@ -50,6 +60,10 @@ class Commands(click.Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
+        except BrokenPipeError as error:
+            # A reader that has enough is no error to speak of. click would exit with 1, which
+            # means refused or different.
+            end_unwritable(error)
         except CannotRead as reason:
             raise click.UsageError(printable(str(reason))) from None
         except KeyboardInterrupt:
@@ -74,7 +88,6 @@ def _ask_for_report(error: Exception) -> NoReturn:
 
 @click.group(
     cls=Commands,
-    epilog=exits_text(MEANINGS),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="vpccni-nft")

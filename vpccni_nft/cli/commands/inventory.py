@@ -20,7 +20,7 @@ from ..render.diagnostics import code_of, show
 @click.command(
     cls=Command,
     exits={
-        ExitCode.DONE: "every chain and rule has an owner",
+        ExitCode.DONE: "shown: the owner of each chain and rule, or that it is unknown",
         ExitCode.REFUSED: "a line of the dump cannot be read",
     },
     examples=(
