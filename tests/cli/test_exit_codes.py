@@ -37,7 +37,7 @@ def test_the_exit_code_distinguishes_done_refused_and_unreadable(
 @pytest.mark.parametrize("name", ["translate", "check"])
 @pytest.mark.parametrize(
     ("file", "reason"),
-    [(".", "Is a directory"), ("missing.save", "No such file"), ("file/x", "Not a directory")],
+    [("missing.save", "No such file"), ("file/x", "Not a directory")],
 )
 def test_a_file_that_cannot_be_read_is_reported_by_its_name(
     name: str, file: str, reason: str, tmp_path: Path

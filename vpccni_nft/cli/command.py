@@ -47,7 +47,7 @@ class Command(click.Command):
         ctx.exit(code)
 
 
-class Group(click.Group):
+class CommandGroup(click.Group):
     """A group of such commands: its help lists what the codes mean for all of them."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:

@@ -13,7 +13,7 @@ from ...core.errors import CannotRead
 from ...core.exit_codes import ExitCode
 from ...core.render import printable
 from ...core.version import __version__
-from ..command import Group
+from ..command import CommandGroup
 from ..files import UNWRITABLE, end_unwritable
 from .check import check
 from .code import code
@@ -34,7 +34,7 @@ from .verify import verify
 TRACEBACK = "VPCCNI_NFT_TRACEBACK"
 
 
-class Commands(Group):
+class Commands(CommandGroup):
     """The group of all commands, and what becomes of the exceptions that none of them expects.
 
     What cannot be read is wrong usage, exit 2, and so is output that cannot be written; an internal

@@ -15,7 +15,7 @@ from ...core.render import printable
 from ...core.span import IPSET_NAME, Source
 from ...core.version import __version__
 from ...lowering import TranslateOptions
-from ..command import Command, Group
+from ..command import Command, CommandGroup
 from ..files import read_source
 from ..nodes import read_node, unplaced
 from ..options import (
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from ...migration.steps import Steps
 
 
-@click.group(cls=Group)
+@click.group(cls=CommandGroup)
 def migrate() -> None:
     """Move rules that no agent owns to nftables, with a proof and a way back: plan, run, confirm.
 

@@ -10,7 +10,7 @@ import click
 
 from ...core.diagnostics import Refused
 from ...core.exit_codes import ExitCode
-from ..command import Command, Group
+from ..command import Command, CommandGroup
 from ..files import write_output
 from ..nodes import read_rules
 from ..options import (
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ...proof.side import Side
 
 
-@click.group(cls=Group)
+@click.group(cls=CommandGroup)
 def switch() -> None:
     """Change the modes of a node's agents: prove afterwards that it does the same as before."""
 
