@@ -318,10 +318,10 @@ def test_the_rules_of_the_cni_are_moved_beside_kube_proxy_in_nftables_mode(
     with Node(backend, SMALL[backend], tmp_path, ahead) as node, Network(node) as network:
         node.namespace.load(behind)
         before = node.saved()
-        network.start(services=False)
         chosen = ["--owner", "vpc-cni", "--force-owner", "vpc-cni", "--iptables-runs", turn]
         code, said = node.migrate("plan", str(node.plan), *chosen)
         assert code == 0, said
+        network.start(services=False)
         run = node.start("run", str(node.plan), "--confirm-timeout", "120")
         node.wait_for("waiting")
         assert node.moved()

@@ -17,6 +17,9 @@ from collections import Counter
 #: Seconds until an answer counts as lost: no packet of this network takes longer.
 PATIENCE = 10
 
+#: Seconds between the messages of a flow: the flows together send one every two milliseconds.
+PAUSE = 0.006
+
 OUTSIDE = ("203.0.113.1", 5000)
 SERVICE = ("172.20.41.5", 80)
 NODE, POD = "10.0.12.34", "10.0.2.1"
@@ -69,7 +72,7 @@ class Pod:
                 file.write(b"tcp\n")
                 file.flush()
                 self.answered("long-lived TCP", file.readline().decode(), NODE)
-                time.sleep(0.002)
+                time.sleep(PAUSE)
 
     def datagrams(self) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flow:
@@ -78,7 +81,7 @@ class Pod:
             while not self.stop.is_set():
                 flow.send(b"udp")
                 self.answered("UDP", flow.recv(1000).decode(), NODE)
-                time.sleep(0.002)
+                time.sleep(PAUSE)
 
     def new(self, title: str, place: tuple[str, int], address: str) -> None:
         while not self.stop.is_set():
@@ -89,7 +92,7 @@ class Pod:
                 file.write(b"new\n")
                 file.flush()
                 self.answered(title, file.readline().decode(), address)
-            time.sleep(0.005)
+            time.sleep(PAUSE)
 
     def answered(self, title: str, answer: str, address: str) -> None:
         self.seen[title] += 1

@@ -5,6 +5,7 @@ The only module that knows Z3, which the extra ``verify`` installs.
 
 from __future__ import annotations
 
+from functools import partial, reduce
 from operator import rshift
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from .budget import Budget
 from .terms import CONDITION, LOG, postorder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from .terms import Term
 
@@ -38,18 +39,145 @@ class Undecided(Exception):  # noqa: N818 - an answer, not a mistake
 class Model:
     """Values that make a condition true."""
 
-    _solver: Solver
+    _nodes: _Nodes
     _found: Any
 
     def holds(self, condition: Term) -> bool:
         """Whether a condition is true."""
-        found = self._found.evaluate(self._solver.translate(condition), model_completion=True)
-        return bool(z3.is_true(found))
+        node = z3.BoolRef(self._nodes.of(condition), self._nodes.context)
+        return bool(z3.is_true(self._found.evaluate(node, model_completion=True)))
 
     def value(self, term: Term) -> int:
         """A word's value; what the condition does not depend on is zero."""
-        found = self._found.evaluate(self._solver.translate(term), model_completion=True)
-        return int(found.as_long())
+        node = z3.BitVecRef(self._nodes.of(term), self._nodes.context)
+        return int(self._found.evaluate(node, model_completion=True).as_long())
+
+
+@attrs.define
+class _Nodes:
+    """Terms as nodes of Z3, made by the functions of its library.
+
+    Its classes for Python look at each operand once more: with them a proof takes twice as long.
+    Nodes stay until the context goes, so that each can be used again.
+    """
+
+    budget: Budget
+    context: Any = attrs.Factory(z3.Context)
+    _logs: Any = attrs.Factory(lambda self: z3.DeclareSort("Log", self.context), takes_self=True)
+    _made: dict[Term, Any] = attrs.Factory(dict)
+    _numbers: dict[tuple[int, int], Any] = attrs.Factory(dict)  #: by value and width
+    _functions: dict[str, Any] = attrs.Factory(dict)
+
+    def of(self, term: Term) -> Any:
+        """The node of a term."""
+        made = self._made
+        for one in postorder(term, made):
+            made[one] = self._node(one, [made[part] for part in one.terms])
+            if len(made) % _OFTEN == 0:
+                self.budget.check()
+        return made[term]
+
+    def _node(self, term: Term, parts: list[Any]) -> Any:  # noqa: PLR0912 - one a kind of term
+        make = self._make
+        match term.kind:
+            case "true":
+                return make(z3.Z3_mk_true)
+            case "false":
+                return make(z3.Z3_mk_false)
+            case "variable":
+                symbol = z3.Z3_mk_string_symbol(self.context.ref(), f"{term.parts[0]}")
+                return make(z3.Z3_mk_const, symbol, self._sort(term.width).ast)
+            case "const":
+                return self._number(term.parts[0], term.width)
+            case "ask" | "result" | "then":
+                return make(z3.Z3_mk_app, self._function(term), *_listed(parts))
+            case "not":
+                return make(z3.Z3_mk_not, parts[0])
+            case "and":
+                return make(z3.Z3_mk_and, *_listed(parts))
+            case "bits":
+                _, mask, value = term.parts
+                return make(z3.Z3_mk_eq, self._masked(term, parts, mask), self._like(term, value))
+            case "up to":
+                return make(z3.Z3_mk_bvule, parts[0], self._like(term, term.parts[1]))
+            case "in":
+                return make(z3.Z3_mk_or, *_listed([*self._members(term, parts)]))
+            case "equal":
+                return make(z3.Z3_mk_eq, *parts)
+            case "ule":
+                return make(z3.Z3_mk_bvule, *parts)
+            case "masked":
+                _, free, flipped = term.parts
+                word = self._masked(term, parts, free)
+                return make(z3.Z3_mk_bvxor, word, self._like(term, flipped))
+            case "bvand":
+                return make(z3.Z3_mk_bvand, *parts)
+            case "bvor":
+                return make(z3.Z3_mk_bvor, *parts)
+            case "bvxor":
+                return make(z3.Z3_mk_bvxor, *parts)
+            case "ite":
+                return make(z3.Z3_mk_ite, *parts)
+            case "extract":
+                low = term.parts[1]
+                return make(z3.Z3_mk_extract, low + term.width - 1, low, parts[0])
+            case "concat":
+                return reduce(partial(make, z3.Z3_mk_concat), parts)
+            case "bvadd":
+                return make(z3.Z3_mk_bvadd, *parts)
+        raise TypeError(f"no term of Z3 for {term!r}")
+
+    def _make(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """A node, which is counted as used at once: Z3 throws away what is not."""
+        node = function(self.context.ref(), *arguments)
+        z3.Z3_inc_ref(self.context.ref(), node)
+        return node
+
+    def _masked(self, term: Term, parts: list[Any], mask: int) -> Any:
+        """The first of a term's words without the bits that a mask leaves out."""
+        return self._make(z3.Z3_mk_bvand, parts[0], self._like(term, mask))
+
+    def _members(self, term: Term, parts: list[Any]) -> Iterator[Any]:
+        """Whether the words are one of the keys of a set, key by key."""
+        widths = [part.width for part in term.terms]
+        for key in term.parts[0].by_key:
+            if not any(map(rshift, key, widths)):
+                numbers = map(self._number, key, widths)
+                equal = [*map(partial(self._make, z3.Z3_mk_eq), parts, numbers)]
+                yield self._make(z3.Z3_mk_and, *_listed(equal))
+
+    def _like(self, term: Term, value: int) -> Any:
+        """A number as wide as the first of a term's words."""
+        return self._number(value, term.terms[0].width)
+
+    def _number(self, value: int, width: int) -> Any:
+        number = self._numbers.get((value, width))
+        if number is None:
+            number = self._make(z3.Z3_mk_numeral, str(value), self._sort(width).ast)
+            self._numbers[value, width] = number
+        return number
+
+    def _function(self, term: Term) -> Any:
+        """What the world answers, or what a log is after something has happened.
+
+        Of the same name with other arguments it is another function.
+        """
+        widths = [part.width for part in term.terms]
+        name = repr((term.kind, term.parts[0], term.width, widths))
+        if name not in self._functions:
+            sorts = map(self._sort, (*widths, term.width))
+            self._functions[name] = z3.Function(name, *sorts)
+        return self._functions[name].ast
+
+    def _sort(self, width: int) -> Any:
+        if width == CONDITION:
+            return z3.BoolSort(self.context)
+        return self._logs if width == LOG else z3.BitVecSort(width, self.context)
+
+
+def _listed(nodes: Sequence[Any]) -> tuple[int, Any]:
+    """Nodes as Z3 takes a number of them."""
+    return len(nodes), (z3.Ast * len(nodes))(*nodes)
 
 
 @attrs.define
@@ -58,9 +186,7 @@ class Solver:
 
     seconds: float
     budget: Budget = attrs.Factory(Budget)
-    _context: Any = attrs.Factory(z3.Context)
-    _logs: Any = attrs.Factory(lambda self: z3.DeclareSort("Log", self._context), takes_self=True)
-    _translated: dict[Term, Any] = attrs.Factory(dict)
+    _nodes: _Nodes = attrs.Factory(lambda self: _Nodes(self.budget), takes_self=True)
 
     def within(self, seconds: float) -> Solver:
         """The same, with no more time for each question than that; what is translated stays so."""
@@ -83,7 +209,7 @@ class Solver:
             if "memory" in (reason := solver.reason_unknown()):
                 raise self.budget.no_room("the solver has used up its memory")
             raise Undecided(reason)
-        return Model(self, solver.model()) if answer == z3.sat else None
+        return Model(self._nodes, solver.model()) if answer == z3.sat else None
 
     def least(
         self, literals: Sequence[Term], excluded: Term, given: Iterable[Term] = ()
@@ -96,10 +222,10 @@ class Solver:
         self.budget.check()
         solver = self._with(excluded, *given)
         solver.set("timeout", max(1, int(min(self.seconds, self.budget.seconds_left) * 1000)))
-        names = {z3.Bool(f"literal {number}", self._context): one
-                 for number, one in enumerate(literals)}  # fmt: skip
+        context = self._nodes.context
+        names = {z3.Bool(f"literal {number}", context): one for number, one in enumerate(literals)}
         for name, one in names.items():
-            solver.add(z3.Implies(name, self.translate(one)))
+            solver.add(z3.Implies(name, z3.BoolRef(self._nodes.of(one), context)))
         answer = solver.check(*names)
         if answer == z3.unknown:
             raise Undecided(solver.reason_unknown())
@@ -120,79 +246,8 @@ class Solver:
         Its simple one: the usual one first takes a whole hook through tactics, most of a second
         for an answer that takes the simple one a hundredth.
         """
-        solver = z3.SimpleSolver(ctx=self._context)
-        solver.add(*map(self.translate, conditions))
+        context = self._nodes.context
+        solver = z3.SimpleSolver(ctx=context)
+        for one in conditions:
+            z3.Z3_solver_assert(context.ref(), solver.solver, self._nodes.of(one))
         return solver
-
-    def translate(self, term: Term) -> Any:
-        """A term of Z3."""
-        for one in postorder(term, self._translated):
-            parts = [self._translated[part] for part in one.terms]
-            self._translated[one] = self._node(one, parts)
-            if len(self._translated) % _OFTEN == 0:
-                self.budget.check()
-        return self._translated[term]
-
-    def _node(self, term: Term, parts: list[Any]) -> Any:  # noqa: PLR0912 - one a kind of term
-        match term.kind:
-            case "true" | "false":
-                return z3.BoolVal(term.kind == "true", self._context)
-            case "variable":
-                return z3.Const(f"{term.parts[0]}", self._sort(term.width))
-            case "const":
-                return z3.BitVecVal(term.parts[0], term.width, self._context)
-            case "ask" | "result" | "then":
-                return self._function(term, parts)(*parts)
-            case "not":
-                return z3.Not(parts[0])
-            case "and":
-                return z3.And(*parts)
-            case "bits":
-                _, mask, value = term.parts
-                return parts[0] & mask == value
-            case "up to":
-                return z3.ULE(parts[0], term.parts[1])
-            case "in":
-                keys = (
-                    [part == value for part, value in zip(parts, key, strict=True)]
-                    for key in term.parts[0].by_key
-                    if not any(map(rshift, key, (part.width for part in term.terms)))
-                )
-                return z3.Or([z3.And(*key) for key in keys])
-            case "equal":
-                return parts[0] == parts[1]
-            case "ule":
-                return z3.ULE(*parts)
-            case "masked":
-                _, free, flipped = term.parts
-                return parts[0] & free ^ flipped
-            case "bvand":
-                return parts[0] & parts[1]
-            case "bvor":
-                return parts[0] | parts[1]
-            case "bvxor":
-                return parts[0] ^ parts[1]
-            case "ite":
-                return z3.If(*parts)
-            case "extract":
-                low = term.parts[1]
-                return z3.Extract(low + term.width - 1, low, parts[0])
-            case "concat":
-                return z3.Concat(*parts)
-            case "bvadd":
-                return parts[0] + parts[1]
-        raise TypeError(f"no term of Z3 for {term!r}")
-
-    def _function(self, term: Term, parts: list[Any]) -> Any:
-        """What the world answers, or what a log is after something has happened.
-
-        Of the same name with other arguments it is another function.
-        """
-        name = repr((term.kind, term.parts[0], term.width, [part.width for part in term.terms]))
-        sorts = [part.sort() for part in parts]
-        return z3.Function(name, *sorts, self._sort(term.width))
-
-    def _sort(self, width: int) -> Any:
-        if width == CONDITION:
-            return z3.BoolSort(self._context)
-        return self._logs if width == LOG else z3.BitVecSort(width, self._context)
