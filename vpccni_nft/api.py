@@ -133,7 +133,7 @@ def verify(  # noqa: PLR0913 - one for each choice
     'Equivalent'
     >>> wrong = verify(dump, script.replace("10.0.0.0/8", "10.0.0.0/9"))
     >>> wrong.counterexamples[0].plain.text
-    'path=output daddr=10.128.0.0'
+    'path=output daddr=10.128.0.10'
     """
     from .lowering import TranslateOptions
     from .node.catalogues import CATALOGUES, acceptances

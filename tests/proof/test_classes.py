@@ -248,6 +248,8 @@ def required(schema: Any, value: Any, definitions: Any) -> None:
     schema = definitions[schema["$ref"].split("/")[-1]] if "$ref" in schema else schema
     if "enum" in schema:
         assert value in schema["enum"]
+    if value is None and "null" in schema.get("type", ()):
+        return
     if schema.get("type") == "array":
         for one in value:
             required(schema.get("items", {}), one, definitions)

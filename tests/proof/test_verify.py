@@ -365,6 +365,7 @@ PACKET_KEYS = [
     "fields",
     "answers",
     "differences",
+    "kernel",
     "before",
     "after",
 ]
@@ -394,7 +395,7 @@ def both(folder: Path, before: str, after: str) -> list[str]:
     ("before", "after", "code", "word"),
     [
         ("node.save", "node.nft", 0, "equivalent: every packet"),
-        ("node.save", "other.nft", 1, "packet: path=input saddr=10.128.0.0"),
+        ("node.save", "other.nft", 1, "packet: path=input saddr=10.128.0.10"),
         ("recent.save", "recent.nft", 3, "unknown[V002]"),
     ],
     ids=["equivalent", "different", "unknown"],
@@ -542,7 +543,7 @@ cli(sys.argv[1:])
         env={**os.environ, "PYTHONPATH": str(Path(vpccni_nft.__file__).parent.parent)},
     )
     assert done.returncode == 1, done.stderr
-    assert "packet: hook=input saddr=10.128.0.0" in done.stderr
+    assert "packet: hook=input saddr=10.128.0.10" in done.stderr
     assert not output.exists()
 
 

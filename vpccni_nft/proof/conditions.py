@@ -30,8 +30,7 @@ from ..model.packet import (
     width,
 )
 from ..model.path import RECEIVED
-from ..simulate.packet_text import KEYS, PATH_HOOKS, parse_value
-from .literals import BOUND
+from ..simulate.packet_text import BOUND, KEYS, PATH_HOOKS, parse_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -43,7 +42,6 @@ if TYPE_CHECKING:
 #: What a field is in the end, on both sides.
 FINAL = "final-"
 
-_BOUND_FIELDS = {text: field for field, text in BOUND.items()}
 _INTERFACES = {"iif", "oif"}
 #: One word of a condition.
 _WORD = re.compile(r"(?P<key>[^\s=!]+)(?P<operator>!?=)(?P<values>\S+)")
@@ -306,9 +304,9 @@ def _field(key: str) -> str:
     """The field of a key, or what the node is asked of one."""
     if key.startswith("fib-") and (address := key.removeprefix("fib-")) in ADDRESSES:
         return f"fib-{address}"
-    field = KEYS.get(key) or _BOUND_FIELDS.get(key) or key
+    field = KEYS.get(key) or BOUND.get(key) or key
     if field not in FIELDS:
-        known = (*KEYS, "hook", "path", "fib-saddr", "fib-daddr", *_BOUND_FIELDS, "in:SETNAME")
+        known = (*KEYS, "hook", "path", "fib-saddr", "fib-daddr", *BOUND, "in:SETNAME")
         raise ValueError(f"“{key}” is not known; the keys are {', '.join(known)}")
     return field
 
@@ -325,7 +323,7 @@ def _value(key: str, field: str, text: str) -> tuple[Bits | Between, Family | No
     try:
         if field.startswith("fib-"):
             return Bits(_named(text, ADDRESS_TYPES)), None
-        if field in _BOUND_FIELDS.values():
+        if field in BOUND.values():
             return Bits(_named(text, {"yes": 1, "no": 0})), None
         if field in ADDRESSES:
             return _addresses(text)

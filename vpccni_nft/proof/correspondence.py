@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, TypeVar
 import attrs
 
 from .. import iptables, nft
+from ..core.diagnostics import RECENT_LIST
 from ..nft import statements as s
 from ..simulate.other_names import OtherNames
+from .objects import tell_apart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 
+    from ..core.diagnostics import Code, Diagnostic
     from ..core.values import Family
     from ..simulate.other_names import Named
     from .side import Side
@@ -29,6 +32,18 @@ T = TypeVar("T")
 
 _Table = iptables.Table | nft.Table
 _Rule = iptables.Rule | nft.Rule
+
+
+def comparable(
+    before: Side, after: Side, allow: Collection[Code] = ()
+) -> tuple[Side, Side, tuple[Diagnostic, ...]]:
+    """The same sides, each object known by what it is on both of them; and why it may not be."""
+    before, after, unknown = tell_apart(before, after, allow)
+    by_table, as_lists = not (before.dumps or after.dumps), RECENT_LIST in allow
+    before, after = (
+        attrs.evolve(side, by_table=by_table, as_lists=as_lists) for side in (before, after)
+    )
+    return before, with_other_names(before, after), unknown
 
 
 def with_other_names(before: Side, after: Side) -> Side:

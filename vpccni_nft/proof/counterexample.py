@@ -19,6 +19,7 @@ from ..model.packet import interface_word
 from ..model.path import RECEIVED
 from ..nft import statements as s
 from ..simulate.packet_text import default_world, parse_packet
+from ..simulate.plain_text import plain_text
 from ..simulate.sample import Packet, run
 from ..simulate.simplify import Plain, simplify
 from ..simulate.trace import parts, trace
@@ -28,7 +29,7 @@ from .hooks import ShownPacket
 from .terms import LOG, postorder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from ..core.values import Family
     from ..model.concrete import Question
@@ -59,6 +60,8 @@ class Counterexample:
     differences: Mapping[str, tuple[object, object]]
     #: The rules that it fits on either side, by their identities.
     fits: frozenset[int] = attrs.field(eq=False, repr=False)
+    #: The packet of the solver, of which it was made.
+    origin: Packet | None = attrs.field(default=None, eq=False, repr=False)
 
     @property
     def shown(self) -> ShownPacket:
@@ -87,7 +90,8 @@ class Counterexample:
     @property
     def hangs_on_chance(self) -> bool:
         """Whether certain numbers must be drawn or counted for it."""
-        return any(oracle.kind in CHOICES for oracle, _ in self.plain.answers)
+        drawn = any(word.startswith("random=") for word in self.plain.said)
+        return drawn or any(oracle.kind in CHOICES for oracle, _ in self.plain.answers)
 
     @property
     def hook(self) -> str:
@@ -116,88 +120,156 @@ def counterexample(
     It is one of what is not accepted, or of what ``accepted`` accepts. Raises GaveUp where the time
     of the whole proof is over.
     """
-    setting, budget = comparison.hook.setting, comparison.hook.solver.budget
-    family = setting.family
-    fields = {field: model.value(term) for field, term in setting.fields.items()}
-    answers = dict(_answers(model, comparison.differing))
-    for draw, word in comparison.numbers.items():
-        arguments = tuple(model.value(one) for one in draw.terms if one.width != LOG)
-        answers[draw.parts[0], arguments] = model.value(word)
-    hook = _way(comparison.hook.path, answers, fields)
-    chains = [tuple(side) for side in (comparison.hook.before, comparison.hook.after)]
-
-    def examine(packet: Packet) -> tuple[set[int], dict[str, Both]]:
-        """The rules that a packet fits, and what differs."""
-        fits: set[int] = set()
-
-        def watch(rule: object, _live: bool, here: bool) -> None:
-            budget.check()
-            if here:
-                fits.add(id(rule))
-
-        one, other = (run(side, packet, watch) for side in chains)
-        return fits, of_interest(packet, one, other)
-
-    def of_interest(packet: Packet, one: Outcome, other: Outcome) -> dict[str, Both]:
-        """What differs, as far as it is looked for."""
-        differing = parts(one, other, counts=setting.counters)
-        if accepted is None:
-            return comparison.accepting.left(packet, (one, other), differing)
-        names = comparison.accepting.accepts(packet, (one, other), differing).get(accepted, ())
-        return {name: differing[name] for name in differing if name in names}
-
-    usual = default_world(family, hook, fields)
-    # What the packet's path and device say already is no answer of its own.
-    answers = {
-        question: value
-        for question, value in answers.items()
-        if question[0].kind not in _OF_PATHS or usual[question] != value
-    }
-    packet = Packet(
-        family,
-        hook,
-        fields,
-        Answers(answers, usual),
-        on_path=comparison.hook.path.is_whole,
-        internal=comparison.hook.internal,
-    )
-    first, differences = examine(packet)
+    look = _Look(comparison, before, after, accepted)
+    packet = look.packet_of(model)
+    fits, differences = look.examine(packet)
     if not differences:
         return None
-    at_first = ShownPacket(frozenset(), frozenset(first), in_proof(differences))
+    at_first = ShownPacket(frozenset(), frozenset(fits), in_proof(differences))
     looks_known = accepted is None and comparison.is_found(at_first)
 
     def differ(packet: Packet) -> bool:
-        if setting.as_tracked and not all(_hold(packet)):
+        if not look.is_possible(packet):
             return False
-        if not comparison.has(packet.fields):
-            return False
-        fits, found = examine(packet)
+        here, found = look.examine(packet)
         if looks_known:
             # Only the proof knows that it is another one: it stays with its rules.
-            return fits == first and found.keys() == differences.keys()
-        one = ShownPacket(frozenset(), frozenset(fits), in_proof(found))
+            return here == fits and found.keys() == differences.keys()
+        one = ShownPacket(frozenset(), frozenset(here), in_proof(found))
         return bool(found) and (accepted is not None or not comparison.is_found(one))
 
-    plain = simplify(packet, differ)
-    sides = zip((before, after), comparison.hook.turns, strict=True)
-    one, other = (
-        trace(
-            side.rulesets,
-            plain.packet,
-            turns,
-            by_table=side.by_table,
-            other_names=side.names_in(family),
+    found = look.shown(simplify(packet, differ), packet, differ)
+    if found and accepted:
+        return plainer(found, comparison, before, after, lambda _: True, accepted)
+    return found
+
+
+def plainer(
+    one: Counterexample,
+    comparison: Comparison,
+    before: Side,
+    after: Side,
+    is_like: Callable[[Packet], bool],
+    accepted: Acceptance | None = None,
+) -> Counterexample:
+    """A packet that differs in the same way, as a plain text; the same one where there is none.
+
+    The same differs of it, by the same rules, and it is none of those that were found before.
+    """
+    look = _Look(comparison, before, after, accepted)
+    names, rules = one.differences.keys(), one.shown.rules
+    values = in_proof(one.differences)
+    fixed = comparison.found[-1][0].fixed if comparison.found else {}
+    others = attrs.evolve(comparison, found=comparison.found[:-1])
+    looks_known = accepted is not None or others.is_found(one.shown)
+
+    def differ(packet: Packet) -> bool:
+        if not look.is_possible(packet) or not is_like(packet):
+            return False
+        fits, found = look.examine(packet)
+        here = ShownPacket(frozenset(), frozenset(fits), in_proof(found))
+        if not looks_known and others.is_found(here):
+            return False
+        return (
+            found.keys() == names
+            and rules <= fits
+            and all(
+                not fixed.get(name) or value == values[name] for name, value in here.differs.items()
+            )
         )
-        for side, turns in sides
-    )
-    found = of_interest(plain.packet, one.outcome, other.outcome)
-    if not found:
-        return None
-    again = attrs.evolve(parse_packet(plain.text, family).packet, internal=comparison.hook.internal)
-    in_text = differ(again)
-    fits, _ = examine(plain.packet)
-    return Counterexample(plain, one, other, in_text, found, frozenset(fits))
+
+    likely = before.likely(one.family) | after.likely(one.family)
+    starts = (one.origin, one.plain.packet) if one.origin else (one.plain.packet,)
+    texts = (plain_text(packet, differ, likely) for packet in starts)
+    plain = next(filter(None, texts), None)
+    return (plain and look.shown(plain, one.origin, differ)) or one
+
+
+@attrs.frozen
+class _Look:
+    """What happens to packets on both sides, as far as that is looked for."""
+
+    comparison: Comparison
+    before: Side
+    after: Side
+    accepted: Acceptance | None
+
+    def packet_of(self, model: Model) -> Packet:
+        """The packet of a model, and what the world answers about it there."""
+        comparison = self.comparison
+        setting, path = comparison.hook.setting, comparison.hook.path
+        fields = {field: model.value(term) for field, term in setting.fields.items()}
+        answers = dict(_answers(model, comparison.differing))
+        for draw, word in comparison.numbers.items():
+            arguments = tuple(model.value(one) for one in draw.terms if one.width != LOG)
+            answers[draw.parts[0], arguments] = model.value(word)
+        hook = _way(path, answers, fields)
+        usual = default_world(setting.family, hook, fields)
+        # What the packet's path and device say already is no answer of its own.
+        answers = {
+            question: value
+            for question, value in answers.items()
+            if question[0].kind not in _OF_PATHS or usual[question] != value
+        }
+        return Packet(
+            setting.family,
+            hook,
+            fields,
+            Answers(answers, usual),
+            on_path=path.is_whole,
+            internal=comparison.hook.internal,
+        )
+
+    def is_possible(self, packet: Packet) -> bool:
+        """Whether there can be such a packet, and it is one of those that are looked at."""
+        setting = self.comparison.hook.setting
+        if setting.as_tracked and not all(_hold(packet)):
+            return False
+        return self.comparison.has(packet.fields)
+
+    def examine(self, packet: Packet) -> tuple[set[int], dict[str, Both]]:
+        """The rules that a packet fits, by identity, and what differs."""
+        hook, fits = self.comparison.hook, set[int]()
+
+        def watch(rule: object, _live: bool, here: bool) -> None:
+            hook.solver.budget.check()
+            if here:
+                fits.add(id(rule))
+
+        one, other = (run(tuple(side), packet, watch) for side in (hook.before, hook.after))
+        return fits, self.of_interest(packet, one, other)
+
+    def of_interest(self, packet: Packet, one: Outcome, other: Outcome) -> dict[str, Both]:
+        """What differs, as far as it is looked for."""
+        accepting, outcomes = self.comparison.accepting, (one, other)
+        differing = parts(one, other, counts=self.comparison.hook.setting.counters)
+        if self.accepted is None:
+            return accepting.left(packet, outcomes, differing)
+        names = accepting.accepts(packet, outcomes, differing).get(self.accepted, ())
+        return {name: differing[name] for name in differing if name in names}
+
+    def shown(
+        self, plain: Plain, origin: Packet | None, differ: Callable[[Packet], bool]
+    ) -> Counterexample | None:
+        """A packet with its way through both sides; None where nothing differs on it."""
+        hook, family = self.comparison.hook, plain.packet.family
+        one, other = (
+            trace(
+                side.rulesets,
+                plain.packet,
+                turns,
+                by_table=side.by_table,
+                other_names=side.names_in(family),
+            )
+            for side, turns in zip((self.before, self.after), hook.turns, strict=True)
+        )
+        found = self.of_interest(plain.packet, one.outcome, other.outcome)
+        if not found:
+            return None
+        again = parse_packet(plain.text, family).packet
+        in_text = differ(attrs.evolve(again, internal=hook.internal))
+        fits, _ = self.examine(plain.packet)
+        return Counterexample(plain, one, other, in_text, found, frozenset(fits), origin)
 
 
 def _hold(packet: Packet) -> Iterator[bool]:

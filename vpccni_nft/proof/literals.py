@@ -23,7 +23,7 @@ from ..model.packet import (
     TCP_FLAGS,
     width,
 )
-from ..simulate.packet_text import KEY_OF, field_text
+from ..simulate.packet_text import BOUND, KEY_OF, field_text
 from ..simulate.world import interface_name
 
 if TYPE_CHECKING:
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 _FLAGS: Mapping[str, Mapping[str, int]] = {
     "ct_state": STATE_BITS, "ct_status": STATUS_BITS, "tcp_flags": TCP_FLAGS,
 }  # fmt: skip
-
-#: What the model alone has a field for, as a reader would say it.
-BOUND = {"snat_done": "source-bound", "dnat_done": "destination-bound"}
 
 _INTERFACES = {"iif", "oif"}
 
@@ -184,8 +181,9 @@ def _field(word: Term) -> str | None:
 def _literal(atom: Term, family: Family, *, negated: bool) -> Literal:
     match atom.kind, atom.parts:
         case "bits", (word, int(mask), int(value)):
-            if (field := _field(word)) in BOUND:
-                return Literal(BOUND[field], "yes" if bool(value) is not negated else "no")
+            field = _field(word)
+            if field and field in BOUND.values():
+                return Literal(KEY_OF[field], "yes" if bool(value) is not negated else "no")
             if field:
                 value_ = _masked(field, mask, value, family)
                 return Literal(KEY_OF.get(field, field), value_, negated)

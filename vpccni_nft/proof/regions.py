@@ -19,6 +19,7 @@ from .terms import CONDITION, LOG, atoms, postorder
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
+    from ..simulate.sample import Packet
     from .context import ProofContext
     from .symbolic import Model, Solver
     from .terms import Term, Terms
@@ -142,6 +143,37 @@ def describe(
     except Undecided:
         pass
     return Description(tuple(parts), is_whole=False)
+
+
+def fits(setting: ProofContext, description: Description, packet: Packet) -> bool:
+    """Whether a packet is one of a description; of one that is not whole, it may be another one."""
+    if not description.is_whole:
+        return True
+    terms, fields = setting.terms, packet.at_entry
+    known = {
+        term: terms.const(fields[field], term.width)
+        for field, term in setting.fields.items()
+        if term.kind == "variable"
+    }
+    return any(
+        _holds(terms, terms.substitute(terms.all(*one), known), packet) for one in description.parts
+    )
+
+
+def _holds(terms: Terms, condition: Term, packet: Packet) -> bool:
+    """Whether a condition holds in a packet's world: its fields are numbers already."""
+    while condition not in {terms.true, terms.false}:
+        done: dict[Term, None] = {}
+        answers = {}
+        for one in postorder(condition, done):
+            done[one] = None
+            if one.kind == "ask" and all(word.kind == "const" for word in one.terms):
+                question = one.parts[0], tuple(word.parts[0] for word in one.terms)
+                answers[one] = terms.const(packet.answers[question], one.width)
+        if not answers:
+            return True  # of what no one but the solver knows
+        condition = terms.substitute(condition, answers)
+    return condition is terms.true
 
 
 def _part(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import attrs
@@ -19,9 +20,9 @@ from .acceptance import AcceptedClass, Occurs
 from .answers import HookStatus
 from .budget import GaveUp
 from .classes import DifferenceClass, merged
-from .counterexample import counterexample
+from .counterexample import counterexample, plainer
 from .findings import Finding, joined
-from .regions import Description, describe
+from .regions import Description, describe, fits
 from .residue import CaseProver, Residue
 from .split import PacketCase, Smaller, Split, Tree, by_case
 from .symbolic import Undecided
@@ -217,12 +218,15 @@ class _Look:
                 continue
             if self.found.first:
                 nothing = Description((), is_whole=False)
+                one = plainer(one, comparison, self.before, self.after, lambda _: True)
                 self.found.single.append(DifferenceClass.of(one, nothing))
                 raise _Enough("one was enough")
             hook.progress(f"class {len(self.found.single) + 1}, of {self.found.most} at most")
             whole = terms.all(comparison.shown(region), *hook.setting.facts)
             anywhere = attrs.evolve(hook.setting, facts=())
             described = describe(anywhere, hook.quick, whole, comparison.facts)
+            is_like = partial(fits, anywhere, described)
+            one = plainer(one, comparison, self.before, self.after, is_like)
             keys = hook.case.key_terms if hook.case else ()
             parts = tuple((*keys, *part) for part in described.parts)
             single = DifferenceClass.of(one, attrs.evolve(described, parts=parts))

@@ -27,6 +27,7 @@ from ..nft import statements as s
 from ..nft.statements import interfaces_by_number
 from ..nft.words import ObjectKind
 from ..simulate.constants import values_in
+from ..simulate.likely import Likely
 from ..simulate.other_names import OWN_NAMES
 from ..simulate.side import chains_of_side
 from ..text.language import by_language
@@ -77,6 +78,7 @@ class Side:
     tracked: frozenset[Family] = frozenset()
     #: What objects are called on the other side, by the families of their tables.
     other_names: Mapping[Family, OtherNames] = attrs.Factory(dict)
+    _likely: dict[Family, Likely] = attrs.field(factory=dict, eq=False, repr=False)
 
     @classmethod
     def of(
@@ -124,6 +126,12 @@ class Side:
             for table in ruleset.tables
             for family in table.families
         }
+
+    def likely(self, family: Family) -> Likely:
+        """The values that its rules name, for packets that are shown."""
+        if family not in self._likely:
+            self._likely[family] = Likely.of(self.rulesets, family)
+        return self._likely[family]
 
     @property
     def dumps(self) -> tuple[iptables.Ruleset, ...]:

@@ -10,7 +10,6 @@ import attrs
 from ..core.diagnostics import (
     APPROXIMATED,
     ONE_SIDE_TRACKS,
-    RECENT_LIST,
     Diagnostic,
     Refused,
 )
@@ -25,10 +24,10 @@ from .budget import MOST_MEGABYTES, MOST_TERMS, Budget
 from .chains import ChainComparison
 from .chance import TOLERANCE
 from .context import ProofContext
-from .correspondence import sentences, with_other_names
+from .correspondence import comparable, sentences
 from .decide import PathSearch, decide
 from .hooks import at_hook
-from .objects import has_list_and_set, tell_apart
+from .objects import has_list_and_set
 from .order import EVERY_ORDER, ChainOrder
 from .pairs import Chains
 from .paths import assumed_on_paths, unknown_on_paths
@@ -89,15 +88,9 @@ def verify(
         raise Refused(list(missing))
     if unknown := (*before.unknown, *after.unknown):
         return Unknown(unknown)
-    before, after, unknown = tell_apart(before, after, settings.allow)
+    before, after, unknown = comparable(before, after, settings.allow)
     if unknown:
         return Unknown(unknown)
-    by_table = not (before.dumps or after.dumps)
-    as_lists = RECENT_LIST in settings.allow
-    before, after = (
-        attrs.evolve(side, by_table=by_table, as_lists=as_lists) for side in (before, after)
-    )
-    after = with_other_names(before, after)
     proof = _Proof(before, after, settings, progress)
     for family in sorted(before.families | after.families, key=str):
         proof.of_family(family)

@@ -102,23 +102,55 @@ def compare(  # noqa: PLR0913 - each is an option of the command
     where a dump cannot be read, and ReplayError where the machine lacks something or the kernel
     does not accept a ruleset.
     """
-    settings = settings or ReplaySettings()
-    one, other = (
-        Contents.of(tuple(_sources(texts)), family, ipset_save) for texts in (before, after)
-    )
-    sides = (one, other)
-    if callable(packet):
-        packet = packet(family or _family_of(sides))
-    if reasons := lacking(sides, settings):
-        raise ReplayError("\n".join(reasons))
-    node = None
-    if packet:
-        # With the beginnings of hooks it is known what the packet was like there.
-        settings = attrs.evolve(settings, begin=True)
-        node = Topology.of([side.rules for side in sides if side.rules.tables])
-        node = node_for(packet.packet, node)
-    with held() as mask, Testbed(one, other, settings, node) as arena, masked(mask):
-        return _Replay(arena, packets, packet, most, progress).run()
+    bench = Bench.of(before, after, ipset_save, family, settings or ReplaySettings())
+    return bench.run(packet, packets=packets, most=most, progress=progress)
+
+
+@attrs.frozen
+class Bench:
+    """Two sides that this machine can play."""
+
+    sides: tuple[Contents, Contents]
+    settings: ReplaySettings
+    family: Family  #: of packets whose addresses do not show it
+
+    @classmethod
+    def of(
+        cls,
+        before: Iterable[Source | str],
+        after: Iterable[Source | str],
+        ipset_save: Source | None = None,
+        family: Family | None = None,
+        settings: ReplaySettings | None = None,
+    ) -> Bench:
+        """Read two sides. Raises Refused, and ReplayError where the machine lacks something."""
+        settings = settings or ReplaySettings()
+        one, other = (
+            Contents.of(tuple(_sources(texts)), family, ipset_save) for texts in (before, after)
+        )
+        if reasons := lacking((one, other), settings):
+            raise ReplayError("\n".join(reasons))
+        return cls((one, other), settings, family or _family_of((one, other)))
+
+    def run(
+        self,
+        packet: Callable[[Family], PacketText] | PacketText | None = None,
+        *,
+        packets: int = PACKETS,
+        most: int = MOST,
+        progress: Callable[[Tally], None] | None = None,
+    ) -> Result:
+        """Replay conversations, or a packet alone. Raises ReplayError."""
+        if callable(packet):
+            packet = packet(self.family)
+        settings, node = self.settings, None
+        if packet:
+            # With the beginnings of hooks it is known what the packet was like there.
+            settings = attrs.evolve(settings, begin=True)
+            node = Topology.of([side.rules for side in self.sides if side.rules.tables])
+            node = node_for(packet.packet, node)
+        with held() as mask, Testbed(*self.sides, settings, node) as arena, masked(mask):
+            return _Replay(arena, packets, packet, most, progress).run()
 
 
 @attrs.frozen

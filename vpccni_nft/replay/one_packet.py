@@ -19,7 +19,7 @@ from ..iptables.protocols import ICMP, ICMPV6, TCP, UDP
 from ..model.oracle import Oracle, OracleKind
 from ..model.packet import ADDRESS_TYPES, STATE_BITS, STATUS_BITS
 from ..model.path import RECEIVED
-from ..simulate.packet_text import KEYS, field_text, place_word
+from ..simulate.packet_text import EVERY_KEY, FURTHER_KEYS, field_text, place_word
 from ..simulate.world import interface_name
 from . import wire
 from .agent import LOCAL
@@ -39,6 +39,8 @@ _DEVICE = re.compile(r"(?!(?:lo|all|default|\.\.?)\Z)[A-Za-z0-9_.-]{1,15}")
 
 #: Hooks that a packet comes to when it has been routed to a device.
 _ROUTED = {"forward", "output", "postrouting"}
+#: Hooks behind which a packet that is forwarded has less time to live.
+_FORWARDED = {"forward", "postrouting"}
 #: Hooks before which conntrack has not run yet; a probe shows the state behind it.
 _BEFORE_CONNTRACK = {"prerouting", "output"}
 
@@ -48,6 +50,13 @@ _IDENTIFIER = 1000
 
 _LOCAL, _UNICAST = ADDRESS_TYPES["local"], ADDRESS_TYPES["unicast"]
 _BY_RULES = STATUS_BITS["snat"] | STATUS_BITS["dnat"]
+
+#: What is said of a packet that does not come to where it was to.
+NOT_THERE = "the packet did not come there"
+NOT_ROUTED = "routing let it go nowhere"
+
+#: Fields of headers that a conversation's packets have.
+_OF_HEADERS = {"tos", "ttl", "mss", "fragmented"}
 
 #: What the node settles, and no packet; what is drawn at random is drawn in all ways anyhow.
 _OF_THE_NODE = {"route-back", "primary"}
@@ -138,6 +147,9 @@ def conversation_of(packet: Packet, node: Topology) -> Conversation:
         kind=kind if is_icmp else 0,
         code=code if is_icmp else 0,
         mark=0 if reply else fields["mark"],
+        tos=fields["tos"],
+        ttl=fields["ttl"] + (packet.hook in _FORWARDED and not packet.on_path),
+        mss=fields["mss"],
         moves=tuple(_moves(packet)),
     )
 
@@ -194,7 +206,7 @@ def _moves(packet: Packet) -> Iterator[ConversationPacket]:
         if tcp and not answers_syn:
             yield ConversationPacket(flags=ACK)
         yield from marked
-    elif marked:
+    elif marked or fields["ct_status"] & STATUS_BITS["confirmed"]:
         # Until there is an answer, a second packet is as new as the first one.
         yield last
         yield from marked
@@ -223,7 +235,7 @@ def not_brought_about(read: PacketText, node: Topology, seen: Seen) -> list[str]
     events = seen[-1]
     begun = [event for event in events if (event.kind, event.place) == ("begin", entry)]
     if not begun:
-        return [f"{place_word(packet)}: the packet did not come there{_last_place(events)}"]
+        return [f"{place_word(packet)}: {NOT_THERE}{_last_place(events)}"]
     tracked = [event for event in events if (event.kind, event.place) == ("track", entry)]
     found = min(
         (
@@ -242,10 +254,12 @@ def not_brought_about(read: PacketText, node: Topology, seen: Seen) -> list[str]
         found.append(f"ctmark={given['ctmark']}: there was no connection to mark")
     if "ctstatus" in given and packet.fields["ct_status"] & _BY_RULES:
         found.append(f"ctstatus={given['ctstatus']}: NAT is done by the rules alone")
+    if "ctstatus" in given and packet.fields["ct_status"] & STATUS_BITS["expected"]:
+        found.append(f"ctstatus={given['ctstatus']}: no helper expects a connection")
     found += [
         f"{key}={value}: it is as {'the sets are' if key.startswith('in:') else 'the node has it'}"
         for key, value in given.items()
-        if key.startswith("in:") or key in _OF_THE_NODE
+        if key.startswith("in:") or key in {*_OF_THE_NODE, *FURTHER_KEYS} - _OF_HEADERS
     ]
     return found
 
@@ -259,6 +273,8 @@ def _led_elsewhere(
     routed = [
         event for event in events if event.kind == "begin" and event.place in {"input", "forward"}
     ]
+    if not routed and any((one.kind, one.place) == ("hook", "prerouting") for one in events):
+        yield f"{place_word(packet)}: {NOT_ROUTED}"
     if routed and packet.hook not in {event.place for event in routed}:
         yield f"{place_word(packet)}, but it went to {routed[0].place}"
     for event in routed[:1]:
@@ -284,6 +300,7 @@ def _unlike(
         "icmp_code": headers.code,
         "mark": event.mark,
         "length": headers.length,
+        **{field: int(getattr(headers, field)) for field in _OF_HEADERS},
     }
     if packet.path is not RECEIVED:
         actual["oif"] = event.oif or "none"
@@ -292,7 +309,7 @@ def _unlike(
     for state in (one.state for one in states if one.state not in {"", "?"}):
         actual["ct_state"] = STATE_BITS[state.rstrip("<>")]
         actual["ct_reply"] = int(state.endswith("<"))
-    for key, field in KEYS.items():
+    for key, field in EVERY_KEY.items():
         wanted: object = packet.fields[field]
         if field in {"iif", "oif"}:
             wanted = interface_name(packet.fields[field]) or "none"

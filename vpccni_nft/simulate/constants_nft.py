@@ -41,7 +41,7 @@ def add_constants(found: Constants, ruleset: Ruleset, family: Family) -> None:
             sets = {one.name: one.elements[:_MOST_ELEMENTS] for one in table.sets if one.elements}
             for statement in values_in(table):
                 if isinstance(statement, s.Statement) and is_for(statement, family):
-                    _add_of(found, statement, sets)
+                    add_of(found, statement, sets)
 
 
 def is_for(statement: s.Statement, family: Family) -> bool:
@@ -50,9 +50,10 @@ def is_for(statement: s.Statement, family: Family) -> bool:
     return {own, implied_family(statement)} <= {None, family}
 
 
-def _add_of(
-    found: Constants, statement: object, sets: Mapping[str, tuple[x.Expression, ...]]
+def add_of(
+    found: Constants, statement: s.Statement, sets: Mapping[str, tuple[x.Expression, ...]]
 ) -> None:
+    """Add those of a statement; ``sets`` are the elements of those that it may name."""
     match statement:
         case s.Match(key, _, x.SetReference(name)) | s.VerdictMap(key, x.SetReference(name)):
             for element in sets.get(name, ()):

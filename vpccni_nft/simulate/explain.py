@@ -15,15 +15,17 @@ from ..nft.unread import unread_rules
 from ..text.language import detect_language
 from ..text.sources import parse_sources
 from ..translation import translate_sources
+from .other_names import OWN_NAMES
 from .packet_text import parse_packet
 from .trace import parts, trace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ..core.diagnostics import Code
     from ..core.span import Source
     from ..nft.unread import At
+    from .other_names import OtherNames
     from .packet_text import PacketText
     from .sample import Packet
     from .trace import Trace
@@ -34,16 +36,24 @@ _NO_TRANSLATION = frozenset({NO_NFT_FORM, TOO_DEEP})
 
 
 @attrs.frozen
-class NamedRuleset:
-    """A ruleset, and what it is called."""
+class NamedSide:
+    """The rulesets that are on a node together, and what they are called."""
 
     name: str
-    ruleset: iptables.Ruleset | nft.Ruleset
+    rulesets: tuple[iptables.Ruleset | nft.Ruleset, ...]
+    by_table: bool = False  #: whether each set of nft is its table's
+    other_names: Mapping[Family, OtherNames] = attrs.Factory(dict)  #: as a side of a proof has them
 
     @property
     def language(self) -> str:
-        """The language that it is written in."""
-        return "iptables" if isinstance(self.ruleset, iptables.Ruleset) else "nft"
+        """The languages that they are written in."""
+        are_dumps = (isinstance(one, iptables.Ruleset) for one in self.rulesets)
+        return ", ".join(dict.fromkeys("iptables" if one else "nft" for one in are_dumps))
+
+    def trace(self, packet: Packet) -> Trace:
+        """The way of a packet through all of them."""
+        names = self.other_names.get(packet.family, OWN_NAMES)
+        return trace(self.rulesets, packet, by_table=self.by_table, other_names=names)
 
 
 @attrs.frozen
@@ -51,10 +61,10 @@ class Explanation:
     """A packet's way through each ruleset."""
 
     read: PacketText
-    sides: tuple[NamedRuleset, ...]
+    sides: tuple[NamedSide, ...]
     traces: tuple[Trace, ...]  #: of each side
     differences: dict[str, tuple[object, object]]  #: by what differs; empty where both agree
-    approximations: tuple[Code, ...]  #: that the translation, which is one of the sides, takes
+    approximations: tuple[Code, ...] = ()  #: that the translation, which is one of the sides, takes
     not_read: tuple[str, ...] = ()  #: of rules that are not read, whether the packet comes to them
     #: The rules for which a dump has no translation, and so stands alone.
     untranslated: tuple[Diagnostic, ...] = ()
@@ -75,18 +85,29 @@ def explain(
     NoMeaning where it comes to a rule that the model knows nothing of.
     """
     sides, approximations, untranslated = _sides(sources, family, ipset_save)
-    read = parse_packet(packet, family or _family_of(sides[0]))
-    traces = tuple(trace((side.ruleset,), read.packet) for side in sides)
     # A file beside its own translation: both count the same packets.
-    found = parts(traces[0].outcome, traces[-1].outcome, counts=len(sources) == 1)
+    found = explain_sides(sides, packet, family, counts=len(sources) == 1)
+    return attrs.evolve(found, approximations=approximations, untranslated=untranslated)
+
+
+def explain_sides(
+    sides: Sequence[NamedSide], packet: str, family: Family | None = None, *, counts: bool = False
+) -> Explanation:
+    """Walk a packet through one side or two; with ``counts`` they differ where counters do.
+
+    Raises BadPacketText and NoMeaning.
+    """
+    read = parse_packet(packet, family or _family_of(sides[0]))
+    traces = tuple(side.trace(read.packet) for side in sides)
+    differing = parts(traces[0].outcome, traces[-1].outcome, counts=counts)
     not_read = dict.fromkeys(line for side in sides for line in _not_read(side, read.packet))
-    return Explanation(read, sides, traces, found, approximations, tuple(not_read), untranslated)
+    return Explanation(read, tuple(sides), traces, differing, not_read=tuple(not_read))
 
 
-def _not_read(side: NamedRuleset, packet: Packet) -> Iterator[str]:
+def _not_read(side: NamedSide, packet: Packet) -> Iterator[str]:
     """What is said of rules that are not read."""
-    if isinstance(side.ruleset, nft.Ruleset):
-        for found in unread_rules(side.ruleset):
+    for ruleset in side.rulesets:
+        for found in unread_rules(ruleset) if isinstance(ruleset, nft.Ruleset) else ():
             if any(_may_come(at, packet) for at in found.where):
                 yield f"{found.name}: {found.effect}"
             else:
@@ -105,7 +126,7 @@ def _may_come(at: At, packet: Packet) -> bool:
 
 def _sides(
     sources: Sequence[Source], family: Family | None, ipset_save: Source | None
-) -> tuple[tuple[NamedRuleset, ...], tuple[Code, ...], tuple[Diagnostic, ...]]:
+) -> tuple[tuple[NamedSide, ...], tuple[Code, ...], tuple[Diagnostic, ...]]:
     """What is shown, the approximations of a translation, and why there is none."""
     if len(sources) > 1 or detect_language(sources[0]).is_nft:
         return tuple(_side(source, family, ipset_save) for source in sources), (), ()
@@ -116,25 +137,26 @@ def _sides(
     if refusing := tuple(one for one in translation.diagnostics if one.refuses):
         if {one.code for one in refusing} - _NO_TRANSLATION:
             raise Refused(translation.diagnostics)
-        return (NamedRuleset(source.name, translation.dump),), (), refusing
+        return (NamedSide(source.name, (translation.dump,)),), (), refusing
     again = nft.parse(translation.script(), "the translation")
     sides = (
-        NamedRuleset(source.name, translation.dump),
-        NamedRuleset(f"the translation of {source.name}", again),
+        NamedSide(source.name, (translation.dump,)),
+        NamedSide(f"the translation of {source.name}", (again,)),
     )
     return sides, tuple(sorted(translation.allowed, key=str)), ()
 
 
-def _side(source: Source, family: Family | None, ipset_save: Source | None) -> NamedRuleset:
+def _side(source: Source, family: Family | None, ipset_save: Source | None) -> NamedSide:
     if detect_language(source).is_nft:
-        return NamedRuleset(source.name, nft.parse(source.content, source.name))
+        return NamedSide(source.name, (nft.parse(source.content, source.name),))
     dump, diagnostics = parse_sources((source,), family, ipset_save)
     if refusing := [found for found in diagnostics if found.refuses]:
         raise Refused(refusing)
-    return NamedRuleset(source.name, dump)
+    return NamedSide(source.name, (dump,))
 
 
-def _family_of(side: NamedRuleset) -> Family:
+def _family_of(side: NamedSide) -> Family:
     """IPv4 where there is a table of it."""
-    families = [family for table in side.ruleset.tables for family in table.families]
+    tables = (table for ruleset in side.rulesets for table in ruleset.tables)
+    families = [family for table in tables for family in table.families]
     return Family.IP if Family.IP in families or not families else families[0]

@@ -5,6 +5,7 @@ What a text leaves out has a default, which the reader is shown.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import attrs
@@ -18,6 +19,7 @@ from ..model.packet import (
     FIELDS,
     HOOKS,
     NAME_BYTES,
+    PACKET_TYPES,
     STATE_BITS,
     STATUS_BITS,
     TCP_FLAGS,
@@ -37,23 +39,42 @@ KEYS = {
     "icmp-code": "icmp_code", "mark": "mark", "ctstate": "ct_state", "ctstatus": "ct_status",
     "ctdir": "ct_reply", "ctmark": "ct_mark", "length": "length",
 }  # fmt: skip
+#: Of what the model alone has a field for: whether NAT has decided about a connection's end.
+BOUND = {"source-bound": "snat_done", "destination-bound": "dnat_done"}
+#: Further keys, of what matters to few rules: printed where they are given, not as defaults.
+FURTHER_KEYS = {**BOUND, **{key: key for key in (
+    "tos", "ttl", "mss", "has_mss", "fragment", "fragmented", "packet_type", "mac_source",
+    "has_socket", "uid", "gid", "cgroup", "iif_group", "oif_group", "cpu", "realm", "priority",
+    "ct_protocol", "ct_original_saddr", "ct_original_daddr", "ct_original_sport",
+    "ct_original_dport", "ct_reply_saddr", "ct_reply_daddr", "ct_reply_sport", "ct_reply_dport",
+)}}  # fmt: skip
+EVERY_KEY = {**KEYS, **FURTHER_KEYS}
 #: The keys by their fields.
-KEY_OF = {field: key for key, field in KEYS.items()}
+KEY_OF = {field: key for key, field in EVERY_KEY.items()}
 #: What the world answers.
 WORLD_KEYS = ("fib-saddr", "fib-daddr", "route-back", "random", "primary", "in:SETNAME")
 
 #: What follows ``path=``: where a packet goes that is forwarded, delivered, or made here.
 PATH_HOOKS = ("forward", "input", "output")
 
-_KNOWN = ("hook", "path", *KEYS, *WORLD_KEYS)
+_KNOWN = ("hook", "path", *KEYS, *WORLD_KEYS, *FURTHER_KEYS)
 
 #: Protocols with ports.
 WITH_PORTS = {PROTOCOLS[name] for name in ("tcp", "udp", "dccp", "sctp", "udplite")}
 ICMP_OF = {Family.IP: PROTOCOLS["icmp"], Family.IP6: PROTOCOLS["icmpv6"]}
 
+#: What there is where something is said of it.
+_SAYS_THAT_THERE_IS = {
+    "mss": "has_mss", "fragment": "fragmented",
+    **dict.fromkeys(("uid", "gid", "cgroup"), "has_socket"),
+}  # fmt: skip
+
 #: Hooks whose packets have an interface that they came by, or that they leave by.
 _COMES_BY = {"prerouting", "input", "forward", "postrouting"}
 _LEAVES_BY = {"forward", "output", "postrouting"}
+
+#: The flag of TCP where none is given, by the state: a reset of no connection is invalid.
+_FLAG_OF = {STATE_BITS["new"]: "syn", STATE_BITS["invalid"]: "rst"}
 
 _DIRECTIONS = {"original": 0, "reply": 1}
 _ANSWERS = {"yes": True, "no": False}
@@ -107,12 +128,13 @@ def complete(family: Family, hook: str, given: Mapping[str, int]) -> dict[str, i
     fields |= {"protocol": ICMP_OF[family] if icmp else PROTOCOLS["tcp"], "length": 60, "ttl": 64}
     fields["ct_state"] = STATE_BITS["new"]
     fields |= given
-    defaults: dict[str, int] = {}
+    defaults: dict[str, int] = {
+        whether: 1 for field, whether in _SAYS_THAT_THERE_IS.items() if given.get(field)
+    }
     if fields["protocol"] in WITH_PORTS:
         defaults |= {"sport": 40000, "dport": 80}
     if fields["protocol"] == PROTOCOLS["tcp"]:
-        first = fields["ct_state"] == STATE_BITS["new"]
-        defaults["tcp_flags"] = TCP_FLAGS["syn" if first else "ack"]
+        defaults["tcp_flags"] = TCP_FLAGS[_FLAG_OF.get(fields["ct_state"], "ack")]
     if fields["protocol"] == ICMP_OF[family]:
         defaults["icmp_type"] = 8 if family is Family.IP else 128
     if fields["ct_state"] == STATE_BITS["established"]:
@@ -145,7 +167,9 @@ def _connection(fields: Mapping[str, int]) -> dict[str, int]:
         found |= {f"ct_{here}_s{kind}": source, f"ct_{here}_d{kind}": target}
         found |= {f"ct_{there}_s{kind}": target, f"ct_{there}_d{kind}": source}
     for end in ("snat", "dnat"):
-        found[f"{end}_done"] = int(bool(fields["ct_status"] & STATUS_BITS[end]))
+        # What is translated is bound; and so are both ends when the first packet has gone its way.
+        bits = STATUS_BITS[end] | STATUS_BITS["confirmed"]
+        found[f"{end}_done"] = int(bool(fields["ct_status"] & bits))
     return found
 
 
@@ -189,7 +213,7 @@ class _Reader:
         if hook not in places:
             self.problems.append(f"{key}: “{hook}” is not one of {', '.join(places)}")
         given: dict[str, int] = {}
-        for key, field in KEYS.items():
+        for key, field in EVERY_KEY.items():
             if key in self.values:
                 try:
                     given[field] = parse_value(field, self.values[key])
@@ -239,8 +263,11 @@ class _Reader:
 
     def _defaults(self, packet: Packet) -> list[str]:
         words = [] if self.values.keys() & {"hook", "path"} else [place_word(packet)]
+        usual = {field: packet.fields[field] for field in KEYS.values()}
         words += [
-            word for word in packet_words(packet) if word.partition("=")[0] not in self.values
+            word
+            for word in packet_words(packet, usual)
+            if word.partition("=")[0] not in self.values
         ]
         world = packet.answers
         assert isinstance(world, World)
@@ -267,7 +294,7 @@ def packet_words(packet: Packet, fields: Mapping[str, int] | None = None) -> lis
     """The words of a packet's fields, or of some of them; its hook or path is not among them."""
     return [
         f"{key}={field_text(field, value, packet.family)}"
-        for key, field in KEYS.items()
+        for key, field in EVERY_KEY.items()
         if _has(field, packet.fields)
         and (value := (packet.fields if fields is None else fields).get(field)) is not None
         and (value or field not in {"iif", "oif"})
@@ -293,6 +320,12 @@ def field_text(field: str, value: int, family: Family) -> str:
             return _names(value, STATUS_BITS)
         case "ct_reply":
             return _name_of(value, _DIRECTIONS)
+        case "snat_done" | "dnat_done":
+            return "yes" if value else "no"
+        case "packet_type":
+            return _name_of(value, PACKET_TYPES)
+        case "mac_source":
+            return value.to_bytes(6, "big").hex(":")
         case _:
             return str(value)
 
@@ -320,6 +353,12 @@ def parse_value(field: str, text: str) -> int:
             return _one_of(text, STATE_BITS)
         case "ct_reply":
             return _one_of(text, _DIRECTIONS)
+        case "snat_done" | "dnat_done":
+            return int(_one_of(text, _ANSWERS))
+        case "packet_type" if not text.isdecimal():
+            return _one_of(text, PACKET_TYPES)
+        case "mac_source" if ":" in text:
+            return _mac(text)
         case _:
             return parse_integer(text, (1 << WIDTHS[field]) - 1)
 
@@ -346,6 +385,12 @@ def _protocol(value: str) -> int:
     except ValueError:
         names = ", ".join(name for name in PROTOCOLS if name != "ipv4")
         raise ValueError(f"“{value}” is not a number up to 255 and not one of {names}") from None
+
+
+def _mac(value: str) -> int:
+    if not re.fullmatch(r"(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}", value):
+        raise ValueError(f"“{value}” is not six bytes such as 02:00:00:00:00:01")
+    return int(value.replace(":", ""), 16)
 
 
 def _fraction(value: str) -> float:

@@ -25,11 +25,13 @@ class Plain:
 
     packet: Packet
     given: dict[str, int]  #: the fields that are not as a packet text would have them by default
+    #: Words of what the world answers, of a packet that was read from its text.
+    said: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
         """What ``explain --packet`` takes; what it has no key for is not in it."""
-        words = dict.fromkeys(self._world.values())
+        words = self.said or dict.fromkeys(self._world.values())
         return " ".join((place_word(self.packet), *packet_words(self.packet, self.given), *words))
 
     @property

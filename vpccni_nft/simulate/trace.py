@@ -293,7 +293,8 @@ class _Tracer:
 
 
 def _changes(before: Mapping[str, int], after: Mapping[str, int]) -> Iterator[FieldChange]:
-    for field in (*KEY_OF, *sorted(before.keys() - KEY_OF.keys() - OWN_FIELDS)):
+    ordered = (*KEY_OF, *sorted(before.keys() - KEY_OF.keys()))
+    for field in (one for one in ordered if one not in OWN_FIELDS):
         if before[field] != after[field]:
             yield FieldChange(field, before[field], after[field])
 

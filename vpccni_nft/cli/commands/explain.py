@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
-from ...core.diagnostics import Refused
+from ...core.diagnostics import APPROXIMATIONS, Refused
 from ...core.exit_codes import ExitCode
 from ...core.render import printable
 from ...core.values import Family
 from ..command import Command
-from ..options import AS_JSON, FAMILY, IPSET_SAVE, read_texts
+from ..options import AS_JSON, FAMILY, IPSET_SAVE, SIDES, read_sides, read_texts
 from ..render.diagnostics import code_of, show
+
+if TYPE_CHECKING:
+    from ...core.diagnostics import Diagnostic
+    from ...simulate.explain import NamedSide
 
 _KEYS = (
     "\b\nKeys of a packet:\n"
@@ -33,7 +38,11 @@ _KEYS = (
     "  route-back   yes, no: for rpfilter\n"
     "  random       the random number that statistic draws, from 0 to less than 1\n"
     "  primary      the address that masquerading uses\n"
-    "  in:SETNAME   yes, no: whether the packet's key is in the set"
+    "  in:SETNAME   yes, no: whether the packet's key is in the set\n"
+    "  source-bound, destination-bound\n"
+    "               yes, no: whether NAT has decided about the connection's end\n"
+    "  tos, ttl, mss, ct_original_saddr, ct_reply_dport, ...\n"
+    "               what few rules look at: docs/explain.md has all of them"
 )
 
 
@@ -52,10 +61,12 @@ _KEYS = (
             " vpccni-nft explain node.save node.nft --packet 'hook=input saddr=10.0.3.4'"
         ),
         "vpccni-nft explain node.save --packet 'hook=output ctstate=established' --json",
+        "vpccni-nft explain --before v4.save --before cni.nft --after new.nft --packet path=output",
     ),
     notes=_KEYS,
 )
-@click.argument("files", nargs=-1, required=True, metavar="FILE [FILE2]")
+@click.argument("files", nargs=-1, metavar="[FILE [FILE2]]")
+@SIDES
 @click.option(
     "--packet", "text", required=True, metavar="KEY=VALUE...", help="The packet; see below."
 )
@@ -65,6 +76,8 @@ _KEYS = (
 @AS_JSON
 def explain(
     files: tuple[str, ...],
+    before: tuple[str, ...],
+    after: tuple[str, ...],
     text: str,
     ipset_save: str | None,
     family: str | None,
@@ -75,7 +88,8 @@ def explain(
     """Walk one packet through the rules of one hook or a whole path, and say what each does.
 
     FILE is a dump of iptables-save, which is shown beside its own translation if it has one, or an
-    nft ruleset. Two files are compared.
+    nft ruleset. Two files are compared; so are the two nodes of --before and --after, as verify
+    and replay take them, of several files each.
     """
     from ...model.packet import NoMeaning
     from ...simulate import explain as simulate
@@ -83,10 +97,21 @@ def explain(
     from ..render.explain import dict_of, lines_of_explanation
 
     if len(files) > 2:
-        raise click.UsageError("give one FILE, or two to compare")
-    sources, sets = read_texts(files, ipset_save)
+        raise click.UsageError("give one FILE, or two to compare; or --before and --after")
+    if files and (before or after):
+        raise click.UsageError("give FILE, or --before and --after, not both")
+    if not files and not (before and after):
+        raise click.UsageError("give one FILE, or two to compare; or both --before and --after")
     try:
-        found = simulate.explain(sources, text, Family(family) if family else None, sets)
+        if files:
+            sources, sets = read_texts(files, ipset_save)
+            found = simulate.explain(sources, text, Family(family) if family else None, sets)
+        else:
+            sides, unknown = _sides(before, after, ipset_save, family)
+            if unknown:
+                show(unknown, notes=False)
+                return ExitCode.UNKNOWN
+            found = simulate.explain_sides(sides, text, Family(family) if family else None)
     except BadPacketText as error:
         raise click.UsageError(printable("; ".join(error.problems))) from None
     except Refused as refused:
@@ -102,3 +127,21 @@ def explain(
             click.echo(printable(line))
     show(found.untranslated, notes=False)
     return ExitCode.REFUSED if found.differences or found.untranslated else ExitCode.DONE
+
+
+def _sides(
+    before: tuple[str, ...], after: tuple[str, ...], ipset_save: str | None, family: str | None
+) -> tuple[tuple[NamedSide, ...], tuple[Diagnostic, ...]]:
+    """What is on two nodes, as a proof has it, and why that is not known. Raises Refused."""
+    from ...proof.correspondence import comparable
+    from ...proof.side import Side
+    from ...simulate.explain import NamedSide
+
+    texts = read_sides(before, after, ipset_save, family)
+    one, other = (Side.of(each, texts.options) for each in (texts.before, texts.after))
+    one, other, unknown = comparable(one, other, APPROXIMATIONS.values())
+    named = tuple(
+        NamedSide(", ".join(names), side.rulesets, side.by_table, side.other_names)
+        for names, side in ((before, one), (after, other))
+    )
+    return named, (*one.unknown, *other.unknown, *unknown)

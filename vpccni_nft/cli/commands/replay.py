@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -18,9 +15,10 @@ from ..files import write_output
 from ..options import AS_JSON, FAMILY, IPSET_SAVE, PACKETS, SIDES, read_sides
 from ..render import progress
 from ..render.diagnostics import show
+from ..signals import ended_by_signals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from ...core.values import Family
     from ...replay.comparison import Result
@@ -155,7 +153,7 @@ def _compared(
     settings = ReplaySettings(seed=seed, backend=Backend(backend), kernel_log=kernel_log)
     try:
         with (
-            _ended_by_signals(),
+            ended_by_signals(),
             progress.of_replay(packets, quiet=quiet or bool(text)) as advance,
         ):
             return compare(
@@ -186,18 +184,3 @@ def _packet_of(text: str) -> Callable[[Family], PacketText]:
             raise click.UsageError(printable("; ".join(error.problems))) from None
 
     return read
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let the signals that end a program end this one as an exception, so that it tidies up."""
-
-    def end(number: int, _frame: object) -> None:
-        sys.exit(128 + number)
-
-    before = {one: signal.signal(one, end) for one in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)

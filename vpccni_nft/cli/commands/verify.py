@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 import click
@@ -33,6 +34,12 @@ from ..options import (
 )
 from ..render import progress
 from ..render.diagnostics import show
+from ..signals import ended_by_signals
+
+if TYPE_CHECKING:
+    from ...proof.answers import Different
+    from ...replay.examples import KernelAnswer
+    from ..options import TwoSides
 
 
 @click.command(
@@ -49,6 +56,7 @@ from ..render.diagnostics import show
         "vpccni-nft verify --before v4.save --before aws-cni.nft --after <(nft list ruleset)",
         "vpccni-nft verify --before node.save --after new.nft --json | jq '.packets[].packet'",
         "vpccni-nft verify --before iptables.save --after kube-proxy.nft --accept kube-proxy-modes",
+        "sudo vpccni-nft verify --before node.save --after new.nft --replay",
         "sudo vpccni-nft verify --plan plan/ --moved",
     ),
     notes="A packet that is shown can be given to vpccni-nft explain and vpccni-nft replay.",
@@ -109,6 +117,12 @@ from ..render.diagnostics import show
     help="Show class N of the table in full: its packet, its way through the rules, and how to"
     " accept it.",
 )
+@click.option(
+    "--replay",
+    is_flag=True,
+    help="Send the packet of each class through both sides in the kernel, in network namespaces of"
+    " their own, and say whether it is confirmed; needs root.",
+)
 @AS_JSON
 def verify(  # noqa: PLR0913 - one for each option
     before: tuple[str, ...],
@@ -130,6 +144,7 @@ def verify(  # noqa: PLR0913 - one for each option
     explained: int | None,
     per_hook: bool,
     internal_mark: str,
+    replay: bool,
     as_json: bool,
 ) -> ExitCode:
     """Prove that two sides treat every packet the same, or show packets that they do not.
@@ -138,15 +153,7 @@ def verify(  # noqa: PLR0913 - one for each option
 
     Needs z3-solver: pip install 'vpccni-nft[verify]'.
     """
-    if plan and (before or after or ipset_save or family):
-        raise click.UsageError(
-            "--plan can be combined with --now, but not with --before, --after, --ipset-save or"
-            " --family"
-        )
-    if not plan and (now or moved):
-        raise click.UsageError("--now and --moved need --plan")
-    if not plan and not (before and after):
-        raise click.UsageError("give both --before and --after, or --plan")
+    _check_usage(before, after, plan, now, ipset_save, family, moved=moved, replay=replay)
     internal = _mark_bits(internal_mark, per_hook=per_hook or moved)
     require_solver()
     from ...migration.drift import drift_of
@@ -184,21 +191,88 @@ def verify(  # noqa: PLR0913 - one for each option
     except Refused as refused:
         show(refused.diagnostics, notes=False)
         return ExitCode.USAGE
+    if replay and not _can_send(sides):
+        return ExitCode.USAGE
     with progress.of_proof() as report:
         answer = prove(one, other, settings, report)
+    kernel = _sent(answer, sides) if replay and isinstance(answer, Different) else None
+    if isinstance(kernel, ExitCode):
+        return kernel
     if as_json:
-        found = dict_of(answer) | ({"stale": list(stale)} if plan else {})
+        found = dict_of(answer, kernel) | ({"stale": list(stale)} if plan else {})
         write_output(json.dumps(found, indent=2) + "\n", "-")
     else:
         count = len(answer.classes) if isinstance(answer, Different) else 0
         if explained and explained > count:
             raise click.UsageError(f"--explain {explained}: the answer has {count} classes")
-        for line in lines_of_answer(answer, *names, explained):
+        for line in lines_of_answer(answer, *names, explained, kernel):
             click.echo(line)
         for sentence in stale:
             click.echo(f"stale: {printable(sentence)}")
     code = code_of_answer(answer)
     return ExitCode.REFUSED if stale and code is ExitCode.DONE else code
+
+
+def _check_usage(
+    before: tuple[str, ...],
+    after: tuple[str, ...],
+    plan: str | None,
+    now: tuple[str, ...],
+    ipset_save: str | None,
+    family: str | None,
+    *,
+    moved: bool,
+    replay: bool,
+) -> None:
+    """Exit 2 where options do not go together."""
+    if plan and (before or after or ipset_save or family):
+        raise click.UsageError(
+            "--plan can be combined with --now, but not with --before, --after, --ipset-save or"
+            " --family"
+        )
+    if not plan and (now or moved):
+        raise click.UsageError("--now and --moved need --plan")
+    if not plan and not (before and after):
+        raise click.UsageError("give both --before and --after, or --plan")
+    if plan and replay:
+        raise click.UsageError("--replay is for --before and --after; see migrate rehearse")
+
+
+def _can_send(sides: TwoSides) -> bool:
+    """Whether the kernel can be asked; if not, why has been said."""
+    from ...replay.comparison import Bench
+    from ...replay.side import ReplayError
+    from ..render.replay import show_reason
+
+    try:
+        Bench.of(sides.before, sides.after, sides.options.ipset_save, sides.options.family)
+    except ReplayError as error:
+        show_reason(str(error))
+        return False
+    return True
+
+
+def _sent(answer: Different, sides: TwoSides) -> list[KernelAnswer] | ExitCode:
+    """What the kernel says of each class's packet; or how to end, as it says nothing."""
+    from ...replay.comparison import Bench
+    from ...replay.examples import confirm
+    from ...replay.side import ReplayError
+    from ..render.replay import show_reason
+
+    options, found, count = sides.options, [], len(answer.counterexamples)
+    try:
+        with ended_by_signals(), progress.of_proof() as report:
+            bench = Bench.of(sides.before, sides.after, options.ipset_save, options.family)
+            for number, example in enumerate(answer.counterexamples, 1):
+                report(f"what the kernel does with packet {number} of {count}")
+                found.append(confirm(example, bench))
+    except ReplayError as error:
+        show_reason(str(error))
+        return ExitCode.USAGE
+    except KeyboardInterrupt:
+        click.echo("interrupted; nothing is left behind", err=True)
+        return ExitCode.INTERRUPTED
+    return found
 
 
 def _mark_bits(text: str, *, per_hook: bool) -> int:

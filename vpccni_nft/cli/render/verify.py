@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from ...core.exit_codes import ExitCode
@@ -9,7 +10,6 @@ from ...core.render import as_dict, printable, render
 from ...proof.acceptance import Occurs
 from ...proof.acceptance_file import acceptance_text
 from ...proof.answers import Different, Equivalent, HookAnswer, HookStatus, Unknown
-from ...proof.literals import BOUND
 from ...proof.report import dict_of_accepted, dict_of_class, dict_of_packet
 from ...simulate.packet_text import KEY_OF, field_text
 from ...simulate.report import lines_of, value_text
@@ -19,12 +19,13 @@ from .diagnostics import paint
 from .steps import dict_of_outcome, dict_of_step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ...core.diagnostics import Diagnostic
     from ...proof.answers import Answer
     from ...proof.classes import DifferenceClass
     from ...proof.counterexample import Counterexample
+    from ...replay.examples import KernelAnswer
     from ...simulate.trace import Trace
 
 #: The most reasons for an answer that is none.
@@ -46,11 +47,16 @@ def code_of_answer(answer: Answer) -> ExitCode:
 
 
 def lines_of_answer(
-    answer: Answer, before: str, after: str, explained: int | None = None
+    answer: Answer,
+    before: str,
+    after: str,
+    explained: int | None = None,
+    kernel: Sequence[KernelAnswer] | None = None,
 ) -> Iterator[str]:
     """The answer for a reader; the sides by what they are called.
 
-    Of several classes there is a table, or the one of the number ``explained`` in full.
+    Of several classes there is a table, or the one of the number ``explained`` in full. ``kernel``
+    is what the kernel says of the packet of each class.
     """
     match answer:
         case Equivalent(hooks, assumptions, accepted, unequal):
@@ -85,6 +91,9 @@ def lines_of_answer(
                 yield from table_of_classes(classes)
                 yield ""
                 yield "--explain N shows class N in full: its packet, and its way through the rules"
+            if kernel:
+                yield ""
+                yield from lines_of_kernel(kernel)
             yield ""
             yield from table_of_accepted(accepted)
             yield from map(_line_of_hook, (*hooks, *paths))
@@ -95,6 +104,17 @@ def lines_of_answer(
             yield from table_of_accepted(accepted)
             if any(hook.status is not HookStatus.UNDECIDED for hook in hooks):
                 yield from map(_line_of_hook, (*hooks, *paths))
+
+
+def lines_of_kernel(kernel: Sequence[KernelAnswer]) -> Iterator[str]:
+    """What the kernel says of the packet of each class; like answers are one line."""
+    found: dict[KernelAnswer, list[str]] = {}
+    for number, one in enumerate(kernel, 1):
+        found.setdefault(one, []).append(str(number))
+    for answer, numbers in found.items():
+        word = "classes" if len(numbers) > 1 else "class"
+        why = f": {printable('; '.join(answer.why))}" if answer.why else ""
+        yield f"in the kernel, {word} {', '.join(numbers)}: {answer.says.value}{why}"
 
 
 def _classes(count: int, kind: str) -> str:
@@ -156,7 +176,7 @@ def _lines_of_packet(
     family = found.family
     yield f"packet: {printable(found.plain.text)}"
     for field, value in found.plain.hidden.items():
-        yield f"  and {BOUND.get(field, field)} is {field_text(field, value, family)}"
+        yield f"  and {KEY_OF.get(field, field)} is {field_text(field, value, family)}"
     for question, answer in found.answers.items():
         yield f"  and the node answers {printable(answer_sentence(family, question, answer))}"
     for name, (one, other) in found.differences.items():
@@ -172,8 +192,11 @@ def _lines_of_packet(
 # --- JSON ---------------------------------------------------------------------------------------
 
 
-def dict_of(answer: Answer) -> dict[str, Any]:
-    """The answer for a program; the keys are stable."""
+def dict_of(answer: Answer, kernel: Sequence[KernelAnswer] | None = None) -> dict[str, Any]:
+    """The answer for a program; the keys are stable.
+
+    ``kernel`` is what the kernel says of each packet.
+    """
     found: dict[str, Any] = {
         "answer": type(answer).__name__.lower(),
         "hooks": [],
@@ -197,7 +220,8 @@ def dict_of(answer: Answer) -> dict[str, Any]:
                 for place in hooks
             ]
         case Different(counterexamples, answers, reasons, classes):
-            found["packets"] = list(map(_dict_of_packet, counterexamples))
+            pairs = zip(counterexamples, kernel or repeat(None), strict=False)
+            found["packets"] = [_dict_of_packet(*pair) for pair in pairs]
             found["classes"] = [dict_of_class(one, number) for number, one in enumerate(classes)]
             found["reasons"] = list(map(as_dict, reasons))
             found["status"] = list(map(_dict_of_hook, answers))
@@ -216,9 +240,11 @@ def _dict_of_hook(hook: HookAnswer) -> dict[str, Any]:
     }
 
 
-def _dict_of_packet(found: Counterexample) -> dict[str, Any]:
+def _dict_of_packet(found: Counterexample, kernel: KernelAnswer | None) -> dict[str, Any]:
+    said = {"says": kernel.says.value, "why": list(map(printable, kernel.why))} if kernel else None
     return {
         **dict_of_packet(found),
+        "kernel": said,
         "before": _dict_of_trace(found.before),
         "after": _dict_of_trace(found.after),
     }
