@@ -45,7 +45,7 @@ _FORWARDED = {"forward", "postrouting"}
 _BEFORE_CONNTRACK = {"prerouting", "output"}
 
 _ICMP_OF = {Family.IP: ICMP, Family.IP6: ICMPV6}
-_LARGEST = 1500
+_LARGEST, _USUAL_TTL = 1500, 64
 _IDENTIFIER = 1000
 
 _LOCAL, _UNICAST = ADDRESS_TYPES["local"], ADDRESS_TYPES["unicast"]
@@ -148,10 +148,17 @@ def conversation_of(packet: Packet, node: Topology) -> Conversation:
         code=code if is_icmp else 0,
         mark=0 if reply else fields["mark"],
         tos=fields["tos"],
-        ttl=fields["ttl"] + (packet.hook in _FORWARDED and not packet.on_path),
+        ttl=_time_to_live(packet),
         mss=fields["mss"],
         moves=tuple(_moves(packet)),
     )
+
+
+def _time_to_live(packet: Packet) -> int:
+    """What it is sent with; where it does not matter, the usual one."""
+    wanted = packet.fields["ttl"]
+    is_less = packet.hook in _FORWARDED and not packet.on_path and wanted != _USUAL_TTL
+    return min(255, wanted + is_less)
 
 
 def _is_reply(packet: Packet) -> bool:

@@ -61,7 +61,7 @@ _KEYS = (
             " vpccni-nft explain node.save node.nft --packet 'hook=input saddr=10.0.3.4'"
         ),
         "vpccni-nft explain node.save --packet 'hook=output ctstate=established' --json",
-        "vpccni-nft explain --before v4.save --before cni.nft --after new.nft --packet path=output",
+        "vpccni-nft explain --before node.save --after node.nft --packet path=output",
     ),
     notes=_KEYS,
 )
