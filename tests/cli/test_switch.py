@@ -11,9 +11,12 @@ import pytest
 
 from vpccni_nft import nft
 from vpccni_nft.core.values import Family
+from vpccni_nft.node.kube_proxy.endpoint_slices import EndpointSlices
 from vpccni_nft.node.kube_proxy.read_nftables import read_nftables
 from vpccni_nft.node.kube_proxy.services import Endpoint
+from vpccni_nft.node.kube_proxy.switching import recorded
 from vpccni_nft.node.kube_proxy.write_nftables import write_nftables
+from vpccni_nft.proof.side import Side
 
 from ..support.command import Run, run
 from ..support.corpus import FOLDER
@@ -85,6 +88,59 @@ def test_a_service_that_is_gone_is_not_taken_for_one_that_was_deleted(tmp_path: 
     done = prove(tmp_path, BEFORE, none, *ACCEPTED)
     assert done.code != 0, done.out
     assert "    ns1/svc1:p80 tcp (IPv4): removed" in done.out.splitlines()
+
+
+TWO = (Endpoint("10.180.0.1", 80), Endpoint("10.180.0.2", 80))
+
+
+def slices(*addresses: str, ready: bool = True) -> str:
+    """What kubectl get endpointslices prints where the Service has these endpoints."""
+    endpoints = [{"addresses": [one], "conditions": {"ready": ready}} for one in addresses]
+    item = {
+        "kind": "EndpointSlice",
+        "addressType": "IPv4",
+        "metadata": {"namespace": "ns1", "labels": {"kubernetes.io/service-name": "svc1"}},
+        "ports": [{"name": "p80", "port": 80, "protocol": "TCP"}],
+        "endpoints": endpoints,
+    }
+    return json.dumps({"kind": "List", "items": [item]})
+
+
+GONE = "ns1/svc1:p80 tcp (IPv4) is without 10.180.0.1:80, which is ready by the EndpointSlices"
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "given", "code", "said"),
+    [
+        ((), None, 3, "ns1/svc1:p80 tcp (IPv4) has fewer endpoints than before"),
+        ((), slices("10.180.0.1"), 3, GONE),
+        ((), slices(), 0, ""),
+        ((), slices("10.180.0.1", ready=False), 0, ""),
+        (TWO[1:], slices("10.180.0.2"), 0, ""),
+        (TWO[1:], slices("10.180.0.1", "10.180.0.2"), 3, GONE),
+        (TWO[1:], slices("10.180.0.3"), 3, "has 10.180.0.2:80, which is not in the"),
+    ],
+)  # fmt: skip
+def test_an_endpoint_that_is_gone_is_not_taken_for_one_that_was_meant_to_go(
+    endpoints: tuple[Endpoint, ...], given: str | None, code: int, said: str
+) -> None:
+    one, other = (nft.parse(text) for text in (AFTER, other_services(endpoints=endpoints)))
+    before, after = (Side((ruleset,)) for ruleset in (one, other))
+    explained = None if given is None else EndpointSlices.parse(given)
+    doubts = recorded(before, after, explained).doubts
+    assert (bool(doubts), said in "".join(doubts)) == (code == 3, True), doubts
+
+
+def test_a_service_without_endpoints_is_not_known_to_be_meant_so(tmp_path: Path) -> None:
+    (tmp_path / "slices").write_text(slices())
+    arguments = (tmp_path, BEFORE, other_services(endpoints=()), *ACCEPTED)
+    lost = prove(*arguments)
+    assert lost.code == 3, lost.out
+    assert "  not known: ns1/svc1:p80 tcp (IPv4) has fewer endpoints" in lost.out
+    assert prove(*arguments, "--endpoints", str(tmp_path / "slices")).code == 0
+    (tmp_path / "slices").write_text("[]")
+    wrong = prove(*arguments, "--endpoints", str(tmp_path / "slices"))
+    assert (wrong.code, "it is not what kubectl get endpointslices" in wrong.err) == (2, True)
 
 
 #: What a faulty kube-proxy might write, and whose fault it would be.

@@ -12,7 +12,7 @@ from vpccni_nft import nft, parse
 from vpccni_nft.core.diagnostics import Refused
 from vpccni_nft.core.values import Family
 from vpccni_nft.iptables import save
-from vpccni_nft.node.kube_proxy.predict import node_ips, without_kube_proxy
+from vpccni_nft.node.kube_proxy.predict import shown_node_ips, without_kube_proxy
 from vpccni_nft.node.kube_proxy.read_iptables import read_iptables
 from vpccni_nft.node.kube_proxy.read_nftables import read_nftables
 from vpccni_nft.node.kube_proxy.services import KubeProxy
@@ -251,5 +251,5 @@ def test_the_addresses_of_a_node_are_those_of_its_default_routes() -> None:
         '"local":"10.0.0.9"}]},{"ifname":"ens5","addr_info":[{"family":"inet","scope":"link",'
         '"local":"169.254.0.1"},{"family":"inet","scope":"global","local":"10.0.0.7"}]}]',
     }
-    assert node_ips(facts) == ("10.0.0.7", "2001:db8::7")
-    assert node_ips({}) == ()
+    assert shown_node_ips(facts) == ("10.0.0.7", "2001:db8::7")
+    assert shown_node_ips({}) == ()

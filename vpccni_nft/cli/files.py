@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
+import json
 import os
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
 
@@ -19,7 +21,7 @@ from ..core.span import Source
 from ..node.magic import is_compressed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 #: Why output cannot be written: there is no room, the device fails, or it is closed.
 UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
@@ -143,3 +145,36 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+@contextmanager
+def json_lines(output: str | None) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Writes objects, a line each, in one piece and at once."""
+    if output is None:
+        yield lambda _: None
+        return
+    file = _open(output)
+    try:
+        yield lambda found: _write(file, json.dumps(found) + "\n", output)
+    finally:
+        if file is not sys.stdout:
+            file.close()
+
+
+def _open(output: str) -> TextIO:
+    if output == "-" and sys.stdout is not None:
+        return sys.stdout
+    try:
+        return Path(output).open("w", encoding="ascii")
+    except OSError as error:
+        raise click.UsageError(f"cannot write {printable(output)}: {error.strerror}") from None
+
+
+def _write(file: TextIO, line: str, output: str) -> None:
+    try:
+        file.write(line)
+        file.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise click.UsageError(f"cannot write {printable(output)}: {error.strerror}") from None

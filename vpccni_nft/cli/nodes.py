@@ -36,25 +36,7 @@ class NodeTexts:
     ipsets: Source | None = None
     iptables_version: str = ""
     others: tuple[Source, ...] = ()  #: dumps of which neither family nor back end is known
-
-    @property
-    def sources(self) -> tuple[Source, ...]:
-        """All rules: the dumps, then the nft ruleset.
-
-        A file without rules says that there are none. iptables-nft may say in it that
-        iptables-legacy has some: unless these were given, that is for its reader to refuse.
-        """
-        from ..text.language import Language, detect_language
-
-        native = () if self.nft is None else (self.nft,)
-        found = (*self.dumps.values(), *self.others, *native)
-        all_are_given = any("legacy" in slot for slot in self.dumps)
-        return tuple(
-            one
-            for one in found
-            if detect_language(one) is not Language.BLANK
-            or (any(map(str.strip, one.lines)) and not all_are_given)
-        )
+    sources: tuple[Source, ...] = ()  #: all rules: the dumps, then the nft ruleset
 
 
 def read_node(name: str) -> NodeTexts:
@@ -75,9 +57,9 @@ def _read(name: str, place: Path | HeldArchive) -> NodeTexts:
 
 
 def _texts_of(node: Snapshot) -> NodeTexts:
-    from ..node.snapshot import DUMPS, IPSETS, NFT, VERSION
+    from ..node.snapshot import DUMPS, IPSETS, NFT, VERSION, rules_of
 
-    sources = {name: Source.of(text, node.files[name]) for name, text in node.texts.items()}
+    sources = node.sources
     dumps = {
         slot: source
         for name, source in sources.items()
@@ -89,6 +71,7 @@ def _texts_of(node: Snapshot) -> NodeTexts:
         sources.get(IPSETS),
         node.texts.get(VERSION, ""),
         tuple(sources[name] for name in DUMPS if name in sources and not DUMPS[name].slot),
+        rules_of(sources),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ..core.span import Source
+    from ..node.kube_proxy.endpoint_slices import EndpointSlices
     from ..proof.acceptance import Acceptances
     from ..proof.order import ChainOrder
     from ..proof.side import Side
@@ -267,6 +269,158 @@ def read_accepted(given: tuple[str, ...], before: Side, after: Side) -> Acceptan
         one if one in CATALOGUES and not Path(one).is_file() else read_source(one) for one in given
     )
     return acceptances(named, before, after)
+
+
+# --- a change of kube-proxy's mode ---------------------------------------------------------------
+
+
+class _CidrType(click.ParamType[str]):
+    """A network, or the word that says that there is none."""
+
+    name = "cidr"
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value in self.words:
+            return value
+        try:
+            return str(ipaddress.ip_network(value))
+        except ValueError as wrong:
+            self.fail(str(wrong), param, ctx)
+
+
+class _AddressType(click.ParamType[str]):
+    """An address of a host."""
+
+    name = "address"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return str(ipaddress.ip_address(value))
+        except ValueError as wrong:
+            self.fail(str(wrong), param, ctx)
+
+
+def check_service_cidrs(
+    _ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Exit 2 where there are both none and some."""
+    if len(given) > 1 and "none" in given:
+        raise click.UsageError("--service-cidr is either none or CIDRs")
+    return given
+
+
+ENDPOINTS = click.option(
+    "--endpoints",
+    metavar="FILE",
+    help="What kubectl get endpointslices -A -o json printed after the change: which endpoints"
+    " Services are meant to have.",
+)
+
+
+def read_endpoints(name: str | None) -> EndpointSlices | None:
+    """The EndpointSlices of a file; exit 2 where they are none."""
+    from ..node.kube_proxy.endpoint_slices import EndpointSlices
+
+    if name is None:
+        return None
+    try:
+        return EndpointSlices.parse("\n".join(read_source(name).lines))
+    except ValueError as error:
+        raise click.UsageError(f"{printable(name)}: {printable(str(error))}") from None
+
+
+KUBE_PROXY = click.option(
+    "--kube-proxy",
+    type=click.Choice(["nftables", "iptables"]),
+    required=True,
+    help="The mode that kube-proxy changes to.",
+)
+
+#: What decides about packets in the other mode, and perhaps no rule of this one shows.
+CHANGE = together(
+    click.option(
+        "--kubernetes",
+        type=click.Choice(["1.33", "1.36", "1.37"]),
+        default="1.33",
+        show_default=True,
+        help="The release whose kube-proxy will write: the newest of these that is not newer.",
+    ),
+    click.option(
+        "--node-ip",
+        "node_ips",
+        multiple=True,
+        type=_AddressType(),
+        metavar="ADDRESS",
+        help="To nftables: an address of the node, which takes NodePort packets; by default what a"
+        " record shows.",
+    ),
+    click.option(
+        "--service-cidr",
+        "service_cidrs",
+        multiple=True,
+        type=_CidrType("none"),
+        callback=check_service_cidrs,
+        metavar="CIDR|none",
+        help="To nftables: where Services get their addresses from, for packets to addresses"
+        " without a Service; none where kube-proxy does not know it.",
+    ),
+    click.option(
+        "--cluster-cidr",
+        "cluster_cidrs",
+        multiple=True,
+        type=_CidrType(),
+        metavar="CIDR",
+        help="To nftables: the addresses of pods, where kube-proxy is configured with them and no"
+        " rule shows them.",
+    ),
+)
+
+
+# --- many nodes ----------------------------------------------------------------------------------
+
+OF_MANY_NODES = together(
+    click.option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Write a line of JSON for each node as it finishes; - is standard output.",
+    ),
+    click.option(
+        "--node-seconds",
+        type=click.FloatRange(min=0, min_open=True),
+        default=600,
+        show_default=True,
+        metavar="S",
+        help="The total time for each node.",
+    ),
+    click.option(
+        "--jobs",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="How many nodes to examine at a time; by default one for each processor.",
+    ),
+    click.option(
+        "--backend",
+        type=click.Choice(["threading", "loky", "multiprocessing", "dask", "ray"]),
+        default="threading",
+        show_default=True,
+        help="How joblib distributes the nodes; dask and ray run on a cluster.",
+    ),
+)
+
+
+def require_joblib() -> None:
+    """Exit 2 where joblib is missing."""
+    try:
+        from ..fleet import parallel
+    except ImportError as missing:
+        if missing.name != "joblib":
+            raise
+        raise click.UsageError(missing.msg) from None
+    del parallel
 
 
 # --- a node --------------------------------------------------------------------------------------

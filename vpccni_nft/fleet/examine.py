@@ -31,12 +31,13 @@ if TYPE_CHECKING:
     from ..core.diagnostics import Diagnostic
     from ..node.detection import Detection
     from ..node.ownership import Inventory
+    from ..node.snapshot import Snapshot
     from ..translation import Translation
     from .report import Report
 
 
 #: What is reported of texts that are something else.
-_NO_INPUT = {*UNREADABLE_CODES, IPSET_SYNTAX}
+NO_INPUT = {*UNREADABLE_CODES, IPSET_SYNTAX}
 
 
 @attrs.frozen(kw_only=True)
@@ -64,7 +65,7 @@ def examine(texts: Mapping[str, str], settings: FleetSettings) -> Report:
     reported = [*(one for one in found.diagnostics if _place(one) not in places), *reported]
     answers = [dump["answer"] for dump in report["dumps"].values()]
     if problems := {one.code for one in found.diagnostics if one.refuses}:
-        answers.append(UNREADABLE if problems <= _NO_INPUT else REFUSED)
+        answers.append(UNREADABLE if problems <= NO_INPUT else REFUSED)
     for reason in _missing(sources, found):
         answers.append(UNKNOWN)
         report["reasons"].append(reason)
@@ -73,6 +74,12 @@ def examine(texts: Mapping[str, str], settings: FleetSettings) -> Report:
     report["codes"] = codes_of(reported)
     report["diagnostics"] = diagnostics_of(reported)
     return report
+
+
+def detected(node: Snapshot) -> tuple[tuple[Diagnostic, ...], dict[str, Any]]:
+    """What is detected on a node: what there is to say of it, and who uses which back end."""
+    found = _detect(node.sources, node.texts.get(VERSION, ""))
+    return found.diagnostics, _dict_of_detection(found)
 
 
 def _detect(sources: Mapping[str, Source], version: str) -> Detection:
@@ -114,7 +121,7 @@ def _examine_dump(
     _add_owners(owned, report)
     reported += translation.diagnostics
     reported += owned.diagnostics
-    unreadable = any(one.code in _NO_INPUT for one in translation.diagnostics)
+    unreadable = any(one.code in NO_INPUT for one in translation.diagnostics)
     result: dict[str, Any] = {
         "answer": UNREADABLE if unreadable else REFUSED,
         "rules": len(owned.rules),

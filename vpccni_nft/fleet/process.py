@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -24,8 +24,6 @@ from .report import FAILED, UNKNOWN, Report, new_report
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .examine import FleetSettings
-
 #: Where the package is, for a worker that does not find it by itself.
 _ROOT = Path(__file__).parent.parent.parent
 
@@ -33,17 +31,16 @@ _ROOT = Path(__file__).parent.parent.parent
 _idle: list[_Process] = []
 
 
-def examine_apart(texts: Mapping[str, str], settings: FleetSettings) -> Report:
-    """Examine a node's texts; where there is no answer, the report says why."""
+def ask_apart(task: Mapping[str, Any], seconds: float) -> Report:
+    """Do a task of ``worker``; where there is no answer in time, the report says why."""
     process = _take()
-    task = json.dumps({"texts": dict(texts), "settings": attrs.asdict(settings)})
-    reply = process.ask(task, settings.node_seconds)
+    reply = process.ask(json.dumps(task), seconds)
     if reply:
         _idle.append(process)
         report: Report = json.loads(reply)
         return report
     if process.late.is_set():
-        return new_report(UNKNOWN, f"no answer within {settings.node_seconds:g} s")
+        return new_report(UNKNOWN, f"no answer within {seconds:g} s")
     return new_report(FAILED, f"the process that examined it {process.end()}")
 
 

@@ -63,9 +63,13 @@ class Summary:
     @property
     def exit_code(self) -> ExitCode:
         """What a command that looks at a fleet ends with."""
-        answers = self.counts["answer"]
-        if answers[UNREADABLE] == self.nodes["all"]:
-            return ExitCode.USAGE
-        if answers[REFUSED] or answers[DIFFERENT]:
-            return ExitCode.REFUSED
-        return ExitCode.DONE if answers[EQUIVALENT] == self.nodes["all"] else ExitCode.UNKNOWN
+        return code_of_answers(self.counts["answer"])
+
+
+def code_of_answers(answers: Counter[str]) -> ExitCode:
+    """What a command ends with, by how many nodes have which answer."""
+    if answers[UNREADABLE] == answers.total():
+        return ExitCode.USAGE
+    if answers[REFUSED] or answers[DIFFERENT]:
+        return ExitCode.REFUSED
+    return ExitCode.DONE if answers[EQUIVALENT] == answers.total() else ExitCode.UNKNOWN

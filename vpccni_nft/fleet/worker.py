@@ -9,6 +9,7 @@ from typing import Any
 
 from .examine import FleetSettings, examine
 from .report import FAILED, Report, new_report
+from .switch import answer_task
 
 
 def main() -> None:
@@ -20,8 +21,10 @@ def main() -> None:
 
 
 def _answer(task: dict[str, Any]) -> Report:
-    settings = FleetSettings(**{**task["settings"], "allow": tuple(task["settings"]["allow"])})
     try:
+        if "step" in task:
+            return answer_task(task)
+        settings = FleetSettings(**{**task["settings"], "allow": tuple(task["settings"]["allow"])})
         return examine(task["texts"], settings)
     except Exception as error:  # noqa: BLE001 - whatever it is, the other nodes go on
         return new_report(FAILED, f"{type(error).__name__}: {error}"[:1000])

@@ -12,11 +12,16 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ..core.span import Source
 from ..core.values import Family
+from ..lowering.options import TranslateOptions
+from ..text.language import Language, detect_language
 from .detection import ALL_SLOTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from ..proof.side import Side
 
 
 @attrs.frozen
@@ -68,3 +73,33 @@ class Snapshot:
         """The same for nodes with the same rules."""
         texts = json.dumps(sorted(self.texts.items()))
         return hashlib.sha256(texts.encode()).hexdigest()
+
+    @property
+    def sources(self) -> dict[str, Source]:
+        """The texts, with the files that they are from."""
+        return {
+            name: Source.of(text, self.files.get(name, name)) for name, text in self.texts.items()
+        }
+
+    def side(self) -> Side:
+        """All its rules, for a proof. Raises Refused."""
+        from ..proof.side import Side
+
+        sources = self.sources
+        return Side.of(rules_of(sources), TranslateOptions.of(ipset_save=sources.get(IPSETS)))
+
+
+def rules_of(sources: Mapping[str, Source]) -> tuple[Source, ...]:
+    """All rules of a node, by the names of its texts: the dumps, then the nft ruleset.
+
+    A file without rules says that there are none. iptables-nft may say in it that iptables-legacy
+    has some: unless these were given, that is for its reader to refuse.
+    """
+    all_are_given = any("legacy" in name for name in sources if name in DUMPS)
+    return tuple(
+        one
+        for name in (*DUMPS, NFT)
+        if (one := sources.get(name)) is not None
+        if detect_language(one) is not Language.BLANK
+        or (any(map(str.strip, one.lines)) and not all_are_given)
+    )

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import click
 
 from ...core.exit_codes import ExitCode
 from ...core.render import printable
 from ..command import Command
-from ..files import write_output
-from ..options import ALLOW, COUNTERS, SECONDS, require_solver
+from ..files import json_lines, write_output
+from ..options import ALLOW, COUNTERS, OF_MANY_NODES, SECONDS, require_joblib, require_solver
 from ..render import progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from ...fleet.report import Report
     from ...fleet.summary import Summary
     from ...node.files import Fleet
 
@@ -44,36 +37,10 @@ SHOWN = 50
     ),
 )
 @click.argument("folder", metavar="DIR")
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    help="Write a line of JSON for each node as it finishes; - is standard output.",
-)
+@OF_MANY_NODES
 @ALLOW
 @COUNTERS
 @SECONDS
-@click.option(
-    "--node-seconds",
-    type=click.FloatRange(min=0, min_open=True),
-    default=600,
-    show_default=True,
-    metavar="S",
-    help="The total time for each node.",
-)
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="How many nodes to examine at a time; by default one for each processor.",
-)
-@click.option(
-    "--backend",
-    type=click.Choice(["threading", "loky", "multiprocessing", "dask", "ray"]),
-    default="threading",
-    show_default=True,
-    help="How joblib distributes the nodes; dask and ray run on a cluster.",
-)
 def fleet(
     folder: str,
     output: str | None,
@@ -92,15 +59,12 @@ def fleet(
     pip install 'vpccni-nft[fleet]'.
     """
     require_solver()
-    try:
-        from ...fleet.survey import spread, survey
-    except ImportError as missing:
-        if missing.name != "joblib":
-            raise
-        raise click.UsageError(missing.msg) from None
+    require_joblib()
     from ...fleet import FleetSettings
+    from ...fleet.parallel import spread
     from ...fleet.report import EQUIVALENT
     from ...fleet.summary import Summary
+    from ...fleet.survey import survey
     from ..render.fleet import line_of
 
     settings = FleetSettings(
@@ -111,7 +75,7 @@ def fleet(
     others = 0
     try:
         with (
-            _lines(output) as write,
+            json_lines(output) as write,
             spread(backend, jobs or -1),
             progress.of_fleet(len(nodes.nodes)) as advance,
         ):
@@ -152,36 +116,3 @@ def _read(folder: str) -> Fleet:
     if not fleet.nodes:
         raise click.UsageError(f"there is no node in {printable(folder)}")
     return fleet
-
-
-@contextmanager
-def _lines(output: str | None) -> Iterator[Callable[[Report], None]]:
-    """Writes reports, each in one piece and at once."""
-    if output is None:
-        yield lambda _: None
-        return
-    file = _open(output)
-    try:
-        yield lambda report: _write(file, json.dumps(report) + "\n", output)
-    finally:
-        if file is not sys.stdout:
-            file.close()
-
-
-def _open(output: str) -> TextIO:
-    if output == "-" and sys.stdout is not None:
-        return sys.stdout
-    try:
-        return Path(output).open("w", encoding="ascii")
-    except OSError as error:
-        raise click.UsageError(f"cannot write {printable(output)}: {error.strerror}") from None
-
-
-def _write(file: TextIO, line: str, output: str) -> None:
-    try:
-        file.write(line)
-        file.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise click.UsageError(f"cannot write {printable(output)}: {error.strerror}") from None

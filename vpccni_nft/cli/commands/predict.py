@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 
 import attrs
@@ -17,8 +16,10 @@ from ..options import (
     ACCEPT,
     ALLOW,
     AS_JSON,
+    CHANGE,
     FAMILY,
     IPSET_SAVE,
+    KUBE_PROXY,
     ORDER,
     SECONDS,
     TIMEOUT,
@@ -28,35 +29,6 @@ from ..options import (
 )
 from ..render import progress
 from ..render.diagnostics import code_of, show
-
-
-class _CidrType(click.ParamType[str]):
-    """A network, or the word that says that there is none."""
-
-    name = "cidr"
-
-    def __init__(self, *words: str) -> None:
-        self.words = words
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if value in self.words:
-            return value
-        try:
-            return str(ipaddress.ip_network(value))
-        except ValueError as wrong:
-            self.fail(str(wrong), param, ctx)
-
-
-class _AddressType(click.ParamType[str]):
-    """An address of a host."""
-
-    name = "address"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        try:
-            return str(ipaddress.ip_address(value))
-        except ValueError as wrong:
-            self.fail(str(wrong), param, ctx)
 
 
 @click.command(
@@ -81,46 +53,8 @@ class _AddressType(click.ParamType[str]):
     ),
 )
 @click.argument("node", metavar="NODE")
-@click.option(
-    "--kube-proxy",
-    type=click.Choice(["nftables", "iptables"]),
-    required=True,
-    help="The mode that kube-proxy changes to.",
-)
-@click.option(
-    "--kubernetes",
-    type=click.Choice(["1.33", "1.36", "1.37"]),
-    default="1.33",
-    show_default=True,
-    help="The release whose kube-proxy will write: the newest of these that is not newer.",
-)
-@click.option(
-    "--node-ip",
-    "node_ips",
-    multiple=True,
-    type=_AddressType(),
-    metavar="ADDRESS",
-    help="To nftables: an address of the node, which takes NodePort packets; by default what a"
-    " record shows.",
-)
-@click.option(
-    "--service-cidr",
-    "service_cidrs",
-    multiple=True,
-    type=_CidrType("none"),
-    metavar="CIDR|none",
-    help="To nftables: where Services get their addresses from, for packets to addresses without a"
-    " Service; none where kube-proxy does not know it.",
-)
-@click.option(
-    "--cluster-cidr",
-    "cluster_cidrs",
-    multiple=True,
-    type=_CidrType(),
-    metavar="CIDR",
-    help="To nftables: the addresses of pods, where kube-proxy is configured with them and no rule"
-    " shows them.",
-)
+@KUBE_PROXY
+@CHANGE
 @click.option(
     "--write",
     "target",
@@ -163,65 +97,50 @@ def predict(  # noqa: PLR0913 - one for each option
     """
     require_solver()
     from ...lowering.options import TranslateOptions
-    from ...node.kube_proxy.predict import (
-        Given,
-        NotGiven,
-        is_liberal,
-        to_iptables,
-        to_nftables,
-    )
-    from ...node.kube_proxy.predict import node_ips as shown_ips
+    from ...node.kube_proxy.on_node import Mode
+    from ...node.kube_proxy.predict import NotGiven, given_by
+    from ...node.kube_proxy.switching import predicted
     from ...node.kube_proxy.write_nftables import TableForm
     from ...proof.side import Side
     from ...proof.verify import verify as prove
     from ..render.verify import code_of_answer, dict_of, lines_of_answer
 
-    if len(service_cidrs) > 1 and "none" in service_cidrs:
-        raise click.UsageError("--service-cidr is either none or CIDRs")
     sources, sets = read_rules((node,))
     sets = sets if ipset_save is None else read_source(ipset_save)
     options = TranslateOptions.of(family=family, ipset_save=sets)
-    facts = read_facts(node)
-    given = Given(
-        node_ips=node_ips or shown_ips(facts),
-        liberal_conntrack=is_liberal(facts),
-        service_cidrs=tuple(one for one in service_cidrs if one != "none"),
-        no_service_cidr="none" in service_cidrs,
+    given = given_by(
+        read_facts(node),
+        node_ips=node_ips,
+        service_cidrs=service_cidrs,
         cluster_cidrs=cluster_cidrs,
     )
     try:
-        before = Side.of(sources, options)
-        if kube_proxy == "nftables":
-            after, predictions = to_nftables(before, TableForm(kubernetes), given)
-        else:
-            after, predictions = to_iptables(before, given)
-        acceptances = read_accepted(accept, before, after)
+        side = Side.of(sources, options)
+        switch = predicted(side, Mode(kube_proxy), TableForm(kubernetes), given)
+        acceptances = read_accepted(accept, switch.before, switch.after)
     except Refused as refused:
         show(refused.diagnostics, notes=False)
         return code_of(refused.diagnostics)
     except NotGiven as missing:
         raise click.UsageError(f"{missing}: give {missing.option}") from None
-    script = "".join(one.script for one in predictions)
-    assumed = tuple(sentence for one in predictions for sentence in one.assumptions)
     if target:
-        write_output(script, target)
+        write_output(switch.script, target)
     settings = attrs.evolve(
         settings_of_switch(order, seconds, timeout, allow), accept=acceptances, first=first
     )
     with progress.of_proof() as report:
-        answer = prove(before, after, settings, report)
+        answer = prove(switch.before, switch.after, settings, report)
     if as_json:
-        services = sum(len(one.before.services) for one in predictions)
         found = {
-            "services": services,
-            "script": script,
-            "predicted_assuming": list(assumed),
+            "services": switch.was.count,
+            "script": switch.script,
+            "predicted_assuming": list(switch.assumptions),
             **dict_of(answer),
         }
         write_output(json.dumps(found, indent=2) + "\n", "-")
     else:
         for line in lines_of_answer(answer, node, "predicted"):
             click.echo(line)
-        for sentence in assumed:
+        for sentence in switch.assumptions:
             click.echo(f"  assumed of what is predicted: {sentence}")
     return code_of_answer(answer)

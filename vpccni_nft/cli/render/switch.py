@@ -4,32 +4,38 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...core.exit_codes import ExitCode
 from ...core.render import as_dict
+from .diagnostics import paint
+from .verify import code_of_answer, lines_of_answer
 from .verify import dict_of as dict_of_answer
-from .verify import lines_of_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from ...core.diagnostics import Diagnostic
     from ...node.kube_proxy.churn import ServiceChange
     from ...node.kube_proxy.on_node import OnNode
+    from ...node.kube_proxy.switching import Switch
     from ...proof.answers import Answer
 
 
-def lines_of(
-    before: OnNode,
-    after: OnNode,
-    changed: Sequence[ServiceChange],
-    answer: Answer,
-    names: tuple[str, str],
-) -> Iterator[str]:
+def code_of_switch(found: Switch, answer: Answer) -> ExitCode:
+    """What a command ends with that has this answer."""
+    if found.leftovers:
+        return ExitCode.REFUSED
+    code = code_of_answer(answer)
+    return ExitCode.UNKNOWN if code is ExitCode.DONE and found.doubts else code
+
+
+def lines_of(found: Switch, answer: Answer, names: tuple[str, str]) -> Iterator[str]:
     """The modes, the Services that changed, and the answer."""
+    before, after, changed = found.was, found.now, found.changes
     yield f"kube-proxy: {_mode(before)} before, {_mode(after)} after"
-    yield f"Services: {_count(before)} ports before, {_count(after)} after"
+    yield f"Services: {before.count} ports before, {after.count} after"
     if changed:
         yield f"  {len(changed)} of them changed; both sides are compared with those of after:"
     yield from (f"    {_line(one)}" for one in changed)
+    yield from (f"  {paint('not known:', 'unknown')} {doubt}" for doubt in found.doubts)
     yield ""
     yield from lines_of_answer(answer, *names)
 
@@ -39,31 +45,20 @@ def _mode(found: OnNode) -> str:
     return f"{found.mode.value} mode{form}"
 
 
-def _count(found: OnNode) -> int:
-    return sum(len(proxy.services) for proxy in found.proxies.values())
-
-
 def _line(one: ServiceChange) -> str:
-    name = f"{one.name} {one.protocol} ({one.family.title})"
     if one.what in {"added", "removed"}:
-        return f"{name}: {one.what}"
+        return f"{one.title}: {one.what}"
     parts = [f"its {field.replace('_', ' ')} changed" for field in one.fields]
     parts += [f"without {endpoint}" for endpoint in one.gone]
     parts += [f"with {endpoint}" for endpoint in one.new]
-    return f"{name}: {', '.join(parts) or 'another order of endpoints'}"
+    return f"{one.title}: {', '.join(parts) or 'another order of endpoints'}"
 
 
-def dict_of(
-    before: OnNode,
-    after: OnNode,
-    changed: Sequence[ServiceChange],
-    left: Sequence[Diagnostic],
-    answer: Answer,
-) -> dict[str, Any]:
+def dict_of(found: Switch, answer: Answer) -> dict[str, Any]:
     """The keys are stable."""
     return {
-        "before": _dict_of_node(before),
-        "after": _dict_of_node(after),
+        "before": _dict_of_node(found.was),
+        "after": _dict_of_node(found.now),
         "changes": [
             {
                 "service": one.name,
@@ -74,9 +69,10 @@ def dict_of(
                 "new": list(one.new),
                 "fields": list(one.fields),
             }
-            for one in changed
+            for one in found.changes
         ],
-        "leftovers": [as_dict(one) for one in left],
+        "not_known": list(found.doubts),
+        "leftovers": [as_dict(one) for one in found.leftovers],
         **dict_of_answer(answer),
     }
 
@@ -85,5 +81,5 @@ def _dict_of_node(found: OnNode) -> dict[str, Any]:
     return {
         "mode": found.mode.value,
         "form": found.form.value if found.form else None,
-        "services": _count(found),
+        "services": found.count,
     }

@@ -13,10 +13,11 @@ import attrs
 from .on_node import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from ...core.values import Family
     from ...proof.side import Side
+    from .endpoint_slices import EndpointSlices
     from .on_node import OnNode
     from .services import KubeProxy, ServicePort
 
@@ -36,6 +37,13 @@ class ServiceChange:
     gone: tuple[str, ...] = ()  #: endpoints that it had before
     new: tuple[str, ...] = ()  #: endpoints that it has after
     fields: tuple[str, ...] = ()  #: what else changed, by the names of ``ServicePort``
+    #: Whether fewer endpoints take its packets from inside or outside, and none that is new.
+    fewer: bool = False
+
+    @property
+    def title(self) -> str:
+        """What messages call the port."""
+        return f"{self.name} {self.protocol} ({self.family.title})"
 
 
 def changes(before: OnNode, after: OnNode) -> tuple[ServiceChange, ...]:
@@ -62,7 +70,36 @@ def _changes_of(family: Family, before: KubeProxy, after: KubeProxy) -> Iterator
         had, has = (set(map(str, each.all_endpoints)) for each in (one, other))
         gone, new = sorted(had - has), sorted(has - had)
         what = "changed" if others else "endpoints"
-        yield ServiceChange(*key, family, what, tuple(gone), tuple(new), others)
+        fewer = any(
+            set(has) < set(had)
+            for had, has in (
+                (one.internal_endpoints, other.internal_endpoints),
+                (one.external_endpoints, other.external_endpoints),
+            )
+        )
+        yield ServiceChange(*key, family, what, tuple(gone), tuple(new), others, fewer)
+
+
+def doubts(changed: Iterable[ServiceChange], slices: EndpointSlices | None) -> Iterator[str]:
+    """What nothing shows to be meant rather than a fault of the new mode, as sentences.
+
+    Endpoints that others took the place of are taken for churn, and so is whatever the
+    EndpointSlices of the cluster explain.
+    """
+    for one in changed:
+        if one.what in {"added", "removed"}:
+            yield f"{one.title} was {one.what}: nothing shows whether that was meant"
+        elif one.fields:
+            fields = " and ".join(field.replace("_", " ") for field in one.fields)
+            yield f"{one.title}: its {fields} changed: nothing shows whether that was meant"
+        if slices is not None:
+            yield from slices.doubts(one)
+        if one.fewer and (slices is None or not one.gone):
+            hint = ": give --endpoints" if slices is None else ""
+            yield (
+                f"{one.title} has fewer endpoints than before, and nothing shows whether that was"
+                f" meant{hint}"
+            )
 
 
 def _by_name(proxy: KubeProxy) -> dict[tuple[str, str], ServicePort]:

@@ -97,6 +97,11 @@ class OnNode:
         proxies = {family: proxy for family, (proxy, _) in read.items()}
         return cls(mode, proxies, max(forms, key=lambda form: form.value))
 
+    @property
+    def count(self) -> int:
+        """How many ports of Services there are, in all families."""
+        return sum(len(proxy.services) for proxy in self.proxies.values())
+
     def with_others(self, side: Side, proxies: Mapping[Family, KubeProxy]) -> Side:
         """The side if kube-proxy knew these Services, in the mode and form that it is in.
 

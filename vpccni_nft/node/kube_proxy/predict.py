@@ -188,7 +188,7 @@ def _without(table: Table) -> Table:
     )
 
 
-def node_ips(facts: Mapping[str, str]) -> tuple[str, ...]:
+def shown_node_ips(facts: Mapping[str, str]) -> tuple[str, ...]:
     """The node's own addresses by a record's facts: those that its default routes leave with.
 
     Where a route names none, it is the first global one of the route's device.
@@ -218,6 +218,26 @@ def is_liberal(facts: Mapping[str, str]) -> bool:
     """Whether a record says that conntrack is liberal with TCP."""
     sysctls = facts.get("sysctl.txt", "").splitlines()
     return "net/netfilter/nf_conntrack_tcp_be_liberal = 1" in sysctls
+
+
+def given_by(
+    facts: Mapping[str, str],
+    *,
+    node_ips: tuple[str, ...] = (),
+    service_cidrs: tuple[str, ...] = (),
+    cluster_cidrs: tuple[str, ...] = (),
+) -> Given:
+    """What is given, and what a record's facts show where it is not.
+
+    ``none`` among the Service CIDRs says that kube-proxy does not know them.
+    """
+    return Given(
+        node_ips=node_ips or shown_node_ips(facts),
+        liberal_conntrack=is_liberal(facts),
+        service_cidrs=tuple(one for one in service_cidrs if one != "none"),
+        no_service_cidr="none" in service_cidrs,
+        cluster_cidrs=cluster_cidrs,
+    )
 
 
 def _of_family(texts: tuple[str, ...], family: Family) -> tuple[str, ...]:
