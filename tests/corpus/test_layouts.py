@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,9 @@ OWN_TABLE = re.search(
 )
 
 
+@cache
 def moved(path: Path, layout: Layout = "mirror", *beside: str) -> Move:
+    """Kept, because several tests look at the same move of a node."""
     dump = path.read_text()
     return move(
         dump,

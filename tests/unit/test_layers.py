@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import attrs
 import pytest
 
 import vpccni_nft
@@ -114,14 +115,33 @@ def imports(module: str) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(inside), frozenset(outside)
 
 
+@attrs.frozen
+class Read:
+    """What the tests here want of a module's text."""
+
+    imports: tuple[ast.Import | ast.ImportFrom, ...]
+    names: frozenset[str]  #: all names and attributes
+
+
+@cache
+def read(path: Path) -> Read:
+    """Kept, because several tests look at each module, and going through its nodes takes long."""
+    nodes = [*ast.walk(ast.parse(path.read_text()))]
+    return Read(
+        tuple(node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)),
+        frozenset(node.id for node in nodes if isinstance(node, ast.Name))
+        | {node.attr for node in nodes if isinstance(node, ast.Attribute)},
+    )
+
+
 def _imported(module: str) -> Iterator[str]:
     path = MODULES[module]
     dotted = [NAME, *(part for part in module.split(".") if part)]
     package = dotted if path.name == "__init__.py" else dotted[:-1]
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in read(path).imports:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             start = package[: len(package) - node.level + 1] if node.level else []
             source = ".".join([*start, *([node.module] if node.module else [])])
             yield from (f"{source}.{alias.name}" for alias in node.names)
@@ -223,12 +243,8 @@ def test_the_libraries_that_a_translation_needs_are_seen() -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_nothing_is_imported_by_a_computed_name(module: str) -> None:
     """Such an import would not be seen here."""
-    names = {
-        node.id if isinstance(node, ast.Name) else node.attr
-        for node in ast.walk(ast.parse(MODULES[module].read_text()))
-        if isinstance(node, ast.Name | ast.Attribute)
-    }
-    computing = names & {"__import__", "import_module", "importlib", "exec", "eval"}
+    computing = {"__import__", "import_module", "importlib", "exec", "eval"}
+    computing &= read(MODULES[module]).names
     assert bool(computing) is (module in COMPUTED)
 
 
@@ -278,8 +294,7 @@ def test_no_module_of_the_tests_imports_a_test(path: Path) -> None:
     """What two test files need stands in ``tests/support``, so that each can be read alone."""
     names = [
         name
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Import | ast.ImportFrom)
+        for node in read(path).imports
         for name in (
             *(alias.name for alias in node.names),
             *([node.module or ""] if isinstance(node, ast.ImportFrom) else []),
