@@ -9,15 +9,18 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Self
 
 import pytest
 
 from ..support import traffic
+from ..support.forks import Forked, command_line, enter_network, load_all, put_over
 from ..support.namespaces import Namespace
 
 pytestmark = pytest.mark.kernel
@@ -62,8 +65,11 @@ class Node:
     #: Programs come from fixed folders. The command has mounts of its own: fakes go to the first.
     BEGIN = 'mount --bind "$0" /usr/local/sbin && exec "$@"'
 
-    def __init__(self, backend: str, dump: str, folder: Path, before: str = "") -> None:
+    def __init__(
+        self, backend: str, dump: str, folder: Path, before: str = "", *, forked: bool = False
+    ) -> None:
         self.backend = backend
+        self.forked = forked  #: whether commands are forked from the tests, which takes less time
         self.folder = folder
         self.plan = folder / "plan"
         self.shims = folder / "bin"
@@ -71,8 +77,12 @@ class Node:
         self.namespace = Namespace()
         self.dump = (CORPUS / dump).read_text()
         self.before = before  #: an nft ruleset that is loaded first
+        self.numbers = count()
+        self.outputs = tempfile.TemporaryDirectory()
 
     def __enter__(self) -> Self:
+        if self.forked:
+            load_all()
         self.namespace.__enter__()
         self.namespace.load(self.before)
         self.namespace.run(f"iptables-{self.backend}-restore", script=self.dump)
@@ -94,6 +104,7 @@ class Node:
                 break
             time.sleep(0.05)
         self.namespace.__exit__()
+        self.outputs.cleanup()
 
     def saved(self, program: str = "iptables") -> str:
         """What iptables-save prints, without counters and times."""
@@ -112,7 +123,15 @@ class Node:
         """Whether there are tables of a migration."""
         return "vpccni-" in self.namespace.run("nft", "list", "tables")
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str) -> subprocess.Popen[str] | Forked:
+        if self.forked:
+
+            def work() -> int:
+                enter_network(self.namespace.name)
+                put_over(self.shims, "/usr/local/sbin")
+                return command_line("migrate", *arguments)
+
+            return Forked(work, Path(self.outputs.name) / str(next(self.numbers)))
         return subprocess.Popen(
             ["ip", "netns", "exec", self.namespace.name, "sh", "-c", self.BEGIN, str(self.shims),
              sys.executable, "-m", "vpccni_nft", "migrate", *arguments],
@@ -127,7 +146,7 @@ class Node:
     def migrate(self, *arguments: str) -> tuple[int, str]:
         process = self.start(*arguments)
         said, _ = process.communicate(timeout=300)
-        return process.returncode, said
+        return process.wait(), said
 
     def at(self, program: str, pattern: str, *, before: str = ":", after: str = ":") -> None:
         """Do something at the first call of a program with such arguments."""
@@ -183,10 +202,10 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path
 
 @contextmanager
 def planned(
-    backend: str, dump: str, plans: Callable[[str, str], Path], folder: Path
+    backend: str, dump: str, plans: Callable[[str, str], Path], folder: Path, *, forked: bool = True
 ) -> Iterator[Node]:
     """A node with a plan for it."""
-    with Node(backend, dump, folder) as node:
+    with Node(backend, dump, folder, forked=forked) as node:
         shutil.copytree(plans(backend, dump), node.plan)
         yield node
 
@@ -258,7 +277,8 @@ class Network:
 def test_a_whole_node_is_moved_and_back_while_flows_go_on(
     backend: str, plans: Plans, tmp_path: Path
 ) -> None:
-    with planned(backend, WHOLE[backend], plans, tmp_path) as node, Network(node) as network:
+    whole = planned(backend, WHOLE[backend], plans, tmp_path, forked=False)
+    with whole as node, Network(node) as network:
         before = node.saved()
         network.start(services=True)
         run = node.start("run", str(node.plan), "--confirm-timeout", "120")

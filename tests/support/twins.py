@@ -6,7 +6,6 @@ start at once, and can be killed at any call.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import shutil
@@ -29,10 +28,10 @@ from vpccni_nft.migration.run import Runner, confirm, roll_back, watch
 from vpccni_nft.migration.steps import Steps
 
 from .agents import AGENTS, MOVED, NODE, Command
+from .forks import Forked, enter_network
 from .namespaces import Namespace
 
 BACK_ENDS = ["legacy", "nft"]
-_NEW_NETWORK = 0x40000000  # CLONE_NEWNET
 
 #: Seconds between two steps of an agent.
 BEAT = 0.5
@@ -41,38 +40,15 @@ BEAT = 0.5
 # --- processes inside a namespace -----------------------------------------------------------------
 
 
-class Inside:
+class Inside(Forked):
     """A process of this program, forked, that works in a namespace."""
 
     def __init__(self, name: str, work: Callable[[], object], log: Path) -> None:
-        self.pid = os.fork()
-        if self.pid:
-            return
-        code = 70
-        try:
-            os.setsid()
-            output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-            for number in (1, 2):
-                os.dup2(output, number)
-            handle = os.open(f"/run/netns/{name}", os.O_RDONLY)
-            if ctypes.CDLL(None, use_errno=True).setns(handle, _NEW_NETWORK):
-                raise OSError(ctypes.get_errno(), "setns")
-            code = 0 if work() in {None, True} else 1
-        except BaseException as problem:  # noqa: BLE001 - the log has it, the code says that it was
-            os.write(2, f"{problem!r}\n".encode())
-        finally:
-            os._exit(code)
+        def there() -> int:
+            enter_network(name)
+            return 0 if work() in {None, True} else 1
 
-    def wait(self) -> int:
-        """The exit code; negative for a signal."""
-        for _ in range(6000):
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                return os.waitstatus_to_exitcode(status)
-            time.sleep(0.02)
-        os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
-        raise AssertionError("a process does not end")
+        super().__init__(there, log)
 
 
 def play(names: Sequence[str], steps_of: Iterator[list[Command]], beat: float) -> None:
