@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from benchmarks.processes import RUNS, write_node
 from benchmarks.tables import Program, Table
 from vpccni_nft.core.span import Source
-from vpccni_nft.lowering import TranslateOptions, lower
+from vpccni_nft.lowering import TranslateOptions
+from vpccni_nft.lowering.ruleset import lower
 from vpccni_nft.optimizer import optimize
 from vpccni_nft.text.nft_script import pieces
 from vpccni_nft.text.sources import parse_sources

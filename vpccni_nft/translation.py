@@ -118,7 +118,7 @@ class Translation:
 
 def translate_sources(sources: Sequence[Source], options: TranslateOptions) -> Translation:
     """Translate several texts as one ruleset."""
-    from .lowering import lower
+    from .lowering.ruleset import lower
     from .text.sources import parse_sources
 
     dump, diagnostics = parse_sources(sources, options.family, options.ipset_save)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from vpccni_nft.core.diagnostics import CATALOGUE
+from vpccni_nft.text.grammar import LINE, RULESET
 
 ROOT = Path(__file__).parents[2]
 DUMP = (ROOT / "tests/corpus/vpccni/v1.23-legacy-default.save").read_bytes()
@@ -67,9 +68,13 @@ def test_an_installed_distribution_translates(
     run(*pip, "--no-compile", distribution, cwd=tmp_path)
     program = environment / "bin" / "vpccni-nft"
     assert run(program, "translate", cwd=tmp_path, stdin=DUMP) == expected()
+    # The tables came along, so that nothing makes them, wherever the program may not write.
+    script = "import sys, vpccni_nft as nft; nft.translate(sys.stdin.read()).script()"
+    command = (environment / "bin" / "python", "-c", f"{script}; print('lark' in sys.modules)")
+    assert run(*command, cwd=tmp_path, stdin=DUMP) == b"False\n"
 
 
-def test_the_wheel_holds_the_grammars_the_pages_of_codes_and_the_type_marker(
+def test_the_wheel_holds_the_grammars_their_tables_the_pages_of_codes_and_the_type_marker(
     distributions: Path,
 ) -> None:
     (wheel,) = distributions.glob("*.whl")
@@ -77,7 +82,9 @@ def test_the_wheel_holds_the_grammars_the_pages_of_codes_and_the_type_marker(
     grammars = {f"vpccni_nft/grammars/{path.name}" for path in (ROOT / "grammars").iterdir()}
     pages = {f"vpccni_nft/codes/{code.name}.md" for code in CATALOGUE}
     assert grammars
-    assert {*grammars, *pages, "vpccni_nft/py.typed", "vpccni_nft/node/record.sh"} <= names
+    tables = {f"vpccni_nft/grammars/{grammar.name}.json" for grammar in (LINE, RULESET)}
+    others = {"vpccni_nft/py.typed", "vpccni_nft/node/record.sh"}
+    assert {*grammars, *tables, *pages, *others} <= names
     assert not any(name.startswith(("tests/", "docs/")) for name in names)
 
 

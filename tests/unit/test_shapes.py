@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +17,6 @@ from vpccni_nft.core.diagnostics import APPROXIMATIONS, Refused
 from vpccni_nft.core.render import render
 from vpccni_nft.core.span import Source, split_words
 from vpccni_nft.text import rules, shapes
-from vpccni_nft.text.grammar import grammar_folder
 from vpccni_nft.text.shapes import Shapes
 from vpccni_nft.text.sources import parse_sources
 
@@ -157,7 +153,7 @@ def test_what_is_kept_is_bounded_and_nothing_changes_beyond(
 def test_a_line_that_cannot_be_read_is_not_kept(line: str) -> None:
     known = Shapes()
     for _ in range(2):
-        with pytest.raises(Exception, match=r"Unexpected|No terminal"):
+        with pytest.raises(Exception, match="not expected at"):
             known.read(Source.of(line), 1, line)
     assert len(known) == 0
 
@@ -186,87 +182,3 @@ def test_a_line_is_split_at_single_blanks_outside_quotes_or_not_at_all(line: str
     assert words is None or " ".join(words) == line
     assert words is None or all(word.count('"') == 0 or " " not in word.split('"')[0]
                                 for word in words)  # fmt: skip
-
-
-# --- the tables beside the bytecode -------------------------------------------------------------
-
-PACKAGE = Path(vpccni_nft.__file__).parent
-
-
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """The package and its grammars, where nothing was run yet."""
-    for source, target in ((PACKAGE, PACKAGE.name), (grammar_folder(), "grammars")):
-        for path in source.rglob("*"):
-            if path.suffix in {".py", ".lark"}:
-                place = tmp_path / target / path.relative_to(source)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.write_bytes(path.read_bytes())
-    return tmp_path
-
-
-SCRIPT = """
-import vpccni_nft
-dump = "*raw\\n:OUTPUT ACCEPT [0:0]\\n-A OUTPUT -d 10.0.0.1\\nCOMMIT\\n"
-script = vpccni_nft.translate(dump).script()
-print(vpccni_nft.nft.serialize(vpccni_nft.nft.parse(script)))
-"""
-
-
-def run(folder: Path, **environment: str) -> str:
-    """Translate with a copy of the package; the answer is the script, as it is read again."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        cwd=folder,
-        env={**kept, **environment},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    return done.stdout
-
-
-def tables(folder: Path) -> list[Path]:
-    return sorted(folder.rglob("*.tables"))
-
-
-def test_the_tables_of_the_grammars_are_kept_as_bytecode_is(copy: Path) -> None:
-    assert run(copy, PYTHONDONTWRITEBYTECODE="1")
-    assert not tables(copy)
-    first = run(copy)
-    kept = tables(copy)
-    assert {path.parent.name for path in kept} == {"__pycache__"}
-    assert [path.name.partition(".")[0] for path in kept] == ["iptables_save", "nft_ruleset"]
-    before = [path.stat().st_mtime_ns for path in kept]
-    assert run(copy) == first
-    assert tables(copy) == kept
-    assert [path.stat().st_mtime_ns for path in kept] == before
-
-
-@pytest.mark.parametrize(
-    ("name", "found", "replaced"),
-    [("iptables_save", '"-d" WORD', '"-D" WORD'), ("nft_ruleset", '"table"', '"tables"')],
-)
-def test_tables_of_another_grammar_are_not_used(
-    copy: Path, name: str, found: str, replaced: str
-) -> None:
-    run(copy)
-    old = tables(copy)
-    grammar = copy / "grammars" / f"{name}.lark"
-    assert found in grammar.read_text()
-    grammar.write_text(grammar.read_text().replace(found, replaced))
-    with pytest.raises(subprocess.CalledProcessError):
-        run(copy)
-    assert [path for path in tables(copy) if path.name.startswith(name)] not in ([], old)
-    assert not {path for path in old if path.name.startswith(name)} & {*tables(copy)}
-
-
-@pytest.mark.parametrize("name", ["iptables_save", "nft_ruleset"])
-def test_tables_that_cannot_be_read_are_made_anew(copy: Path, name: str) -> None:
-    expected = run(copy)
-    (kept,) = (path for path in tables(copy) if path.name.startswith(name))
-    kept.write_bytes(kept.read_bytes()[:5000])
-    assert run(copy) == expected
-    assert kept.stat().st_size > 5000

@@ -8,7 +8,6 @@ import io
 import json
 import os
 import sys
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
@@ -120,12 +119,14 @@ def end_unwritable(error: OSError) -> NoReturn:
 
 
 def _replace(target: Path, pieces: Iterable[str]) -> None:
+    from tempfile import mkstemp
+
     if target.exists() and not target.is_file():  # a device or a pipe cannot be replaced
         target.write_bytes("".join(pieces).encode())
         return
     target = target.resolve()  # a link stays a link
     mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    handle, name = mkstemp(dir=target.parent, prefix=f".{target.name}.")
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -25,8 +25,8 @@ from ..core.diagnostics import (
 )
 from ..core.values import Family
 from ..iptables.ast import Policy
-from ..lowering import lower
 from ..lowering.layout import PRIORITIES
+from ..lowering.ruleset import lower
 from ..node.detection import SLOTS, BackEnd, detect_sources
 from ..node.ownership import inventory
 from ..node.partition import UNKNOWN_PARTS, take

@@ -12,7 +12,8 @@ import attrs
 from .. import iptables, nft
 from ..core.diagnostics import MOVE_DIFFERS, MOVE_UNPROVED, ORDER_TAKEN, Diagnostic, Refused
 from ..core.span import Source
-from ..lowering import TranslateOptions, lower
+from ..lowering import TranslateOptions
+from ..lowering.ruleset import lower
 from ..model.packet import NoMeaning
 from ..optimizer import optimize as optimized
 from ..proof.answers import Different, Equivalent, Unknown

@@ -20,8 +20,9 @@ from ..extensions import extension_of
 from ..extensions.matches.socket import Socket
 from ..extensions.targets.ct import Ct
 from ..extensions.targets.tproxy import Tproxy
-from ..lowering import TranslateOptions, lower
+from ..lowering import TranslateOptions
 from ..lowering.jumps import check_names
+from ..lowering.ruleset import lower
 from ..nft import expressions as x
 from ..nft import statements as s
 from ..nft.statements import interfaces_by_number

@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 import attrs
-from lark import UnexpectedInput
 
 from ..core.diagnostics import (
     BAD_STRUCTURE,
@@ -38,6 +37,7 @@ from .mistaken import what_it_is
 from .rules import RuleReader
 from .shapes import Shapes, pattern, whole_line
 from .syntax import explain
+from .trees import UnparsableError
 from .written import read_line
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class _Reader:
         """Take a line by its shape, or as one that is written by hand."""
         try:
             shape, line, key = self.shapes.read(self.source, number, text)
-        except UnexpectedInput as error:
+        except UnparsableError as error:
             if not self._read_written(whole_line(self.source, number), text):
                 self.unreadable.append(explain(error, self.source, number))
         else:

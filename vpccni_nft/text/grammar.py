@@ -1,22 +1,43 @@
-"""Find the grammars and make parsers of them."""
+"""Find the grammars, and parse by their tables.
+
+Lark takes half a second to make the tables. A wheel has them: ``hatch_build.py`` makes them with
+it. In a checkout they are made when they are first wanted, and kept in the user's cache directory.
+Either way they are JSON, so that reading them runs nothing, and are used only where they are whole
+and of this grammar. Whoever else may write in the cache has no say in what a rule means: what is
+there has to be the user's own.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
-import sys
-import tempfile
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
+
+from .lalr import Parser
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from lark import Lark, Token
+    from .lalr import Tables
 
 _PACKAGE = Path(__file__).parent.parent
+
+
+class Grammar(NamedTuple):
+    """A grammar, and how Lark is to read it."""
+
+    name: str  #: of its file
+    placeholders: bool = False  #: whether a ``[part]`` that is missing leaves None in its place
+    everywhere: tuple[str, ...] = ()  #: terminals that the lexer looks for in each state
+
+
+#: One line of iptables-save.
+LINE = Grammar("iptables_save", placeholders=True)
+
+#: An nft ruleset. Words are looked for everywhere: else ``accept`` is found in ``accepted``.
+RULESET = Grammar("nft_ruleset", everywhere=("WORD",))
 
 
 def grammar_folder() -> Path:
@@ -28,69 +49,99 @@ def grammar_folder() -> Path:
 
 
 @cache
-def line_parser() -> Lark:
+def line_parser() -> Parser:
     """The parser of one line of iptables-save."""
-    return _parser("iptables_save", maybe_placeholders=True)
+    return Parser(tables(LINE))
 
 
 @cache
-def ruleset_parser() -> Lark:
+def ruleset_parser() -> Parser:
     """The parser of an nft ruleset."""
-    return _parser("nft_ruleset", postlex=_WholeWords(), maybe_placeholders=False)
+    return Parser(tables(RULESET))
 
 
-class _WholeWords:
-    """Lets the lexer see words everywhere: else it would find ``accept`` in ``accepted``."""
+def made_tables(grammar: Grammar) -> str:
+    """The tables of a grammar as they are kept: their digest, and behind it themselves as JSON."""
+    from .tables import make_tables
 
-    always_accept = ("WORD",)
-
-    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
-        return stream
-
-
-def _parser(name: str, **options: Any) -> Lark:
-    """The parser of a grammar, from its tables where these are kept."""
-    from lark import Lark
-
-    tables = _tables_file(name)
-    # As with bytecode, what cannot be read is made anew.
-    with contextlib.suppress(Exception), tables.open("rb") as file:
-        return Lark.load(file)
-    grammar = grammar_folder() / f"{name}.lark"
-    parser = Lark.open(str(grammar), parser="lalr", lexer="contextual", **options)
-    if not sys.dont_write_bytecode:
-        with contextlib.suppress(OSError):  # only the owner of the package may write there
-            _save(parser, tables)
-    return parser
+    made = make_tables(
+        grammar_folder() / f"{grammar.name}.lark",
+        placeholders=grammar.placeholders,
+        everywhere=grammar.everywhere,
+    )
+    body = json.dumps(made, separators=(",", ":"))
+    return f"{_digest(_sources(grammar), body)}\n{body}"
 
 
-def _tables_file(name: str) -> Path:
-    """Where the tables of a parser are kept: beside the bytecode of this module.
+def tables(grammar: Grammar) -> Tables:
+    """The tables that came with the package, or are in the cache; else they are made."""
+    sources = _sources(grammar)
+    tables = _read(grammar_folder() / f"{grammar.name}.json", sources)
+    if tables:
+        return tables
+    kept = _cache_file(grammar, sources)
+    tables = _read(kept, sources, own=True) if kept else None
+    if tables:
+        return tables
+    made = made_tables(grammar)
+    if kept:
+        with contextlib.suppress(OSError):
+            _save(made, kept)
+    return _of_body(made.partition("\n")[2])
 
-    Making them takes most of the time of a small translation or proof. They are to the grammar what
-    bytecode is to a module: made when it is first used, by whoever may write there, and trusted as
-    much. The name holds all that they depend on, so that they are never those of another grammar.
+
+def _sources(grammar: Grammar) -> bytes:
+    """All that the tables are made from."""
+    files = (Path(__file__).with_name("tables.py"), *sorted(grammar_folder().glob("*.lark")))
+    return b"\0".join((repr(grammar).encode(), *(file.read_bytes() for file in files)))
+
+
+def _digest(sources: bytes, body: str) -> str:
+    return hashlib.sha256(sources + b"\0" + body.encode()).hexdigest()
+
+
+def _read(file: Path, sources: bytes, *, own: bool = False) -> Tables | None:
+    """Tables that are kept, where they are whole and made from these sources.
+
+    Where they have to be the user's own, nobody else may write to their file.
     """
-    import lark
+    try:
+        with file.open(encoding="ascii") as opened:
+            found = os.fstat(opened.fileno())
+            if own and (found.st_uid != os.geteuid() or found.st_mode & 0o022):
+                return None
+            digest, _, body = opened.read().partition("\n")
+    except (OSError, ValueError):
+        return None
+    return _of_body(body) if digest == _digest(sources, body) else None
 
-    digest = hashlib.sha256(f"{lark.__version__} {sys.version}".encode())
-    for path in (Path(__file__), *sorted(grammar_folder().glob("*.lark"))):
-        digest.update(path.read_bytes())
-    return Path(__file__).parent / "__pycache__" / f"{name}.{digest.hexdigest()[:32]}.tables"
+
+def _of_body(body: str) -> Tables:
+    tables: Tables = json.loads(body)
+    return tables
 
 
-def _save(parser: Lark, tables: Path) -> None:
-    """Write the tables, whole or not at all; those of older grammars go."""
-    tables.parent.mkdir(exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=tables.parent)
+def _cache_file(grammar: Grammar, sources: bytes) -> Path | None:
+    """Where the tables of a checkout are kept; None for a user without a home."""
+    folder = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(folder):
+        folder = os.path.expanduser("~/.cache")
+    if not os.path.isabs(folder):
+        return None
+    return Path(folder, "vpccni-nft", f"{grammar.name}-{_digest(sources, '')[:16]}.json")
+
+
+def _save(made: str, file: Path) -> None:
+    """Write tables, whole or not at all, for the user alone."""
+    from tempfile import mkstemp
+
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, name = mkstemp(dir=file.parent)
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "wb") as file:
-            parser.save(file)
-        temporary.chmod(0o644)
-        for old in tables.parent.glob(f"{tables.name.partition('.')[0]}.*.tables"):
-            old.unlink(missing_ok=True)
-        temporary.replace(tables)
+        with os.fdopen(handle, "w", encoding="ascii") as opened:
+            opened.write(made)
+        temporary.replace(file)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import attrs
-from lark import Token
 
 from ..core.diagnostics import Problem
 from ..core.values import WideFamily
@@ -18,6 +17,7 @@ from .nft_drafts import NftChainDraft, RuleDraft
 from .nft_expressions import ExpressionReader
 from .nft_rules import NftRuleReader
 from .nft_words import branches, first_token, tokens, with_remarks
+from .trees import Token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from ..nft.datatypes import KeyType
     from ..nft.expressions import Expression
     from .nft_expressions import Readings
-    from .nft_words import Branch, Words
+    from .nft_words import Words
+    from .trees import Branch
 
 
 #: Chains within chains, as many as the kernel goes into: NFT_JUMP_STACK_SIZE.
@@ -170,7 +171,7 @@ class BlockReader:
         return base + offset if str(rest[0]) == "+" else base - offset
 
     def _signed(self, token: Token) -> int:
-        return -self.words.integer(token.update(value=token[1:]), 31)
+        return -self.words.integer(token.reading(token[1:]), 31)
 
     def _one_of(self, token: Token, known: Iterable[str], what: str) -> Token:
         if str(token) not in known:

@@ -21,11 +21,10 @@ from .nft_words import branches, tokens, word_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from lark import Token
-
     from ..core.values import TableFamily
     from .nft_types import Reading
-    from .nft_words import Branch, Words
+    from .nft_words import Words
+    from .trees import Branch, Token
 
     Readings = tuple[Reading, ...]
 
@@ -135,7 +134,7 @@ class ExpressionReader:
         return literal
 
     def _field(self, tree: Branch) -> tuple[x.Expression, Reading]:
-        words = list(tree.scan_values(lambda _: True))
+        words = tree.words()
         # What has no word of its own is known to the grammar as a whole: rt mtu, osf name.
         place = words[-1] if words else None
         build: Callable[..., x.Expression] = getattr(self, f"_{tree.data}")
@@ -352,7 +351,7 @@ class ExpressionReader:
 
     def counted(self, tree: Branch) -> tuple[int, int]:
         """What stands behind ``counter``: packets and bytes, or nothing."""
-        words = list(tree.scan_values(lambda _: True))
+        words = tree.words()
         if not words:
             return 0, 0
         packets, octets = words

@@ -5,21 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import attrs
-from lark import Tree
 
 from ..core.values import Family, WideFamily
 from ..nft import objects as o
 from ..nft.words import ObjectKind
 from .nft_rules import NftRuleReader
 from .nft_words import branches, first_token, tokens, word_of
+from .trees import Branch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from lark import Token
-
     from ..core.values import TableFamily
-    from .nft_words import Branch, Words
+    from .nft_words import Words
+    from .trees import Token
 
 #: The objects by their node in the grammar.
 OBJECTS: Mapping[str, ObjectKind] = {
@@ -69,7 +68,7 @@ class ObjectReader:
             if item.data == "helper_type":
                 found["l4proto"] = branches(item)[0]
         if tree.data == "synproxy_object":
-            found["synproxy"] = Tree("synproxy", options)
+            found["synproxy"] = Branch("synproxy", options)
         return found
 
     def _statement(self, found: Mapping[str, Branch], name: Token, comment: str) -> o.NamedObject:

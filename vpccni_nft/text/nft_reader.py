@@ -11,7 +11,6 @@ import re
 from typing import TYPE_CHECKING
 
 import attrs
-from lark import Token, UnexpectedInput, UnexpectedToken
 
 from ..core.diagnostics import NFT_MISSING, NFT_SYNTAX, Diagnostic, Problem, Refused
 from ..core.span import Source, Span
@@ -27,6 +26,7 @@ from .nft_outline import IPTABLES_TABLES
 from .nft_references import check_loops, check_ports
 from .nft_source import ParsedText
 from .nft_words import LOST, Words, branches, first_token, tokens, with_remarks, word_of
+from .trees import UnparsableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ..nft.objects import NamedObject
     from .nft_drafts import NftChainDraft, SetDraft
     from .nft_references import Reference
-    from .nft_words import Branch
+    from .trees import Branch, Token
 
 
 #: A table by its family and name.
@@ -100,7 +100,7 @@ class _Reader:
         except Problem as problem:
             self._report(problem)
             return
-        except UnexpectedInput as error:
+        except UnparsableError as error:
             self.diagnostics.append(_not_nft(source) or _explain(error, self.text))
             return
         self.words = Words(self.text)
@@ -526,12 +526,10 @@ def _not_nft(source: Source) -> Diagnostic | None:
     return Diagnostic(NFT_SYNTAX, found.message, found.span, found.hint) if found else None
 
 
-def _explain(error: UnexpectedInput, text: ParsedText) -> Diagnostic:
+def _explain(error: UnparsableError, text: ParsedText) -> Diagnostic:
     """Say where reading stopped."""
     source = text.source
-    if isinstance(error, UnexpectedToken) and error.token.type == "$END":
-        return _cut_short(source)
-    if error.line > len(source.lines):
+    if error.at_end or error.line > len(source.lines):
         return _cut_short(source)
     number, start = error.line, text.span(error.line, error.column, error.column + 1).start
     line = source.lines[number - 1]

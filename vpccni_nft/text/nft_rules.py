@@ -19,9 +19,8 @@ from .nft_words import branches, first_token, printed, tokens, word_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from lark import Token
-
-    from .nft_words import Branch, Words
+    from .nft_words import Words
+    from .trees import Branch, Token
 
 _SIGNS = {"eq": "==", "ne": "!=", "lt": "<", "gt": ">", "le": "<=", "ge": ">="}
 _EQUALITIES = frozenset({"", "==", "!="})
@@ -165,7 +164,7 @@ class NftRuleReader:
 
     def _assign(self, tree: Branch) -> s.Set | s.UseObject:
         key_tree, value_tree = branches(tree)
-        named = " ".join(("ct", *map(str, key_tree.scan_values(lambda _: True))))
+        named = " ".join(("ct", *key_tree.words()))
         if named in _OBJECTS_OF_CT and value_tree.data == "value":
             return self._use(ObjectKind(named), word_of(value_tree))
         key, types_ = self.expressions.expression(key_tree)
@@ -190,7 +189,7 @@ class NftRuleReader:
     def _named_counter(self, tree: Branch) -> s.NamedCounter:
         place = word = word_of(tree)
         if word.type == "STRING":
-            word = word.update(value=self.words.string(word))
+            word = word.reading(self.words.string(word))
         return s.NamedCounter(self.words.refer("counter", place, self.words.name(word)))
 
     def _named_limit(self, tree: Branch) -> s.UseObject:
@@ -211,7 +210,7 @@ class NftRuleReader:
         """A statement that names an object of the table."""
         word = place
         if place.type == "STRING":
-            word = place.update(value=self.words.string(place))
+            word = place.reading(self.words.string(place))
         return s.UseObject(kind, self.words.refer(kind.value, place, self.words.name(word)))
 
     def limit(self, tree: Branch) -> s.Limit:
@@ -321,8 +320,8 @@ class NftRuleReader:
             found = _QUEUES.fullmatch(word)
             if not found:
                 raise self.words.problem(word, f"“{printed(word)}” is not a queue")
-            first = self.words.integer(word.update(value=found[1]), 16)
-            last = self.words.integer(word.update(value=found[2] or found[1]), 16)
+            first = self.words.integer(word.reading(found[1]), 16)
+            last = self.words.integer(word.reading(found[2] or found[1]), 16)
             if last < first:
                 raise self.words.problem(word, "the range ends before it starts")
         return s.Queue(first, last, flags)
@@ -501,7 +500,7 @@ class NftRuleReader:
         text, _, protocol = last.rpartition(":")
         address = None
         if text or before:
-            place = before[0] if before else last.update(value=text)
+            place = before[0] if before else last.reading(text)
             address, port = self._place(place, family)
             if port or (before and text):
                 raise self.words.problem(last, "there is a port already")

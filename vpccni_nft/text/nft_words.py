@@ -7,12 +7,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 import attrs
-from lark import Token, Tree
 
 from ..core.diagnostics import NFT_MISSING, NFT_SYNTAX, Problem
 from ..core.values import parse_integer
 from ..nft.names import checked_string
 from .nft_references import Missing, Reference
+from .trees import Branch, Token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from .nft_source import ParsedText
     from .nft_types import Reading
 
-    Branch = Tree[Token]
 
 T = TypeVar("T")
 
@@ -68,8 +67,6 @@ class Words:
 
     def span(self, token: Token) -> Span:
         """Where a token stands."""
-        assert token.line is not None
-        assert token.column is not None
         return self.text.span(token.line, token.column, token.column + len(token))
 
     def problem(self, token: Token, message: str, hint: str = "") -> Problem:
@@ -175,7 +172,7 @@ def tokens(tree: Branch) -> list[Token]:
 
 def branches(tree: Branch) -> list[Branch]:
     """The nodes below a node."""
-    return [child for child in tree.children if isinstance(child, Tree)]
+    return [child for child in tree.children if isinstance(child, Branch)]
 
 
 def first_token(tree: Branch) -> Token | None:
@@ -200,5 +197,5 @@ def word_of(tree: Branch) -> Token:
 def with_remarks(tree: Branch) -> Iterator[tuple[Branch, Token | None]]:
     """What stands in a block, each with the remark behind it."""
     for item, behind in pairwise((*tree.children, None)):
-        if isinstance(item, Tree):
+        if isinstance(item, Branch):
             yield item, behind if isinstance(behind, Token) else None

@@ -2,13 +2,13 @@
 
 A line's shape is its words, each value among them replaced by its class. The options and the names
 of matches and targets are what the grammar distinguishes; a value is one terminal whatever it
-holds. So the first line of a shape goes through Lark, and what was found serves for all others.
+holds. So the first line of a shape is parsed, and what was found serves for all others.
 
 - A word that the grammar spells out, and any word that begins with ``-`` or ``!``, is in the shape
   as it is.
 - A shape is kept only where the tokens of the tree are the words of the line, one by one: ``-Ax``
   is two tokens and one word.
-- A line that cannot be read has no shape: it goes through Lark each time.
+- A line that cannot be read has no shape: it is parsed each time.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ import re
 from typing import TYPE_CHECKING
 
 import attrs
-from lark import Token, Tree
-from lark.lexer import PatternStr
 
 from ..core.caching import caching
 from ..core.span import Line, Source, Span, split_words
 from ..extensions.options import GivenOption
 from .grammar import line_parser
+from .trees import Branch, Token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,8 +49,6 @@ _FORMS = {
     " [": (r"\[[0-9]+:[0-9]+\]",),
     " :": (r':[^ \t"]+',),
 }
-
-Branch = Tree[Token]
 
 
 @attrs.frozen
@@ -80,16 +77,10 @@ class Shapes:
     def __init__(self) -> None:
         self._known: dict[Key, Shape] = {}
         self._most = MOST_SHAPES if caching() else 0
-        terminals = line_parser().terminals
-        #: Words with the class that they are of.
-        self._classes = {
-            terminal.pattern.value: terminal.pattern.value
-            for terminal in terminals
-            if isinstance(terminal.pattern, PatternStr)
-        }
-
         #: Words that no value is.
-        self.spelt_out = frozenset(self._classes)
+        self.spelt_out = line_parser().words
+        #: Words with the class that they are of.
+        self._classes = {word: word for word in self.spelt_out}
 
     def __len__(self) -> int:
         return len(self._known)
@@ -104,7 +95,7 @@ class Shapes:
     def read(self, source: Source, number: int, text: str) -> tuple[Shape, Line, Key | None]:
         """A line's shape and words, and the key of the shape where it is kept.
 
-        Raises Lark's UnexpectedInput where the line cannot be read.
+        Raises UnparsableError where the line cannot be read.
         """
         words = split_words(text) if self._most and text.strip() == text else None
         if words is None:
@@ -123,7 +114,7 @@ class Shapes:
     def read_words(self, whole: Span, words: Sequence[Word]) -> tuple[Shape, Line]:
         """The shape of a line of these words, which stand in other places than their own.
 
-        Raises Lark's UnexpectedInput where they are no line.
+        Raises UnparsableError where they are no line.
         """
         tree = line_parser().parse(" ".join(word.text for word in words))
         places: dict[int, Word] = {}
@@ -131,9 +122,9 @@ class Shapes:
         for word in words:
             places[column] = word
             column += len(word.text) + 1
-        tokens = list(_tokens(tree))
-        shape = _shape(tree, {token.column or 1: at for at, token in enumerate(tokens)})
-        own = [places[token.column or 1] for token in tokens]
+        tokens = tree.words()
+        shape = _shape(tree, {token.column: at for at, token in enumerate(tokens)})
+        own = [places[token.column] for token in tokens]
         starts, ends = [word.start for word in own], [word.end for word in own]
         return shape, Line(whole, [str(token) for token in tokens], starts, ends)
 
@@ -181,8 +172,8 @@ def whole_line(source: Source, number: int) -> Span:
 
 def _plain(whole: Span, tree: Branch) -> tuple[Shape, Line]:
     """A line's shape where its words are the tokens of its tree, wherever they stand."""
-    tokens = list(_tokens(tree))
-    starts = [token.column or 1 for token in tokens]
+    tokens = tree.words()
+    starts = [token.column for token in tokens]
     shape = _shape(tree, {start: place for place, start in enumerate(starts)})
     return shape, Line(whole, [str(token) for token in tokens], starts)
 
@@ -190,7 +181,7 @@ def _plain(whole: Span, tree: Branch) -> tuple[Shape, Line]:
 def _places_of(tree: Branch, words: Sequence[str]) -> dict[int, int] | None:
     """The place among the words of each token, by its column; None where they do not align."""
     places: dict[int, int] = {}
-    tokens = {token.column: str(token) for token in _tokens(tree)}
+    tokens = {token.column: str(token) for token in tree.words()}
     column = 1
     for place, word in enumerate(words):
         if column in tokens:
@@ -206,20 +197,20 @@ def _places_of(tree: Branch, words: Sequence[str]) -> dict[int, int] | None:
 def _shape(tree: Branch, places: Mapping[int, int]) -> Shape:
     """The shape of a tree, whose tokens have these places by their columns."""
     return Shape(
-        str(tree.data),
+        tree.data,
         tuple(
-            None if child is None else places[child.column or 1]
+            None if child is None else places[child.column]
             for child in tree.children
-            if not isinstance(child, Tree)
+            if not isinstance(child, Branch)
         ),
-        tuple(_part(child, places) for child in tree.children if isinstance(child, Tree)),
+        tuple(_part(child, places) for child in tree.children if isinstance(child, Branch)),
     )
 
 
 def _part(tree: Branch, places: Mapping[int, int]) -> Part:
-    tokens = [places[token.column or 1] for token in _tokens(tree)]
-    own = tuple(places[child.column or 1] for child in tree.children if isinstance(child, Token))
-    options = tuple(_option(child, places) for child in tree.children if isinstance(child, Tree))
+    tokens = [places[token.column] for token in tree.words()]
+    own = tuple(places[child.column] for child in tree.children if isinstance(child, Token))
+    options = tuple(_option(child, places) for child in tree.children if isinstance(child, Branch))
     kind = _kind(tree)
     if kind not in {"match", "target", "jump", "goto", "counters", "stray"}:
         options, own = (_option(tree, places),), ()
@@ -232,26 +223,15 @@ def _kind(tree: Branch) -> str:
     if tree.data.startswith("targets__"):
         alone = tree.data.endswith("__jump") and len(tree.children) == 1
         return "jump" if alone else "target"
-    return str(tree.data)
+    return tree.data
 
 
 def _option(tree: Branch, places: Mapping[int, int]) -> GivenOption:
     """An option; the tree's tokens are ``[!] NAME VALUE...``."""
     tokens = [child for child in tree.children if isinstance(child, Token)]
     negated = tokens[0].type.endswith(("NOT", "NOT_BASE"))
-    numbers = [places[token.column or 1] for token in tokens]
+    numbers = [places[token.column] for token in tokens]
     name, *values = numbers[negated:]
     return GivenOption(
         name, tuple(values), numbers[0], numbers[-1], negated, tree.data.endswith("foreign_option")
     )
-
-
-def _tokens(tree: Branch) -> list[Token]:
-    """The tokens of a tree, in their order."""
-    found: list[Token] = []
-    for child in tree.children:
-        if isinstance(child, Token):
-            found.append(child)
-        elif isinstance(child, Tree):
-            found += _tokens(child)
-    return found

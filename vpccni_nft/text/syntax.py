@@ -5,28 +5,25 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from lark import UnexpectedToken
-
 from ..core.diagnostics import SYNTAX, Diagnostic
 from ..core.span import Source, Span
 
 if TYPE_CHECKING:
-    from lark import UnexpectedInput
+    from .trees import UnparsableError
 
 #: How a line begins that was copied from a terminal together with what the command printed.
 _PROMPT = re.compile(r"(?:\[.*\]|PS \S*|\S*)[$#%>](?:\s|\Z)")
 
 
-def explain(error: UnexpectedInput, source: Source, number: int) -> Diagnostic:
+def explain(error: UnparsableError, source: Source, number: int) -> Diagnostic:
     """A diagnostic at the place where reading stopped."""
     line = source.lines[number - 1]
-    at_end = isinstance(error, UnexpectedToken) and error.token.type == "$END"
-    start = len(line) + 1 if at_end else error.column
+    start = len(line) + 1 if error.at_end else error.column
     word = line[start - 1 :].split(maxsplit=1)[0] if line[start - 1 :].strip() else ""
     span = Span(source, number, start, start + max(1, len(word)))
     if _quote_is_open(line):
         return Diagnostic(SYNTAX, "a quote is opened here and never closed", span)
-    if at_end:
+    if error.at_end:
         return Diagnostic(SYNTAX, "the line ends where a value is missing", span)
     negated = word == "!" or line[: start - 1].split()[-1:] == ["!"]
     hint = "the “!” stands before the option" if negated else _hint(line)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from typing import Any, NoReturn
 
 import click
@@ -75,6 +74,8 @@ class Commands(CommandGroup):
 def _ask_for_report(error: Exception) -> NoReturn:
     """End with a message for the reader of an internal error, and with its place on demand."""
     if os.environ.get(TRACEBACK):
+        import traceback
+
         traceback.print_exception(error)
     shown = printable(f"{type(error).__name__}: {error}".removesuffix(": "))
     click.echo(

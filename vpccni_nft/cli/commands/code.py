@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 
 import click
@@ -26,7 +25,9 @@ class _CodeType(click.ParamType[Code]):
     ) -> Code:
         name = str(value).upper()
         if name not in _BY_NAME:
-            near = difflib.get_close_matches(name, _BY_NAME, n=3)
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, _BY_NAME, n=3)
             hint = f"did you mean {' or '.join(near)}?" if near else "without a CODE all are listed"
             self.fail(f"there is no code {value!r}: {hint}", param, ctx)
         return _BY_NAME[name]

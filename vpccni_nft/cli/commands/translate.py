@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from ... import nft
 from ...core.diagnostics import Refused
 from ...core.exit_codes import ExitCode
 from ...lowering import CounterMode, TranslateOptions
@@ -191,6 +190,7 @@ def _of_all(
     show(translation.diagnostics, notes=False)
     if translation.refused or not proved:
         return translation, code_of(translation.diagnostics)
+    from ... import nft
     from ...proof.side import Side
     from ...proof.verify import ProofSettings, verify
     from ..render.verify import code_of_answer, lines_of_answer
@@ -215,6 +215,7 @@ def _of_owner(
     seconds: float,
 ) -> tuple[Translation, ExitCode]:
     """One owner's rules, with what is proved of them beside those of the others."""
+    from ... import nft
     from ...node.extraction import OwnerExtraction
     from ..render.verify import code_of_answer, lines_of_answer
 
