@@ -25,6 +25,7 @@ from .migrate import migrate
 from .predict import predict
 from .record import record
 from .replay import replay
+from .report import report
 from .switch import switch
 from .translate import translate
 from .verify import verify
@@ -98,6 +99,6 @@ def cli() -> None:
 
 for command in (
     check, code, detect, explain, extensions, fleet, inventory, migrate, predict, record, replay,
-    switch, translate, verify,
+    report, switch, translate, verify,
 ):  # fmt: skip
     cli.add_command(command)

@@ -1,0 +1,190 @@
+"""Write a page to look at."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import click
+
+from ...core.diagnostics import Refused
+from ...core.exit_codes import ExitCode
+from ...core.render import printable
+from ...core.values import Family
+from ..command import Command
+from ..files import write_output
+from ..nodes import read_node, read_rules_of
+from ..options import AS_JSON, FAMILY
+from ..render.diagnostics import code_of, show
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ...core.span import Source
+
+
+@click.command(
+    cls=Command,
+    exits={
+        ExitCode.DONE: "the page is written",
+        ExitCode.REFUSED: "a line of a node's files cannot be read",
+        ExitCode.USAGE: "wrong usage, unreadable input, or jinja2 is missing",
+        ExitCode.UNKNOWN: "a packet of --packet reaches a rule that the model does not cover",
+    },
+    examples=(
+        "vpccni-nft report node/ -o report.html",
+        "vpccni-nft report node.save --packet 'iif=eni1 daddr=10.100.0.10 dport=53' -o report.html",
+        "vpccni-nft verify --before a.save --after b.nft --json | vpccni-nft report - -o a.html",
+        "vpccni-nft fleet dumps/ -o nodes.jsonl && vpccni-nft report nodes.jsonl -o fleet.html",
+    ),
+    notes=(
+        "FILE is a node (a file, a folder or an archive), or what verify --json, explain --json or "
+        "fleet --output printed. The page loads nothing from elsewhere: it can be sent or archived."
+    ),
+)
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("-o", "--output", default="-", metavar="FILE", help="Where to write; default: -.")
+@click.option("--title", metavar="TEXT", help="The page's title; default: the names of the files.")
+@click.option(
+    "--packet",
+    "packets",
+    multiple=True,
+    metavar="KEY=VALUE...",
+    help="A packet whose path through the node is drawn, as explain takes it; can be repeated.",
+)
+@FAMILY
+@AS_JSON
+def report(
+    files: tuple[str, ...],
+    output: str,
+    title: str | None,
+    packets: tuple[str, ...],
+    family: str | None,
+    *,
+    as_json: bool,
+) -> ExitCode:
+    """Write one page of HTML that shows a node, an answer or a fleet.
+
+    It has the hooks with their base chains, whose rules stand where, each rule beside its
+    translation, paths of packets, and classes of differences. With --json the same data is written
+    instead of the page.
+    """
+    from ...model.packet import NoMeaning
+    from ...report.page import PageContent, html_of
+    from ...report.rules import rules_of
+    from ...simulate.explain import explain
+    from ...simulate.packet_text import BadPacketText
+    from ..render.explain import dict_of as explained
+
+    printed, sources, sets = _read(files)
+    if packets and not sources:
+        raise click.UsageError("--packet needs a node to send it through")
+    shown = title or ", ".join(_title(name) for name in files)
+    found = PageContent(
+        printable(shown),
+        answers=tuple(printed.get("answers", ())),
+        explanations=tuple(printed.get("explanations", ())),
+        fleet=tuple(printed.get("fleet", ())),
+    )
+    try:
+        if sources:
+            chosen = Family(family) if family else None
+            found = attrs.evolve(
+                found,
+                node=rules_of(sources, chosen, sets),
+                detection=_detection(files),
+                explanations=(
+                    *found.explanations,
+                    *(explained(explain(sources, packet, chosen, sets)) for packet in packets),
+                ),
+            )
+    except BadPacketText as error:
+        raise click.UsageError(printable("; ".join(error.problems))) from None
+    except Refused as refused:
+        show(refused.diagnostics, notes=False)
+        return code_of(refused.diagnostics)
+    except NoMeaning as reason:
+        click.echo(f"unknown: {printable(str(reason))}", err=True)
+        return ExitCode.UNKNOWN
+    if as_json:
+        write_output(json.dumps(found.to_dict(), indent=2) + "\n", output)
+        return ExitCode.DONE
+    try:
+        page = html_of(found)
+    except ImportError:
+        raise click.UsageError(
+            "jinja2 is missing: install it with pip install 'vpccni-nft[report]'"
+        ) from None
+    write_output(page, output)
+    return ExitCode.DONE
+
+
+#: What the JSON of other commands is known by, by the field of a report that it is for.
+_KEYS = {
+    "answers": {"answer", "classes", "packets", "paths"},
+    "explanations": {"packet", "given", "sides"},
+    "fleet": {"node", "answer", "detection", "codes"},
+}
+
+
+def _title(name: str) -> str:
+    return "standard input" if name == "-" else Path(name).resolve().name
+
+
+def _read(
+    files: Sequence[str],
+) -> tuple[dict[str, list[Any]], tuple[Source, ...], Source | None]:
+    """What other commands printed, by its field; and the rules and the sets of nodes."""
+    printed: dict[str, list[Any]] = {}
+    rules: list[Source] = []
+    sets: Source | None = None
+    for name in files:
+        sources, more = read_rules_of(name)
+        if len(sources) == 1 and sources[0].content.lstrip().startswith("{"):
+            for one in _objects(sources[0]):
+                printed.setdefault(_field_of(sources[0], one), []).append(one)
+        else:
+            rules += sources
+            sets = sets or more
+    return printed, tuple(rules), sets
+
+
+def _objects(source: Source) -> list[Any]:
+    """The objects of a text of JSON, or of JSON Lines."""
+    try:
+        return [json.loads(source.content)]
+    except ValueError:
+        pass
+    found = []
+    for number, line in enumerate(source.lines, start=1):
+        try:
+            found += [json.loads(line)] if line.strip() else []
+        except ValueError as error:
+            place = printable(f"{source.name}:{number}")
+            raise click.UsageError(f"{place}: this is no JSON, or it is cut: {error}") from None
+    return found
+
+
+def _field_of(source: Source, one: Any) -> str:
+    for field, keys in _KEYS.items():
+        if isinstance(one, dict) and keys <= one.keys():
+            return field
+    raise click.UsageError(
+        f"{printable(source.name)}: no page is made of this JSON: give what verify --json, explain "
+        "--json or fleet --output printed, or a node"
+    )
+
+
+def _detection(files: Sequence[str]) -> dict[str, Any] | None:
+    """Which back ends the agents of a node use, where its files say which program wrote them."""
+    from ...node.detection import detect_sources
+    from ..render.detect import dict_of
+
+    if len(files) > 1 or files[0] == "-":
+        return None
+    node = read_node(files[0])
+    if node.others or not (node.dumps or node.nft):
+        return None
+    return dict_of(detect_sources(node.dumps, node.nft, node.iptables_version))
