@@ -102,10 +102,11 @@ class Translation:
     ) -> Iterator[str]:
         """The same text bit by bit, for whoever writes a large one to a file. Raises Refused."""
         from .core.version import __version__
-        from .text.nft_json import commands
         from .text.nft_script import pieces
 
         if format == "json":
+            from .text.nft_json import commands
+
             # Without an optimizer, elements come from ipsets: see docs/limits.md.
             if any(_has_numbers(set_) for table in self.ruleset.tables for set_ in table.sets):
                 raise Refused((_NO_NUMBERS,))

@@ -285,6 +285,53 @@ def test_translating_loads_neither_a_library_nor_the_command_line() -> None:
     assert not {name for name in loaded if under(name, "vpccni_nft.cli")}
 
 
+#: A node's own words; the parts of the language that it does not use are not to load.
+USUAL = """*nat
+:PREROUTING ACCEPT [0:0]
+:KUBE-SERVICES - [0:0]
+-A PREROUTING -m comment --comment "kubernetes" -j KUBE-SERVICES
+-A KUBE-SERVICES -d 10.0.0.1/32 -p tcp -m tcp --dport 443 -j DNAT --to-destination 10.1.0.1:443
+COMMIT
+"""
+
+#: What takes the most of the time of a small translation: attrs compiles each class when it loads.
+MOST_CLASSES = 185
+
+
+def test_a_translation_loads_what_it_uses() -> None:
+    vpccni_nft.translate(USUAL)  # the tables of the grammar are there
+    loaded = loaded_after(
+        f"import vpccni_nft; vpccni_nft.translate({USUAL!r}).script()\n"
+        "import sys, attrs\n"
+        "ours = [one for name, one in [*sys.modules.items()] if name.startswith('vpccni_nft')]\n"
+        "made = {cls for one in ours for cls in vars(one).values()\n"
+        "        if isinstance(cls, type) and attrs.has(cls)}\n"
+        f"assert 50 < len(made) <= {MOST_CLASSES}, len(made)"
+    )
+    unused = (
+        "semantics", "simulate", "proof", "node", "optimizer", "ipset", "model.hook",
+        "extensions.aiming", "extensions.matches.set", "text.written", "text.ipset_save",
+        "text.nft_json", "text.nft_reader", "text.tables",
+    )  # fmt: skip
+    assert {one for one in loaded for part in unused if under(one, f"{NAME}.{part}")} == set()
+
+
+@pytest.mark.parametrize("argument", ["--version", "--help"])
+def test_the_command_line_loads_neither_a_language_nor_what_a_command_does(argument: str) -> None:
+    loaded = loaded_after(
+        f"import sys; sys.argv[1:] = [{argument!r}]; sys.stdout = sys.stderr\n"
+        "from vpccni_nft.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "sys.stdout = sys.__stdout__"
+    )
+    assert f"{NAME}.cli.commands" in loaded
+    assert not loaded & {*HEAVY, "tempfile", "traceback"} - {"click"}
+    rooms = {one.removeprefix(f"{NAME}.").partition(".")[0] for one in loaded if under(one, NAME)}
+    assert rooms <= {NAME, "cli", "core", "api", "translation", "lowering", "node"}
+    assert f"{NAME}.lowering.ruleset" not in loaded
+
+
 # --- the tests ------------------------------------------------------------------------------------
 
 TESTS = Path(__file__).parents[1]

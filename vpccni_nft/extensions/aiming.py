@@ -30,9 +30,6 @@ T = TypeVar("T")
 
 _WITHOUT_ENTRY = STATE_BITS["invalid"] | STATE_BITS["untracked"]
 
-#: A packet has at least a header: the bytes of the shortest one.
-SHORTEST = {Family.IP: 20, Family.IP6: 40}
-
 
 @attrs.define
 class Draft:
@@ -158,13 +155,3 @@ def _ranges(value: Any) -> tuple[tuple[int, int], ...]:
         return tuple(one for part in value for one in _ranges(part))
     first, last = value.first, value.last
     return ((getattr(first, "value", first), getattr(last, "value", last)),)
-
-
-def any_packet(_node: object, _draft: Draft) -> None:
-    """The aim of what fits every packet."""
-
-
-def around(*numbers: Negatable[int] | int | None) -> tuple[int, ...]:
-    """Some numbers, each with its neighbours."""
-    plain = (one if isinstance(one, int) or one is None else one.value for one in numbers)
-    return tuple(number + beside for number in plain if number is not None for beside in (0, -1, 1))

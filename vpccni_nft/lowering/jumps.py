@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..core.diagnostics import BAD_PLACE, CHAIN_LOOP, MISSING_CHAIN, MISSING_SET, Diagnostic
-from ..extensions.matches.set import MatchSet
-from ..extensions.targets.set import SetTarget
+from ..core.diagnostics import BAD_PLACE, CHAIN_LOOP, MISSING_CHAIN, Diagnostic
 from ..iptables.ast import Goto, Jump
 
 if TYPE_CHECKING:
@@ -75,24 +73,10 @@ def check_names(ruleset: Ruleset) -> Iterator[Diagnostic]:
     """What of a ruleset iptables-restore would refuse, for it names what is not there."""
     for table in ruleset.tables:
         yield from check_jumps(table, calls_of(table))
-        if ruleset.ipsets is None:
-            continue
-        known = {one.name for one in ruleset.ipsets}
-        for chain in table.chains:
-            for rule in chain.rules:
-                for name in ipsets_of(rule):
-                    if name not in known:
-                        message = f"the output of ipset save has no set {name}"
-                        hint = "save the sets and the rules of one node at one time"
-                        yield Diagnostic(MISSING_SET, message, rule.span, hint)
+        if ruleset.ipsets is not None:
+            from .ipsets import missing_sets
 
-
-def ipsets_of(rule: Rule) -> list[str]:
-    """The ipsets that a rule names."""
-    used = [match.members.value.name for match in rule.matches if isinstance(match, MatchSet)]
-    if isinstance(target := rule.target, SetTarget):
-        used += [members.name for members in (target.add, target.delete, target.map) if members]
-    return used
+            yield from missing_sets(ruleset, table)
 
 
 def _loops(calls: Calls) -> Iterator[Diagnostic]:

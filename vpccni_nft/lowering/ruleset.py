@@ -17,14 +17,12 @@ from ..core.diagnostics import (
 )
 from ..extensions import extension_of
 from ..extensions.context import Context, LimitTable, Objects, RecentList, Report, Shared
-from ..extensions.targets.set import SetTarget
-from ..ipset.ast import IpSets
 from ..iptables import ast as iptables
 from ..nft import ast as nft
 from ..nft import statements as s
 from . import layout
 from .depth import flatten
-from .jumps import built_in_above, calls_of, check_jumps, ipsets_of
+from .jumps import built_in_above, calls_of, check_jumps
 from .rule import RuleLowering, chain_name
 from .templates import Places, behind_templates
 
@@ -32,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ..core.values import Family
+    from ..ipset.ast import IpSets
     from .options import TranslateOptions
 
 
@@ -66,21 +65,9 @@ class _SetFacts:
     def of(cls, ruleset: iptables.Ruleset) -> _SetFacts:
         if ruleset.ipsets is None:
             return cls()
-        ipsets = IpSets({one.name: one for one in ruleset.ipsets})
-        users: dict[str, set[tuple[Family, str]]] = {}
-        changed: set[str] = set()
-        for table in ruleset.tables:
-            for rule in _rules(table):
-                if isinstance(target := rule.target, SetTarget):
-                    ends = (target.add, target.delete)
-                    changed |= {members.name for members in ends if members}
-                for name in ipsets_of(rule):
-                    for one in (name, *(member.name for member in ipsets.members(name))):
-                        users.setdefault(one, set()).add((table.family, table.name))
-        return cls(
-            attrs.evolve(ipsets, changed=frozenset(changed)),
-            {name: frozenset(tables) for name, tables in users.items()},
-        )
+        from .ipsets import sets_and_users
+
+        return cls(*sets_and_users(ruleset))
 
 
 @attrs.define

@@ -38,7 +38,6 @@ from .rules import RuleReader
 from .shapes import Shapes, pattern, whole_line
 from .syntax import explain
 from .trees import UnparsableError
-from .written import read_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -315,7 +314,7 @@ class _Reader:
         if self.current is None or text.lstrip()[:1] not in {"-", "["}:
             return False
         try:
-            command = read_line(self.source, whole.line, text, self.current.family)
+            command = self._written(whole, text)
         except Problem:
             return False
         if any(" ".join(word.text for word in words) == whole.text for words in command.rules):
@@ -325,7 +324,13 @@ class _Reader:
 
     def _take_written(self, whole: Span, text: str) -> None:
         assert self.current
-        self._apply(read_line(self.source, whole.line, text, self.current.family), whole)
+        self._apply(self._written(whole, text), whole)
+
+    def _written(self, whole: Span, text: str) -> WrittenCommand:
+        from .written import read_line  # here, as most dumps have no such line
+
+        assert self.current
+        return read_line(self.source, whole.line, text, self.current.family)
 
     def _apply(self, command: WrittenCommand, whole: Span) -> None:
         draft = self.current

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from ..core.diagnostics import BAD_STRUCTURE, Diagnostic
 from ..iptables.ast import Ruleset
 from .dump import parse_document
-from .ipset_save import parse_ipsets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -34,6 +33,8 @@ def parse_sources(
     diagnostics += _repeated(tables)
     ipsets = None
     if ipset_save is not None:
+        from .ipset_save import parse_ipsets
+
         ipsets, problems = parse_ipsets(ipset_save)
         diagnostics += problems
     return Ruleset(tuple(tables), ipsets), diagnostics

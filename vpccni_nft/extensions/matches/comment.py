@@ -13,7 +13,7 @@ from ...core.diagnostics import COMMENT_CHANGED
 from ...iptables.ast import Match
 from ...model.effects import Test
 from .. import kinds as k
-from ..aiming import any_packet
+from ..edges import any_packet
 from ..extension import Extension
 from ..forms import TEXT
 from ..option_table import Option, OptionTable

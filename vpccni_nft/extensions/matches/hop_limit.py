@@ -16,7 +16,7 @@ from ...model.effects import Test
 from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
-from ..aiming import around
+from ..edges import around
 from ..extension import Extension
 from ..forms import number
 from ..option_table import Option, OptionTable, exactly_one

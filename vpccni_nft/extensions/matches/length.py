@@ -17,7 +17,7 @@ from ...model.effects import Test
 from ...model.oracle import OPTIONS_OF_TCP
 from ...nft import expressions as x
 from .. import kinds as k
-from ..aiming import SHORTEST, around
+from ..edges import SHORTEST, around
 from ..extension import Extension
 from ..option_table import Option, OptionTable
 from ..placement import ANYWHERE

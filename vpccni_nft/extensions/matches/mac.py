@@ -19,7 +19,7 @@ from ...model.oracle import Oracle, OracleKind
 from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
-from ..aiming import around
+from ..edges import around
 from ..extension import Extension
 from ..option_table import Form, Option, OptionTable
 from ..placement import COMES_BY, Placement

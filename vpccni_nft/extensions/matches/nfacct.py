@@ -17,7 +17,7 @@ from ...model.effects import Test
 from ...model.packet import Event
 from ...nft import statements as s
 from .. import kinds as k
-from ..aiming import any_packet
+from ..edges import any_packet
 from ..extension import Extension
 from ..forms import text_of
 from ..option_table import Option, OptionTable

@@ -16,7 +16,7 @@ from ...core.diagnostics import NOT_BRIDGED
 from ...iptables.ast import Match
 from ...model.effects import Test
 from .. import kinds as k
-from ..aiming import any_packet
+from ..edges import any_packet
 from ..extension import Extension
 from ..forms import WORD
 from ..option_table import Option, OptionTable, at_least_one

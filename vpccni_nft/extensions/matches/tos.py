@@ -16,7 +16,7 @@ from ...nft import expressions as x
 from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
 from .. import kinds as k
-from ..aiming import around
+from ..edges import around
 from ..extension import Extension
 from ..option_table import Form, Option, OptionTable
 from ..placement import ANYWHERE

@@ -28,7 +28,7 @@ from ...model.oracle import Oracle, OracleKind
 from ...nft import expressions as x
 from ...nft import statements as s
 from .. import kinds as k
-from ..aiming import SHORTEST
+from ..edges import SHORTEST
 from ..extension import Extension, NoneOf
 from ..option_table import Form, Option, OptionTable
 from ..placement import ANYWHERE
