@@ -153,6 +153,20 @@ def test_the_packets_of_the_command_line_are_walked() -> None:
     assert found == json.loads(run("explain", str(NODE), "--packet", packet, "--json").out)
 
 
+def test_all_files_of_a_node_are_one_side(tmp_path: Path) -> None:
+    (tmp_path / "iptables-legacy.save").write_text(NODE.read_text())
+    (tmp_path / "nft.txt").write_text(
+        "table ip mine {\n\tchain input {\n\t\ttype filter hook input priority 1; policy accept;\n"
+        "\t\ttcp dport 22 drop\n\t}\n}\n"
+    )
+    packet = "path=input iif=eth0 saddr=10.0.3.4 daddr=10.0.12.34 dport=22"
+    (found,) = report(str(tmp_path), "--packet", packet)["explanations"]
+    (side,) = found["sides"]
+    tables = [step["table"] for step in side["steps"] if step["kind"] == "chain"]
+    assert {"filter", "mine"} <= set(tables)
+    assert side["outcome"]["verdict"] == "drop"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
-from ...core.diagnostics import Refused
+from ...core.diagnostics import APPROXIMATIONS, Refused
 from ...core.exit_codes import ExitCode
 from ...core.render import printable
 from ...core.values import Family
@@ -20,7 +20,7 @@ from ..options import AS_JSON, FAMILY
 from ..render.diagnostics import code_of, show
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ...core.span import Source
 
@@ -74,9 +74,7 @@ def report(
     from ...model.packet import NoMeaning
     from ...report.page import PageContent, html_of
     from ...report.rules import rules_of
-    from ...simulate.explain import explain
     from ...simulate.packet_text import BadPacketText
-    from ..render.explain import dict_of as explained
 
     printed, sources, sets = _read(files)
     if packets and not sources:
@@ -95,10 +93,7 @@ def report(
                 found,
                 node=rules_of(sources, chosen, sets),
                 detection=_detection(files),
-                explanations=(
-                    *found.explanations,
-                    *(explained(explain(sources, packet, chosen, sets)) for packet in packets),
-                ),
+                explanations=(*found.explanations, *_walked(packets, sources, chosen, sets)),
             )
     except BadPacketText as error:
         raise click.UsageError(printable("; ".join(error.problems))) from None
@@ -175,6 +170,34 @@ def _field_of(source: Source, one: Any) -> str:
         f"{printable(source.name)}: no page is made of this JSON: give what verify --json, explain "
         "--json or fleet --output printed, or a node"
     )
+
+
+def _walked(
+    packets: Sequence[str], sources: Sequence[Source], family: Family | None, sets: Source | None
+) -> Iterator[dict[str, Any]]:
+    """The packets' ways through a dump and its translation, or through all that is on a node.
+
+    Raises BadPacketText, Refused, and NoMeaning.
+    """
+    from ...lowering import TranslateOptions
+    from ...model.packet import NoMeaning
+    from ...proof.side import Side
+    from ...simulate.explain import NamedSide, explain, explain_sides
+    from ..render.explain import dict_of
+
+    if not packets:
+        return
+    if len(sources) == 1:
+        yield from (dict_of(explain(sources, packet, family, sets)) for packet in packets)
+        return
+    allow = frozenset(APPROXIMATIONS.values())
+    options = TranslateOptions(allow=allow, family=family, ipset_save=sets)
+    side = Side.of(sources, options)
+    if side.unknown:
+        raise NoMeaning(side.unknown[0].message)
+    name = ", ".join(one.name for one in sources)
+    named = NamedSide(name, side.rulesets, side.by_table, side.other_names)
+    yield from (dict_of(explain_sides((named,), packet, family)) for packet in packets)
 
 
 def _detection(files: Sequence[str]) -> dict[str, Any] | None:
