@@ -10,6 +10,8 @@ import pytest
 import vpccni_nft
 from vpccni_nft.proof.answers import Different
 from vpccni_nft.simulate.packet_text import parse_packet
+from vpccni_nft.simulate.sample import chains_of, differences
+from vpccni_nft.simulate.sample import run as run_packet
 
 from ..support.command import run
 
@@ -147,3 +149,18 @@ def test_the_kernel_is_not_asked_about_a_plan() -> None:
     done = run("verify", "--plan", "plan", "--replay")
     assert done.code == 2
     assert "--replay is for --before and --after" in done.err
+
+
+def test_a_text_that_says_less_than_the_packet_is_not_taken_for_it() -> None:
+    """The sides choose by other draws: one number for all of them shows another packet."""
+    split = "-A PREROUTING -d 172.20.0.10/32 -m statistic --mode random --probability 0.5 -j DNAT"
+    rest = "-A PREROUTING -d 172.20.0.10/32 -j DNAT"
+    before = dump("nat", f"{split} --to 10.0.0.1", f"{rest} --to 10.0.0.2")
+    after = dump("nat", f"{split} --to 10.0.0.3", f"{rest} --to 10.0.0.2")
+    answer = vpccni_nft.verify(before, after)
+    assert isinstance(answer, Different)
+    for one in answer.counterexamples:
+        packet = parse_packet(one.plain.text).packet
+        sides = [vpccni_nft.parse(text) for text in (before, after)]
+        told = [run_packet(chains_of(side, packet.family), packet) for side in sides]
+        assert one.in_text is (differences(*told) == one.differences)

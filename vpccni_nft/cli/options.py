@@ -14,12 +14,13 @@ from ..core.render import printable
 from ..core.values import Family
 from ..lowering.options import CounterMode, TranslateOptions, codes_named, nft_version
 from .files import one_standard_input, read_source, standard_input
-from .nodes import read_dumps_of, read_rules, read_rules_of
+from .nodes import read_dumps_of, read_facts, read_rules, read_rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ..core.span import Source
+    from ..model.known_node import KnownNode
     from ..node.kube_proxy.endpoint_slices import EndpointSlices
     from ..proof.acceptance import Acceptances
     from ..proof.order import ChainOrder
@@ -123,6 +124,13 @@ ACCEPT = click.option(
     help="Differences that are accepted: a TOML file of them, or a catalogue (kube-proxy-modes,"
     " vpc-cni-native)."
     " Everything else is proved equal. May be given several times.",
+)
+FACTS = click.option(
+    "--facts",
+    multiple=True,
+    metavar="DIR|FILE",
+    help="A record of the node (vpccni-nft record), or what ip -j address, ip -j rule and"
+    " ip -j route show table all print: packets and routes are then this node's. May be repeated.",
 )
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Write the answer as JSON.")
 
@@ -244,6 +252,26 @@ def read_order(text: str | None) -> ChainOrder:
         return ChainOrder.of(text)
     except ValueError as error:
         raise click.UsageError(f"--order: {printable(str(error))}") from None
+
+
+def read_known_node(files: tuple[str, ...]) -> KnownNode | None:
+    """What --facts says of a node; exit 2 where it cannot be read."""
+    from ..core.errors import CannotRead
+    from ..node.facts import kind_of, known_node
+
+    facts: dict[str, str] = {}
+    try:
+        for name in files:
+            if found := read_facts(name):
+                facts |= found
+            else:
+                text = "\n".join(read_source(name).lines)
+                if not (kind := kind_of(text)):
+                    raise CannotRead(f"{name} is neither a record nor what ip -j prints")
+                facts[kind] = text
+        return known_node(facts, ", ".join(files)) if files else None
+    except CannotRead as error:
+        raise click.UsageError(f"--facts: {printable(str(error))}") from None
 
 
 def settings_of_switch(

@@ -203,9 +203,9 @@ class Route:
     def of(cls, state: State) -> Route:
         """Look for the route of a packet as it is now."""
         algebra, seen = state.algebra, {name: state.fields[name] for name in ROUTED_BY}
-        if state.internal:
+        if unseen := state.internal | state.unrouted:
             bits = width("mark", state.family)
-            others = algebra.const(~state.internal & (1 << bits) - 1, bits)
+            others = algebra.const(~unseen & (1 << bits) - 1, bits)
             seen["mark"] = algebra.bvand(seen["mark"], others)
 
         def ask(kind: OracleKind, bits: int) -> Word:

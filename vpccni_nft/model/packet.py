@@ -276,6 +276,8 @@ class State:
     on_path: bool = False
     #: Bits of the mark that routing and whoever gets the packet do not look at.
     internal: int = 0
+    #: Further bits of the mark that routing does not look at, but whoever gets the packet may.
+    unrouted: int = 0
     #: The device that a locally made packet is routed to, which it has from postrouting on.
     leaves_by: Word = None
     #: What routing has seen of the packet, by field, where it was routed: ``ROUTED``, or ``ANEW``

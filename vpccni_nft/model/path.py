@@ -70,6 +70,7 @@ def run_path(  # noqa: PLR0913 - those of a hook, and what paths have besides
     calls: Callable[[Program, str, State, Bool], Bool | None] | None = None,
     *,
     internal: int = 0,
+    unrouted: int = 0,
     comes_to: Callable[[State, str], None] | None = None,
 ) -> State:
     """Send a packet through all base chains of a path.
@@ -83,7 +84,8 @@ def run_path(  # noqa: PLR0913 - those of a hook, and what paths have besides
         return run_hook(algebra, family, path.entry, chains, fields, watch, calls)
     state = State.start(algebra, family, path.entry, fields)
     state.watch, state.calls = watch, calls
-    state.on_path, state.internal, state.leaves_by = True, internal, state.fields["oif"]
+    state.on_path, state.leaves_by = True, state.fields["oif"]
+    state.internal, state.unrouted = internal, unrouted
     whether = ROUTED if path is RECEIVED else ANEW
     zeros = {name: state.word(name, 0) for name in ROUTED_BY}
     state.routed = {**zeros, whether: algebra.const(0, 1)}

@@ -63,6 +63,8 @@ class Different:
     classes: tuple[DifferenceClass, ...] = ()
     accepted: tuple[AcceptedClass, ...] = ()  #: what the caller accepts besides
     paths: tuple[HookAnswer, ...] = ()  #: where paths were compared: all of them, in their order
+    #: What is known of the node, and which packets are looked at for that, as sentences.
+    assumptions: tuple[str, ...] = ()
 
 
 @attrs.frozen

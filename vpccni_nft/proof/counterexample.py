@@ -18,12 +18,13 @@ from ..model.oracle import CHOICES, OracleKind
 from ..model.packet import interface_word
 from ..model.path import RECEIVED
 from ..nft import statements as s
+from ..simulate.likely import Likely
 from ..simulate.packet_text import default_world, parse_packet
 from ..simulate.plain_text import plain_text
 from ..simulate.sample import Packet, run
 from ..simulate.simplify import Plain, simplify
 from ..simulate.trace import parts, trace
-from ..simulate.world import Answers
+from ..simulate.world import Answers, NotedAnswers
 from .axioms import axioms, axioms_of_paths
 from .hooks import ShownPacket
 from .terms import LOG, postorder
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from ..core.values import Family
     from ..model.concrete import Question
     from ..model.hook import Outcome
+    from ..model.known_node import KnownNode
     from ..model.path import Path
     from ..simulate.trace import Step, Trace
     from .acceptance import Acceptance
@@ -179,6 +181,8 @@ def plainer(
         )
 
     likely = before.likely(one.family) | after.likely(one.family)
+    if node := comparison.hook.node:
+        likely = Likely.of_node(node, one.family) | likely
     starts = (one.origin, one.plain.packet) if one.origin else (one.plain.packet,)
     texts = (plain_text(packet, differ, likely) for packet in starts)
     plain = next(filter(None, texts), None)
@@ -218,6 +222,7 @@ class _Look:
             Answers(answers, usual),
             on_path=path.is_whole,
             internal=comparison.hook.internal,
+            unrouted=comparison.hook.unrouted,
         )
 
     def is_possible(self, packet: Packet) -> bool:
@@ -230,13 +235,17 @@ class _Look:
     def examine(self, packet: Packet) -> tuple[set[int], dict[str, Both]]:
         """The rules that a packet fits, by identity, and what differs."""
         hook, fits = self.comparison.hook, set[int]()
+        noted = NotedAnswers(packet.answers)
+        sent = attrs.evolve(packet, answers=noted)
 
         def watch(rule: object, _live: bool, here: bool) -> None:
             hook.solver.budget.check()
             if here:
                 fits.add(id(rule))
 
-        one, other = (run(tuple(side), packet, watch) for side in (hook.before, hook.after))
+        one, other = (run(tuple(side), sent, watch) for side in (hook.before, hook.after))
+        if hook.node and not _are_of(hook.node, packet.family, noted.asked):
+            return fits, {}
         return fits, self.of_interest(packet, one, other)
 
     def of_interest(self, packet: Packet, one: Outcome, other: Outcome) -> dict[str, Both]:
@@ -267,9 +276,19 @@ class _Look:
         if not found:
             return None
         again = parse_packet(plain.text, family).packet
-        in_text = differ(attrs.evolve(again, internal=hook.internal))
+        told = again.seen_as(plain.packet)
+        in_text = differ(told) and self.examine(told)[1] == found
         fits, _ = self.examine(plain.packet)
         return Counterexample(plain, one, other, in_text, found, frozenset(fits), origin)
+
+
+def _are_of(node: KnownNode, family: Family, asked: Mapping[Question, int]) -> bool:
+    """Whether a node may answer so."""
+    world = Concrete()
+    return all(
+        node.allows(world, family, oracle, arguments, answer)
+        for (oracle, arguments), answer in asked.items()
+    )
 
 
 def _hold(packet: Packet) -> Iterator[bool]:

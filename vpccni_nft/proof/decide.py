@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from ..model.hook import BaseChain
+    from ..model.known_node import KnownNode
     from ..model.path import Path
     from .chains import ChainComparison
     from .context import ProofContext
@@ -67,6 +68,7 @@ class PathSearch:
     ours: Sequence[BaseChain]
     theirs: Sequence[BaseChain]
     internal: int = 0  #: bits of the mark that no one outside looks at
+    node: KnownNode | None = None  #: what is known of the node that both sides are on
     accept: Acceptances = NOTHING  #: differences that the caller accepts
     progress: Callable[[str], None] = lambda _: None  #: takes how far the search is
     #: Hooks at which no order makes a difference, as is known.
@@ -90,7 +92,7 @@ class PathSearch:
         turns = _turns(self.ours, before), _turns(self.theirs, after)
         compared = PathComparison(
             self.path, self.setting, self.solver, before, after, self.pairs, turns,
-            self.internal, self.accept, self.progress, splits=self.splits,
+            self.internal, self.node, self.accept, self.progress, splits=self.splits,
         )  # fmt: skip
         return search(compared, self.before, self.after, most, first=first)
 

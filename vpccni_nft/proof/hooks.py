@@ -19,12 +19,13 @@ from .context import distinct_verdicts, is_device, packets_at
 from .coupling import Coupling
 from .pairs import ChainPart
 from .regions import region
-from .terms import asks
+from .terms import LOG, asks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from ..model.hook import Program
+    from ..model.known_node import KnownNode
     from ..model.packet import State
     from ..model.path import Path
     from .chains import ChainComparison
@@ -48,6 +49,7 @@ class PathComparison:
     #: The turns of all base chains of either side, at any hook.
     turns: tuple[Sequence[int], Sequence[int]]
     internal: int = 0  #: bits of the mark that no one outside looks at
+    node: KnownNode | None = None  #: what is known of the node that both sides are on
     accept: Acceptances = NOTHING  #: differences that the caller accepts
     progress: Callable[[str], None] = lambda _: None  #: takes how far the search is
     #: Whether packets are looked at case by case where many rules ask for different values.
@@ -115,11 +117,27 @@ class PathComparison:
         given = [fact for one in devices for fact in is_device(terms, one)]
         if self.path.is_whole and self.setting.as_tracked:
             given += axioms_of_paths(terms, self.setting.family, self.path, fields)
+        given += self._of_the_node((one, other))
         given += distinct_verdicts(terms, (one["verdicts"], other["verdicts"]))
         differences, accepting = self.differ((one, other))
         return Comparison(
             self, (one, other), differences, fits, same_draws, accepting, tuple(given)
         )
+
+    @property
+    def unrouted(self) -> int:
+        """Bits of the mark that routing does not look at, but whoever gets the packet may."""
+        return self.node.unseen_marks(self.setting.family) if self.node else 0
+
+    def _of_the_node(self, outcomes: Iterable[Mapping[str, Term]]) -> Iterator[Term]:
+        """What holds of the answers of this node."""
+        if not self.node:
+            return
+        terms, family = self.setting.terms, self.setting.family
+        values = (term for outcome in outcomes for term in outcome.values())
+        for asked in dict.fromkeys(one for term in values for one in asks(term)):
+            if LOG not in {word.width for word in asked.terms}:
+                yield self.node.allows(terms, family, asked.parts[0], asked.terms, asked)
 
     def differ(
         self, outcomes: tuple[Mapping[str, Term], Mapping[str, Term]]
@@ -185,6 +203,7 @@ class PathComparison:
             watch,
             None if inside else self._call,
             internal=self.internal,
+            unrouted=self.unrouted,
         )
         found = setting.outcome(state)
         for name, term in state.routed.items():

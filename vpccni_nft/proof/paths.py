@@ -16,9 +16,10 @@ from ..simulate.constants import values_in
 from .side import nodes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from ..core.values import Family
+    from ..model.known_node import KnownNode
     from ..model.path import Path
     from .side import Side
 
@@ -26,9 +27,30 @@ if TYPE_CHECKING:
 _CONFIRM_PRIORITY = (1 << 31) - 1
 
 
-def assumed_on_paths(internal: int) -> Iterator[str]:
+def assumed_of_node(node: KnownNode, families: Iterable[Family]) -> Iterator[str]:
+    """What an answer about a node as it is known rests on, as sentences."""
+    count = sum(map(len, node.addresses.values()))
+    yield f"packets are those of the node {node.recorded}, with its {count} addresses"
+    for family in families:
+        if routing := node.routing.get(family):
+            routes = sum(map(len, routing.tables.values()))
+            marks = routing.mark_bits
+            yield (
+                f"{family.title}: received packets are routed by its {len(routing.rules)} rules and"
+                f" {routes} routes, which see"
+                + (f" of the mark the bits {marks:#x} alone" if marks else " no mark")
+            )
+        else:
+            yield f"{family.title}: its routes are not known, and can be any"
+    if node.has_vrf:
+        yield "routes are not known where devices have tables of their own (VRF)"
+    yield from node.doubts
+
+
+def assumed_on_paths(internal: int, node: KnownNode | None) -> Iterator[str]:
     """What an answer about paths rests on besides, as sentences."""
-    yield "routing answers both sides the same for the same packet, whatever it is set up to answer"
+    whatever = "" if node else ", whatever it is set up to answer (--facts says it)"
+    yield f"routing answers both sides the same for the same packet{whatever}"
     yield (
         "packets behind the first one of a connection belong to a connection that began under these"
         " rules, and that both sides have bound and marked the same way, as is proved of first"

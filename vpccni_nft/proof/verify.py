@@ -30,7 +30,7 @@ from .hooks import at_hook
 from .objects import has_list_and_set
 from .order import EVERY_ORDER, ChainOrder
 from .pairs import Chains
-from .paths import assumed_on_paths, unknown_on_paths
+from .paths import assumed_of_node, assumed_on_paths, unknown_on_paths
 from .references import missing_names
 from .rule_keys import index_rules
 from .symbolic import Solver
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from ..core.diagnostics import Code
+    from ..model.known_node import KnownNode
     from .answers import Answer
     from .chains import Pair
     from .classes import DifferenceClass
@@ -70,6 +71,7 @@ class ProofSettings:
     accept: Acceptances = NOTHING  #: differences that the caller accepts
     paths: bool = False  #: whether whole paths are compared where hooks are not equal
     internal: int = 0  #: bits of the mark that, on a path, the rules alone look at
+    node: KnownNode | None = None  #: what is known of the node that both sides are on
 
 
 def verify(
@@ -109,6 +111,7 @@ def verify(
             tuple(proof.found),
             proof.accepted,
             tuple(proof.paths),
+            tuple(proof.of_node()),
         )
     if reasons:
         return Unknown(reasons, tuple(proof.hooks), proof.accepted, tuple(proof.paths))
@@ -183,7 +186,7 @@ class _Proof:
         hooks = [
             PathSearch(
                 Path.at(hook), pairs, solver, *sides, chains[0], chains[1], internal,
-                splits=self.settings.splits,
+                self.settings.node, splits=self.settings.splits,
             )
             for hook in HOOKS
             if any(at_hook(side, hook) for side in chains)
@@ -232,7 +235,7 @@ class _Proof:
         settled = set[str]()
         if self.settings.order == EVERY_ORDER:  # else they are equal in some orders alone
             settled = {hook.setting.hook for hook in hooks} - set(unequal)
-        for sentence in assumed_on_paths(self.internal):
+        for sentence in assumed_on_paths(self.internal, self.settings.node):
             self._assume(sentence)
         which = f"path {PATHS.index(path) + 1} of {len(PATHS)}"
         whole = attrs.evolve(hooks[0], path=path, settled=settled)
@@ -306,6 +309,12 @@ class _Proof:
                         )
                     )
 
+    def of_node(self) -> Iterator[str]:
+        """What is known of the node, and not."""
+        if self.settings.node:
+            families = sorted(self.before.families | self.after.families, key=str)
+            yield from assumed_of_node(self.settings.node, families)
+
     def _assume(self, sentence: str) -> None:
         self._assumed[sentence] = None
 
@@ -323,6 +332,7 @@ class _Proof:
         if self.before.as_lists and any(map(has_list_and_set, (self.before, self.after))):
             yield "T101: where a list of recent and its set are both loaded, they hold the same"
         yield from sentences(self.after.other_names)
+        yield from self.of_node()
         yield from self._assumed
 
 

@@ -14,6 +14,7 @@ import attrs
 
 from .. import iptables, nft
 from ..core.values import Address, AddressRange, Family, Network, PortRange
+from ..model.known_node import Fate
 from ..model.packet import ADDRESSES
 from ..nft import expressions as x
 from ..nft.statements import Statement
@@ -22,6 +23,8 @@ from .constants_nft import add_of, is_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from ..model.known_node import KnownNode
 
 #: As many rules of a side, and elements of a set, are looked at.
 _MOST_RULES, _MOST_ELEMENTS = 2000, 64
@@ -69,6 +72,21 @@ class Likely:
         addresses = sorted((*found.hosts, *found.networks), key=_is_special)
         ports = {**found.ports, **dict.fromkeys(map(str, found.of_nft.ports))}
         return cls(family, dict.fromkeys(addresses), ports, found.interfaces)
+
+    @classmethod
+    def of_node(cls, node: KnownNode, family: Family) -> Likely:
+        """What a node has: its addresses, those that it has routes to, its devices."""
+        routing = node.routing.get(family)
+        tables = routing.tables.values() if routing else ()
+        hosts = (
+            route.address
+            for routes in tables
+            for route in routes
+            if route.mask == family.all_ones and route.fate is Fate.DEVICE
+        )
+        addresses = [str(Address(family, one)) for one in (*node.addresses.get(family, ()), *hosts)]
+        addresses.sort(key=_is_special)
+        return cls(family, dict.fromkeys(addresses), {}, dict.fromkeys(node.devices))
 
     def __or__(self, other: Likely) -> Likely:
         """Those of both, its own ones first."""

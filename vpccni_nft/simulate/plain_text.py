@@ -137,7 +137,7 @@ class _Search:
         """The packet of a text, looked at as the one that is made plain. Raises BadPacketText."""
         text = " ".join((place_word(self.packet), *(f"{key}={one}" for key, one in words.items())))
         read = parse_packet(text, self.packet.family).packet
-        return attrs.evolve(read, internal=self.packet.internal)
+        return read.seen_as(self.packet)
 
     def holds(self, words: Words) -> bool:
         """Whether a text says enough; not any more where too many were tried."""

@@ -44,6 +44,7 @@ class Packet:
     seed: int = 0  #: for the answers that are not given
     on_path: bool = False  #: whether it goes through a whole path
     internal: int = 0  #: bits of the mark that no one outside looks at
+    unrouted: int = 0  #: further bits that routing does not look at
 
     @property
     def path(self) -> Path:
@@ -51,6 +52,10 @@ class Packet:
         if not self.on_path:
             return Path.at(self.hook)
         return MADE_HERE if self.hook == "output" else RECEIVED
+
+    def seen_as(self, other: Packet) -> Packet:
+        """The same, with the bits of the mark that are seen of another one."""
+        return attrs.evolve(self, internal=other.internal, unrouted=other.unrouted)
 
     @property
     def at_entry(self) -> Mapping[str, int]:
@@ -95,6 +100,7 @@ def run(
         packet.at_entry,
         watch,
         internal=packet.internal,
+        unrouted=packet.unrouted,
         comes_to=comes_to,
     )
     return outcome(state)

@@ -192,6 +192,24 @@ class Answers(Mapping["Question", int]):
         return Answers(given, usual)
 
 
+@attrs.frozen(eq=False)
+class NotedAnswers(Mapping["Question", int]):
+    """The same answers; ``asked`` keeps the questions that were put."""
+
+    answers: Mapping[Question, int]
+    asked: dict[Question, int] = attrs.field(factory=dict, init=False)
+
+    def __getitem__(self, question: Question) -> int:
+        self.asked[question] = answer = self.answers[question]
+        return answer
+
+    def __iter__(self) -> Iterator[Question]:
+        return iter(self.answers)
+
+    def __len__(self) -> int:
+        return len(self.answers)
+
+
 def world_words(family: Family, fields: Mapping[str, int], answers: Answers) -> dict[Question, str]:
     """The words of a packet text that give these answers, where it has such words."""
     found: dict[Question, str] = {}

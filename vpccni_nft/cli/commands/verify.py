@@ -21,6 +21,7 @@ from ..options import (
     ALLOW,
     AS_JSON,
     COUNTERS,
+    FACTS,
     FAMILY,
     IPSET_SAVE,
     ORDER,
@@ -28,6 +29,7 @@ from ..options import (
     SIDES,
     TIMEOUT,
     read_accepted,
+    read_known_node,
     read_order,
     read_sides,
     require_solver,
@@ -37,7 +39,7 @@ from ..render.diagnostics import show
 from ..signals import ended_by_signals
 
 if TYPE_CHECKING:
-    from ...proof.answers import Different
+    from ...proof.answers import Answer, Different
     from ...replay.examples import KernelAnswer
     from ..options import TwoSides
 
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
         "vpccni-nft verify --before node.save --after new.nft --json | jq '.packets[].packet'",
         "vpccni-nft verify --before iptables.save --after kube-proxy.nft --accept kube-proxy-modes",
         "sudo vpccni-nft verify --before node.save --after new.nft --replay",
+        "vpccni-nft verify --before node.save --after new.nft --facts record.tar.gz",
         "sudo vpccni-nft verify --plan plan/ --moved",
     ),
     notes="A packet that is shown can be given to vpccni-nft explain and vpccni-nft replay.",
@@ -83,6 +86,7 @@ if TYPE_CHECKING:
 @FAMILY
 @ALLOW
 @ACCEPT
+@FACTS
 @COUNTERS
 @SECONDS
 @TIMEOUT
@@ -134,6 +138,7 @@ def verify(  # noqa: PLR0913 - one for each option
     allow: tuple[str, ...],
     accept: tuple[str, ...],
     *,
+    facts: tuple[str, ...],
     moved: bool,
     counters: bool,
     seconds: float,
@@ -161,7 +166,7 @@ def verify(  # noqa: PLR0913 - one for each option
     from ...proof.side import Side
     from ...proof.verify import ProofSettings
     from ...proof.verify import verify as prove
-    from ..render.verify import code_of_answer, dict_of, lines_of_answer
+    from ..render.verify import code_of_answer, dict_of
 
     settings = ProofSettings(
         order=read_order(order),
@@ -173,6 +178,7 @@ def verify(  # noqa: PLR0913 - one for each option
         allow=codes_named(allow),
         paths=not per_hook,
         internal=internal,
+        node=read_known_node(facts),
     )
     names = ", ".join(before), ", ".join(after)
     stale: tuple[str, ...] = ()
@@ -202,15 +208,29 @@ def verify(  # noqa: PLR0913 - one for each option
         found = dict_of(answer, kernel) | ({"stale": list(stale)} if plan else {})
         write_output(json.dumps(found, indent=2) + "\n", "-")
     else:
-        count = len(answer.classes) if isinstance(answer, Different) else 0
-        if explained and explained > count:
-            raise click.UsageError(f"--explain {explained}: the answer has {count} classes")
-        for line in lines_of_answer(answer, *names, explained, kernel):
-            click.echo(line)
-        for sentence in stale:
-            click.echo(f"stale: {printable(sentence)}")
+        _show(answer, names, explained, kernel, stale)
     code = code_of_answer(answer)
     return ExitCode.REFUSED if stale and code is ExitCode.DONE else code
+
+
+def _show(
+    answer: Answer,
+    names: tuple[str, str],
+    explained: int | None,
+    kernel: list[KernelAnswer] | None,
+    stale: tuple[str, ...],
+) -> None:
+    """Write an answer for a reader."""
+    from ...proof.answers import Different
+    from ..render.verify import lines_of_answer
+
+    count = len(answer.classes) if isinstance(answer, Different) else 0
+    if explained and explained > count:
+        raise click.UsageError(f"--explain {explained}: the answer has {count} classes")
+    for line in lines_of_answer(answer, *names, explained, kernel):
+        click.echo(line)
+    for sentence in stale:
+        click.echo(f"stale: {printable(sentence)}")
 
 
 def _check_usage(

@@ -77,7 +77,7 @@ def lines_of_answer(
                 )
             yield from table_of_accepted(accepted)
             yield from (f"  assumed: {assumption}" for assumption in assumptions)
-        case Different(_, hooks, reasons, classes, accepted, paths):
+        case Different(_, hooks, reasons, classes, accepted, paths, assumptions):
             whole = "" if reasons else ", and no other packet differs"
             but = ", but for what is accepted" if whole and accepted else ""
             count_ = _classes(len(classes), "")
@@ -97,6 +97,7 @@ def lines_of_answer(
             yield ""
             yield from table_of_accepted(accepted)
             yield from map(_line_of_hook, (*hooks, *paths))
+            yield from (f"  assumed: {printable(assumption)}" for assumption in assumptions)
             yield from _lines_of_reasons(reasons)
         case Unknown(reasons, hooks, accepted, paths):
             yield f"{paint('unknown:', 'unknown')} no difference was found, and no proof either"
@@ -220,6 +221,7 @@ def dict_of(answer: Answer, kernel: Sequence[KernelAnswer] | None = None) -> dic
                 for place in hooks
             ]
         case Different(counterexamples, answers, reasons, classes):
+            found["assumptions"] = list(answer.assumptions)
             pairs = zip(counterexamples, kernel or repeat(None), strict=False)
             found["packets"] = [_dict_of_packet(*pair) for pair in pairs]
             found["classes"] = [dict_of_class(one, number) for number, one in enumerate(classes)]
