@@ -147,6 +147,19 @@ def test_a_ruleset_that_the_kernel_does_not_take_is_named(files: dict[str, str])
 
 @kernel_test
 @pytest.mark.usefixtures("kernel")
+def test_a_script_that_flushes_everything_is_refused_in_one_sentence(
+    files: dict[str, str], tmp_path: Path
+) -> None:
+    script = tmp_path / "all.nft"
+    script.write_text(f"flush ruleset\n{SCRIPT}")
+    done = replay("--before", files["node.save"], "--after", str(script))
+    assert (done.code, done.out) == (2, "")
+    (line,) = done.err.splitlines()
+    assert line.startswith(f"cannot replay: {script}: the script deletes tables that it does not")
+
+
+@kernel_test
+@pytest.mark.usefixtures("kernel")
 @pytest.mark.parametrize("seconds", [1.2, 2.5])
 def test_an_interrupted_replay_leaves_nothing(files: dict[str, str], seconds: float) -> None:
     sides = ("--before", files["node.save"], "--after", files["node.nft"])

@@ -15,6 +15,7 @@ from vpccni_nft.cli.commands import cli
 from vpccni_nft.core.values import Family
 from vpccni_nft.model.packet import STATE_BITS
 from vpccni_nft.proof.answers import Different
+from vpccni_nft.proof.conditions import Condition
 from vpccni_nft.proof.literals import Literal, literals_of, text_of, texts_of
 from vpccni_nft.proof.terms import Term, Terms
 from vpccni_nft.simulate.packet_text import parse_packet
@@ -268,3 +269,20 @@ def test_the_answer_is_as_its_schema_says(tmp_path: Path) -> None:
         found = json.loads(click.testing.CliRunner().invoke(cli, ["verify", *sides]).stdout)
         assert found["answer"] == answer
         required(schema, found, schema["$defs"])
+
+
+def test_a_condition_says_which_side_routes_a_packet_so(tmp_path: Path) -> None:
+    """Each side shows routing another destination, so there are two routes."""
+    nat = (
+        "chain n { type nat hook prerouting priority -100; ip daddr 172.20.0.10 dnat to 10.0.3.4; }"
+    )
+    (tmp_path / "a").write_text(f"table ip t {{ {nat} }}\n")
+    (tmp_path / "b").write_text("table ip t { chain n { ct state new } }\n")
+    sides = ("--before", str(tmp_path / "a"), "--after", str(tmp_path / "b"))
+    runner = click.testing.CliRunner()
+    found = json.loads(runner.invoke(cli, ["verify", *sides, "--json"]).stdout)
+    (one,) = found["classes"]
+    keys = {literal["key"] for part in one["conditions"] for literal in part}
+    assert {"path-before", "path-after"} <= keys
+    assert "path" not in keys
+    assert len(Condition.parse("path-before=forward path-after!=forward").alternatives[0]) == 2

@@ -15,7 +15,7 @@ from vpccni_nft.proof.verify import ProofSettings
 from vpccni_nft.proof.verify import verify as prove
 
 from ..support.command import run
-from ..unit.test_known_node import ADDRESSES, ROUTES, RULES
+from ..support.known_nodes import ADDRESSES, ROUTES, RULES
 
 CHAINS = {
     "filter": (":INPUT ACCEPT", ":FORWARD ACCEPT", ":OUTPUT ACCEPT"),

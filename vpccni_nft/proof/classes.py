@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..core.values import Family
     from .counterexample import Counterexample
-    from .literals import Literal
+    from .literals import Literal, Sides
     from .regions import Description
     from .terms import Term
 
@@ -45,10 +45,10 @@ class DifferenceClass:
     count: int = 1
 
     @classmethod
-    def of(cls, example: Counterexample, description: Description) -> DifferenceClass:
+    def of(cls, example: Counterexample, description: Description, sides: Sides) -> DifferenceClass:
         """A class by an example and by what describes its packets."""
         family = example.family
-        parts = dict.fromkeys(literals_of(part, family) for part in description.parts)
+        parts = dict.fromkeys(literals_of(part, family, sides) for part in description.parts)
         return cls(example, tuple(parts), description.is_whole)
 
     @property
@@ -61,9 +61,11 @@ class DifferenceClass:
         """What its packets are."""
         return self.example.family
 
-    def of_terms(self, parts: Iterable[Iterable[Term]], family: Family) -> DifferenceClass:
+    def of_terms(
+        self, parts: Iterable[Iterable[Term]], family: Family, sides: Sides
+    ) -> DifferenceClass:
         """The same with other conditions."""
-        conditions = dict.fromkeys(literals_of(part, family) for part in parts)
+        conditions = dict.fromkeys(literals_of(part, family, sides) for part in parts)
         return attrs.evolve(self, conditions=tuple(conditions))
 
     @property

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 #: What a field is in the end, on both sides.
 FINAL = "final-"
 
+#: Where a packet goes, on both sides or on one.
+_SIDES_OF_PATHS = {"path": (0, 1), "path-before": (0,), "path-after": (1,)}
+
 _INTERFACES = {"iif", "oif"}
 #: One word of a condition.
 _WORD = re.compile(r"(?P<key>[^\s=!]+)(?P<operator>!?=)(?P<values>\S+)")
@@ -163,8 +166,8 @@ class ConditionWord:
                 return algebra.false
             here = packets.path.entry in self.names
             return algebra.false if here is self.negated else algebra.true
-        if self.keys == ("path",):
-            return self._is_of_path(packets)
+        if routed := _SIDES_OF_PATHS.get(self.keys[0]):
+            return self._is_of_path(packets, routed)
         if self.keys[0].startswith("in:"):
             asked = list(packets.is_member(self.keys[0].removeprefix("in:")))
             turned = (algebra.not_(one) if self.negated else one for one in asked)
@@ -174,12 +177,12 @@ class ConditionWord:
         sides = (lambda field, side=side: packets.ends.words(field)[side] for side in (0, 1))
         return algebra.all(*(self._holds(packets, side) for side in sides))
 
-    def _is_of_path(self, packets: Packets) -> Bool:
-        """Where a packet goes one of the ways on both sides, or none of them on either."""
+    def _is_of_path(self, packets: Packets, sides: tuple[int, ...]) -> Bool:
+        """Where a packet goes one of the ways on these sides, or none of them on any."""
         algebra = packets.algebra
         if not packets.path.is_whole:
             return algebra.false
-        ways = [[packets.goes(name, side) for side in (0, 1)] for name in self.names]
+        ways = [[packets.goes(name, side) for side in sides] for name in self.names]
         if self.negated:
             return algebra.all(*(algebra.not_(goes) for way in ways for goes in way))
         return algebra.any(*(algebra.all(*way) for way in ways))
@@ -274,7 +277,7 @@ def _tests(line: str, start: int) -> Iterator[ConditionWord]:
 
 def _test(key: str, values: str, *, negated: bool) -> ConditionWord:
     """A word. Raises ValueError."""
-    if key in {"hook", "path"}:
+    if key == "hook" or key in _SIDES_OF_PATHS:
         names, known = tuple(values.split(",")), HOOKS if key == "hook" else PATH_HOOKS
         if wrong := [name for name in names if name not in known]:
             raise ValueError(f"{key}: “{wrong[0]}” is not one of {', '.join(known)}")

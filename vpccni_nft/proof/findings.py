@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..core.values import Family
+    from .literals import Sides
     from .residue import Literal
     from .split import Says, Tree
     from .terms import Term, Terms
@@ -52,10 +53,10 @@ class Finding:
         return self.found.kind, frozenset(map(frozenset, self.parts))
 
 
-def joined(tree: Tree[list[Finding]], family: Family) -> list[Finding]:
+def joined(tree: Tree[list[Finding]], family: Family, sides: Sides) -> list[Finding]:
     """The classes of all cases, each with the conditions under which it is one."""
     found = in_all(tree)
-    return [attrs.evolve(one, found=one.found.of_terms(one.parts, family)) for one in found]
+    return [attrs.evolve(one, found=one.found.of_terms(one.parts, family, sides)) for one in found]
 
 
 def in_all(tree: Tree[list[Finding]]) -> list[Finding]:

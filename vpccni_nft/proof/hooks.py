@@ -10,7 +10,7 @@ import attrs
 from ..model.hook import BaseChain, acts_at
 from ..model.oracle import OracleKind
 from ..model.packet import ANEW, ROUTED
-from ..model.path import run_path
+from ..model.path import RECEIVED, run_path
 from ..simulate.sample import AT_ROUTING, OF_THE_WAY, OWN_FIELDS
 from .acceptance import NOTHING, Acceptances, Accepting
 from .axioms import axioms_of_paths
@@ -215,6 +215,9 @@ class PathComparison:
         return pairs.call(program, chain, state, where)
 
 
+#: Where a packet is routed to.
+ROUTES = frozenset({OracleKind.ROUTE, OracleKind.ROUTE_DEVICE})
+
 #: What says whether routing has seen a packet.
 _WHETHER = {ROUTED, ANEW}
 
@@ -267,6 +270,22 @@ class Comparison:
     #: What was found so far, with the packet that shows it.
     found: list[tuple[Region, ShownPacket]] = attrs.Factory(list)
     is_possible: bool = False  #: whether some packet is known to fit all facts
+
+    @property
+    def sides(self) -> dict[Term, str]:
+        """What one side alone asks routing, by what tells it from what the other one asks."""
+        before, after = (
+            {one for term in outcome.values() for one in asks(term) if one.parts[0].kind in ROUTES}
+            for outcome in self.outcomes
+        )
+        if self.hook.path is not RECEIVED:
+            return dict.fromkeys(before | after, "-anew")
+        if not (before and after):
+            return {}
+        return {
+            **dict.fromkeys(before - after, "-before"),
+            **dict.fromkeys(after - before, "-after"),
+        }
 
     def by_outcome(self) -> list[Comparison]:
         """The outcomes by chance that are as likely on both sides, each by itself.

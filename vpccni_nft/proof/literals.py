@@ -6,6 +6,7 @@ A condition is a conjunction of literals, each an atom of the algebra of terms o
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import attrs
@@ -27,7 +28,7 @@ from ..simulate.packet_text import BOUND, KEY_OF, field_text
 from ..simulate.world import interface_name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from ..model.oracle import Oracle
     from .terms import Term
@@ -64,8 +65,17 @@ class Literal:
         return f"{self.key}{self.sign}{self.value}"
 
 
-def literals_of(terms: Iterable[Term], family: Family) -> tuple[Literal, ...]:
-    """A conjunction, in the order of the keys of packet texts; bounds of a field are one range."""
+#: Which of the two sides puts a question to routing, where the other one puts another.
+Sides = Mapping["Term", str]
+
+_BOTH: Sides = {}
+
+
+def literals_of(terms: Iterable[Term], family: Family, sides: Sides = _BOTH) -> tuple[Literal, ...]:
+    """A conjunction, in the order of the keys of packet texts; bounds of a field are one range.
+
+    ``sides`` names the side of a route that is not that of both.
+    """
     found: dict[Literal, None] = {}
     states = set(STATE_BITS.values())
     bounds: dict[str, tuple[int, int]] = {}
@@ -79,7 +89,7 @@ def literals_of(terms: Iterable[Term], family: Family) -> tuple[Literal, ...]:
             _, mask, value = atom.parts
             states = {one for one in states if (one & mask == value) is not negated}
         else:
-            found[_literal(atom, family, negated=negated)] = None
+            found[_literal(atom, family, sides, negated=negated)] = None
     for field, (first, last) in bounds.items():
         values = dict.fromkeys(field_text(field, end, family) for end in (first, last))
         found[Literal(KEY_OF.get(field, field), "-".join(values))] = None
@@ -178,7 +188,7 @@ def _field(word: Term) -> str | None:
     return str(word.parts[0]) if word.kind == "variable" else None
 
 
-def _literal(atom: Term, family: Family, *, negated: bool) -> Literal:
+def _literal(atom: Term, family: Family, sides: Sides, *, negated: bool) -> Literal:
     match atom.kind, atom.parts:
         case "bits", (word, int(mask), int(value)):
             field = _field(word)
@@ -188,7 +198,7 @@ def _literal(atom: Term, family: Family, *, negated: bool) -> Literal:
                 value_ = _masked(field, mask, value, family)
                 return Literal(KEY_OF.get(field, field), value_, negated)
             if word.kind == "ask":
-                return _answer(word, mask, value, negated=negated)
+                return _answer(word, mask, value, sides.get(word, ""), negated=negated)
             full = mask == (1 << word.width) - 1
             return Literal(_word(word), f"{value:#x}" + ("" if full else f"/{mask:#x}"), negated)
         case "up to", (word, int(limit)):
@@ -245,8 +255,8 @@ def _masked(field: str, mask: int, value: int, family: Family) -> str:
     return f"{value:#x}/{mask:#x}"
 
 
-def _answer(word: Term, mask: int, value: int, *, negated: bool) -> Literal:
-    """What the node answers."""
+def _answer(word: Term, mask: int, value: int, side: str, *, negated: bool) -> Literal:
+    """What the node answers, to one side where it is asked otherwise by the other one."""
     oracle: Oracle = word.parts[0]
     full = mask == (1 << word.width) - 1
     said = str(value) if full else f"{value:#x}/{mask:#x}"
@@ -254,9 +264,9 @@ def _answer(word: Term, mask: int, value: int, *, negated: bool) -> Literal:
         said, negated = "yes" if bool(value) is not negated else "no", False
     match oracle.kind:
         case OracleKind.ROUTE if full and value in _WAYS:
-            return Literal("path", _WAYS[value], negated)
+            return Literal(f"path{side}", _WAYS[value], negated)
         case OracleKind.ROUTE_DEVICE:
-            return Literal("oif", _masked("oif", mask, value, Family.IP), negated)
+            return Literal(f"oif{side}", _masked("oif", mask, value, Family.IP), negated)
         case OracleKind.FIB_TYPE if full and (field := _field(word.terms[0])):
             on = word.terms[1]
             where = "" if on.kind == "const" and not on.parts[0] else f" on {_word(on)}"

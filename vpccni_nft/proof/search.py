@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from .hooks import Comparison, PathComparison
     from .side import Side
+    from .terms import Term
 
 #: How many classes of a hook are looked for before those are joined that differ in literals alone.
 _MOST_TRIED = 500
@@ -134,7 +135,7 @@ def _look_for_classes(
             return [*look.reasons, _more(hook, enough.why)]
         except _Contradiction:
             continue
-        found.single = [one.found for one in joined(tree, hook.setting.family)]
+        found.single = [one.found for one in joined(tree, hook.setting.family, look.sides)]
         if inside or not any(one.occurs is Occurs.UNKNOWN for one in found.accepted):
             return list(look.reasons)
     return [*look.reasons, _contradicted(hook)]
@@ -151,6 +152,8 @@ class _Look:
     inside: bool = attrs.field(kw_only=True)
     #: Why there may be more packets than those that are found.
     reasons: dict[Diagnostic, None] = attrs.Factory(dict)
+    #: Which side asks routing what the other one does not, as literals have it.
+    sides: dict[Term, str] = attrs.Factory(dict)
     #: What was found of residues that others can have the shape of, with what shows it.
     _known: dict[object, tuple[Residue, list[Finding]]] = attrs.Factory(dict)
 
@@ -161,6 +164,7 @@ class _Look:
         comparison = hook.compare(inside=self.inside)
         if not any(one is not hook.setting.terms.false for one in comparison.differences.values()):
             return []
+        self.sides |= comparison.sides
         residue = _residue(comparison, case)
         if residue.shape is not None and residue.shape in self._known:
             first, known = self._known[residue.shape]
@@ -219,7 +223,7 @@ class _Look:
             if self.found.first:
                 nothing = Description((), is_whole=False)
                 one = plainer(one, comparison, self.before, self.after, lambda _: True)
-                self.found.single.append(DifferenceClass.of(one, nothing))
+                self.found.single.append(DifferenceClass.of(one, nothing, self.sides))
                 raise _Enough("one was enough")
             hook.progress(f"class {len(self.found.single) + 1}, of {self.found.most} at most")
             whole = terms.all(comparison.shown(region), *hook.setting.facts)
@@ -229,7 +233,7 @@ class _Look:
             one = plainer(one, comparison, self.before, self.after, is_like)
             keys = hook.case.key_terms if hook.case else ()
             parts = tuple((*keys, *part) for part in described.parts)
-            single = DifferenceClass.of(one, attrs.evolve(described, parts=parts))
+            single = DifferenceClass.of(one, attrs.evolve(described, parts=parts), self.sides)
             self.found.single.append(single)
             yield Finding(single, described.parts)
             for part in described.parts if prover.is_general else ():

@@ -183,9 +183,21 @@ class ReplaySide:
         if text.family is None:
             self._holds_recent |= bool(_MAY_HOLD_RECENT.search(text.content))
             self.nft(text.content)
+            if not self._probes:
+                self._check_probes()
         else:
             self._restore(text.family, text.content)
             self._dumps[text.family] |= set(_TABLE.findall(text.content))
+
+    def _check_probes(self) -> None:
+        """Raise ReplayError where a script has taken the probes' tables with the others."""
+        tables = self.run("nft", "list", "tables").splitlines()
+        if any(f"table {family.value} {probes.TABLE}" not in tables for family in Family):
+            raise ReplayError(
+                "the script deletes tables that it does not make, such as by “flush ruleset”, and"
+                f" with them {probes.TABLE}, by which packets are seen: leave that out, as nothing"
+                " else is there before it"
+            )
 
     def restore_ipsets(self, lines: str) -> None:
         """Make ipsets, by lines as ipset(8) saves them."""
