@@ -190,3 +190,23 @@ def test_the_printed_script_is_the_one_that_runs() -> None:
     assert (printed.code, printed.out) == (0, script())
     wrong = run("record", "--print-script", "somewhere")
     assert (wrong.code, "goes alone" in wrong.err) == (2, True)
+
+
+#: What of root's capabilities a record takes, and what is not read without one of them.
+CAPABILITIES = {
+    "+net_admin,+net_raw": (0, set()),
+    "+net_admin": (3, {"iptables-legacy.save"}),
+    "+net_raw": (3, {"iptables-legacy.save", "iptables-nft.save", "nft.txt", "ipset.save"}),
+}
+
+
+@pytest.mark.parametrize("given", CAPABILITIES)
+def test_a_record_takes_two_capabilities(given: str, node: Namespace, tmp_path: Path) -> None:
+    code, lost = CAPABILITIES[given]
+    (tmp_path / "record.sh").write_text(script())
+    sets = (f"--bounding-set=-all,{given}", f"--inh-caps=-all,{given}", "--no-new-privs")
+    done = inside(node, "setpriv", *sets, "sh", str(tmp_path / "record.sh"), str(tmp_path / "node"))
+    assert done.returncode == code, done.stderr
+    listed = (tmp_path / "node" / "record.txt").read_text()
+    failed = set(re.findall(r"(?m)^(\S+): failed: ", listed))
+    assert lost <= failed if lost else not failed, listed

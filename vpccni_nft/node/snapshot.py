@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..proof.side import Side
+    from .kube_proxy.services import ServicePort
 
 
 @attrs.frozen
@@ -80,6 +81,29 @@ class Snapshot:
         return {
             name: Source.of(text, self.files.get(name, name)) for name, text in self.texts.items()
         }
+
+    @classmethod
+    def of(cls, texts: Mapping[str, str], facts: Mapping[str, str] | None = None) -> Snapshot:
+        """The node whose programs printed these texts, by the names of ``DUMPS`` and the others.
+
+        Raises ValueError where a name is none of them.
+        """
+        facts = facts or {}
+        for name in (*texts, *facts):
+            if name not in {*DUMPS, NFT, IPSETS, VERSION, *FACTS}:
+                raise ValueError(f"{name} is not a file of a node")
+        return cls("", texts, {}, facts=facts)
+
+    def services(self) -> tuple[ServicePort, ...]:
+        """The ports of Services that kube-proxy's rules mean, in either of its modes.
+
+        Raises Refused (M301) where its rules are not understood, or there are none;
+        ``kube_proxy.questions`` has an example.
+        """
+        from .kube_proxy.on_node import OnNode
+
+        proxies = OnNode.of(self.side()).proxies.values()
+        return tuple(service for proxy in proxies for service in proxy.services)
 
     def side(self) -> Side:
         """All its rules, for a proof. Raises Refused."""

@@ -29,6 +29,7 @@ from .report import report
 from .switch import switch
 from .translate import translate
 from .verify import verify
+from .watch import watch
 
 #: The environment variable that shows where an internal error comes from.
 TRACEBACK = "VPCCNI_NFT_TRACEBACK"
@@ -99,6 +100,6 @@ def cli() -> None:
 
 for command in (
     check, code, detect, explain, extensions, fleet, inventory, migrate, predict, record, replay,
-    report, switch, translate, verify,
+    report, switch, translate, verify, watch,
 ):  # fmt: skip
     cli.add_command(command)
