@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from vpccni_nft.lowering import depth
 from vpccni_nft.text.grammar import grammar_folder
 
 from ..support.as_json import as_json
+from ..support.forks import Forked, command_line, load_all
 from ..support.profiles import NIGHTLY
 
 _ROOT = Path(vpccni_nft.__file__).parent.parent
@@ -112,20 +112,18 @@ class Report:
 
 
 def check(text: str | bytes, folder: Path) -> Report:
-    """Run the command over a text; it must come to an end by itself."""
+    """Run the command over a text; it must come to an end by itself, and print nothing else."""
     file = folder / "input.save"
     file.write_bytes(text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text)
-    done = subprocess.run(
-        [sys.executable, "-m", "vpccni_nft", "check", "--json", str(file)],
-        cwd=_ROOT,
-        capture_output=True,
-        check=False,
-        timeout=PATIENCE,
-    )
-    assert done.stderr == b""
-    report = json.loads(done.stdout)
-    assert report["refused"] is (done.returncode != 0)
-    return Report(done.returncode, **report)
+    load_all()
+    work = partial(command_line, "check", "--json", str(file))
+    output = folder / "output.json"
+    output.unlink(missing_ok=True)
+    process = Forked(work, output)
+    code = process.wait(PATIENCE)
+    report = json.loads(output.read_text())
+    assert report["refused"] is (code != 0)
+    return Report(code, **report)
 
 
 # --- texts that are no dump, or only a part of one ----------------------------------------------

@@ -54,6 +54,8 @@ def as_dict(diagnostic: Diagnostic) -> dict[str, Any]:
 
 def printable(text: str) -> str:
     """Replace whatever could steer a terminal or is not text at all."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 

@@ -63,7 +63,9 @@ def sections(lines: list[str]) -> dict[str, list[str]]:
             continue
         # What is in no part is kept with the rules: their reader says what it is not.
         kind = begun or current or RULES
-        parts.setdefault(kind, [""] * len(lines))[place] = line
+        if kind not in parts:
+            parts[kind] = [""] * len(lines)
+        parts[kind][place] = line
         # After these nothing of the part follows without its own beginning.
         ended = line.startswith("# Completed") or kind in {IPSETS, VERSION} or line == "}"
         current = "" if ended else kind
