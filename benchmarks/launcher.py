@@ -1,4 +1,4 @@
-"""Run a program, and print what it took: seconds, kilobytes at the peak, exit code.
+"""Run a program, and print what it took: seconds, those of the processor, kilobytes, exit code.
 
 The peak of a process begins with that of the one that started it (getrusage(2)). So programs are
 started by this one, which is small: ``python -I -S launcher.py LIMIT OUTPUT PROGRAM ARGUMENT...``.
@@ -25,7 +25,8 @@ def main() -> None:
     signal.setitimer(signal.ITIMER_REAL, float(limit))
     _, status, usage = os.wait4(process, 0)
     seconds = time.perf_counter() - start
-    print(seconds, usage.ru_maxrss, os.waitstatus_to_exitcode(status))
+    processor = usage.ru_utime + usage.ru_stime
+    print(seconds, processor, usage.ru_maxrss, os.waitstatus_to_exitcode(status))
 
 
 if __name__ == "__main__":

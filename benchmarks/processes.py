@@ -38,6 +38,7 @@ class Cost(NamedTuple):
     """What a run of a program took, or the middle of several."""
 
     seconds: float
+    processor: float  #: the seconds of it in which a processor ran the program
     megabytes: float
     code: int  #: the exit code
 
@@ -58,16 +59,17 @@ def cost(
         check=True,
         env=_ENVIRONMENT,
     )
-    seconds, kilobytes, code = done.stdout.split()
+    seconds, processor, kilobytes, code = done.stdout.split()
     if int(code) not in codes:
         sys.exit(f"{' '.join(arguments[2:])} gave {code}: {done.stderr}")
-    return Cost(float(seconds), int(kilobytes) / 1024, int(code))
+    return Cost(float(seconds), float(processor), int(kilobytes) / 1024, int(code))
 
 
 def middle(costs: Sequence[Cost]) -> Cost:
     """The middle time, and the largest peak."""
     seconds = statistics.median(one.seconds for one in costs)
-    return Cost(seconds, max(one.megabytes for one in costs), costs[-1].code)
+    processor = statistics.median(one.processor for one in costs)
+    return Cost(seconds, processor, max(one.megabytes for one in costs), costs[-1].code)
 
 
 def ours(*arguments: str | Path) -> list[str | Path]:

@@ -144,10 +144,14 @@ def _proof(run: Mapping[str, Sequence[Table]]) -> Iterator[Target]:
 
 
 def _start(run: Mapping[str, Sequence[Table]]) -> Iterator[Target]:
-    command = {"command": "python -c 'import vpccni_nft'"}
-    column = "more than python (ms)"
-    found = _worst(one.find(column, command) for one in run.get("startup", ()))
-    yield Target("import of vpccni_nft (ms)", 60, found)
+    def find(command: str, column: str) -> float | None:
+        return _worst(one.find(column, {"command": command}) for one in run.get("startup", ()))
+
+    imported = find("python -c 'import vpccni_nft'", "more than python (ms)")
+    yield Target("import of vpccni_nft (ms)", 60, imported)
+    for argument in ("--version", "--help"):
+        yield Target(f"{argument} (ms)", 80, find(f"vpccni-nft {argument}", "time (ms)"))
+    yield Target("translation of 200 rules (ms)", 120, find("vpccni-nft translate", "time (ms)"))
 
 
 def _ratio(one: float | None, other: float | None) -> float | None:

@@ -42,7 +42,7 @@ def _rows(folder: Path, services: int) -> Iterator[dict[str, Cell]]:
     ]
     middles = {name: middle([one[name] for one in rounds]) for name in commands}
     peer = middles.get(INCUMBENT)
-    for name, (seconds, megabytes, _) in middles.items():
+    for name, (seconds, _, megabytes, _) in middles.items():
         yield {
             "program": name,
             "Services": services,

@@ -115,7 +115,15 @@ def check_tables(
 #: What the targets and the pictures ask for.
 COLUMNS = [
     *("ruleset", "program", "translation", "Services", "rules"),
-    *("time (s)", "load (s)", "both (s)", "TCP, last", "more than python (ms)", "peak (MB)"),
+    *(
+        "time (s)",
+        "load (s)",
+        "both (s)",
+        "TCP, last",
+        "time (ms)",
+        "more than python (ms)",
+        "peak (MB)",
+    ),
 ]
 
 
