@@ -198,6 +198,17 @@ def test_services_are_found_the_same_in_both_modes() -> None:
     assert prerouting(before, after) is HookStatus.EQUAL
 
 
+def test_whole_paths_of_many_services_have_an_answer() -> None:
+    """Each side draws an endpoint for each Service: all of them together are far too many."""
+    every = kube_proxy.services(40)
+    texts = (kube_proxy.iptables_mode(every),), kube_proxy.nftables_mode(every, "1.33")
+    one, other = (Side.of([Source.of(text.encode(), "") for text in side]) for side in texts)
+    settings = proof.ProofSettings(order=ORDER, first=True, paths=True, timeout=120)
+    answer = proof.verify(one, other, settings)
+    assert isinstance(answer, Different)
+    assert {one.status for one in answer.paths} == {HookStatus.DIFFERENT}
+
+
 #: What is written of one Service, what is written instead, and how many Services there are.
 FAULTS = {
     "a wrong port": ("dnat to {0}:8443", "dnat to {0}:8444", 300),

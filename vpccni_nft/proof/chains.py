@@ -109,6 +109,12 @@ class ChainComparison:
         called = self._called(program, chain)
         return called.enter(self.setting, state, where) if called else None
 
+    def is_alike(self, program: Program, chain: str) -> bool:
+        """Whether the other side has a chain that may be the same rule by rule."""
+        return any(
+            len(one.numbers) == len(other.numbers) for one, other in self._likely(program, chain)
+        )
+
     def call_equal(self, program: Program, chain: str, state: State, where: Term) -> Term | None:
         """The same within a chain of both sides: what calls a chain that differs is not equal.
 

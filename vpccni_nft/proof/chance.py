@@ -27,6 +27,10 @@ TOLERANCE = 1e-9
 #: The most outcomes that are distinguished.
 _MOST = 2000
 
+#: How many numbers may be drawn on both sides, and how many more outcomes may hang on further draws
+#: than in a ladder, where of each draw one does: of numbers for different packets all do.
+_MOST_DRAWS = 16
+
 #: What comes of a packet, by name.
 Outcome = Mapping[str, "Term"]
 
@@ -48,7 +52,8 @@ class _TooMany(Exception):  # noqa: N818 - found on the way, and caught
 
 def are_equal(prover: Prover, before: Outcome, after: Outcome) -> bool:
     """Whether every outcome is as likely on both sides."""
-    if not any(map(draws_in, (*before.values(), *after.values()))):
+    counts = [len(set().union(*map(draws_in, outcome.values()))) for outcome in (before, after)]
+    if not 0 < min(counts) <= _MOST_DRAWS:
         return False
     try:
         ours, theirs = (_distribution(prover, outcome) for outcome in (before, after))
@@ -76,27 +81,36 @@ def _take(prover: Prover, wanted: tuple[Outcome, float], left: list[tuple[Outcom
 def _distribution(prover: Prover, outcome: Outcome) -> list[tuple[Outcome, float]]:
     """All outcomes without draws, each with its likelihood."""
     found: dict[tuple[Term, ...], float] = {}
-    names = tuple(outcome)
-    for values, chance in _outcomes(prover.setting.terms, tuple(outcome.values()), 1.0):
-        found[values] = found.get(values, 0.0) + chance
-        if len(found) > _MOST:
+    names, further = tuple(outcome), 0
+    parts = [(tuple(outcome.values()), 1.0)]
+    waiting: list[tuple[tuple[Term, ...], float, Term]] = []
+    while True:
+        drawn = 0
+        for values, chance in parts:
+            draw = next((draw for value in values for draw in draws(value)), None)
+            if draw is None:
+                found[values] = found.get(values, 0.0) + chance
+            else:
+                waiting.append((values, chance, draw))
+                drawn += 1
+        further += max(0, drawn - 1)
+        if len(found) > _MOST or further > _MOST_DRAWS:
             raise _TooMany
-    return [(dict(zip(names, values, strict=True)), chance) for values, chance in found.items()]
+        if not waiting:
+            return [(dict(zip(names, each, strict=True)), found[each]) for each in found]
+        parts = list(_parted(prover.setting.terms, *waiting.pop()))
 
 
-def _outcomes(
-    terms: Terms, values: tuple[Term, ...], chance: float
+def _parted(
+    terms: Terms, values: tuple[Term, ...], chance: float, draw: Term
 ) -> Iterator[tuple[tuple[Term, ...], float]]:
-    draw = next((draw for value in values for draw in draws(value)), None)
-    if draw is None:
-        yield values, chance
-        return
+    """What comes of each range of a draw, with its likelihood."""
     size = size_of(draw)
     bounds = sorted({0, size, *(cut for value in values for cut in cuts(value, draw, size))})
     for first, last in pairwise(bounds):
         known = {draw: terms.const(first, draw.width)}
         chosen = tuple(terms.substitute(value, known) for value in values)
-        yield from _outcomes(terms, chosen, chance * (last - first) / size)
+        yield chosen, chance * (last - first) / size
 
 
 def choose_otherwise(before: Outcome, after: Outcome) -> bool:

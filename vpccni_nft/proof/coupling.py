@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import pairwise
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import attrs
@@ -44,6 +45,10 @@ class ChancePart:
         """One number of each draw that leads here."""
         return {draw: terms.const(first, draw.width) for draw, first, _ in self.drawn}
 
+    def with_chance_of(self, other: ChancePart) -> ChancePart:
+        """The same where it also happens for other numbers; these ones stand for them."""
+        return attrs.evolve(self, chance=self.chance + other.chance)
+
 
 @attrs.frozen
 class Coupling:
@@ -59,12 +64,13 @@ class Coupling:
         sides = []
         for outcome in (before, after):
             values = tuple(outcome.get(name) or setting.fields[name] for name in names)
-            pieces = []
-            for piece in _pieces(terms, ChancePart(values, 1.0, ())):
-                pieces.append(piece)
-                if len(pieces) > _MOST:
+            pieces: dict[tuple[Term, ...], ChancePart] = {}
+            for count, piece in enumerate(_pieces(terms, ChancePart(values, 1.0, ()))):
+                if count == _MOST:
                     return None
-            sides.append(pieces)
+                known = pieces.get(piece.values)
+                pieces[piece.values] = known.with_chance_of(piece) if known else piece
+            sides.append(list(pieces.values()))
         ours, theirs = sides
         if len(ours) != len(theirs) or _draws_of(ours) & _draws_of(theirs):
             return None
@@ -97,7 +103,9 @@ def _draws_of(pieces: Sequence[ChancePart]) -> set[Term]:
 
 
 def _pieces(terms: Terms, piece: ChancePart) -> Iterator[ChancePart]:
-    draw = next((draw for value in piece.values for draw in draws(value)), None)
+    # What is drawn first leaves least to draw.
+    every = (draw for value in piece.values for draw in draws(value))
+    draw = min(every, key=attrgetter("number"), default=None)
     if draw is None:
         yield piece
         return

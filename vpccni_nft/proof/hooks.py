@@ -193,7 +193,13 @@ class PathComparison:
             before = fits.get(id(rule), setting.terms.false)
             fits[id(rule)] = setting.terms.any(before, here)
 
-        chains = side if inside or not self.path.is_whole else map(_Called.of, side)
+        chains = side
+        if self.path.is_whole and not inside:
+            pairs = self.pairs
+            chains = [
+                _Called.of(one) if pairs[one.hook].is_alike(one.program, one.name) else one
+                for one in side
+            ]
         state = run_path(
             setting.terms,
             setting.family,

@@ -14,6 +14,7 @@ import attrs
 from ..model.oracle import CHOICES
 from .context import packets_at
 from .shapes import ConditionShape
+from .split import ONLY_KEYS
 from .symbolic import Undecided
 from .terms import postorder
 
@@ -89,15 +90,7 @@ class Residue:
 
 def _plain_known(setting: ProofContext) -> Iterable[tuple[str, int]]:
     """The fields with a value that says more of a packet than which one it is."""
-    return sorted(item for item in setting.known.items() if item[0] not in _ONLY_KEYS)
-
-
-#: Fields of which no axiom says anything: ``packets_at`` is the same whatever they are.
-_ONLY_KEYS = {
-    "saddr", "daddr", "sport", "dport", "ct_original_saddr", "ct_original_daddr",
-    "ct_reply_saddr", "ct_reply_daddr", "ct_original_sport", "ct_original_dport", "ct_reply_sport",
-    "ct_reply_dport",
-}  # fmt: skip
+    return sorted(item for item in setting.known.items() if item[0] not in ONLY_KEYS)
 
 
 @attrs.define

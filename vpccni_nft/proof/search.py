@@ -119,26 +119,22 @@ class _Found:
 def _look_for_classes(
     hook: PathComparison, before: Side, after: Side, found: _Found
 ) -> list[Diagnostic]:
-    """First without what is proved; where what it does matters, with all of it.
-
-    The answer is why there may be more packets than those that are found.
-    """
-    for inside in (False, True):
-        found.outside, found.single, found.accepted = found.classes, [], []
-        look = _Look(hook, before, after, found, inside=inside)
-        try:
-            if hook.splits:
-                tree = by_case(PacketCase.of_all(hook.setting), look.at)
-            else:
-                tree = Tree(look.at(PacketCase(hook.setting)))
-        except _Enough as enough:
-            return [*look.reasons, _more(hook, enough.why)]
-        except _Contradiction:
-            continue
-        found.single = [one.found for one in joined(tree, hook.setting.family, look.sides)]
-        if inside or not any(one.occurs is Occurs.UNKNOWN for one in found.accepted):
-            return list(look.reasons)
-    return [*look.reasons, _contradicted(hook)]
+    """The answer is why there may be more packets than those that are found."""
+    look = _Look(hook, before, after, found)
+    try:
+        if hook.splits:
+            every = PacketCase.of_all(hook.setting)
+            # What is done for one key has consequences at all hooks behind it.
+            start = every.splitting() if hook.path.is_whole else None
+            tree = by_case(start or every, look.at)
+        else:
+            tree = Tree(look.at(PacketCase(hook.setting)))
+    except _Enough as enough:
+        return [*look.reasons, _more(hook, enough.why)]
+    except _Contradiction:
+        return [*look.reasons, _contradicted(hook)]
+    found.single = [one.found for one in joined(tree, hook.setting.family, look.sides)]
+    return list(look.reasons)
 
 
 @attrs.define
@@ -149,19 +145,35 @@ class _Look:
     before: Side
     after: Side
     found: _Found
-    inside: bool = attrs.field(kw_only=True)
     #: Why there may be more packets than those that are found.
     reasons: dict[Diagnostic, None] = attrs.Factory(dict)
     #: Which side asks routing what the other one does not, as literals have it.
     sides: dict[Term, str] = attrs.Factory(dict)
     #: What was found of residues that others can have the shape of, with what shows it.
     _known: dict[object, tuple[Residue, list[Finding]]] = attrs.Factory(dict)
+    #: Whether chains that mean the same have mattered for some key: then they do for most.
+    _matter: bool = False
 
     def at(self, case: PacketCase) -> list[Finding]:
-        """The classes of a case. Raises Split, _Enough, _Contradiction, and what proofs raise."""
+        """The classes of a case. Raises Split, _Enough, _Contradiction, and what proofs raise.
+
+        First without what is proved to be the same; where what it does matters, with all of it.
+        """
+        if not (case.keys and self._matter):
+            count, accepted, reasons = len(self.found.single), self.found.accepted, self.reasons
+            try:
+                return self._at(case, inside=False)
+            except _Contradiction:
+                self.found.outside += tuple(self.found.single[count:])
+                del self.found.single[count:]
+                self.found.accepted, self.reasons = accepted, reasons
+                self._matter = self._matter or bool(case.keys)
+        return self._at(case, inside=True)
+
+    def _at(self, case: PacketCase, *, inside: bool) -> list[Finding]:
         hook = self.hook.of_case(case)
         hook.solver.budget.check()
-        comparison = hook.compare(inside=self.inside)
+        comparison = hook.compare(inside=inside)
         if not any(one is not hook.setting.terms.false for one in comparison.differences.values()):
             return []
         self.sides |= comparison.sides
@@ -172,35 +184,33 @@ class _Look:
             again = [one.renamed(hook.setting.terms, names) for one in known]
             if None not in again:
                 return [one for one in again if one]
+        if not comparison.same_draws and (smaller := case.splitting()):
+            # Who draws for one key draws for no other one.
+            raise Smaller(smaller)
         # Of packets without a key there is no other residue that would have the same shape.
-        prover = CaseProver(hook.setting, hook.quick, is_general=bool(case.keys))
+        prover = CaseProver(hook.setting, hook.quick, is_general=case.is_of_key)
         outcomes = [comparison] if comparison.same_draws else comparison.by_outcome()
         findings: list[Finding] = []
-        quick = case.keys or not comparison.same_draws
+        quick = case.is_of_key or not comparison.same_draws
         if not (quick and outcomes and all(prover.is_never(one.leaving) for one in outcomes)):
-            if not comparison.same_draws:
-                self._split_draws(case, comparison, is_known=bool(outcomes))
+            if not (comparison.same_draws or outcomes):
+                self._split_draws(case, comparison)
             for one in outcomes or [comparison]:
                 findings += self._classes(one, prover)
-        else:
-            for one in outcomes:
-                self._note_accepted(one)
+        for one in outcomes or [comparison]:
+            self._note_accepted(one)
+        if not inside and any(one.occurs is Occurs.UNKNOWN for one in self.found.accepted):
+            raise _Contradiction
         if outcomes and not comparison.same_draws:
             self.hook.pairs[self.hook.path.entry].by_chance = True
         if prover.is_general and residue.shape is not None:
             self._known[residue.shape] = residue, findings
         return findings
 
-    def _split_draws(self, case: PacketCase, comparison: Comparison, *, is_known: bool) -> None:
-        """Raise Split where numbers are drawn for more packets than need be looked at together.
-
-        Who draws for one key draws for no other one. ``is_known`` says that outcomes are known that
-        are as likely.
-        """
-        if smaller := case.splitting():
-            raise Smaller(smaller)
+    def _split_draws(self, case: PacketCase, comparison: Comparison) -> None:
+        """Raise Split where numbers are drawn for more packets than need be looked at together."""
         words = (word for outcome in comparison.outcomes for word in outcome.values())
-        if not is_known and (by := case.on_draws(words)):
+        if by := case.on_draws(words):
             raise Split(by)
 
     def _classes(self, comparison: Comparison, prover: CaseProver) -> Iterator[Finding]:
@@ -240,7 +250,6 @@ class _Look:
                 prover.require(terms.all(*part, terms.not_(whole), *comparison.facts))
         if prover.is_general:
             prover.require(terms.all(comparison.leaving, *comparison.facts))
-        self._note_accepted(comparison)
 
     def _note_accepted(self, comparison: Comparison) -> None:
         """Note what is accepted and occurs, once for each acceptance."""
@@ -255,7 +264,7 @@ class _Look:
 
 def _residue(comparison: Comparison, case: PacketCase) -> Residue:
     """What is left of a case, with all that what is found of it hangs on."""
-    if not case.keys:
+    if not case.is_of_key:
         return Residue(None, ())
     given = dict(enumerate(comparison.given))
     words = (*comparison.outcomes, comparison.left(), given)

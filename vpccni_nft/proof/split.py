@@ -28,8 +28,19 @@ if TYPE_CHECKING:
 #: Between so many keys a packet is not split, unless that is needed.
 _FEW = 16
 
+#: Packets are split by their states, too, where they are split between so many times more keys than
+#: they need be.
+_STATES = 4
+
 #: How large a condition is that packets are split by.
 _PLAIN = 60
+
+#: Fields of which no axiom says anything: ``packets_at`` is the same whatever they are.
+ONLY_KEYS = frozenset({
+    "saddr", "daddr", "sport", "dport", "ct_original_saddr", "ct_original_daddr",
+    "ct_reply_saddr", "ct_reply_daddr", "ct_original_sport", "ct_original_dport", "ct_reply_sport",
+    "ct_reply_dport",
+})  # fmt: skip
 
 Result = TypeVar("Result")
 
@@ -196,7 +207,7 @@ class CaseTerms(Terms):
         """Split by what most of the keys ask for, if that is a field or hangs on a condition."""
         group = max(dict.fromkeys(groups), key=groups.count)
         asked = [words[place] for place in group.places]
-        many = len(groups) > _FEW
+        many = len(groups) > min(_FEW, _STATES * self.few)
         made = [word for word in asked if word.kind == "ite" and self.values(word) is None]
         if made:
             # What a word is often hangs on a field with few values: where a port stands hangs on
@@ -246,6 +257,11 @@ class PacketCase:
         return PacketCase(attrs.evolve(self.setting, terms=terms.splitting()), self.keys)
 
     @property
+    def is_of_key(self) -> bool:
+        """Whether others may have the same shape, that differ in addresses and ports."""
+        return not ONLY_KEYS.isdisjoint(self.keys)
+
+    @property
     def key_terms(self) -> tuple[Term, ...]:
         """That fields have the values that packets were split by."""
         terms, family = self.setting.terms, self.setting.family
@@ -283,6 +299,9 @@ class PacketCase:
                 known = terms.deciding(by.condition, holds=holds)
                 yield Says((fact,)), self._with(known, {}, fact)
             return
+        # What has no key first: there most differs that is no Service's own.
+        others = terms.not_(terms.is_in(by.group, by.fields))
+        yield Says((others,)), self._with(terms.excluding(by.fields, by.group), {}, others)
         for key in by.group.by_key:
             values = dict(zip((str(one.parts[0]) for one in by.fields), key, strict=True))
             says = tuple(
@@ -292,8 +311,6 @@ class PacketCase:
             )
             if len(says) == len(key):
                 yield Says(says, of_fields=True), self._with(terms, values)
-        others = terms.not_(terms.is_in(by.group, by.fields))
-        yield Says((others,)), self._with(terms.excluding(by.fields, by.group), {}, others)
 
     def _with(self, terms: CaseTerms, values: Mapping[str, int], *facts: Term) -> PacketCase:
         before = self.setting
