@@ -16,6 +16,7 @@ import attrs
 
 from ..core.values import Address, Family, parse_integer
 from ..model.hook import BY_DEVICE, ROUTED_BY, TO_THE_NODE
+from ..model.lookup import KeyGroup
 from ..model.oracle import Oracle, OracleKind
 from ..model.packet import (
     ADDRESS_TYPES,
@@ -99,6 +100,22 @@ class Group:
     elements: tuple[tuple[Between, ...], ...]
     #: The names of sets that rules look up and whose elements are not known.
     unknown: frozenset[str] = frozenset()
+    #: The elements of which each field has one value: a word is looked up among all at once.
+    keys: KeyGroup = attrs.field(init=False, eq=False, repr=False)
+
+    @keys.default
+    def _keys(self) -> KeyGroup:
+        exact = [one for one in self.elements if all(span.first == span.last for span in one)]
+        places = range(len(exact[0])) if exact else ()
+        return KeyGroup(
+            tuple(places),
+            {tuple(span.first for span in one): [number] for number, one in enumerate(exact)},
+        )
+
+    @property
+    def ranges(self) -> tuple[tuple[Between, ...], ...]:
+        """All other elements."""
+        return tuple(one for one in self.elements if any(span.first != span.last for span in one))
 
 
 @attrs.frozen
@@ -204,8 +221,10 @@ class ConditionWord:
                     for span, word, bits in zip(one, words, sizes, strict=True)
                 )
             )
-            for one in group.elements
+            for one in group.ranges
         ]
+        if group.keys.by_key:
+            inside.append(algebra.is_in(group.keys, words))
         for name in sorted(group.unknown):
             inside += packets.is_member(name, tuple(words))
         found = algebra.any(*inside)

@@ -33,10 +33,11 @@ class ConditionShape:
     #: The unknown constants, by their width and value.
     _constants: dict[tuple[int, int], Term] = attrs.field(factory=dict, init=False)
     _names: dict[object, str] = attrs.field(factory=dict, init=False)
+    _done: dict[Term, Term] = attrs.field(factory=dict, init=False)
 
     def of(self, condition: Term) -> Term:
         """The condition with its literals as variables."""
-        done: dict[Term, Term] = {}
+        done = self._done
         for one in postorder(condition, done):
             done[one] = self._again(one, [done[part] for part in one.terms])
         return done[condition]
