@@ -161,7 +161,8 @@ def plainer(
     look = _Look(comparison, before, after, accepted)
     names, rules = one.differences.keys(), one.shown.rules
     values = in_proof(one.differences)
-    fixed = comparison.found[-1][0].fixed if comparison.found else {}
+    is_class = accepted is None and comparison.found
+    fixed = comparison.found[-1][0].fixed if is_class else {}
     others = attrs.evolve(comparison, found=comparison.found[:-1])
     looks_known = accepted is not None or others.is_found(one.shown)
 
