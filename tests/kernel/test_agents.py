@@ -6,7 +6,9 @@ without the moved rule, which nft has.
 
 from __future__ import annotations
 
+import json
 import shlex
+import shutil
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -170,6 +172,73 @@ def test_a_table_that_is_gone_is_noticed_and_needed_to_go_back(
         enter(pair.node.name, ["nft", "-f", str(pair.plan / "apply.nft")])
         assert pair.start(go_back).wait() == 0, pair.log()
         pair.check("old")
+
+
+# --- other plans ----------------------------------------------------------------------------------
+
+
+def of_another_plan(plan: Path) -> str:
+    """What loads tables of the same names that another plan has."""
+    about = json.loads((plan / "plan.json").read_text())
+    return (plan / "apply.nft").read_text().replace(about["id"], "another")
+
+
+def states(pair: Pair) -> tuple[object, ...]:
+    """The rules of both languages, with their counters."""
+    return (
+        pair.saved(pair.node, "-c"),
+        enter(pair.node.name, ["nft", "list", "table", "ip", "vpccni-nat"]),
+    )
+
+
+@pytest.mark.parametrize("when", ["before the run", "after preflight"])
+def test_a_table_of_another_plan_is_neither_taken_nor_replaced(
+    when: str, plans: dict[str, Path], tmp_path: Path
+) -> None:
+    with Pair("nft", plans["nft"], tmp_path) as pair:
+        load = (["nft", "-f", "-"], of_another_plan(pair.plan))
+
+        def work(plan: Steps) -> bool:
+            apply = Steps.apply
+            if when == "after preflight":
+                setattr(Steps, "apply", lambda one: enter(pair.node.name, *load) or apply(one))  # noqa: B010
+            return run_plan(plan, 0)
+
+        if when == "before the run":
+            enter(pair.node.name, *load)
+        assert pair.start(work).wait() == 1, pair.log()
+        assert ("not loaded from this directory" in pair.log()) is (when == "before the run")
+        assert pair.phase() == ("refused" if when == "before the run" else "rolled back")
+        assert pair.start(lambda plan: say(str(plan.in_place()))).wait() == 0
+        assert "'nft.ip.vpccni-nat': 'of another plan'" in pair.log()
+        assert "plan another" in str(states(pair))
+        assert pair.saved(pair.node, "-c") == pair.saved(pair.twin, "-c")
+
+
+def test_another_copy_of_the_plan_does_not_undo_it(plans: dict[str, Path], tmp_path: Path) -> None:
+    with Pair("legacy", plans["legacy"], tmp_path) as pair:
+        assert carried_out(pair, "confirmed") == "new"
+        before = states(pair)
+        other = pair.plan = Path(shutil.copytree(plans["legacy"], tmp_path / "copy"))
+        assert pair.start(lambda plan: run_plan(plan, 0)).wait() == 1, pair.log()
+        assert "not loaded from this directory" in pair.log()
+        assert json.loads((other / "state.json").read_text())["phase"] == "refused"
+        assert states(pair) == before
+
+
+def test_a_table_that_another_plan_has_replaced_is_not_removed(
+    plans: dict[str, Path], tmp_path: Path
+) -> None:
+    with Pair("nft", plans["nft"], tmp_path) as pair:
+        assert carried_out(pair, "confirmed") == "new"
+        enter(pair.node.name, ["nft", "-f", "-"], of_another_plan(pair.plan))
+        before = states(pair)
+        assert pair.start(refused).wait() == 1, pair.log()
+        assert "not loaded from this directory" in pair.log()
+        assert states(pair) == before
+
+
+# --- restarts, and old programs -------------------------------------------------------------------
 
 
 def restarted(work: Callable[[Steps], object]) -> Callable[[Steps], object]:

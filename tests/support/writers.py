@@ -34,8 +34,6 @@ REFUSED = {
     "firewalld-iptables.save": {"T001": 2},  # the same
     "firewalld-iptables.v6.save": {"T001": 1},
     "fwsnort.save": {"T001": 6},  # string
-    "libvirt-iptables.save": {"T001": 2},  # CHECKSUM
-    "lxc-iptables.save": {"T001": 1},
     "netavark-iptables.save": {"T001": 2},  # a range of ports that is shifted
     "ufw.save": {"T001": 1},  # recent --hitcount
     "ufw.v6.save": {"T001": 1},

@@ -168,6 +168,7 @@ CATALOGUE: tuple[Code, ...] = (
     KERNEL_SOCKETS := Code(
         "T118", Kind.APPROXIMATION, "the kernel's own sockets are taken for none"
     ),
+    LATE_CHECKSUM := Code("T119", Kind.APPROXIMATION, "a checksum is left to the device"),
     COMMENT_CHANGED := Code("T201", Kind.NOTE, "a comment is shortened or respelt"),
     NAME_CHANGED := Code("T202", Kind.NOTE, "a name is respelt"),
     ACCOUNTING_MOVED := Code("T203", Kind.NOTE, "an nfacct object becomes a named counter"),

@@ -104,6 +104,7 @@ def _about(plan: Plan, origin: Origin, sums: dict[str, str]) -> dict[str, Any]:
     choice = plan.choice
     return {
         "format": FORMAT,
+        "id": plan.identity,
         "version": origin.version,
         "made": origin.made,
         "host": origin.host,

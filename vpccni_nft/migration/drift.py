@@ -29,7 +29,7 @@ from ..node.snapshot import DUMPS, NFT
 from ..proof.side import Side
 from ..text.sources import parse_sources
 from . import directory as plans
-from .moves import TableMove
+from .moves import moves_of
 from .plan import ALL
 from .rehearsal import native_source
 from .saved import SavedTable
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ..core.diagnostics import Code
+    from .moves import TableMove
 
 
 @attrs.frozen(kw_only=True)
@@ -109,7 +110,13 @@ def _read_plan(directory: Path) -> _Left:
         return _Left(
             owner=about["owner"],
             owners=frozenset(about["rules"]["moved"]),
-            moves=tuple((one["slot"], TableMove.read(directory, one)) for one in about["tables"]),
+            moves=tuple(
+                zip(
+                    (one["slot"] for one in about["tables"]),
+                    moves_of(directory, about),
+                    strict=True,
+                )
+            ),
             allow=codes_named(about["allowed"]),
             tables=frozenset(moved),
             rulesets={slot: _after(slot, source, left) for slot, source in dumps.items()},

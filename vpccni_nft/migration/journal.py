@@ -51,6 +51,11 @@ class Phase(enum.Enum):
         return self.goes_on or self in {Phase.ROLLING_BACK, Phase.STUCK}
 
     @property
+    def leaves(self) -> bool:
+        """Whether something of the move can be in place, settled or not."""
+        return self.changes or self is Phase.CONFIRMED
+
+    @property
     def goes_on(self) -> bool:
         """Whether a run is between its steps, and not going back."""
         return self in {Phase.ARMED, Phase.APPLY, Phase.CLEANUP, Phase.VERIFY, Phase.WAITING}

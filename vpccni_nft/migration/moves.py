@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ..core.values import Family
+from .copies import comment_of
 from .programs import run
 from .saved import SavedTable
 
@@ -25,6 +26,7 @@ class TableMove:
     family: Family
     table: str
     nft_table: str
+    comment: str = ""  #: of that table, by which it is known to be this plan's
     before: SavedTable = attrs.field(repr=False)  #: when the plan was made
     after: SavedTable = attrs.field(repr=False)  #: the same without what moves
     script: str = attrs.field(default="", repr=False)  #: what loads all new tables of the plan
@@ -42,7 +44,7 @@ class TableMove:
         return found
 
     @classmethod
-    def read(cls, directory: Path, entry: Mapping[str, Any]) -> TableMove:
+    def read(cls, directory: Path, entry: Mapping[str, Any], comment: str) -> TableMove:
         """What a plan says of one table. Raises CannotRead and OSError."""
         name, table = str(entry["name"]), str(entry["table"])
         before, after = (
@@ -55,6 +57,7 @@ class TableMove:
             family=Family(entry["family"]),
             table=table,
             nft_table=str(entry["nft_table"]),
+            comment=comment,
             before=before,
             after=after,
             script=_text(directory / "apply.nft"),
@@ -112,7 +115,8 @@ class TableMove:
 
 def moves_of(directory: Path, about: Mapping[str, Any]) -> list[TableMove]:
     """All tables of a plan. Raises CannotRead and OSError."""
-    return [TableMove.read(directory, entry) for entry in about["tables"]]
+    comment = comment_of(about["id"])
+    return [TableMove.read(directory, entry, comment) for entry in about["tables"]]
 
 
 def _lines(path: Path) -> list[str]:

@@ -27,22 +27,27 @@ if TYPE_CHECKING:
 _NETLINK_NETFILTER = 12
 _SUBSYSTEM = 10  # NFNL_SUBSYS_NFTABLES
 _BATCH_BEGIN, _BATCH_END = 0x10, 0x11
+_GETTABLE = 1
 _NEWCHAIN, _DELCHAIN = 3, 5
 _NEWRULE, _GETRULE, _DELRULE = 6, 7, 8
 _GETGEN = 16
 
 _REQUEST, _ACK = 0x1, 0x4
-_DUMP = 0x300
+_DUMP_REQUEST = 0x300 | _REQUEST
 _CREATE, _APPEND = 0x400, 0x800
 _ERROR, _DONE = 0x2, 0x3
 
 _GENERATION = 1  # both NFTA_GEN_ID and NFNL_BATCH_GENID
 _TABLE, _CHAIN, _HANDLE, _EXPRESSIONS, _COMPAT, _POSITION, _USERDATA = 1, 2, 3, 4, 5, 6, 7
+_TABLE_USERDATA = 6
 _CHAIN_NAME, _CHAIN_POLICY = 3, 5
 _COMPAT_PROTOCOL, _COMPAT_FLAGS = 1, 2
 _COMPAT_INVERTED = 2
 _NESTED = 0x8000
 _TYPE_MASK = 0x3FFF
+
+#: libnftnl/udata.h: the type of a comment, in the user data of a table.
+_COMMENT = 0
 
 _FAMILIES = {"ip": 2, "ip6": 10}
 _VERDICTS = {"DROP": 0, "ACCEPT": 1}
@@ -104,33 +109,31 @@ class Netlink:
                 return int(struct.unpack("!I", _attributes(payload[4:])[_GENERATION])[0])
         raise OSError(errno.EPROTO, "the kernel does not give its generation")
 
+    def tables(self, family: str) -> dict[str, str]:
+        """The tables of a family, each with its comment."""
+        self._send(_message(_SUBSYSTEM << 8 | _GETTABLE, _DUMP_REQUEST, self._next(),
+                            _FAMILIES[family]))  # fmt: skip
+        return {
+            _name(values[_TABLE]): _comment(values.get(_TABLE_USERDATA, b""))
+            for values in self._dumped()
+        }
+
     def rules(self, family: str, table: str) -> dict[str, list[KernelRule]]:
         """The rules of a table by their chains, in their order; empty where there is no table."""
-        body = _text(_TABLE, table)
-        self._send(
-            _message(
-                _SUBSYSTEM << 8 | _GETRULE,
-                _REQUEST | _DUMP,
-                self._next(),
-                _FAMILIES[family],
-                body,
-            )
-        )
+        self._send(_message(_SUBSYSTEM << 8 | _GETRULE, _DUMP_REQUEST, self._next(),
+                            _FAMILIES[family], _text(_TABLE, table)))  # fmt: skip
         found: dict[str, list[KernelRule]] = {}
-        while True:
-            for kind, payload in self._answers():
-                if kind == _DONE:
-                    return found
-                values = _attributes(payload[4:])
-                if _name(values[_TABLE]) != table:
-                    continue  # kernels before 4.13 do not look at the table that is named
-                found.setdefault(_name(values[_CHAIN]), []).append(
-                    KernelRule(
-                        struct.unpack("!Q", values[_HANDLE])[0],
-                        values.get(_EXPRESSIONS, b""),
-                        values.get(_USERDATA),
-                    )
+        for values in self._dumped():
+            if _name(values[_TABLE]) != table:
+                continue  # kernels before 4.13 do not look at the table that is named
+            found.setdefault(_name(values[_CHAIN]), []).append(
+                KernelRule(
+                    struct.unpack("!Q", values[_HANDLE])[0],
+                    values.get(_EXPRESSIONS, b""),
+                    values.get(_USERDATA),
                 )
+            )
+        return found
 
     def commit(self, generation: int, changes: Iterable[KernelChange]) -> None:
         """Make all changes in one transaction, or none.
@@ -174,6 +177,14 @@ class Netlink:
 
     def _send(self, data: bytes) -> None:
         self._socket.sendto(data, (0, 0))
+
+    def _dumped(self) -> Iterator[Mapping[int, bytes]]:
+        """What a dump that was asked for lists, as attributes."""
+        while True:
+            for kind, payload in self._answers():
+                if kind == _DONE:
+                    return
+                yield _attributes(payload[4:])
 
     def _answers(self, *, raises: bool = True) -> Iterator[tuple[int, bytes]]:
         """What one datagram holds: types with payloads."""
@@ -273,6 +284,16 @@ def _attributes(data: bytes) -> Mapping[int, bytes]:
 
 def _name(value: bytes) -> str:
     return value.rstrip(b"\0").decode("utf-8", "surrogateescape")
+
+
+def _comment(userdata: bytes) -> str:
+    """The comment in user data, which is a type, a length and a value after the other."""
+    while len(userdata) > 2:
+        kind, length = userdata[0], userdata[1]
+        if kind == _COMMENT:
+            return _name(userdata[2 : 2 + length])
+        userdata = userdata[2 + length :]
+    return ""
 
 
 def _aligned(length: int) -> int:

@@ -9,6 +9,7 @@ moved, while it is there twice, or after it was moved.
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ from ..node.partition import UNKNOWN_PARTS, take
 from ..node.scan import scan_dump, scan_ruleset
 from ..text.sources import parse_sources
 from ..translation import Translation, in_order
+from .copies import comment_of
 from .tables import MovedTable, has_rules, lines_of, slot_of
 from .writers import STAYS, instead, writes_again
 
@@ -77,6 +79,7 @@ class Choice:
 class Plan:
     """A move that is proved to change nothing."""
 
+    identity: str  #: no other plan has it
     node: NodeOutput
     choice: Choice
     detection: Detection
@@ -128,11 +131,14 @@ def plan(
         proof.of_table(table)
     if problems := proof.problems + [one for one in proof.overlaps if not choice.overlap]:
         raise Refused(problems)
+    identity = secrets.token_hex(8)
+    named = (attrs.evolve(table, comment=comment_of(identity)) for table in proof.tables)
     return Plan(
+        identity=identity,
         node=node,
         choice=choice,
         detection=found,
-        translation=attrs.evolve(translation, ruleset=nft.Ruleset(tuple(proof.tables))),
+        translation=attrs.evolve(translation, ruleset=nft.Ruleset(tuple(named))),
         tables=tables,
         rules=_counted(moving),
         stay=_counted(staying),

@@ -75,7 +75,7 @@ class Runner:
             return False
         try:
             self.say("preflight")
-            self.steps.preflight()
+            self.steps.preflight(resumed=earlier.phase.changes or earlier.before_restart.leaves)
         except Failed as failed:
             if earlier.phase.changes:
                 self.rollback(str(failed))

@@ -13,6 +13,7 @@ from ..core.span import Source
 from ..node.ownership import inventory
 from ..node.partition import UNKNOWN_PARTS
 from ..text.sources import parse_sources
+from .copies import name_of
 from .saved import SavedTable
 from .writers import STAYS
 
@@ -44,7 +45,7 @@ def stale(move: TableMove, owners: frozenset[str], now: SavedTable) -> Iterator[
 
 
 def _copy(move: TableMove) -> str:
-    return f"the table {move.family.value} {move.nft_table}"
+    return f"the {name_of(move)}"
 
 
 def _new(move: TableMove, owners: frozenset[str], now: SavedTable) -> dict[str, list[str]]:

@@ -18,6 +18,7 @@ from . import custody, nftables
 from . import directory as plans
 from .change import TableChange, present
 from .check import Age, Checker
+from .copies import check_free, copy_of, loaded, name_of
 from .edits import Edit, InTheWay, no_longer_fits, taking
 from .moves import TableMove, moves_of
 from .places import putting_back
@@ -59,14 +60,18 @@ class Steps:
 
     # --- forth ------------------------------------------------------------------------------------
 
-    def preflight(self) -> None:
-        """Look whether the move can be made; nothing is changed."""
+    def preflight(self, *, resumed: bool = False) -> None:
+        """Look whether the move can be made; nothing is changed.
+
+        Unless it is ``resumed``, no new table can be of a run from this directory.
+        """
         with _failing("preflight"):
             for program in ("nft", *(f"{one.program}-{what}" for one in self.moves
                                      for what in ("save", "restore"))):  # fmt: skip
                 path_of(program)
             for move in self.moves:
                 try:
+                    check_free([move], here=resumed)
                     self._check_there(move)
                     self._taking(move).settled(move)
                 except InTheWay as found:
@@ -77,8 +82,10 @@ class Steps:
     def apply(self) -> None:
         """Load the new tables in one transaction, unless they are there."""
         with _failing("apply"):
-            if not all(map(loaded, self.moves)):
-                run("nft", "-f", str(self.directory / "apply.nft"))
+            if absent := [move for move in self.moves if not loaded(move)]:
+                # Another plan may just have loaded tables of these names: then this is refused.
+                create = "".join(f"create {name_of(move)}\n" for move in absent)
+                run("nft", "-f", "-", given=create + self.moves[0].script)
 
     def cleanup(self) -> None:
         """Take the rules that the new tables replace out of iptables."""
@@ -161,16 +168,17 @@ class Steps:
 
     def _to_put_back(self, age: Age) -> list[TableMove]:
         """The tables whose part is with nft now. Raises InTheWay where a part is nowhere."""
-        found = []
+        found = [move for move in self.moves if loaded(move)]
+        if found:
+            check_free(self.moves)  # what is removed is removed by its name
         for move in self.moves:
-            if loaded(move):
-                found.append(move)
-            elif missing := move.missing(present(move)):
-                if age is Age.UNKNOWN and not any(map(loaded, self.moves)):
+            if move not in found and (missing := move.missing(present(move))):
+                if age is Age.UNKNOWN and not found:
                     continue  # the machine was started again, and has neither: nothing to undo
+                check_free([move])
                 raise InTheWay(
-                    f"{_nft(move)} is gone, and so is this from iptables: {missing[0]}: load it"
-                    f" again with nft -f {self.directory}/apply.nft, then roll back"
+                    f"the {name_of(move)} is gone, and so is this from iptables: {missing[0]}: load"
+                    f" it again with nft -f {self.directory}/apply.nft, then roll back"
                 )
         return found
 
@@ -204,12 +212,11 @@ class Steps:
                 state = "changed" if any(move.present(now)) else "after"
                 found[move.name] = "before" if not move.missing(now) else state
             for move in self.moves:
-                name = f"nft.{move.family.value}.{move.nft_table}"
-                found[name] = "loaded" if loaded(move) else "absent"
+                found[f"nft.{move.family.value}.{move.nft_table}"] = copy_of(move).value
         return found
 
     def anything_loaded(self) -> bool:
-        """Whether a new table is there."""
+        """Whether a new table of this plan is there."""
         with _failing("status"):
             return any(map(loaded, self.moves))
 
@@ -219,7 +226,7 @@ class Steps:
         with _failing("status"):
             for move in self.moves:
                 if not loaded(move):
-                    found.append(f"{_nft(move)} is gone")
+                    found.append(f"the {name_of(move)} is gone")
                 now = present(move)
                 found += in_iptables_again(move, now)
                 found += stale(move, self.owners, now)
@@ -241,16 +248,6 @@ class Steps:
         except FileNotFoundError:
             return move.before
         return SavedTable.of(move.table, text.decode("utf-8", "surrogateescape").split("\n"))
-
-
-def loaded(move: TableMove) -> bool:
-    """Whether the new table is there. Raises CannotRead and ProgramFailed."""
-    tables = run("nft", "list", "tables", move.family.value).split("\n")
-    return f"table {move.family.value} {move.nft_table}" in tables
-
-
-def _nft(move: TableMove) -> str:
-    return f"the table {move.family.value} {move.nft_table}"
 
 
 def _rules(table: SavedTable, name: str) -> tuple[Any, ...]:

@@ -1,12 +1,12 @@
 """CHECKSUM: fill in the checksum that the network card would have filled in.
 
 Kernel: net/netfilter/xt_CHECKSUM.c, in the mangle table only: skb_checksum_help for a packet whose
-checksum is not there yet. nft has no statement that computes a checksum.
+checksum is not there yet. nft has no statement that computes a checksum, so the rule only counts.
+Whoever sends the packet on computes it; until then it is wrong for programs that read packets past
+the network stack, and do not look whether it is there.
 
-To clear that of UDP over IPv4 (``udp checksum set 0``: none) would be worse than no rule. Until the
-checksum is computed its field holds the sum of addresses and ports. Without that, whoever computes
-it later gets a wrong one, and the receiver drops the packet: measured on what comes from a veth and
-leaves by a device that leaves checksums to the kernel.
+To clear that of UDP over IPv4 (``udp checksum set 0``: none) would be worse than no rule: see
+docs/decisions/0008-checksums-are-left-to-the-device.md.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ...core.diagnostics import BAD_PLACE, NO_NFT_FORM
+from ...core.diagnostics import BAD_PLACE, LATE_CHECKSUM
 from ...iptables.ast import Target
 from ...model.effects import Effect
 from ...model.packet import Event
@@ -41,11 +41,13 @@ def meaning(_node: Checksum, _view: View) -> Effect:
 
 
 def lower(_node: Checksum, context: Context) -> tuple[s.Statement, ...]:
-    """There is no form."""
-    raise context.refuse(
-        "nft has no statement that fills in a checksum, and clearing one can make it wrong",
-        "programs that need it read packets past the network stack, such as old DHCP clients",
+    """Nothing: the device does it."""
+    context.approximate(
+        LATE_CHECKSUM,
+        "nft does not fill in a checksum: programs that read packets past the network stack, such"
+        " as old DHCP clients, may find a wrong one",
     )
+    return ()
 
 
 EXTENSION = Extension(
@@ -56,9 +58,9 @@ EXTENSION = Extension(
     lower=lower,
     placement=Placement(tables=("mangle",)),
     draw=k.Build(Checksum),
-    nft="none: nft cannot compute a checksum",
+    nft="none: the device computes it",
     codes=(
         BAD_PLACE,
-        NO_NFT_FORM,
+        LATE_CHECKSUM,
     ),
 )
