@@ -238,6 +238,39 @@ def test_a_table_that_another_plan_has_replaced_is_not_removed(
         assert states(pair) == before
 
 
+# --- the order of base chains ---------------------------------------------------------------------
+
+#: All of it moves, so that the copy has the priority of iptables' own chain.
+ALONE = f"*nat\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n{MOVED}\nCOMMIT\n"
+
+#: What an administrator does since: the rule of the same packets runs behind the copy, or ahead.
+SINCE = {
+    "behind": ["-A PREROUTING -d 192.0.2.10/32 -p tcp -m tcp --dport 80 -j DNAT --to 10.0.0.9"],
+    "ahead": [
+        "-X",
+        "-A PREROUTING -d 192.0.2.10/32 -p tcp -m tcp --dport 80 -j DNAT --to 10.0.0.9",
+    ],
+}
+
+
+@pytest.mark.parametrize("where", SINCE)
+def test_a_base_chain_that_is_made_again_runs_ahead_of_the_copy(where: str, tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    plan = plan_of("nft", tmp_path / "made", ALONE, "all")
+    with Pair("nft", plan, tmp_path, ALONE) as pair:
+        assert carried_out(pair, "confirmed") == "new"
+        for command in SINCE[where]:
+            enter(pair.node.name, shlex.split(f"iptables-nft -t nat {command}"))
+        before = states(pair)
+        assert pair.start(refused).wait() == (where == "ahead"), pair.log()
+        if where == "ahead":
+            assert "another thing happens to" in pair.log()
+            assert states(pair) == before
+        else:
+            rules = [line for line in pair.saved(pair.node) if line.startswith("-A")]
+            assert [MOVED in line for line in rules] == [True, False]
+
+
 # --- restarts, and old programs -------------------------------------------------------------------
 
 

@@ -85,8 +85,9 @@ def enter(name: str, arguments: Sequence[str], text: str = "") -> str:
 class Pair:
     """A node, its twin, and a plan for the node."""
 
-    def __init__(self, backend: str, plan: Path, folder: Path) -> None:
+    def __init__(self, backend: str, plan: Path, folder: Path, dump: str = NODE) -> None:
         self.backend = backend
+        self.dump = dump
         self.folder = folder
         self.plan = folder / "plan"
         shutil.copytree(plan, self.plan)
@@ -96,7 +97,7 @@ class Pair:
         self._stack = ExitStack()
         for one in (self.node, self.twin):
             self._stack.enter_context(one)
-            enter(one.name, [f"iptables-{self.backend}-restore", "--counters"], NODE)
+            enter(one.name, [f"iptables-{self.backend}-restore", "--counters"], self.dump)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -178,16 +179,16 @@ class Pair:
 # --- plans ----------------------------------------------------------------------------------------
 
 
-def plan_of(backend: str, folder: Path) -> Path:
-    """A plan that moves the user's rule, made from files."""
+def plan_of(backend: str, folder: Path, node: str = NODE, owner: str = "user") -> Path:
+    """A plan that moves the user's rules, made from files."""
     with Namespace() as namespace:
-        enter(namespace.name, [f"iptables-{backend}-restore", "--counters"], NODE)
+        enter(namespace.name, [f"iptables-{backend}-restore", "--counters"], node)
         dump = enter(namespace.name, [f"iptables-{backend}-save", "-c"])
     (folder / "node.save").write_text(dump)
     (folder / "node.nft").write_text("")
     done = CliRunner().invoke(
         cli,
-        ["migrate", "plan", str(folder / "plan"), "--owner", "user", "--nft",
+        ["migrate", "plan", str(folder / "plan"), "--owner", owner, "--nft",
          str(folder / "node.nft"), f"--iptables-{backend}-save", str(folder / "node.save")],
     )  # fmt: skip
     assert done.exit_code == 0, done.output

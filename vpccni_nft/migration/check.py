@@ -21,12 +21,14 @@ from ..core.version import __version__
 from ..lowering.options import codes_named
 from ..node.live import output_of
 from ..text.sources import parse_sources
+from .copies import is_newest
 from .neighbours import REACH, neighbours
 from .plan import ALL
 from .programs import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from ..core.values import Family
     from ..proof.answers import Answer
@@ -44,7 +46,7 @@ class Age(enum.Enum):
 
     NEWEST = "newest"  #: after everything else
     THIS_START = "this start"  #: after the table of iptables, and before or after other tables
-    UNKNOWN = "unknown"  #: the machine was started since
+    UNKNOWN = "unknown"  #: the machine was started since, or iptables has made a chain again
 
 
 @attrs.frozen
@@ -67,11 +69,12 @@ class Checker:
     seconds: float
     copies: tuple[tuple[str, str], ...]  #: the new tables: families and names
     same_version: bool  #: whether this version has made the plan, and so its proof
+    directory: Path  #: of the plan
     age: Age = Age.NEWEST
     _known: dict[object, str] = attrs.Factory(dict)
 
     @classmethod
-    def of(cls, about: Mapping[str, Any], seconds: float) -> Checker:
+    def of(cls, directory: Path, about: Mapping[str, Any], seconds: float) -> Checker:
         """A checker for a plan, by its ``plan.json``."""
         return cls(
             codes_named(about["allowed"]),
@@ -82,6 +85,7 @@ class Checker:
             seconds,
             tuple((str(one["family"]), str(one["nft_table"])) for one in about["tables"]),
             about["version"] == __version__,
+            directory,
         )
 
     def problem(
@@ -117,12 +121,15 @@ class Checker:
         if self._is_planned(move, full, rest, new, beside, before):
             return ""
         tracked = self._tracked(move, before, sets)
+        # One owner's chains have priorities of their own, at which iptables has none.
+        newest = not self.whole or is_newest(self.directory, move)
+        age = self.age if newest else Age.UNKNOWN
         known = (
-            tuple(full.lines()), tuple(rest.lines()), script, beside.rulesets, self.age, stay,
+            tuple(full.lines()), tuple(rest.lines()), script, beside.rulesets, age, stay,
             None if sets is None else sets.content, tracked,
         )  # fmt: skip
         if known not in self._known:
-            question = _Question(before, script, beside, tracked, self._settings(), self.age)
+            question = _Question(before, script, beside, tracked, self._settings(), age)
             problem = question.problem(move.name, after)
             if not problem and not stay and not self.twice:
                 problem = question.problem(f"{move.name}, while both are there", before)

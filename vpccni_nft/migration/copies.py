@@ -1,19 +1,26 @@
-"""The new tables on this node: whether they are there, and whether this plan has loaded them.
+"""The new tables on this node: whether they are there, whether this plan has loaded them, and when.
 
 Plans of two owners have tables of the same names. So a name does not tell whose a table is: its
 comment does, which has the number of the plan.
+
+Of base chains of one priority the kernel calls the one first that was registered last. So before
+the new tables are loaded it is written down which of iptables-nft are there. One that is made again
+later, as by ``iptables-nft-restore`` or ``iptables-nft -X``, runs ahead of the copy from then on.
 """
 
 from __future__ import annotations
 
 import enum
+import json
 from typing import TYPE_CHECKING
 
+from . import custody
 from .edits import InTheWay
 from .netlink import Netlink
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from .moves import TableMove
 
@@ -62,3 +69,34 @@ def check_free(moves: Iterable[TableMove], *, here: bool = True) -> None:
 def name_of(move: TableMove) -> str:
     """A new table as nft calls it."""
     return f"table {move.family.value} {move.nft_table}"
+
+
+# --- when -----------------------------------------------------------------------------------------
+
+
+def record_registered(directory: Path, moves: Iterable[TableMove]) -> None:
+    """Write down the base chains that are there before the new tables. Raises OSError."""
+    found = {move.name: sorted(_registered(move)) for move in moves}
+    path = directory / "backup" / "registered.json"
+    custody.make_folder(path.parent)
+    custody.replace(path, (json.dumps(found, indent=2) + "\n").encode())
+
+
+def is_newest(directory: Path, move: TableMove) -> bool:
+    """Whether no base chain of the table in iptables is newer than the copy. Raises OSError.
+
+    iptables-legacy registers its own once for each start of the machine.
+    """
+    try:
+        text = (directory / "backup" / "registered.json").read_bytes()
+    except FileNotFoundError:
+        return True  # nothing was loaded yet
+    before = {tuple(one) for one in json.loads(text).get(move.name, ())}
+    return not loaded(move) or _registered(move) <= before
+
+
+def _registered(move: TableMove) -> frozenset[tuple[str, int, int]]:
+    if move.legacy:
+        return frozenset()
+    with Netlink() as kernel:
+        return kernel.registered(move.family.value, move.table)

@@ -28,7 +28,7 @@ _NETLINK_NETFILTER = 12
 _SUBSYSTEM = 10  # NFNL_SUBSYS_NFTABLES
 _BATCH_BEGIN, _BATCH_END = 0x10, 0x11
 _GETTABLE = 1
-_NEWCHAIN, _DELCHAIN = 3, 5
+_NEWCHAIN, _GETCHAIN, _DELCHAIN = 3, 4, 5
 _NEWRULE, _GETRULE, _DELRULE = 6, 7, 8
 _GETGEN = 16
 
@@ -39,8 +39,8 @@ _ERROR, _DONE = 0x2, 0x3
 
 _GENERATION = 1  # both NFTA_GEN_ID and NFNL_BATCH_GENID
 _TABLE, _CHAIN, _HANDLE, _EXPRESSIONS, _COMPAT, _POSITION, _USERDATA = 1, 2, 3, 4, 5, 6, 7
-_TABLE_USERDATA = 6
-_CHAIN_NAME, _CHAIN_POLICY = 3, 5
+_TABLE_HANDLE, _TABLE_USERDATA = 4, 6
+_CHAIN_HANDLE, _CHAIN_NAME, _CHAIN_HOOK, _CHAIN_POLICY = 2, 3, 4, 5
 _COMPAT_PROTOCOL, _COMPAT_FLAGS = 1, 2
 _COMPAT_INVERTED = 2
 _NESTED = 0x8000
@@ -111,19 +111,35 @@ class Netlink:
 
     def tables(self, family: str) -> dict[str, str]:
         """The tables of a family, each with its comment."""
-        self._send(_message(_SUBSYSTEM << 8 | _GETTABLE, _DUMP_REQUEST, self._next(),
-                            _FAMILIES[family]))  # fmt: skip
         return {
             _name(values[_TABLE]): _comment(values.get(_TABLE_USERDATA, b""))
-            for values in self._dumped()
+            for values in self._dump(_GETTABLE, family)
         }
+
+    def registered(self, family: str, table: str) -> frozenset[tuple[str, int, int]]:
+        """The base chains of a table: their names, and numbers that no other chain ever has.
+
+        The numbers are the handles of the table and of the chain. A chain that is made again, and
+        so called by the kernel in another turn, has others.
+        """
+        handles = {
+            _name(values[_TABLE]): struct.unpack("!Q", values[_TABLE_HANDLE])[0]
+            for values in self._dump(_GETTABLE, family)
+        }
+        return frozenset(
+            (
+                _name(values[_CHAIN_NAME]),
+                handles[table],
+                struct.unpack("!Q", values[_CHAIN_HANDLE])[0],
+            )
+            for values in self._dump(_GETCHAIN, family)
+            if _CHAIN_HOOK in values and _name(values[_TABLE]) == table
+        )
 
     def rules(self, family: str, table: str) -> dict[str, list[KernelRule]]:
         """The rules of a table by their chains, in their order; empty where there is no table."""
-        self._send(_message(_SUBSYSTEM << 8 | _GETRULE, _DUMP_REQUEST, self._next(),
-                            _FAMILIES[family], _text(_TABLE, table)))  # fmt: skip
         found: dict[str, list[KernelRule]] = {}
-        for values in self._dumped():
+        for values in self._dump(_GETRULE, family, _text(_TABLE, table)):
             if _name(values[_TABLE]) != table:
                 continue  # kernels before 4.13 do not look at the table that is named
             found.setdefault(_name(values[_CHAIN]), []).append(
@@ -178,8 +194,10 @@ class Netlink:
     def _send(self, data: bytes) -> None:
         self._socket.sendto(data, (0, 0))
 
-    def _dumped(self) -> Iterator[Mapping[int, bytes]]:
-        """What a dump that was asked for lists, as attributes."""
+    def _dump(self, what: int, family: str, body: bytes = b"") -> Iterator[Mapping[int, bytes]]:
+        """What the kernel lists, as attributes."""
+        kind = _SUBSYSTEM << 8 | what
+        self._send(_message(kind, _DUMP_REQUEST, self._next(), _FAMILIES[family], body))
         while True:
             for kind, payload in self._answers():
                 if kind == _DONE:

@@ -18,7 +18,7 @@ from . import custody, nftables
 from . import directory as plans
 from .change import TableChange, present
 from .check import Age, Checker
-from .copies import check_free, copy_of, loaded, name_of
+from .copies import check_free, copy_of, loaded, name_of, record_registered
 from .edits import Edit, InTheWay, no_longer_fits, taking
 from .moves import TableMove, moves_of
 from .places import putting_back
@@ -54,7 +54,7 @@ class Steps:
         try:
             moves = tuple(moves_of(directory, about))
             owners = frozenset(about["rules"]["moved"])
-            return cls(directory, moves, Checker.of(about, seconds), owners)
+            return cls(directory, moves, Checker.of(directory, about, seconds), owners)
         except (OSError, KeyError, TypeError, ValueError, CannotRead) as error:
             raise plans.NoPlan(f"{directory} is no plan: {error}") from None
 
@@ -83,6 +83,7 @@ class Steps:
         """Load the new tables in one transaction, unless they are there."""
         with _failing("apply"):
             if absent := [move for move in self.moves if not loaded(move)]:
+                record_registered(self.directory, self.moves)
                 # Another plan may just have loaded tables of these names: then this is refused.
                 create = "".join(f"create {name_of(move)}\n" for move in absent)
                 run("nft", "-f", "-", given=create + self.moves[0].script)
