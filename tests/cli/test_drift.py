@@ -57,6 +57,7 @@ def plan_of(root: Path, owner: str = "all", dump: str = NODE) -> Path:
     write(plan / "apply.nft", script)
     about = {
         "format": 1,
+        "id": "1234",
         "owner": owner,
         "allowed": [],
         "dumps": {"iptables_nft_save": "before/iptables-nft.save"},

@@ -37,7 +37,7 @@ DRAWN = settings(
 #: Approximations that packets tell from the rule: their pages say which packets.
 TOLD_APART = {
     *("T104", "T106", "T108", "T110", "T111", "T112", "T113", "T114", "T115", "T116", "T117"),
-    "T118",
+    *("T118", "T119", "T120"),
 }
 
 #: What kernels say of what they are built without.

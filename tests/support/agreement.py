@@ -22,8 +22,9 @@ from vpccni_nft.text.iptables_save import rule_line
 from vpccni_nft.text.nft_script import rule_text
 
 #: Approximations that both sides' meanings share. A log's prefix that nft cannot hold (T105) does
-#: differ, what is of the kernel's own sockets (T118), and a checksum that is computed (T119).
-ALIKE = tuple(sorted(set(APPROXIMATIONS) - {"T105", "T118", "T119"}))
+#: differ, what is of the kernel's own sockets (T118), a checksum that is computed (T119), and how
+#: often an address was seen (T120).
+ALIKE = tuple(sorted(set(APPROXIMATIONS) - {"T105", "T118", "T119", "T120"}))
 
 
 @attrs.frozen(eq=False)

@@ -35,6 +35,4 @@ REFUSED = {
     "firewalld-iptables.v6.save": {"T001": 1},
     "fwsnort.save": {"T001": 6},  # string
     "netavark-iptables.save": {"T001": 2},  # a range of ports that is shifted
-    "ufw.save": {"T001": 1},  # recent --hitcount
-    "ufw.v6.save": {"T001": 1},
 }

@@ -169,6 +169,7 @@ CATALOGUE: tuple[Code, ...] = (
         "T118", Kind.APPROXIMATION, "the kernel's own sockets are taken for none"
     ),
     LATE_CHECKSUM := Code("T119", Kind.APPROXIMATION, "a checksum is left to the device"),
+    RECENT_RATE := Code("T120", Kind.APPROXIMATION, "a count of recent becomes a rate"),
     COMMENT_CHANGED := Code("T201", Kind.NOTE, "a comment is shortened or respelt"),
     NAME_CHANGED := Code("T202", Kind.NOTE, "a name is respelt"),
     ACCOUNTING_MOVED := Code("T203", Kind.NOTE, "an nfacct object becomes a named counter"),

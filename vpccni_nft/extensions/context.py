@@ -78,6 +78,8 @@ class Shared:
 
     objects: Objects
     report: Report
+    #: All matches of the family that keep something together, by what that is.
+    sharing: Mapping[tuple[str, str], tuple[iptables.Match, ...]]
     recent_lists: dict[str, RecentList]  #: those of this family so far, by name
     limit_tables: dict[str, LimitTable]  #: those of ``hashlimit``, in the same way
 
@@ -184,17 +186,7 @@ class Context:
 
         Raises Problem where the set cannot serve all the rules that use the list.
         """
-        first = self.shared.recent_lists.setdefault(name, RecentList(self.table, mask))
-        if first.table != self.table:
-            raise self.refuse(
-                f"the list {name} is used in the tables {first.table} and {self.table}",
-                "an nft set belongs to one table",
-            )
-        if first.mask != mask:
-            raise self.refuse(
-                f"the list {name} is used with different masks",
-                "the kernel takes the mask of whichever rule it loaded first",
-            )
+        self._check_list(name, mask)
         spelt = self._own_set(f"recent-{name}", "recent list")
         ages = self.shared.objects.ages
         if seconds is not None and ages.setdefault(spelt, seconds) != seconds:
@@ -213,6 +205,29 @@ class Context:
             size=DYNAMIC_SET_SIZE,
         )
         return spelt
+
+    def counted_set(self, kind: str, name: str, mask: int, seconds: int) -> str:
+        """A set of addresses that are counted for a recent list, for so long after they were seen.
+
+        Raises Problem where the set cannot serve all the rules that use the list.
+        """
+        self._check_list(name, mask)
+        type_ = ADDRESS_TYPE[self.family]
+        set_ = Set(kind, type_, ("dynamic", "timeout"), timeout=seconds, size=DYNAMIC_SET_SIZE)
+        return self.declare(f"{kind}-{name}", set_, f"recent list, {kind}")
+
+    def _check_list(self, name: str, mask: int) -> None:
+        first = self.shared.recent_lists.setdefault(name, RecentList(self.table, mask))
+        if first.table != self.table:
+            raise self.refuse(
+                f"the list {name} is used in the tables {first.table} and {self.table}",
+                "an nft set belongs to one table",
+            )
+        if first.mask != mask:
+            raise self.refuse(
+                f"the list {name} is used with different masks",
+                "the kernel takes the mask of whichever rule it loaded first",
+            )
 
     def limit_set(self, name: str, options: object, set_: Set) -> str:
         """The set of a named table of limits; all rules that use it have the same options.

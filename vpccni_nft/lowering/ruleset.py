@@ -43,7 +43,7 @@ def lower(
     """
     report = Report(options.allow)
     families = {
-        family: _FamilyFacts(tracked=_uses_conntrack(ruleset, family))
+        family: _FamilyFacts(_uses_conntrack(ruleset, family), _sharing(ruleset, family))
         for family in {table.family for table in ruleset.tables}
     }
     sets = _SetFacts.of(ruleset)
@@ -75,6 +75,7 @@ class _FamilyFacts:
     """What the tables of one family share."""
 
     tracked: bool
+    sharing: Mapping[tuple[str, str], tuple[iptables.Match, ...]]
     recent_lists: dict[str, RecentList] = attrs.Factory(dict)
     limit_tables: dict[str, LimitTable] = attrs.Factory(dict)
 
@@ -93,6 +94,19 @@ def _uses_conntrack(ruleset: iptables.Ruleset, family: Family) -> bool:
                     return True
                 known.add(type(node))
     return False
+
+
+def _sharing(
+    ruleset: iptables.Ruleset, family: Family
+) -> Mapping[tuple[str, str], tuple[iptables.Match, ...]]:
+    """The matches of a family's rules that keep something together, by what that is."""
+    found: dict[tuple[str, str], list[iptables.Match]] = {}
+    for table in ruleset.tables:
+        for rule in _rules(table) if table.family is family else ():
+            for match in rule.matches:
+                if match.shares:
+                    found.setdefault(match.shares, []).append(match)
+    return {shared: tuple(dict.fromkeys(matches)) for shared, matches in found.items()}
 
 
 def _rules(table: iptables.Table) -> Iterable[iptables.Rule]:
@@ -197,6 +211,7 @@ class _TableLowering:
             shared=Shared(
                 objects=self.objects,
                 report=self.report,
+                sharing=self.facts.sharing,
                 recent_lists=self.facts.recent_lists,
                 limit_tables=self.facts.limit_tables,
             ),

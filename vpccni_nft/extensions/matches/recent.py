@@ -9,6 +9,12 @@ Kernel: net/netfilter/xt_recent.c, recent_mt.
 
 ``--reap`` only makes room. A list belongs to all tables and is the same for all its rules, so its
 addresses can expire in nft only where every rule asks for the same age.
+
+A list that rules ask how often an address was seen (``--hitcount N --seconds S``) becomes two sets:
+one in which each address has a bucket of N - 1 packets that fills once in S seconds, emptied by
+``--set``, and one of the addresses that have found it empty within S seconds, which is what rules
+look up. The bucket is emptied at once by N packets, and by no source that is never seen N times in
+S seconds, for in a time t it takes no fewer than (N - 1)(1 + t/S).
 """
 
 from __future__ import annotations
@@ -18,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ...core.diagnostics import NAME_CHANGED, NO_NFT_FORM, RECENT_LIST
+from ...core.diagnostics import NAME_CHANGED, NO_NFT_FORM, RECENT_LIST, RECENT_RATE
 from ...core.values import Address, Family, Negatable
 from ...iptables.ast import Match
 from ...model.effects import Test
@@ -29,7 +35,7 @@ from ...nft import statements as s
 from ...nft.expressions import NETWORK_HEADER
 from .. import kinds as k
 from ..context import DYNAMIC_SET_SIZE, FOREVER
-from ..extension import Extension
+from ..extension import Extension, Piece, Prologue
 from ..forms import ADDRESS, NUMBER, number, text_of
 from ..option_table import Option, OptionTable, at_most_one, exactly_one, needs, unless
 from ..placement import ANYWHERE
@@ -40,6 +46,9 @@ if TYPE_CHECKING:
 
     from ...model.effects import View
     from ..context import Context
+
+#: XT_RECENT_MAX_NSTAMPS, less one: how often an address can have been seen.
+MOST_HITS = 65535
 
 #: XT_RECENT_NAME_LEN, without the zero at the end.
 NAME_LENGTH = 199
@@ -143,20 +152,23 @@ def _seconds(node: Recent) -> int:
     return FOREVER if node.operation is Operation.REMOVE else node.seconds or FOREVER
 
 
-def lower(node: Recent, context: Context) -> tuple[s.Statement, ...]:
+def lower(node: Recent, context: Context) -> tuple[Piece, ...]:
     """Look the address up in a dynamic set, and change the set where the kernel does."""
     _refuse_what_sets_do_not_keep(node, context)
+    users = context.shared.sharing.get(node.shares, (node,))
+    counting = [user for user in users if isinstance(user, Recent) and _counts(user)]
     context.approximate(
         RECENT_LIST,
         f"the list {node.name} becomes a set that starts empty: xt_recent forgets the oldest"
         f" of 100 addresses, the set holds {DYNAMIC_SET_SIZE}, and once it is full, rules that"
         f" add an address do not match",
     )
+    if counting:
+        return _counted(node, counting[0], users, context)
     changes = node.operation is not Operation.CHECK and (
         node.operation is not Operation.UPDATE or not node.negated
     )
-    mask = node.mask.value if node.mask else context.family.all_ones
-    name = context.recent_set(node.name, mask, _age(node), changes=changes)
+    name = context.recent_set(node.name, _mask(node, context), _age(node), changes=changes)
     key = _key(node, context)
     found = s.Match(key, equality(negated=node.negated), x.SetReference(name))
     match node.operation:
@@ -171,17 +183,73 @@ def lower(node: Recent, context: Context) -> tuple[s.Statement, ...]:
 
 
 def _refuse_what_sets_do_not_keep(node: Recent, context: Context) -> None:
-    if node.hit_count is not None and node.hit_count > 1:
-        raise context.refuse(
-            "an nft set does not record how often an address was seen",
-            "to limit a rate by source, -m hashlimit --hashlimit-above has an nft form",
-        )
     if node.same_ttl:
         raise context.refuse("an nft set does not record the TTL that an address was seen with")
     if node.negated and node.operation is Operation.REMOVE:
         raise context.refuse("nft cannot remove an address from a set without matching")
     if node.negated and node.operation is Operation.UPDATE and node.seconds:
         raise context.refuse("nft has forgotten the old address that this would renew")
+
+
+def _counts(node: Recent) -> bool:
+    return node.hit_count is not None and node.hit_count > 1
+
+
+def _counted(
+    node: Recent, counting: Recent, users: tuple[Any, ...], context: Context
+) -> tuple[Piece, ...]:
+    """The same for a list of which some rule asks how often an address was seen."""
+    hits, seconds = counting.hit_count, counting.seconds
+    if seconds is None:
+        raise context.refuse("a rate has a time, and --hitcount without --seconds has none")
+    for user in users:
+        if user.operation is Operation.REMOVE:
+            raise context.refuse("nft cannot take back what it has counted of an address")
+        asks = user.operation is not Operation.SET
+        if asks and (user.hit_count, user.seconds) != (hits, seconds):
+            raise context.refuse(
+                f"rules ask the list {node.name} for different counts or ages, and a limit of nft"
+                " has one"
+            )
+    assert hits
+    if hits > MOST_HITS:
+        raise context.refuse(f"the kernel remembers of an address {MOST_HITS} times at most")
+    context.approximate(
+        RECENT_RATE,
+        f"the list {node.name} becomes a limit of {hits - 1} packets in {seconds} seconds for each"
+        f" address, which lets pass up to {2 * hits - 2} where they are spread over that time",
+    )
+    mask, key = _mask(node, context), _key(node, context)
+    often = context.counted_set("often", node.name, mask, seconds)
+    found = s.Match(key, equality(negated=node.negated), x.SetReference(often))
+    match node.operation:
+        case Operation.SET:
+            counted = context.counted_set("hits", node.name, mask, seconds)
+            counts = s.UpdateSet("update", counted, key, limit=_bucket(hits, seconds))
+            caught = s.UpdateSet("update", often, key)
+            holds = always_or_never(holds=not node.negated)
+            return (Prologue(((counts, caught),)), *holds)
+        case Operation.UPDATE if not node.negated:
+            return (found, s.UpdateSet("update", often, key))
+        case _:
+            return (found,)
+
+
+def _bucket(hits: int, seconds: int) -> s.Limit:
+    """Beyond ``hits - 1`` packets in some seconds; a rate that nft cannot say is rounded up."""
+    per, length = next(
+        ((per, length) for per, length in _PERIODS.items() if (hits - 1) * length % seconds == 0),
+        ("week", _PERIODS["week"]),
+    )
+    return s.Limit(-(-(hits - 1) * length // seconds), per, hits - 1, over=True)
+
+
+#: nft's periods, in seconds.
+_PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
+
+
+def _mask(node: Recent, context: Context) -> int:
+    return node.mask.value if node.mask else context.family.all_ones
 
 
 def _age(node: Recent) -> int | None:
@@ -268,5 +336,5 @@ EXTENSION = Extension(
     draw=k.OfFamily(_draw),
     aim=lambda node, draft: draft.answer_all(lambda view: meaning(node, view), not node.negated),
     nft="ip saddr|daddr @recent-NAME; update or delete @recent-NAME { ip saddr|daddr }",
-    codes=(RECENT_LIST, NAME_CHANGED, NO_NFT_FORM),
+    codes=(RECENT_LIST, RECENT_RATE, NAME_CHANGED, NO_NFT_FORM),
 )
