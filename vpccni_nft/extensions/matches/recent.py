@@ -157,14 +157,15 @@ def lower(node: Recent, context: Context) -> tuple[Piece, ...]:
     _refuse_what_sets_do_not_keep(node, context)
     users = context.shared.sharing.get(node.shares, (node,))
     counting = [user for user in users if isinstance(user, Recent) and _counts(user)]
+    counted = _check_counts(node, counting[0], users, context) if counting else None
     context.approximate(
         RECENT_LIST,
         f"the list {node.name} becomes a set that starts empty: xt_recent forgets the oldest"
         f" of 100 addresses, the set holds {DYNAMIC_SET_SIZE}, and once it is full, rules that"
         f" add an address do not match",
     )
-    if counting:
-        return _counted(node, counting[0], users, context)
+    if counted:
+        return _counted(node, *counted, context)
     changes = node.operation is not Operation.CHECK and (
         node.operation is not Operation.UPDATE or not node.negated
     )
@@ -195,13 +196,15 @@ def _counts(node: Recent) -> bool:
     return node.hit_count is not None and node.hit_count > 1
 
 
-def _counted(
+def _check_counts(
     node: Recent, counting: Recent, users: tuple[Any, ...], context: Context
-) -> tuple[Piece, ...]:
-    """The same for a list of which some rule asks how often an address was seen."""
+) -> tuple[int, int]:
+    """How often, and within how many seconds, all rules of a list want an address to be seen."""
     hits, seconds = counting.hit_count, counting.seconds
-    if seconds is None:
+    if hits is None or seconds is None:
         raise context.refuse("a rate has a time, and --hitcount without --seconds has none")
+    if hits > MOST_HITS:
+        raise context.refuse(f"the kernel remembers of an address {MOST_HITS} times at most")
     for user in users:
         if user.operation is Operation.REMOVE:
             raise context.refuse("nft cannot take back what it has counted of an address")
@@ -211,14 +214,16 @@ def _counted(
                 f"rules ask the list {node.name} for different counts or ages, and a limit of nft"
                 " has one"
             )
-    assert hits
-    if hits > MOST_HITS:
-        raise context.refuse(f"the kernel remembers of an address {MOST_HITS} times at most")
     context.approximate(
         RECENT_RATE,
         f"the list {node.name} becomes a limit of {hits - 1} packets in {seconds} seconds for each"
         f" address, which lets pass up to {2 * hits - 2} where they are spread over that time",
     )
+    return hits, seconds
+
+
+def _counted(node: Recent, hits: int, seconds: int, context: Context) -> tuple[Piece, ...]:
+    """The same for a list of which rules ask how often an address was seen."""
     mask, key = _mask(node, context), _key(node, context)
     often = context.counted_set("often", node.name, mask, seconds)
     found = s.Match(key, equality(negated=node.negated), x.SetReference(often))
