@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .moves import TableMove
 
 
-class Copy(enum.Enum):
+class CopyState(enum.Enum):
     """What there is of a new table."""
 
     ABSENT = "absent"
@@ -38,18 +38,18 @@ def comment_of(identity: str) -> str:
     return f"moved by vpccni-nft, plan {identity}"
 
 
-def copy_of(move: TableMove) -> Copy:
+def copy_of(move: TableMove) -> CopyState:
     """What there is of the new table. Raises OSError."""
     with Netlink() as kernel:
         tables = kernel.tables(move.family.value)
     if move.nft_table not in tables:
-        return Copy.ABSENT
-    return Copy.LOADED if tables[move.nft_table] == move.comment else Copy.ANOTHER
+        return CopyState.ABSENT
+    return CopyState.LOADED if tables[move.nft_table] == move.comment else CopyState.ANOTHER
 
 
 def loaded(move: TableMove) -> bool:
     """Whether this plan's table is there. Raises OSError."""
-    return copy_of(move) is Copy.LOADED
+    return copy_of(move) is CopyState.LOADED
 
 
 def check_free(moves: Iterable[TableMove], *, here: bool = True) -> None:
@@ -59,7 +59,7 @@ def check_free(moves: Iterable[TableMove], *, here: bool = True) -> None:
     """
     for move in moves:
         found = copy_of(move)
-        if found is Copy.ANOTHER or (found is Copy.LOADED and not here):
+        if found is CopyState.ANOTHER or (found is CopyState.LOADED and not here):
             raise InTheWay(
                 f"the {name_of(move)} is there already, and was not loaded from this directory:"
                 " roll back the plan that has loaded it, or delete the table if it is left over"
