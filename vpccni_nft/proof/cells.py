@@ -20,9 +20,10 @@ from ..nft import statements as s
 from ..semantics.nft import NftProgram
 from ..semantics.nft_comparisons import is_element
 from ..semantics.nft_values import evaluate_key
+from .terms import conjuncts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from ..model.hook import Program
     from ..model.packet import State
@@ -155,16 +156,33 @@ def _rule_key(pairs: ChainComparison, part: ChainPart, number: int) -> Key:
 
     state.watch = watch
     part.program.rule(part.chain, number, state, pairs.setting.reachable)
-    return dict(_key(found))
+    return _key(pairs, found)
 
 
-def _key(conditions: Iterable[Term]) -> Iterator[tuple[str, int]]:
-    for condition in conditions:
-        for part in condition.terms if condition.kind == "and" else (condition,):
-            if part.kind == "bits":
-                word, mask, value = part.parts
-                if word.kind == "variable" and mask == (1 << word.width) - 1:
-                    yield word.parts[0], value
+def _key(pairs: ChainComparison, conditions: Iterable[Term]) -> Key:
+    """The fields of which conditions that hold together compare all bits.
+
+    What else they compare may hang on one of these: where a port stands hangs on the protocol.
+    """
+    terms, fields = pairs.setting.terms, pairs.setting.fields
+    known: Key = {}
+    parts = [part for one in conditions for part in conjuncts(one)]
+    while found := dict(filter(None, map(_compared, parts))):
+        known |= found
+        here = {fields[name]: terms.const(value, fields[name].width)
+                for name, value in found.items()}  # fmt: skip
+        rest = (terms.substitute(part, here) for part in parts)
+        parts = [part for one in rest for part in conjuncts(one)]
+    return known
+
+
+def _compared(condition: Term) -> tuple[str, int] | None:
+    """The field of which a condition compares all bits, and its value."""
+    if condition.kind == "bits":
+        word, mask, value = condition.parts
+        if word.kind == "variable" and mask == (1 << word.width) - 1:
+            return word.parts[0], value
+    return None
 
 
 def _elements(
@@ -201,5 +219,5 @@ def _by_value(
     for element in elements.elements:
         wanted = element.key if isinstance(element, x.Pair) else element
         condition = is_element(values, key, wanted, view)
-        found[dict(_key((condition,))).get(field)].append(element)
+        found[_key(pairs, (condition,)).get(field)].append(element)
     return found

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from .terms import Term, Terms
 
 
-#: Of more constants the shape is not worth the trouble: no other condition has it.
-_MOST = 12
+#: Of more constants the shape is not worth the trouble: no other condition has it. Where a port
+#: stands hangs on the protocol, of which a dozen have one, or something else in its place.
+_MOST = 32
 
 
 @attrs.define

@@ -166,12 +166,12 @@ class Terms:
 
     def _whole(self, one: Term, other: Term) -> Term | None:
         """What was split in two by a condition: where it holds, and where it does not."""
-        with_it, without = _conditions(one), _conditions(other)
+        with_it, without = (dict.fromkeys(conjuncts(each)) for each in (one, other))
         extra = without.keys() - with_it.keys()
         if len(extra) != 1:
             return None
         (negated,) = extra
-        split = _conditions(self.not_(negated))
+        split = dict.fromkeys(conjuncts(self.not_(negated)))
         if split.keys() != with_it.keys() - without.keys():
             return None
         return self.all(*(part for part in with_it if part not in split))
@@ -677,8 +677,9 @@ def postorder(term: Term, done: Mapping[Term, object]) -> Iterator[Term]:
             yield one
 
 
-def _conditions(condition: Term) -> dict[Term, None]:
-    return dict.fromkeys(condition.terms if condition.kind == "and" else (condition,))
+def conjuncts(condition: Term) -> tuple[Term, ...]:
+    """The conditions that a condition is the conjunction of."""
+    return condition.terms if condition.kind == "and" else (condition,)
 
 
 def _known_bits(condition: Term) -> tuple[Term, int, int] | None:
