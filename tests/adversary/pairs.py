@@ -77,7 +77,32 @@ _DORMANT = chain("drop").replace("{", "{\n flags dormant;", 1)
 _JUMP_TWICE = "jump l\n jump l"
 
 #: Native rulesets.
+_TEN = [f"10.0.0.{number}" for number in range(10)]
+
+
+def _looked_up(operator: str, before: list[str], after: str, kind: str, each: str) -> Pair:
+    """Rules for some addresses, and a set or map of these that does not do the same."""
+    elements = ", ".join((f"10.2.0.0/16{each and ' : drop'}", *(one + each for one in _TEN)))
+    more = f"{kind} s {{ type ipv4_addr{each and ' : verdict'}; flags interval;"
+    more += f" elements = {{ {elements} }}; }}\n chain x {{ meta mark set 1 drop; }}"
+    return Pair(f"nft: {operator}", chain("\n".join(before)), chain(after, more=more))
+
+
 NFT = (
+    # Cells: what is looked up for one address alone.
+    _looked_up(
+        "which address is looked up in a set that another rule looks up in, too",
+        [*(f"ip daddr {one} ip saddr {one} accept" for one in _TEN),
+         "ip saddr 10.2.0.0/16 accept", *(f"ip daddr {one} drop" for one in _TEN),
+         *(f"ip daddr {net} drop" for net in ("10.2.0.0/16", "10.1.0.1", "10.1.0.2"))],
+        "ip saddr @s accept\n ip daddr @s drop\n ip daddr 10.1.0.1 drop\n ip daddr 10.1.0.2 drop",
+        "set", "",
+    ),
+    _looked_up(
+        "a mark ahead of the address that a rule asks for",
+        [*(f"meta mark set 1 ip daddr {one} drop" for one in _TEN), "ip daddr 10.2.0.0/16 drop"],
+        "ip daddr vmap @s", "map", " : goto x",
+    ),
     # Time and size.
     _objects(
         "the timeout of a set",

@@ -8,7 +8,7 @@ holds while no rule changes the address and lets the packet go on, which is prov
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import attrs
 
@@ -18,12 +18,14 @@ from ..nft import ast as nft
 from ..nft import expressions as x
 from ..nft import statements as s
 from ..semantics.nft import NftProgram
-from ..semantics.nft_comparisons import is_element
+from ..semantics.nft_comparisons import compare, is_element
 from ..semantics.nft_values import evaluate_key
+from .context import HookReads
+from .rule_keys import rule_key
 from .terms import conjuncts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ..model.hook import Program
     from ..model.packet import State
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
 #: How many values are worth the trouble.
 _FEWEST = 8
 
+#: Steps that leave the packet as it is.
+_PLAIN = (s.Match, s.Counter)
+
 #: The fields of a condition that can have one value only, and that value.
 Key = dict[str, int]
 
@@ -45,16 +50,15 @@ def looks_up(part: ChainPart) -> bool:
     program = part.program
     if not part.numbers or not isinstance(program, NftProgram):
         return False
-    rule = program.rules(part.chain)[part.numbers[0]]
-    names = [name for step in rule.statements for _, name in _lookups(step)]
-    return any(len(program.sets[name].elements) >= _FEWEST for name in names)
+    found = _lookups_of(part, part.numbers[0])
+    return any(len(program.sets[name].elements) >= _FEWEST for _, _, name in found)
 
 
 def are_equal(
     pairs: ChainComparison, before: ChainPart, after: ChainPart, footprint: Footprint
 ) -> bool:
     """Whether two parts mean the same, for each value of the field that most rules ask for."""
-    keys = {number: _rule_key(pairs, before, number) for number in before.numbers}
+    keys = _rule_keys(pairs, before)
     asked = defaultdict(set)
     for key in keys.values():
         for name, wanted in key.items():
@@ -65,7 +69,7 @@ def are_equal(
     one = _Index.of(before, {number: key.get(field) for number, key in keys.items()})
     other = _Index.of(
         after,
-        {number: _rule_key(pairs, after, number).get(field) for number in after.numbers},
+        {number: key.get(field) for number, key in _rule_keys(pairs, after).items()},
         _elements(pairs, after, field),
     )
     footprint.split(pairs.setting, field)
@@ -142,21 +146,14 @@ def _run(
     return {"next": live, "back": back, **setting.outcome(state)}, state
 
 
-def _rule_key(pairs: ChainComparison, part: ChainPart, number: int) -> Key:
-    """The fields that a packet must have one value of to fit a rule."""
-    terms, rule = pairs.setting.terms, part.program.rules(part.chain)[number]
-    if isinstance(rule, nft.Rule) and any(_lookups(step) for step in rule.statements):
-        return {}
-    state = pairs.setting.start(lambda *_: terms.false)
-    found: list[Term] = []
-
-    def watch(seen: object, _live: Term, fits: Term) -> None:
-        if seen is rule:
-            found.append(fits)
-
-    state.watch = watch
-    part.program.rule(part.chain, number, state, pairs.setting.reachable)
-    return _key(pairs, found)
+def _rule_keys(pairs: ChainComparison, part: ChainPart) -> dict[int, Key]:
+    """The fields that a packet must have one value of for anything to come of a rule, by number."""
+    setting = attrs.evolve(pairs.setting, hook_reads=HookReads())
+    return {
+        number: {} if any(True for _ in _lookups_of(part, number))
+        else rule_key(setting, part.program, part.chain, number)
+        for number in part.numbers
+    }  # fmt: skip
 
 
 def _key(pairs: ChainComparison, conditions: Iterable[Term]) -> Key:
@@ -166,13 +163,12 @@ def _key(pairs: ChainComparison, conditions: Iterable[Term]) -> Key:
     """
     terms, fields = pairs.setting.terms, pairs.setting.fields
     known: Key = {}
-    parts = [part for one in conditions for part in conjuncts(one)]
+    parts = conjuncts(terms.all(*conditions))
     while found := dict(filter(None, map(_compared, parts))):
         known |= found
         here = {fields[name]: terms.const(value, fields[name].width)
                 for name, value in found.items()}  # fmt: skip
-        rest = (terms.substitute(part, here) for part in parts)
-        parts = [part for one in rest for part in conjuncts(one)]
+        parts = conjuncts(terms.all(*(terms.substitute(part, here) for part in parts)))
     return known
 
 
@@ -188,36 +184,61 @@ def _compared(condition: Term) -> tuple[str, int] | None:
 def _elements(
     pairs: ChainComparison, part: ChainPart, field: str
 ) -> dict[str, dict[int | None, list[x.Expression]]]:
-    """The elements of the sets that rules look up in, by their value of a field."""
+    """The elements of the sets that rules look up in, by their value of a field.
+
+    Sets that are looked up in elsewhere, too, stay whole, and so do those that a rule comes to
+    which may have changed the packet until then.
+    """
     program = part.program
     if not isinstance(program, NftProgram):
         return {}
     found: dict[str, dict[int | None, list[x.Expression]]] = {}
     for number in part.numbers:
-        for step in program.rules(part.chain)[number].statements:
-            for key, name in _lookups(step):
-                if len(program.sets[name].elements) >= _FEWEST:
-                    found[name] = _by_value(pairs, key, program.sets[name], field)
+        for ahead, key, name in _lookups_of(part, number):
+            if name not in program.shared and all(isinstance(one, _PLAIN) for one in ahead):
+                elements = program.sets[name]
+                if len(elements.elements) >= _FEWEST:
+                    found[name] = _by_value(pairs, ahead, key, elements, field)
     return found
 
 
-def _lookups(step: s.Statement) -> tuple[tuple[x.Expression, str], ...]:
-    """The keys that a step looks up in named sets, and their names."""
-    match step:
-        case s.VerdictMap(key, x.SetReference(name)) | s.Match(key, _, x.SetReference(name)):
-            return ((key, name),)
-    return ()
+def _lookups_of(
+    part: ChainPart, number: int
+) -> Iterator[tuple[tuple[s.Statement, ...], x.Expression, str]]:
+    """The keys that a rule looks up in named sets, and their names; first the steps ahead."""
+    rule = part.program.rules(part.chain)[number]
+    if not isinstance(rule, nft.Rule):
+        return
+    for place, step in enumerate(rule.statements):
+        match step:
+            case s.VerdictMap(key, x.SetReference(name)) | s.Match(key, _, x.SetReference(name)):
+                yield rule.statements[:place], key, name
 
 
 def _by_value(
-    pairs: ChainComparison, key: x.Expression, elements: nft.Set, field: str
+    pairs: ChainComparison,
+    ahead: Iterable[s.Statement],
+    key: x.Expression,
+    elements: nft.Set,
+    field: str,
 ) -> dict[int | None, list[x.Expression]]:
     """A set's elements by their value of a field; None for those that any value may fit."""
-    view = View(pairs.setting.start(None), None, pairs.setting.terms.true)
+    setting = pairs.setting
+    view = View(setting.start(None), None, setting.terms.true)
+    given = [compare(one, view) for one in ahead if _is_of_header(one)]
     values = evaluate_key(key, view)
     found = defaultdict(list)
     for element in elements.elements:
         wanted = element.key if isinstance(element, x.Pair) else element
         condition = is_element(values, key, wanted, view)
-        found[_key(pairs, (condition,)).get(field)].append(element)
+        known = _key(pairs, (condition, *given, *setting.invariants))
+        found[known.get(field)].append(element)
     return found
+
+
+def _is_of_header(step: s.Statement) -> TypeGuard[s.Match]:
+    """Whether a step compares a field of a header, or some bits of one, with a value."""
+    if not isinstance(step, s.Match) or isinstance(step.right, x.SetReference):
+        return False
+    left = step.left.left if isinstance(step.left, x.Binary) else step.left
+    return isinstance(left, x.Payload)

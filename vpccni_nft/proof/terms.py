@@ -207,30 +207,35 @@ class Terms:
         return {**atoms, **dict.fromkeys(one for one in kept if one is not self.true)}
 
     def _ranges(self, conditions: dict[Term, None]) -> Iterable[Term]:
-        """The same conditions, the bounds of each word joined; a range can be some of its bits."""
-        bounds: dict[Term, tuple[int, int]] = {}
+        """The same conditions, the bounds of each word joined."""
+        compared: dict[Term, list[Term]] = {}
         others: list[Term] = []
         for one in conditions:
             atom = one.parts[0] if one.kind == "not" else one
-            if atom.kind == "up to":
-                word, limit = atom.parts
-                first, last = bounds.get(word, (0, (1 << word.width) - 1))
-                bounds[word] = (
-                    (max(first, limit + 1), last) if atom is not one else (first, min(last, limit))
-                )
+            if atom.kind in {"up to", "bits"}:
+                compared.setdefault(atom.parts[0], []).append(one)
             else:
                 others.append(one)
-        for word, (first, last) in bounds.items():
-            size = last - first + 1
-            if size < 1:
-                return [self.false]
-            if size & size - 1 == 0 and first & size - 1 == 0:
-                others.append(self._bits(word, (1 << word.width) - size, first))
-            else:
-                if first:
-                    others.append(self.not_(self._up_to(word, first - 1)))
-                others.append(self._up_to(word, last))
+        for word, comparisons_ in compared.items():
+            others += self._range(word, comparisons_) if len(comparisons_) > 1 else comparisons_
         return others
+
+    def _range(self, word: Term, conditions: Iterable[Term]) -> Iterator[Term]:
+        """Comparisons of a word with constants, the bounds joined: a range can be some bits."""
+        first, last = 0, (1 << word.width) - 1
+        for one in conditions:
+            if ends := _ends(one):
+                first, last = max(first, ends[0]), min(last, ends[1])
+            else:
+                yield one
+        size = last - first + 1
+        if size < 1:
+            yield self.false
+        elif size & size - 1 == 0 and first & size - 1 == 0:
+            yield self._bits(word, (1 << word.width) - size, first)
+        else:
+            yield self.not_(self._up_to(word, first - 1))
+            yield self._up_to(word, last)
 
     def _reduced(
         self, one: Term, every: dict[Term, None], joined: Mapping[Term, tuple[int, int]]
@@ -692,6 +697,25 @@ def _known_bits(condition: Term) -> tuple[Term, int, int] | None:
     if negated:
         return (word, mask, 0) if value == mask and mask & mask - 1 == 0 else None
     return word, mask, value
+
+
+def _ends(condition: Term) -> tuple[int, int] | None:
+    """The first and the last value that a comparison of a word with constants lets it have."""
+    negated = condition.kind == "not"
+    (atom,) = condition.terms if negated else (condition,)
+    everything = (1 << atom.terms[0].width) - 1
+    if atom.kind == "up to":
+        limit = atom.parts[1]
+        return (limit + 1, everything) if negated else (0, limit)
+    _, mask, value = atom.parts
+    step = mask & -mask
+    if mask != everything + 1 - step:  # not the first bits, so no row of values
+        return None
+    if not negated:
+        return value, value + step - 1
+    if not value:
+        return step, everything
+    return (0, value - 1) if value == mask else None
 
 
 def _value(word: Term) -> int:
