@@ -1,14 +1,17 @@
-"""What a proof costs grows with the rules, and no faster: terms are counted, not seconds."""
+"""What a proof costs: it grows with the rules, counted in terms, and ends when its time is over."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import pytest
+import z3
 
 import vpccni_nft
 from vpccni_nft import Equivalent
-from vpccni_nft.proof.budget import Budget
+from vpccni_nft.proof.budget import Budget, GaveUp
+from vpccni_nft.proof.symbolic import Solver
+from vpccni_nft.proof.terms import Terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,3 +62,36 @@ def test_three_times_as_many_rules_take_no_more_than_three_times_as_many_terms(
 ) -> None:
     few, many = (terms_of(make(count), monkeypatch) for count in (20, 60))
     assert many < 3.2 * few, (few, many)
+
+
+def test_each_question_has_what_is_left_of_the_time_of_the_whole_proof(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also those by which a core of conditions is made smaller: each one was given all of it."""
+    left = [30.0, 20.0, 0.0]
+    monkeypatch.setattr(Budget, "seconds_left", property(lambda _: left[0]))
+    given: list[tuple[object, float]] = []
+    check = z3.Solver.check
+
+    def note(solver: z3.Solver, *assumed: object) -> object:
+        given.append((timeouts[solver], left.pop(0)))
+        return check(solver, *assumed)
+
+    timeouts: dict[object, object] = {}
+    set_option = z3.Solver.set
+
+    def set_and_note(solver: z3.Solver, name: str, value: int) -> None:
+        if name == "timeout":
+            timeouts[solver] = value
+        set_option(solver, name, value)
+
+    monkeypatch.setattr(z3.Solver, "set", set_and_note)
+    monkeypatch.setattr(z3.Solver, "check", note)
+    terms = Terms()
+    one, other = (terms.variable(name, 8) for name in ("one", "other"))
+    literals = [terms.equal(word, terms.const(1, 8)) for word in (one, other)]
+    different = terms.not_(terms.equal(one, other))
+    with pytest.raises(GaveUp):
+        Solver(60, Budget(timeout=30)).least(literals, different)
+    assert [timeout for timeout, _ in given] == [1000 * seconds for _, seconds in given]
+    assert len(given) == 2

@@ -199,16 +199,9 @@ class Solver:
         whole proof is over.
         """
         solver = self._with(condition, *given)
-        self.budget.check()
-        seconds = min(self.seconds, self.budget.seconds_left)
-        solver.set("timeout", max(1, int(seconds * 1000)))
-        solver.set("max_memory", max(1, int(self.budget.most_megabytes)))
-        answer = solver.check()
+        answer = self._check(solver)
         if answer == z3.unknown:
-            self.budget.check()
-            if "memory" in (reason := solver.reason_unknown()):
-                raise self.budget.no_room("the solver has used up its memory")
-            raise Undecided(reason)
+            raise Undecided(solver.reason_unknown())
         return Model(self._nodes, solver.model()) if answer == z3.sat else None
 
     def least(
@@ -219,14 +212,12 @@ class Solver:
         The first ones are left out first. None where all of them together do not rule it out.
         Raises Undecided and GaveUp as ``find`` does.
         """
-        self.budget.check()
         solver = self._with(excluded, *given)
-        solver.set("timeout", max(1, int(min(self.seconds, self.budget.seconds_left) * 1000)))
         context = self._nodes.context
         names = {z3.Bool(f"literal {number}", context): one for number, one in enumerate(literals)}
         for name, one in names.items():
             solver.add(z3.Implies(name, z3.BoolRef(self._nodes.of(one), context)))
-        answer = solver.check(*names)
+        answer = self._check(solver, *names)
         if answer == z3.unknown:
             raise Undecided(solver.reason_unknown())
         if answer == z3.sat:
@@ -234,11 +225,23 @@ class Solver:
         needed = set(map(str, solver.unsat_core()))
         core = [name for name in names if str(name) in needed]
         for name in tuple(core):
-            self.budget.check()
             fewer = [one for one in core if one is not name]
-            if solver.check(*fewer) == z3.unsat:
+            if self._check(solver, *fewer) == z3.unsat:
                 core = fewer
         return tuple(names[name] for name in core)
+
+    def _check(self, solver: Any, *assumed: Any) -> Any:
+        """What Z3 answers in the time and room that are left. Raises GaveUp where none are."""
+        self.budget.check()
+        seconds = min(self.seconds, self.budget.seconds_left)
+        solver.set("timeout", max(1, int(seconds * 1000)))
+        solver.set("max_memory", max(1, int(self.budget.most_megabytes)))
+        answer = solver.check(*assumed)
+        if answer == z3.unknown:
+            self.budget.check()
+            if "memory" in solver.reason_unknown():
+                raise self.budget.no_room("the solver has used up its memory")
+        return answer
 
     def _with(self, *conditions: Term) -> Any:
         """A solver of Z3 with what is to hold.

@@ -40,6 +40,9 @@ _DEPTH = 4
 _MOST_VALUES = 16
 _MOST_PARTS = 100
 
+#: How many terms get other parts before the clock is looked at again.
+_OFTEN = 512
+
 #: Words that are made of bits of others.
 _OF_BITS = frozenset({"masked", "bvand", "bvor", "bvxor"})
 
@@ -79,6 +82,7 @@ class Terms:
         self.true.negation, self.false.negation = self.false, self.true
         self.dependence = Dependence()
         self._values: dict[Term, frozenset[int] | None] = {}
+        self._substituted = 0
         #: How many parts of the condition at hand may still be looked into.
         self._left = 0
         #: Conjunctions by what was joined: most are asked for many times, on many ways through the
@@ -596,6 +600,10 @@ class Terms:
 
     def substitute(self, term: Term, others: Mapping[Term, Term]) -> Term:
         """A term with others in place of some of its parts."""
+        # What draws lead to is all there soon, and gone through for long without a new term.
+        self._substituted += 1
+        if self._substituted % _OFTEN == 0:
+            self._budget.check()
         done = dict(others)
         for one in postorder(term, done):
             done[one] = self.rebuilt(one, [done[part] for part in one.terms])
