@@ -198,6 +198,13 @@ def test_only_one_owners_rules_are_taken(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_the_rules_of_the_cni_move_out_of_a_table_in_which_kube_proxy_draws(tmp_path: Path) -> None:
+    dump = (CORPUS / "node/eks-1.34-cni-1.23-legacy.save").read_text()
+    assert "--mode random" in dump
+    found = plan(tmp_path, "--owner", "vpc-cni", "--force-owner", "vpc-cni", legacy=dump)
+    assert found.exit_code == 0, found.output
+
+
 def test_where_the_order_beside_kube_proxy_is_unknown_a_plan_has_to_fit_both(
     tmp_path: Path,
 ) -> None:
