@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 import vpccni_nft
 from vpccni_nft.core.render import as_dict, render
 from vpccni_nft.lowering import depth
+from vpccni_nft.node.sections import sections
 from vpccni_nft.text.grammar import grammar_folder
 
 from ..support.as_json import as_json
@@ -446,6 +448,14 @@ def test_very_many_quotes_are_read_or_refused_soon(words: str, tmp_path: Path) -
     found = check(in_filter(*rules), tmp_path)
     assert found.refused
     assert {one["line"] for one in found.diagnostics} <= set(range(6, 306))
+
+
+def test_a_long_text_is_divided_in_a_time_that_grows_with_its_lines() -> None:
+    """Four seconds and more where it grows with their square."""
+    lines = ["*filter", *["-A INPUT -j DROP"] * 40_000, "COMMIT"]
+    start = time.process_time()
+    assert list(sections(lines).values()) == [lines]
+    assert time.process_time() - start < 2
 
 
 def test_a_rule_with_very_many_matches_ends_soon(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import attrs
@@ -70,7 +71,9 @@ class Vector:
         """What ``ipset save`` prints, where the vector says it."""
         return "".join(f"{line}\n" for line in self.ipsets) or None
 
+    @cache  # noqa: B019 - vectors stay for the whole run
     def translate(self) -> vpccni_nft.Translation:
+        """Kept, because several tests look at it."""
         return vpccni_nft.translate(
             self.dump, name=str(self), allow=self.allow, ipset_save=self.ipset_save
         )
