@@ -13,7 +13,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .api import parse, translate, verify
+from .api import explain, inventory, parse, translate, verify
 from .core.diagnostics import Diagnostic, Refused
 from .core.late import provide
 from .core.values import Family
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Detection", "Diagnostic", "Different", "Equivalent", "Family", "Refused", "Translation",
-    "Unknown", "__version__", "detect", "iptables", "nft", "optimizer", "parse", "translate",
-    "verify",
+    "Unknown", "__version__", "detect", "explain", "inventory", "iptables", "nft", "optimizer",
+    "parse", "translate", "verify",
 ]  # fmt: skip
 
 #: What loads when it is first asked for, by the module that has it.
@@ -41,6 +41,7 @@ _LAZY = {
 
 #: The functions of the languages that stand in ``text``, by the module that has them.
 _TEXTS = {
+    "iptables.node_classes": ("extensions.public", "node_classes"),
     "iptables.save": ("text.iptables_save", "save"),
     "nft.as_json": ("text.nft_json", "commands"),
     "nft.parse": ("text.nft_reader", "parse"),

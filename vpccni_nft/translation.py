@@ -93,7 +93,10 @@ class Translation:
         return list(found.values())
 
     def script(self, format: Literal["nft", "json"] = "nft") -> str:  # noqa: A002 - as the option
-        """The text for ``nft -f`` or, with ``json``, for ``nft -j -f``. Raises Refused."""
+        """The text for ``nft -f`` or, with ``json``, for ``nft -j -f``. Raises Refused.
+
+        Raises ValueError for another format.
+        """
         return "".join(self.pieces(format))
 
     def pieces(
@@ -104,6 +107,8 @@ class Translation:
         from .core.version import __version__
         from .text.nft_script import pieces
 
+        if format not in {"nft", "json"}:
+            raise ValueError(f"format is one of nft, json, not {format!r}")
         if format == "json":
             from .text.nft_json import commands
 
@@ -126,12 +131,31 @@ def translate_sources(sources: Sequence[Source], options: TranslateOptions) -> T
     ruleset, more = lower(dump, options)
     reported = (*diagnostics, *(found for found in more if found.code not in UNREAD))
     every = (*sources, options.ipset_save) if options.ipset_save else sources
-    translation = Translation(tuple(in_order(reported, every)), dump, ruleset)
-    if options.optimize and not translation.refused:
-        from .optimizer import optimize as optimized
+    return _optimized(Translation(tuple(in_order(reported, every)), dump, ruleset), options)
 
-        return attrs.evolve(translation, ruleset=optimized(ruleset), faithful=ruleset)
-    return translation
+
+def _optimized(translation: Translation, options: TranslateOptions) -> Translation:
+    """With sets and maps in place of long rows of rules, where these are wanted."""
+    if not options.optimize or translation.refused:
+        return translation
+    from .optimizer import optimize
+
+    faithful = translation.ruleset
+    return attrs.evolve(translation, ruleset=optimize(faithful), faithful=faithful)
+
+
+def translate_ruleset(dump: iptables.Ruleset, options: TranslateOptions) -> Translation:
+    """Translate what a program has made or changed; no text of it is needed."""
+    from .lowering.ruleset import lower
+    from .text.ipset_save import parse_ipsets
+
+    problems: Sequence[Diagnostic] = ()
+    if options.ipset_save is not None:
+        ipsets, problems = parse_ipsets(options.ipset_save)
+        dump = attrs.evolve(dump, ipsets=ipsets)
+    ruleset, more = lower(dump, options)
+    translation = Translation((*problems, *more), dump, ruleset)
+    return _optimized(translation, options)
 
 
 def in_order(diagnostics: Iterable[Diagnostic], sources: Sequence[Source]) -> list[Diagnostic]:

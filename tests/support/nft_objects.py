@@ -276,8 +276,8 @@ def statements(family: Family) -> SearchStrategy[tuple[s.Statement, ...]]:
         VERDICTS,
         st.builds(s.Counter, SOME, SOME),
         st.builds(s.NamedCounter, NAMES),
-        st.builds(s.Set, st.sampled_from([x.Meta("mark"), x.Ct("mark")]), marks()),
-        st.builds(s.Set, st.just(x.Ct("zone", "original")), either_base(16)),
+        st.builds(s.Assign, st.sampled_from([x.Meta("mark"), x.Ct("mark")]), marks()),
+        st.builds(s.Assign, st.just(x.Ct("zone", "original")), either_base(16)),
         st.builds(
             s.Limit,
             st.integers(1, 2**32),
@@ -390,7 +390,7 @@ def tables(draw: st.DrawFn, family: Family, name: str) -> nft.Table:
             for one in unique()
         ),
         tuple(draw(sets(one)) for one in unique()),
-        tuple(nft.Counter(one, draw(SOME), draw(SOME), draw(STRINGS)) for one in unique()),
+        tuple(nft.CounterObject(one, draw(SOME), draw(SOME), draw(STRINGS)) for one in unique()),
         draw(STRINGS),
     )
     return completed(table)
@@ -408,7 +408,7 @@ def completed(table: nft.Table) -> nft.Table:
             case x.SetReference(name) | s.UpdateSet(set=name):
                 sets_.setdefault(name, nft.Set(name, "mark"))
             case s.NamedCounter(name):
-                counters.setdefault(name, nft.Counter(name))
+                counters.setdefault(name, nft.CounterObject(name))
     return attrs.evolve(
         table,
         chains=tuple(chains.values()),

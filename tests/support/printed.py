@@ -14,7 +14,7 @@ from vpccni_nft.extensions.matches.connlabel import ConnLabel
 from vpccni_nft.extensions.matches.conntrack import Conntrack
 from vpccni_nft.extensions.matches.hashlimit import Hashlimit
 from vpccni_nft.extensions.matches.nfacct import Nfacct
-from vpccni_nft.extensions.matches.policy import Policy
+from vpccni_nft.extensions.matches.policy import IpsecPolicy
 from vpccni_nft.extensions.matches.recent import Recent
 from vpccni_nft.extensions.matches.sctp import Sctp
 from vpccni_nft.extensions.matches.set import MatchSet
@@ -59,7 +59,7 @@ def is_printed(node: iptables.Match | iptables.Target) -> bool:
         case ConnBytes(count=count):
             # 0:0 is printed as 0, which is read as all numbers.
             printed = count.value != NumberRange(0, 0)
-        case Policy(elements=elements):
+        case IpsecPolicy(elements=elements):
             ends = (end for one in elements for end in (one.tunnel_source, one.tunnel_destination))
             printed = all(end is None or end.value.length is not None for end in ends)
         case Time(date_stop=date_stop):

@@ -80,7 +80,7 @@ ELSEWHERE = {
 
 #: The modules that import by a name that is not written out: the languages and the rooms, when
 #: they are first used.
-COMPUTED = {".", "extensions"}
+COMPUTED = {".", "extensions", "extensions.public", "nft"}
 
 
 def modules() -> dict[str, Path]:

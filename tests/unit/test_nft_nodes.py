@@ -100,7 +100,7 @@ STATEMENTS: dict[type, s.Statement] = {
     s.Last: s.Last(5000),
     s.ResetOption: s.ResetOption("mptcp"),
     s.UseObject: s.UseObject("limit", "limit"),
-    s.Set: s.Set(MARK, x.Hex(1)),
+    s.Assign: s.Assign(MARK, x.Hex(1)),
     s.Nat: s.Nat("dnat", HOST),
     s.Reject: s.Reject("icmp", "port-unreachable"),
     s.Log: s.Log("seen: "),
@@ -127,7 +127,7 @@ def ruleset_with(statement: s.Statement) -> nft.Ruleset:
         nft.Chain("chain", (nft.Rule((statement,), "why"),), hook),
     )
     limit = o.NamedStatement("limit", statement=s.Limit(5, "minute"))
-    counters = (nft.Counter("counter"),)
+    counters = (nft.CounterObject("counter"),)
     return nft.Ruleset((nft.Table(Family.IP, "t", chains, SETS, counters, objects=(limit,)),))
 
 
@@ -234,7 +234,7 @@ def test_a_number_that_is_wider_than_what_it_is_compared_with(left: Any) -> None
         with pytest.raises(ValueError, match="larger"):
             is_(left, x.AnonymousSet((x.Range(x.Number(0), literal),)))
         with pytest.raises(ValueError, match="larger"):
-            s.Set(left, literal)
+            s.Assign(left, literal)
         with pytest.raises(ValueError, match="larger"):
             x.Binary("&", left, literal)
         with pytest.raises(ValueError, match="larger"):
@@ -315,7 +315,7 @@ WRONG: dict[str, Callable[[], object]] = {
     "a value for a verdict": lambda: s.VerdictMap(
         ADDRESS, x.AnonymousSet((x.Pair(HOST, x.Hex(1)),))
     ),
-    "a value that is too wide": lambda: s.Set(
+    "a value that is too wide": lambda: s.Assign(
         x.Meta("pkttype"), x.Lookup(ADDRESS, x.AnonymousSet((x.Pair(HOST, x.Hex(256)),)))
     ),
     "a period": lambda: s.Limit(5, "month"),
@@ -352,7 +352,7 @@ WRONG: dict[str, Callable[[], object]] = {
     "a name of a chain": lambda: nft.Chain("a{"),
     "a name of a table": lambda: nft.Table(Family.IP, "a" * 256),
     "a comment of a table": lambda: nft.Table(Family.IP, "t", comment="a\nb"),
-    "a counter's number": lambda: nft.Counter("c", 1 << 64),
+    "a counter's number": lambda: nft.CounterObject("c", 1 << 64),
     "a type of sets": lambda: nft.Set("s", "ipv4"),
     "a set of numbers": lambda: nft.Set("s", (datatypes.integer(16),)),
     "no type": lambda: nft.Set("s", ()),

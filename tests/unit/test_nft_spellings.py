@@ -145,8 +145,8 @@ def test_a_set_of_expressions_has_their_types() -> None:
         s.Synproxy(1460, 7, ("timestamp", "sack-perm")),
         s.Nat("dnat", x.Prefix(Address.parse("10.1.0.0"), 16), None, ("random",), prefix=True),
         s.Nat("snat", x.Prefix(Address.parse("10.1.0.1"), 32), prefix=True),
-        s.Set(x.TcpOption("maxseg", "size"), x.Rt("mtu")),
-        s.Set(x.Payload("tcp", "flags"), x.Flags(("syn", "ack"))),
+        s.Assign(x.TcpOption("maxseg", "size"), x.Rt("mtu")),
+        s.Assign(x.Payload("tcp", "flags"), x.Flags(("syn", "ack"))),
         s.VerdictMap(x.Meta("mark"), x.SetReference("m")),
     ],
 )

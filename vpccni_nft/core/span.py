@@ -34,6 +34,8 @@ class Source:
         """
         if isinstance(text, bytes):
             text = text.decode("utf-8", "surrogateescape")
+        elif not isinstance(text, str):
+            raise TypeError(f"a text is wanted, as str or bytes, not {text!r:.100}")
         else:
             text = _NO_BYTE.sub("\N{REPLACEMENT CHARACTER}", text)
         lines = text.removeprefix("\N{BYTE ORDER MARK}").split("\n")

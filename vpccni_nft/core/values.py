@@ -66,6 +66,18 @@ class Negatable(Generic[T]):
     negated: bool = False
 
 
+_Choice = TypeVar("_Choice", bound=enum.Enum)
+
+
+def choice_of(choices: type[_Choice], given: object, name: str) -> _Choice:
+    """A choice by itself or by its word. Raises ValueError where it is none."""
+    try:
+        return choices(given)
+    except ValueError:
+        words = ", ".join(str(choice.value) for choice in choices)
+        raise ValueError(f"{name} is one of {words}, not {given!r}") from None
+
+
 def parse_integer(text: str, largest: int = 0xFFFFFFFF) -> int:
     """Read a number as strtoul(3) with base 0 does: decimal, 0x hexadecimal, 0 octal.
 

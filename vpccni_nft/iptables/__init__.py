@@ -1,9 +1,21 @@
 """The iptables language: objects, and the text of iptables-save.
 
-Both languages have a Rule, so write ``iptables.Rule`` and ``nft.Rule``.
+All matches and targets are here by the names of their classes, such as ``iptables.Dnat``, with the
+values that they hold. Both languages have a Rule, so write ``iptables.Rule`` and ``nft.Rule``.
 """
 
+from typing import Any
+
 from ..core.late import late
+from ..core.values import (
+    Address,
+    AddressRange,
+    Family,
+    MaskedMark,
+    Negatable,
+    Network,
+    PortRange,
+)
 from .ast import (
     Chain,
     Counters,
@@ -19,6 +31,17 @@ from .ast import (
     UnknownMatch,
     UnknownTarget,
 )
+
+
+def __getattr__(name: str) -> Any:
+    """A match, a target or a value of one: they load when they are first asked for."""
+    if not name.startswith("_") and name in (found := late("iptables.node_classes")()):
+        return found[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *late("iptables.node_classes")()]
 
 
 def save(ruleset: Ruleset) -> str:
@@ -39,6 +62,7 @@ def save(ruleset: Ruleset) -> str:
 
 
 __all__ = [
-    "Chain", "Counters", "Goto", "Interface", "Jump", "Match", "Policy", "Rule", "Ruleset",
+    "Address", "AddressRange", "Chain", "Counters", "Family", "Goto", "Interface", "Jump",
+    "MaskedMark", "Match", "Negatable", "Network", "Policy", "PortRange", "Rule", "Ruleset",
     "Table", "Target", "UnknownMatch", "UnknownTarget", "save",
 ]  # fmt: skip

@@ -8,21 +8,26 @@ counters that are only copies of it do not take part.
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from ..core.node import Node
+from ..core.typed import Typed, require_types
 from ..core.values import Family, Negatable, Network
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..core.span import Places, Span
     from ..ipset.ast import IpSet
 
 
-class Match:
+class Match(Typed):
     """A condition that ``-m`` adds to a rule."""
 
     __slots__ = ()
+    in_a_line = True
 
     @property
     def draws(self) -> bool:
@@ -35,10 +40,11 @@ class Match:
         return None
 
 
-class Target:
+class Target(Typed):
     """What a rule does with the packets that fit it."""
 
     __slots__ = ()
+    in_a_line = True
 
 
 class Policy(enum.Enum):
@@ -49,7 +55,7 @@ class Policy(enum.Enum):
 
 
 @attrs.frozen
-class Counters:
+class Counters(Typed):
     """What has passed so far."""
 
     packets: int
@@ -65,8 +71,10 @@ NAME_BYTES = 15
 
 
 @attrs.frozen
-class Interface:
+class Interface(Typed):
     """An interface's name; with ``wildcard`` (a ``+`` at its end) all names that begin so."""
+
+    in_a_line = True
 
     name: str
     wildcard: bool = False
@@ -115,7 +123,7 @@ class UnknownTarget(Target):
 
 
 @attrs.frozen(kw_only=True)
-class Rule:
+class Rule(Node):
     """One ``-A`` line: packets that fit all of it are counted and given to the target.
 
     The kernel tests the fields first, then the matches in their order (ip_tables.c, ipt_do_table).
@@ -136,12 +144,18 @@ class Rule:
     protocol_name: str = attrs.field(default="", eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
+        require_types(self)
         protocol = self.protocol
         if protocol is not None and not 0 <= protocol.value <= 255:
             raise ValueError(f"a protocol is a number from 0 to 255, not {protocol.value}")
         source = self.source
         if source and self.destination and source.value.family is not self.destination.value.family:
             raise ValueError("the source and the destination are of one family")
+
+    def changed(self, changes: Mapping[str, Any]) -> Rule:
+        """With other values of some fields; other parts stand nowhere in the text."""
+        kept = self.places if {"matches", "target"}.isdisjoint(changes) else None
+        return attrs.evolve(self, **{"places": kept, **changes})
 
     @property
     def match_spans(self) -> tuple[Span, ...]:
@@ -159,8 +173,10 @@ class Rule:
 
 
 @attrs.frozen
-class Chain:
+class Chain(Typed):
     """A chain and its rules."""
+
+    in_a_line = True
 
     name: str
     policy: Policy | None = None  #: None for a chain that is not built in
@@ -170,8 +186,10 @@ class Chain:
 
 
 @attrs.frozen
-class Table:
+class Table(Typed):
     """One ``*table`` section of a dump."""
+
+    in_a_line = True
 
     family: Family
     name: str
@@ -185,11 +203,44 @@ class Table:
         """The families whose packets go through it, as nft has them."""
         return (self.family,)
 
+    def rename_chain(self, old: str, new: str) -> Table:
+        """With another name of a chain, also in the rules that call it.
+
+        Raises ValueError where the chain is not there, is built in, or the name is taken.
+        """
+        by_name = {chain.name: chain for chain in self.chains}
+        if old not in by_name:
+            raise ValueError(f"the table {self.name} has no chain {old}")
+        if by_name[old].policy is not None:
+            raise ValueError(f"{old} is built in: its name is the kernel's")
+        if new != old and new in by_name:
+            raise ValueError(f"the table {self.name} has a chain {new} already")
+
+        def renamed(node: Any) -> Any:
+            if isinstance(node, Jump | Goto) and node.chain == old:
+                return attrs.evolve(node, chain=new)
+            if isinstance(node, Chain) and node.name == old:
+                return attrs.evolve(node, name=new)
+            return node
+
+        return self.transform(renamed)
+
 
 @attrs.frozen
-class Ruleset:
+class Ruleset(Typed):
     """All tables of the dumps that were read together."""
 
     tables: tuple[Table, ...] = ()
     #: What is in the sets that rules name; None where nothing is known of them.
     ipsets: tuple[IpSet, ...] | None = None
+
+    def rename_chain(self, old: str, new: str) -> Ruleset:
+        """With another name of a chain, in all tables that have it, and in the rules that call it.
+
+        Raises ValueError where no table has the chain, or one cannot call it so.
+        """
+        having = [table for table in self.tables if any(old == one.name for one in table.chains)]
+        if not having:
+            raise ValueError(f"no table has a chain {old}")
+        tables = (one.rename_chain(old, new) if one in having else one for one in self.tables)
+        return attrs.evolve(self, tables=tuple(tables))

@@ -10,7 +10,7 @@ import attrs
 
 from ..core.diagnostics import APPROXIMATIONS, Code
 from ..core.span import IPSET_NAME, Source
-from ..core.values import Family
+from ..core.values import Family, choice_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +30,15 @@ class CounterMode(enum.Enum):
 
 
 def codes_named(names: Iterable[str]) -> frozenset[Code]:
-    """The approximations of these names. Raises ValueError where a name is of none."""
+    """The approximations of these names. Raises ValueError where a name is of none.
+
+    >>> codes_named("T101")
+    Traceback (most recent call last):
+    TypeError: a list of codes is wanted, such as ["T101"], not the text 'T101'
+    """
+    if isinstance(names, str):
+        raise TypeError(f'a list of codes is wanted, such as ["{names}"], not the text {names!r}')
+    names = tuple(names)
     if unknown := set(names).difference(APPROXIMATIONS):
         raise ValueError(f"{min(unknown)} is not one of {', '.join(APPROXIMATIONS)}")
     return frozenset(APPROXIMATIONS[name] for name in names)
@@ -79,10 +87,10 @@ class TranslateOptions:
         if isinstance(ipset_save, str | bytes):
             ipset_save = Source.of(ipset_save, IPSET_NAME)
         return cls(
-            counters=CounterMode(counters),
-            allow=codes_named(tuple(allow)),
+            counters=choice_of(CounterMode, counters, "counters"),
+            allow=codes_named(allow),
             optimize=optimize,
-            family=Family(family) if isinstance(family, str) else family,
+            family=None if family is None else choice_of(Family, family, "family"),
             ipset_save=ipset_save,
             target=nft_version(target),
         )

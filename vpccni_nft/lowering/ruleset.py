@@ -153,7 +153,7 @@ class _TableLowering:
             name=layout.table_name(self.table.name),
             chains=self._flatten(tuple(chains)),
             sets=tuple(self.objects.sets.values()),
-            counters=tuple(map(nft.Counter, self.objects.counters)),
+            counters=tuple(map(nft.CounterObject, self.objects.counters)),
         )
 
     def _chain(self, chain: iptables.Chain, hooks: frozenset[str]) -> nft.Chain | None:

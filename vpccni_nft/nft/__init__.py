@@ -1,12 +1,67 @@
 """The nftables language: objects, and their texts.
 
-Both languages have a Rule, so write ``nft.Rule`` and ``iptables.Rule``.
+All classes of rulesets, statements and expressions are here by one name each. Both languages have a
+Rule, so write ``nft.Rule`` and ``iptables.Rule``.
 """
 
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from ..core.late import late
-from .ast import Chain, Counter, Hook, Map, OtherTable, Rule, Ruleset, Set, Table
+from ..core.values import Address, Family, Network, WideFamily
+from .ast import (
+    Chain,
+    CounterObject,
+    Hook,
+    Map,
+    OtherChain,
+    OtherTable,
+    Rule,
+    Ruleset,
+    Set,
+    Table,
+)
+
+if TYPE_CHECKING:
+    from .expressions import *  # noqa: F403
+    from .objects import (  # noqa: F401 - __all__ has them
+        CtExpectation,
+        CtHelper,
+        CtTimeout,
+        Flowtable,
+        NamedStatement,
+    )
+    from .statements import *  # noqa: F403
+
+_EXPRESSIONS = (
+    "AnonymousSet", "Binary", "CatchAll", "Concat", "Ct", "Element", "Expression",
+    "ExtensionHeader", "Fib", "Flags", "Hash", "Hex", "Host", "Inner", "Interface", "IpOption",
+    "Ipsec", "Lookup", "Mac", "Meta", "Number", "Numgen", "Osf", "Pair", "Payload", "Prefix",
+    "Protocol", "Range", "RawPayload", "RawTcpOption", "Rt", "SctpChunk", "SetReference", "Socket",
+    "String", "Symbol", "SymmetricHash", "TcpOption",
+)  # fmt: skip
+_STATEMENTS = (
+    "Accept", "Assign", "Continue", "Counter", "CtCount", "Drop", "Dup", "Goto", "Jump", "Last",
+    "Limit", "Log", "Match", "NamedCounter", "Nat", "Notrack", "Queue", "Quota", "Reject",
+    "ResetOption", "Return", "Statement", "Synproxy", "Tproxy", "UpdateSet", "UseObject", "Verdict",
+    "VerdictMap",
+)  # fmt: skip
+_OBJECTS = ("CtExpectation", "CtHelper", "CtTimeout", "Flowtable", "NamedStatement")
+
+#: What loads when it is first asked for, by the module that has it.
+_LAZY = {
+    name: module
+    for module, names in (
+        ("expressions", _EXPRESSIONS), ("statements", _STATEMENTS), ("objects", _OBJECTS)
+    )
+    for name in names
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def as_json(ruleset: Ruleset) -> dict[str, Any]:
@@ -31,7 +86,8 @@ def serialize(ruleset: Ruleset, header: str = "") -> str:
     return script
 
 
-__all__ = [
-    "Chain", "Counter", "Hook", "Map", "OtherTable", "Rule", "Ruleset", "Set", "Table", "as_json",
-    "parse", "serialize",
+__all__ = [  # noqa: PLE0604 - the names above
+    "Address", "Chain", "CounterObject", "Family", "Hook", "Map", "Network", "OtherChain",
+    "OtherTable", "Rule", "Ruleset", "Set", "Table", "WideFamily", "as_json", "parse", "serialize",
+    *_EXPRESSIONS, *_STATEMENTS, *_OBJECTS,
 ]  # fmt: skip

@@ -6,10 +6,12 @@ name, a comment, an element that is no value of its set's type.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from ..core.node import Node
+from ..core.typed import Typed, require_types
 from ..core.values import Family, families_of
 from . import datatypes
 from .datatypes import KeyType, key_type
@@ -27,7 +29,7 @@ from .words import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from ..core.span import Span
     from ..core.values import TableFamily
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
 
 @attrs.frozen
-class Rule:
+class Rule(Node):
     """Statements, tried in order."""
 
     statements: tuple[Statement, ...]
@@ -47,6 +49,7 @@ class Rule:
     also: tuple[Span, ...] = attrs.field(default=(), eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
+        require_types(self)
         if self.comment:
             checked_string(self.comment)
 
@@ -63,7 +66,7 @@ PRIORITIES = {
 
 
 @attrs.frozen
-class Hook:
+class Hook(Typed):
     """Where the kernel calls a base chain."""
 
     type: ChainType = attrs.field(converter=ChainType)
@@ -83,7 +86,7 @@ class Hook:
 
 
 @attrs.frozen
-class Chain:
+class Chain(Typed):
     """Rules, and for a base chain its place in the kernel."""
 
     name: str
@@ -101,7 +104,7 @@ def _flags(flags: Iterable[str]) -> tuple[SetFlag, ...]:
 
 
 @attrs.frozen
-class Set:
+class Set(Typed):
     """A named set of keys."""
 
     name: str
@@ -121,6 +124,10 @@ class Set:
     typeof: Expression | None = None
     #: For each element the iptables rules that it stands for, where that is known.
     origins: tuple[tuple[Span, ...], ...] = attrs.field(default=(), eq=False, repr=False)
+
+    def changed(self, changes: Mapping[str, Any]) -> Set:
+        """With other values of some fields; of other elements no origins are known."""
+        return super().changed({"origins": (), **changes} if "elements" in changes else changes)
 
     def __attrs_post_init__(self) -> None:
         checked(self.name)
@@ -165,7 +172,7 @@ class Map(Set):
 
 
 @attrs.frozen
-class Counter:
+class CounterObject(Typed):
     """A named counter."""
 
     name: str
@@ -186,14 +193,14 @@ def _table_flags(flags: Iterable[str]) -> tuple[TableFlag, ...]:
 
 
 @attrs.frozen
-class Table:
+class Table(Typed):
     """A family's chains and the objects that their rules name."""
 
     family: TableFamily
     name: str
     chains: tuple[Chain, ...] = ()
     sets: tuple[Set, ...] = ()  #: and maps; the kernel keeps them in one list
-    counters: tuple[Counter, ...] = ()
+    counters: tuple[CounterObject, ...] = ()
     comment: str = ""
     flags: tuple[TableFlag, ...] = attrs.field(default=(), converter=_table_flags)
     objects: tuple[NamedObject, ...] = ()  #: other than counters
@@ -201,6 +208,28 @@ class Table:
     def __attrs_post_init__(self) -> None:
         checked(self.name)
         checked_string(self.comment)
+
+    def rename_chain(self, old: str, new: str) -> Table:
+        """With another name of a chain, also in the verdicts of rules and maps that call it.
+
+        Raises ValueError where the chain is not there, or the name is taken or none of nft's.
+        """
+        from .statements import Goto, Jump
+
+        names = {chain.name for chain in self.chains}
+        if old not in names:
+            raise ValueError(f"the table {self.name} has no chain {old}")
+        if new != old and new in names:
+            raise ValueError(f"the table {self.name} has a chain {new} already")
+
+        def renamed(node: Any) -> Any:
+            if isinstance(node, Jump | Goto) and node.chain == old:
+                return attrs.evolve(node, chain=new)
+            if isinstance(node, Chain) and node.name == old:
+                return attrs.evolve(node, name=new)
+            return node
+
+        return self.transform(renamed)
 
     @property
     def is_dormant(self) -> bool:
@@ -241,8 +270,19 @@ class OtherTable:
 
 
 @attrs.frozen
-class Ruleset:
+class Ruleset(Typed):
     """Tables, in the order in which they are written."""
 
     tables: tuple[Table, ...] = ()
     others: tuple[OtherTable, ...] = ()  #: of families whose rules are not read
+
+    def rename_chain(self, old: str, new: str) -> Ruleset:
+        """With another name of a chain, in all tables that have it, and in what calls it.
+
+        Raises ValueError where no table has the chain, or one cannot call it so.
+        """
+        having = [table for table in self.tables if any(old == one.name for one in table.chains)]
+        if not having:
+            raise ValueError(f"no table has a chain {old}")
+        tables = (one.rename_chain(old, new) if one in having else one for one in self.tables)
+        return attrs.evolve(self, tables=tuple(tables))

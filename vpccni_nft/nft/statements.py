@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from ..core.typed import Typed
 from . import datatypes as t
 from .expressions import (
     AnonymousSet,
@@ -75,7 +76,7 @@ def _require_family(address: Expression | None, family: Family | None) -> None:
         raise ValueError(f"this is not an address of {family.title}")
 
 
-class Statement:
+class Statement(Typed):
     """One step of a rule."""
 
     __slots__ = ()
@@ -247,7 +248,7 @@ class Quota(Statement):
 
 
 @attrs.frozen
-class Set(Statement):
+class Assign(Statement):
     """Give a key a value: ``meta mark set 0x1``."""
 
     key: Expression
@@ -536,7 +537,7 @@ _IS_INERT = _Inert()
 def sets_zone(statement: object) -> bool:
     """Whether it says which zone conntrack is to look for the packet's connection in."""
     return (
-        isinstance(statement, Set)
+        isinstance(statement, Assign)
         and isinstance(statement.key, Ct)
         and statement.key.key is CtKey.ZONE
     )

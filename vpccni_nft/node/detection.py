@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from .. import iptables
 from ..core.diagnostics import (
     BACK_END_UNKNOWN,
     BACK_ENDS_MIXED,
@@ -30,6 +31,8 @@ from ..core.diagnostics import (
     Diagnostic,
 )
 from ..core.span import Source
+from ..nft import Ruleset as Listing
+from ..nft import serialize
 from ..text.saved_from import SavedFrom
 from .moved import moved_copies, stale_copies
 from .scan import Scan, scan_dump, scan_ruleset, whole_line
@@ -133,15 +136,16 @@ _VERSION = re.compile(r"v(?P<version>\d[\d.]*)(?: \((?P<mode>nf_tables|legacy)\)
 
 def detect(
     *,
-    iptables_legacy_save: str | bytes | None = None,
-    iptables_nft_save: str | bytes | None = None,
-    ip6tables_legacy_save: str | bytes | None = None,
-    ip6tables_nft_save: str | bytes | None = None,
-    nft: str | bytes | None = None,
+    iptables_legacy_save: str | bytes | iptables.Ruleset | None = None,
+    iptables_nft_save: str | bytes | iptables.Ruleset | None = None,
+    ip6tables_legacy_save: str | bytes | iptables.Ruleset | None = None,
+    ip6tables_nft_save: str | bytes | iptables.Ruleset | None = None,
+    nft: str | bytes | Listing | None = None,
     iptables_version: str = "",
 ) -> Detection:
     r"""Find which back end kubelet, kube-proxy and the CNI use, from what programs printed.
 
+    In place of what a program printed, its objects: those of ``parse`` and ``nft.parse``.
     ``nft`` is the output of ``nft list ruleset``, and ``iptables_version`` that of
     ``iptables --version``. Each may be missing: what it would show is then not known. An empty text
     says that there are no rules. Problems do not raise: they are in the result.
@@ -158,13 +162,20 @@ def detect(
     }
     return detect_sources(
         {
-            name: Source.of(text, f"<{SLOTS[name].program}>")
+            name: _printed(text, f"<{SLOTS[name].program}>")
             for name, text in texts.items()
             if text is not None
         },
-        None if nft is None else Source.of(nft, "<nft list ruleset>"),
+        None if nft is None else _printed(nft, "<nft list ruleset>"),
         iptables_version,
     )
+
+
+def _printed(given: str | bytes | iptables.Ruleset | Listing, name: str) -> Source:
+    """What a program would have printed."""
+    if isinstance(given, iptables.Ruleset):
+        return Source.of(iptables.save(given), name)
+    return Source.of(serialize(given) if isinstance(given, Listing) else given, name)
 
 
 def detect_sources(

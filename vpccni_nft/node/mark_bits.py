@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..core.diagnostics import MARKS_SHARED, Diagnostic
-from ..extensions.targets.connmark import Connmark, Mode
+from ..extensions.targets.connmark import Connmark, ConnmarkMode
 from ..extensions.targets.mark import SetMark
 from .owners import UNKNOWN, USER
 
@@ -67,9 +67,9 @@ def _bits_of(target: Target | None) -> Iterator[tuple[str, int]]:
     match target:
         case SetMark(mark):
             yield "packet", mark.mask | mark.value
-        case Connmark(mode=Mode.RESTORE, nfmask=mask):
+        case Connmark(mode=ConnmarkMode.RESTORE, nfmask=mask):
             yield "packet", mask
-        case Connmark(mode=Mode.SAVE, ctmask=mask):
+        case Connmark(mode=ConnmarkMode.SAVE, ctmask=mask):
             yield "connection", mask
         case Connmark(value=value, ctmask=mask):
             yield "connection", mask | value

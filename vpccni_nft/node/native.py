@@ -222,7 +222,7 @@ def _restoring(rule: nft.Rule) -> nft.Rule:
             outside = ~mask & -~mask  # the lowest bit that is not in the mask
             masked = x.Binary("&", x.Ct("mark"), x.Hex(mask))
             always = s.Match(masked, "!=", x.Hex(outside))
-            same = s.Set(x.Meta("mark"), x.Meta("mark"))
+            same = s.Assign(x.Meta("mark"), x.Meta("mark"))
             return attrs.evolve(rule, statements=(always, *counter, same, s.Jump(helper)))
         case _:
             return rule

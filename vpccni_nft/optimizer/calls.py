@@ -116,7 +116,7 @@ class Calls:
         found: frozenset[x.Expression] = frozenset()
         for step in statements:
             kind = type(step)
-            if kind is s.Set:
+            if kind is s.Assign:
                 found |= {step.key}  # type: ignore[attr-defined]
             elif kind in _LEADING:
                 for target in s.targets(step, self.sets):
@@ -154,7 +154,7 @@ def _facts(chain: Chain, sets: Mapping[str, Set]) -> _Facts:
                 continue
             if kind in _LEADING:
                 called += s.targets(step, sets)
-            elif kind is s.Set:
+            elif kind is s.Assign:
                 writes.add(step.key)  # type: ignore[attr-defined]
             anew = anew or s.is_stateful(step)
     return _Facts(chain, tuple(called), frozenset(writes), anew)

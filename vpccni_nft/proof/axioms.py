@@ -69,7 +69,7 @@ def _may_rewrite(action: object) -> bool:
     """Whether it may change a header, addresses and ports of NAT apart."""
     if isinstance(action, s.Queue | Nfqueue | Queue):
         return True
-    return isinstance(action, s.Set) and not isinstance(action.key, x.Meta | x.Ct)
+    return isinstance(action, s.Assign) and not isinstance(action.key, x.Meta | x.Ct)
 
 
 def axioms(algebra: Algebra, family: Family, fields: Mapping[str, Word]) -> Iterator[Bool]:

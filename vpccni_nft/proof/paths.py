@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .. import iptables
 from ..extensions.matches.cgroup import Cgroup
-from ..extensions.matches.policy import Policy
+from ..extensions.matches.policy import IpsecPolicy
 from ..extensions.matches.socket import Socket
 from ..extensions.targets.queue import Nfqueue, Queue
 from ..model.path import RECEIVED
@@ -97,7 +97,7 @@ def _changes_on_the_way(value: object, path: Path) -> str:
     match value:
         case Queue() | Nfqueue() | s.Queue():
             return "a program that packets are queued to may change them"
-        case Policy() | x.Ipsec() | x.Meta(key="ipsec"):
+        case IpsecPolicy() | x.Ipsec() | x.Meta(key="ipsec"):
             return "a transformation may be another one at another hook"
         case x.Rt(key=key) if key != "classid":
             return f"rt {key} may be another one at another hook"

@@ -82,6 +82,15 @@ class Side:
     _likely: dict[Family, Likely] = attrs.field(factory=dict, eq=False, repr=False)
 
     @classmethod
+    def holding(cls, ruleset: Ruleset) -> Side:
+        """A ruleset that a program has made or changed. Raises Refused with all problems."""
+        if isinstance(ruleset, iptables.Ruleset):
+            problems = tuple(check_names(ruleset))
+            if any(one.refuses for one in problems):
+                raise Refused(problems)
+        return cls((ruleset,))
+
+    @classmethod
     def of(
         cls,
         sources: Sequence[Source],

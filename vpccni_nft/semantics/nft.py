@@ -411,7 +411,7 @@ class NftProgram:
                 within = view.ask_here(OracleKind.WITHIN, _bound(step), width=1)
                 state.emit(when, Event("spend", (view.place, _bound(step))))
                 return state.algebra.equal(within, state.algebra.const(not step.over, 1))
-            case s.Set(key, expression):
+            case s.Assign(key, expression):
                 return _set(key, expression, view, when)
             case _:
                 raise NoMeaning(f"no meaning for {shown(step)}")

@@ -8,13 +8,14 @@ import attrs
 
 from .. import iptables, nft
 from ..core.diagnostics import APPROXIMATIONS, NO_NFT_FORM, TOO_DEEP, Diagnostic, Refused
+from ..core.span import Source
 from ..core.values import Family
 from ..lowering import TranslateOptions
 from ..model.packet import interface_word
 from ..nft.unread import unread_rules
 from ..text.language import detect_language
 from ..text.sources import parse_sources
-from ..translation import translate_sources
+from ..translation import translate_ruleset, translate_sources
 from .other_names import OWN_NAMES
 from .packet_text import parse_packet
 from .trace import parts, trace
@@ -23,13 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ..core.diagnostics import Code
-    from ..core.span import Source
     from ..nft.unread import At
     from .other_names import OtherNames
     from .packet_text import PacketText
     from .sample import Packet
     from .trace import Trace
 
+#: A text, or its objects.
+Given = Source | iptables.Ruleset | nft.Ruleset
 
 #: Why a dump that is understood has no translation.
 _NO_TRANSLATION = frozenset({NO_NFT_FORM, TOO_DEEP})
@@ -71,12 +73,12 @@ class Explanation:
 
 
 def explain(
-    sources: Sequence[Source],
+    sources: Sequence[Given],
     packet: str,
     family: Family | None = None,
     ipset_save: Source | None = None,
 ) -> Explanation:
-    """Walk a packet through one text and its translation, or through two texts.
+    """Walk a packet through one text or its objects and their translation, or through two of them.
 
     ``ipset_save`` is what ipset save printed, for dumps whose rules name sets.
 
@@ -125,28 +127,37 @@ def _may_come(at: At, packet: Packet) -> bool:
 
 
 def _sides(
-    sources: Sequence[Source], family: Family | None, ipset_save: Source | None
+    sources: Sequence[Given], family: Family | None, ipset_save: Source | None
 ) -> tuple[tuple[NamedSide, ...], tuple[Code, ...], tuple[Diagnostic, ...]]:
     """What is shown, the approximations of a translation, and why there is none."""
-    if len(sources) > 1 or detect_language(sources[0]).is_nft:
+    first = sources[0]
+    is_nft = isinstance(first, nft.Ruleset) or (
+        isinstance(first, Source) and detect_language(first).is_nft
+    )
+    if len(sources) > 1 or is_nft:
         return tuple(_side(source, family, ipset_save) for source in sources), (), ()
     allow = frozenset(APPROXIMATIONS.values())
     options = TranslateOptions(allow=allow, family=family, ipset_save=ipset_save)
-    translation = translate_sources(sources, options)
-    (source,) = sources
+    if isinstance(first, iptables.Ruleset):
+        translation, name = translate_ruleset(first, options), "the ruleset"
+    else:
+        assert isinstance(first, Source)
+        translation, name = translate_sources((first,), options), first.name
     if refusing := tuple(one for one in translation.diagnostics if one.refuses):
         if {one.code for one in refusing} - _NO_TRANSLATION:
             raise Refused(translation.diagnostics)
-        return (NamedSide(source.name, (translation.dump,)),), (), refusing
+        return (NamedSide(name, (translation.dump,)),), (), refusing
     again = nft.parse(translation.script(), "the translation")
     sides = (
-        NamedSide(source.name, (translation.dump,)),
-        NamedSide(f"the translation of {source.name}", (again,)),
+        NamedSide(name, (translation.dump,)),
+        NamedSide(f"the translation of {name}", (again,)),
     )
     return sides, tuple(sorted(translation.allowed, key=str)), ()
 
 
-def _side(source: Source, family: Family | None, ipset_save: Source | None) -> NamedSide:
+def _side(source: Given, family: Family | None, ipset_save: Source | None) -> NamedSide:
+    if not isinstance(source, Source):
+        return NamedSide("the ruleset", (source,))
     if detect_language(source).is_nft:
         return NamedSide(source.name, (nft.parse(source.content, source.name),))
     dump, diagnostics = parse_sources((source,), family, ipset_save)

@@ -84,13 +84,13 @@ _SHARED = [(one.kind, one.name) for one in OBJECTS if one.kind != ObjectKind.SYN
 _PROXIES = (_SYNPROXY, s.Synproxy(), s.UseObject(ObjectKind.SYNPROXY, "proxy"))
 
 #: Zones of the connections of either direction, or of both.
-_ZONES = tuple(s.Set(x.Ct("zone", way), x.Number(5)) for way in Direction)
+_ZONES = tuple(s.Assign(x.Ct("zone", way), x.Number(5)) for way in Direction)
 
 #: What is seen of a packet by other rules, or not at all.
 _OTHERS = (
-    s.Set(x.Meta("nftrace"), x.Number(1)),
-    s.Set(x.Meta("priority"), x.Hex(0x10002)),
-    s.Set(x.Ct("label"), x.Number(5)),
+    s.Assign(x.Meta("nftrace"), x.Number(1)),
+    s.Assign(x.Meta("priority"), x.Hex(0x10002)),
+    s.Assign(x.Ct("label"), x.Number(5)),
 )
 
 
@@ -318,10 +318,10 @@ def _changes(draw: DrawFn, site: Site, reads: Reads) -> s.Statement:
     assert key.type
     (type_,) = key.type
     if type_ == t.MARK:
-        return s.Set(key, draw(_new_marks(site, reads)))
+        return s.Assign(key, draw(_new_marks(site, reads)))
     if key == x.Payload(header, life):
-        return s.Set(key, x.Number(draw(st.sampled_from((1, 17, 64, 255)))))
-    return s.Set(key, x.Number(draw(numbers(type_.bits))))
+        return s.Assign(key, x.Number(draw(st.sampled_from((1, 17, 64, 255)))))
+    return s.Assign(key, x.Number(draw(numbers(type_.bits))))
 
 
 @st.composite

@@ -88,7 +88,7 @@ def nft_tables(draw: DrawFn, family: TableFamily, name: str, most_rules: int = 4
         site = Site(Family.IP, frozenset(hooks), is_nat, tuple(callees[number + 1 :]), plain, both)
         body = draw(st.lists(_rules_of(site, packets), max_size=most_rules))
         chains.append(ast.Chain(chain, tuple(body)))
-    counters = (ast.Counter(COUNTER),)
+    counters = (ast.CounterObject(COUNTER),)
     return ast.Table(family, name, tuple(chains), tuple(sets.values()), counters, objects=OBJECTS)
 
 

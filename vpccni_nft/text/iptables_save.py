@@ -5,11 +5,12 @@ Sources: iptables.c and nft-shared.c of iptables 1.8 (save_rule), and the dumps 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from ..core.values import Family, Negatable
 from ..extensions import extension_of
-from ..extensions.shared.words import negation
+from ..extensions.shared.words import negation, quote
 from ..iptables import ast
 from ..iptables.protocols import protocol_name
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from ..core.values import Network
 
 _PROGRAM = {Family.IP: "iptables-save", Family.IP6: "ip6tables-save"}
+
+
+#: What ends a word, or begins a quoted one.
+_NO_WORD = re.compile(r"""[\s"]""")
 
 
 def save(ruleset: ast.Ruleset) -> str:
@@ -43,7 +48,7 @@ def _table_lines(table: ast.Table) -> Iterator[str]:
 
 def rule_line(chain: str, rule: ast.Rule) -> str:
     """One ``-A`` line."""
-    words = ["-A", chain, *_base_words(rule)]
+    words = ["-A", _word(chain), *_base_words(rule)]
     for match in rule.matches:
         words += ["-m", *_match_words(match)]
     if rule.target:
@@ -75,7 +80,12 @@ def _network(name: str, test: Negatable[Network] | None) -> Iterator[str]:
 def _option(name: str, test: Negatable[Any] | None) -> Iterator[str]:
     if test:
         yield from negation(test)
-        yield from (name, str(test.value))
+        yield from (name, _word(str(test.value)))
+
+
+def _word(name: str) -> str:
+    """A name as one word; iptables itself quotes none, and has none with a blank."""
+    return quote(name) if _NO_WORD.search(name) else name
 
 
 def _match_words(match: ast.Match) -> tuple[str, ...]:
@@ -87,9 +97,9 @@ def _match_words(match: ast.Match) -> tuple[str, ...]:
 def _target_words(target: ast.Target) -> tuple[str, ...]:
     match target:
         case ast.Jump(chain):
-            return ("-j", chain)
+            return ("-j", _word(chain))
         case ast.Goto(chain):
-            return ("-g", chain)
+            return ("-g", _word(chain))
         case ast.UnknownTarget(name, words):
             return ("-j", name, *words)
         case _:

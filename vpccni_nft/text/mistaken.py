@@ -82,6 +82,11 @@ _FORMS: tuple[tuple[re.Pattern[str], str, str], ...] = (
         _GIVE,
     ),
     (
+        re.compile(r"(?:\S*[/\\])?[\w.-]+\.(?:save|txt|rules|nft|ipset|gz|v[46])\Z"),
+        "it is the name of a file, not what is in it",
+        "give its text; on the command line, its name as FILE",
+    ),
+    (
         re.compile(
             r"(?:sudo|(?:-|/bin/)?(?:ba|da)?sh|ip6?tables(?:-\w+)*(?: v\S+)?(?: \(\w+\))?): \S"
             r"|.*(?:command not found|permission denied|operation not permitted|must be root)",

@@ -8,7 +8,7 @@ import attrs
 
 from ..core.diagnostics import Problem
 from ..core.values import WideFamily
-from ..nft.ast import PRIORITIES, Counter, Hook, Map, Set
+from ..nft.ast import PRIORITIES, CounterObject, Hook, Map, Set
 from ..nft.datatypes import VERDICT, unnamed
 from ..nft.objects import Flowtable
 from ..nft.words import ChainType, HookName, Policy, SetFlag, SetPolicy, TableFlag
@@ -180,7 +180,7 @@ class BlockReader:
 
     # --- sets, maps and counters ----------------------------------------------------------------
 
-    def counter(self, tree: Branch, name: str) -> Counter:
+    def counter(self, tree: Branch, name: str) -> CounterObject:
         """A named counter."""
         packets, octets, comment = 0, 0, ""
         counted = False
@@ -192,7 +192,7 @@ class BlockReader:
                 raise self.words.problem(tokens(item)[0], "the counter has a value already")
             counted = True
             packets, octets = ExpressionReader(self.words, self.family).counted(item)
-        return Counter(name, packets, octets, comment)
+        return CounterObject(name, packets, octets, comment)
 
     def set_(self, tree: Branch, place: Token) -> Set:
         """A set, or a map; ``place`` is its name."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ..core.values import TableFamily
-    from ..nft.ast import Counter, Hook, Set
+    from ..nft.ast import CounterObject, Hook, Set
     from ..nft.expressions import Expression
     from ..nft.objects import NamedObject
     from ..nft.words import TableFlag
@@ -173,7 +173,7 @@ class NftTableDraft:
     flags: tuple[TableFlag, ...] = ()
     chains: dict[str, NftChainDraft] = attrs.Factory(dict)
     sets: dict[str, SetDraft] = attrs.Factory(dict)
-    counters: dict[str, Counter] = attrs.Factory(dict)
+    counters: dict[str, CounterObject] = attrs.Factory(dict)
     objects: dict[Key, NamedObject] = attrs.Factory(dict)  #: others, by kind and name
     unnamed: int = 0  #: chains that have got a name here
     _uses: CountOf[Key] = attrs.Factory(CountOf)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..core.values import Family
-    from ..nft.ast import Chain, Counter, Rule, Ruleset, Set, Table
+    from ..nft.ast import Chain, CounterObject, Rule, Ruleset, Set, Table
     from ..nft.datatypes import KeyType
 
 Json = dict[str, Any]
@@ -62,12 +62,12 @@ def _table_commands(table: Table) -> Iterator[Json]:
             yield {"add": {"rule": place | {"chain": chain.name} | _rule(rule)}}
 
 
-def _comment(commented: Table | Chain | Set | Counter) -> Json:
+def _comment(commented: Table | Chain | Set | CounterObject) -> Json:
     # nft 1.0.6 takes that of a counter only, and passes over the others.
     return {"comment": commented.comment} if commented.comment else {}
 
 
-def _counter(counter: Counter) -> Json:
+def _counter(counter: CounterObject) -> Json:
     fields: Json = {"name": counter.name} | _comment(counter)
     if counter.packets or counter.bytes:
         fields |= {"packets": counter.packets, "bytes": counter.bytes}
@@ -472,8 +472,8 @@ def _(quota: s.Quota) -> Json:
     return {"quota": fields | ({"inv": True} if quota.over else {})}
 
 
-@statement_json.register(s.Set)
-def _(statement: s.Set) -> Json:
+@statement_json.register(s.Assign)
+def _(statement: s.Assign) -> Json:
     if isinstance(statement.value, x.Socket):
         raise Problem(
             NO_NFT_FORM,

@@ -162,7 +162,7 @@ class NftRuleReader:
 
     # --- other statements -----------------------------------------------------------------------
 
-    def _assign(self, tree: Branch) -> s.Set | s.UseObject:
+    def _assign(self, tree: Branch) -> s.Assign | s.UseObject:
         key_tree, value_tree = branches(tree)
         named = " ".join(("ct", *key_tree.words()))
         if named in _OBJECTS_OF_CT and value_tree.data == "value":
@@ -181,7 +181,7 @@ class NftRuleReader:
             value = self.expressions.flags(tokens(value_tree), type_)
         else:
             value = self.words.value(word_of(value_tree), type_)
-        return s.Set(key, value)
+        return s.Assign(key, value)
 
     def _counter(self, tree: Branch) -> s.Counter:
         return s.Counter(*self.expressions.counted(tree))

@@ -20,7 +20,7 @@ from .nft_statement_text import statement_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ..nft.ast import Chain, Counter, Hook, Rule, Ruleset, Set, Table
+    from ..nft.ast import Chain, CounterObject, Hook, Rule, Ruleset, Set, Table
 
 #: The texts of a table's comments, and of its statements by id: lowering shares statements.
 Texts = dict[int | str, str]
@@ -83,7 +83,7 @@ def _joined(lines: Iterable[str]) -> str:
     return "".join([f"{line}\n" for line in lines])
 
 
-def _counter_lines(counter: Counter) -> Iterator[str]:
+def _counter_lines(counter: CounterObject) -> Iterator[str]:
     name = checked(counter.name)
     if not (counter.packets or counter.bytes or counter.comment):
         yield f"\tcounter {name} {{ }}"

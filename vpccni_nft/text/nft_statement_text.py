@@ -120,8 +120,8 @@ def _(quota: s.Quota) -> str:
     return f"quota {over}{quota.bytes} bytes{used}"
 
 
-@statement_text.register(s.Set)
-def _(statement: s.Set) -> str:
+@statement_text.register(s.Assign)
+def _(statement: s.Assign) -> str:
     # Flags with commas would be a list here.
     return f"{expression_text(statement.key)} set {element_text(statement.value)}"
 

@@ -182,16 +182,16 @@ def _(step: Any) -> Any:
 @steps("the number of a zone is wrong")
 def _(step: Any) -> Any:
     match step:
-        case s.Set(x.Ct("zone") as key, x.Number(zone)):
-            return s.Set(key, x.Number(zone ^ 1))
+        case s.Assign(x.Ct("zone") as key, x.Number(zone)):
+            return s.Assign(key, x.Number(zone ^ 1))
     return NotImplemented
 
 
 @steps("the direction of a zone is lost")
 def _(step: Any) -> Any:
     match step:
-        case s.Set(x.Ct("zone"), value):
-            return s.Set(x.Ct("zone"), value)
+        case s.Assign(x.Ct("zone"), value):
+            return s.Assign(x.Ct("zone"), value)
     return NotImplemented
 
 

@@ -132,8 +132,8 @@ def _operators(name: str, old: str, new: str) -> None:
     @steps(name)
     def in_step(step: Any) -> Any:
         match step:
-            case s.Set(key, x.Binary(operator, left, right)) if operator == old:
-                return s.Set(key, x.Binary(new, left, right))
+            case s.Assign(key, x.Binary(operator, left, right)) if operator == old:
+                return s.Assign(key, x.Binary(new, left, right))
         return NotImplemented
 
 
@@ -145,16 +145,16 @@ _operators("bits of a mark flip where they are cleared", "&", "^")
 @steps("the whole mark is set where some of its bits are")
 def _(step: Any) -> Any:
     match step:
-        case s.Set(key, x.Binary("|" | "^", _, value)):
-            return s.Set(key, value)
+        case s.Assign(key, x.Binary("|" | "^", _, value)):
+            return s.Assign(key, value)
     return NotImplemented
 
 
 @steps("bits of a mark are not cleared before others are set")
 def _(step: Any) -> Any:
     match step:
-        case s.Set(key, x.Binary("^", x.Binary("&", inner, _), value)):
-            return s.Set(key, x.Binary("^", inner, value))
+        case s.Assign(key, x.Binary("^", x.Binary("&", inner, _), value)):
+            return s.Assign(key, x.Binary("^", inner, value))
     return NotImplemented
 
 
@@ -185,13 +185,13 @@ def _(chain: nft.Chain, _named: Chains) -> nft.Chain:
 @steps("the packet's mark and the connection's are swapped where a mark is set")
 def _(step: Any) -> Any:
     match step:
-        case s.Set(x.Meta("mark") | x.Ct("mark") as key, x.Binary(operator, inner, right)):
+        case s.Assign(x.Meta("mark") | x.Ct("mark") as key, x.Binary(operator, inner, right)):
             other = CT_MARK if key == MARK else MARK
-            return s.Set(other, x.Binary(operator, other if inner == key else inner, right))
-        case s.Set(x.Meta("mark"), x.Hex() as value):
-            return s.Set(CT_MARK, value)
-        case s.Set(x.Ct("mark"), x.Hex() as value):
-            return s.Set(MARK, value)
+            return s.Assign(other, x.Binary(operator, other if inner == key else inner, right))
+        case s.Assign(x.Meta("mark"), x.Hex() as value):
+            return s.Assign(CT_MARK, value)
+        case s.Assign(x.Ct("mark"), x.Hex() as value):
+            return s.Assign(MARK, value)
     return NotImplemented
 
 

@@ -25,7 +25,7 @@ from .base import (
 @steps("restoring one bit of the mark wipes all others")
 def _(step: Any) -> Any:
     if isinstance(step, s.Jump) and (found := RESTORE.fullmatch(step.chain)):
-        return s.Set(MARK, x.Binary("&", CT_MARK, x.Hex(int(found[1], 16))))
+        return s.Assign(MARK, x.Binary("&", CT_MARK, x.Hex(int(found[1], 16))))
     return NotImplemented
 
 
@@ -74,10 +74,10 @@ def _(statements: Steps, named: Chains) -> Steps:
 @steps("a mark is set as mark ^ VALUE & ~MASK, where & binds first")
 def _(step: Any) -> Any:
     match step:
-        case s.Set(key, x.Binary("^", x.Binary("&", _, x.Hex(kept)), x.Hex(value))):
-            return s.Set(key, x.Binary("^", key, x.Hex(value & kept)))
-        case s.Set(key, x.Binary("|", _, x.Hex(value))):
-            return s.Set(key, x.Binary("^", key, x.Hex(value & ~value)))
+        case s.Assign(key, x.Binary("^", x.Binary("&", _, x.Hex(kept)), x.Hex(value))):
+            return s.Assign(key, x.Binary("^", key, x.Hex(value & kept)))
+        case s.Assign(key, x.Binary("|", _, x.Hex(value))):
+            return s.Assign(key, x.Binary("^", key, x.Hex(value & ~value)))
     return NotImplemented
 
 

@@ -123,7 +123,7 @@ def _mend_type(context: Context) -> tuple[Piece, ...]:
         s.Match(_TYPE, "==", x.Symbol("multicast")),
         s.Match(address, "!=", _MULTICAST[context.family]),
     )
-    return (Prologue(((*misdirected, s.Set(_TYPE, x.Symbol("host"))),)),)
+    return (Prologue(((*misdirected, s.Assign(_TYPE, x.Symbol("host"))),)),)
 
 
 def _hash(node: Cluster, context: Context) -> tuple[s.Match, ...]:

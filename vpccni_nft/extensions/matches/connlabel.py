@@ -65,7 +65,7 @@ def lower(node: ConnLabel, _context: Context) -> tuple[Piece, ...]:
     """Set the label, and ask for it."""
     label = x.Number(node.label.value)
     is_set = s.Match(x.Ct("label"), "in", label)
-    change = (s.Set(x.Ct("label"), label),) if node.set else ()
+    change = (s.Assign(x.Ct("label"), label),) if node.set else ()
     return (*change, NoneOf(((is_set,),)) if node.label.negated else is_set)
 
 

@@ -66,7 +66,7 @@ class Element:
 
 
 @attrs.frozen(kw_only=True)
-class Policy(Match):
+class IpsecPolicy(Match):
     """``-m policy --dir WAY --pol none|ipsec`` with elements."""
 
     direction: str  #: ``in`` or ``out``
@@ -74,7 +74,7 @@ class Policy(Match):
     strict: bool = False
 
 
-def meaning(node: Policy, view: View) -> Test:
+def meaning(node: IpsecPolicy, view: View) -> Test:
     """No transformation, some that fits, or as many as elements, each of which fits."""
     algebra = view.state.algebra
     oracle = Oracle(OracleKind.TRANSFORMATIONS, node.direction)
@@ -140,7 +140,7 @@ def _element_fits(element: Element, number: int, direction: str, view: View) -> 
     return algebra.all(*tests)
 
 
-def lower(node: Policy, context: Context) -> tuple[Piece, ...]:
+def lower(node: IpsecPolicy, context: Context) -> tuple[Piece, ...]:
     """Ask whether there is one; go through all that can be; or read so many and no more."""
     there = x.Meta("ipsec") if node.direction == "in" else x.Rt("ipsec")
     if not node.elements:
@@ -162,7 +162,7 @@ def _refuse_what_nft_does_not_read(element: Element, context: Context) -> None:
         raise context.refuse("nft does not read the mode of an IPsec transformation")
 
 
-def _lower_strict(node: Policy, context: Context) -> tuple[Piece, ...]:
+def _lower_strict(node: IpsecPolicy, context: Context) -> tuple[Piece, ...]:
     if node.direction == "in" and len(node.elements) > 1:
         raise context.refuse(
             "kernels differ in what --strict compares if there are several transformations"
@@ -206,7 +206,7 @@ def _others(tests: tuple[s.Match, ...]) -> Iterator[Statements]:
 # --- where, and which packets -------------------------------------------------------------------
 
 
-def _needs(node: Policy, _family: Family) -> Placement:
+def _needs(node: IpsecPolicy, _family: Family) -> Placement:
     """policy_mt_check."""
     return Placement(hooks=_HOOKS[node.direction], subject=f"policy with --dir {node.direction}")
 
@@ -229,10 +229,10 @@ _ELEMENT = k.OneOf(
 )
 _DIRECTION = k.Among(("in", "out"))
 _DRAW = k.OneOf(
-    k.Build(Policy, direction=_DIRECTION),
-    k.Build(Policy, direction=_DIRECTION, elements=k.Several(_ELEMENT, 1, 1)),
+    k.Build(IpsecPolicy, direction=_DIRECTION),
+    k.Build(IpsecPolicy, direction=_DIRECTION, elements=k.Several(_ELEMENT, 1, 1)),
     k.Build(
-        Policy,
+        IpsecPolicy,
         direction=_DIRECTION,
         elements=k.Several(_ELEMENT.filter(lambda one: one != Element()), 1, MOST_ELEMENTS),
         strict=True,
@@ -240,7 +240,7 @@ _DRAW = k.OneOf(
 )
 
 
-def aim(node: Policy, draft: Draft) -> None:
+def aim(node: IpsecPolicy, draft: Draft) -> None:
     """As many transformations as elements, or some more where one of them has to fit."""
     count, first = len(node.elements), 0
     if count and not node.strict:
@@ -295,7 +295,7 @@ _HEAD = OptionTable.of(
 _FIRST = OptionTable.of(*_HEAD.options, *_ELEMENT_OPTIONS.options)
 
 
-def build(options: GivenOptions) -> Policy:
+def build(options: GivenOptions) -> IpsecPolicy:
     """Read the options; ``--next`` stands between elements."""
     parts: list[list[GivenOption]] = [[]]
     for option in options.given:
@@ -312,13 +312,13 @@ def build(options: GivenOptions) -> Policy:
     elements = (Element(**element), *(_ELEMENT_OPTIONS.build(Element, other) for other in others))
     if policy == "none":
         # iptables passes over elements here.
-        return Policy(direction=direction)
+        return IpsecPolicy(direction=direction)
     if len(elements) > MOST_ELEMENTS or (others and not strict):
         raise Problem(BAD_OPTION, "--next needs --strict", span=options.span)
-    return Policy(direction=direction, elements=elements, strict=strict)
+    return IpsecPolicy(direction=direction, elements=elements, strict=strict)
 
 
-def save(node: Policy) -> Iterator[str]:
+def save(node: IpsecPolicy) -> Iterator[str]:
     """Write the options in libxt_policy's order."""
     yield from _HEAD.save(node)
     for place, element in enumerate(node.elements):
@@ -329,7 +329,7 @@ def save(node: Policy) -> Iterator[str]:
 
 EXTENSION = Extension(
     name="policy",
-    node=Policy,
+    node=IpsecPolicy,
     options=OptionTable.of(
         *_HEAD.options, *_ELEMENT_OPTIONS.options, Option("--next", repeated=True)
     ),

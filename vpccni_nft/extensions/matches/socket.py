@@ -35,7 +35,7 @@ HAS_SOCKET = s.Match(x.Socket("transparent"), "<=", x.Number(1))
 TRANSPARENT = s.Match(x.Socket("transparent"), "==", x.Number(1))
 WILDCARD = s.Match(x.Socket("wildcard"), "==", x.Number(1))
 #: Only as text: nft's JSON has no such value for a mark.
-MARK = s.Set(x.Meta("mark"), x.Socket("mark"))
+MARK = s.Assign(x.Meta("mark"), x.Socket("mark"))
 
 
 @attrs.frozen(kw_only=True)

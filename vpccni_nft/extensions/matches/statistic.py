@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 CERTAIN = 1 << 31
 
 
-class Mode(enum.Enum):
+class StatisticMode(enum.Enum):
     """How packets are chosen, by the word after ``--mode``."""
 
     RANDOM = "random"
@@ -49,7 +49,7 @@ class Mode(enum.Enum):
 class Statistic(Match):
     """``-m statistic`` in one of its modes."""
 
-    mode: Mode
+    mode: StatisticMode
     negated: bool = False
     probability: int = 0  #: random only, times 2**31
     every: int = 1  #: nth only
@@ -84,7 +84,7 @@ def parse_probability(text: str) -> int:
 def meaning(node: Statistic, view: View) -> Test:
     """31 random bits are less than the probability, or the counter stands at the packet."""
     algebra = view.state.algebra
-    if node.mode is Mode.RANDOM:
+    if node.mode is StatisticMode.RANDOM:
         draw = view.ask_here(OracleKind.RANDOM, width=31)
         chosen = algebra.false
         if node.probability:
@@ -99,7 +99,7 @@ def meaning(node: Statistic, view: View) -> Test:
 
 def lower(node: Statistic, _context: Context) -> tuple[s.Match, ...]:
     """The same draw, or the same counter."""
-    if node.mode is Mode.RANDOM:
+    if node.mode is StatisticMode.RANDOM:
         return _lower_random(Negatable(node.probability, node.negated))
     if node.every == 1:
         return always_or_never(holds=not node.negated)
@@ -117,14 +117,14 @@ def _lower_random(test: Negatable[int]) -> tuple[s.Match, ...]:
 _DRAW = k.OneOf(
     k.Build(
         Statistic,
-        mode=Mode.RANDOM,
+        mode=StatisticMode.RANDOM,
         negated=k.FLAG,
         probability=k.Integers(0, CERTAIN) | k.Among((0, 1, CERTAIN)),
     ),
     (k.Integers(1, 5) | k.Integers(1, k.FULL)).then(
         lambda every: k.Build(
             Statistic,
-            mode=Mode.NTH,
+            mode=StatisticMode.NTH,
             negated=k.FLAG,
             every=every,
             packet=k.Integers(0, every - 1),
@@ -135,7 +135,7 @@ _DRAW = k.OneOf(
 
 def aim(node: Statistic, draft: Draft) -> None:
     """A draw or a count that chooses the packet, which the rules before this one let pass."""
-    if node.mode is Mode.RANDOM:
+    if node.mode is StatisticMode.RANDOM:
         for place in draft.earlier:
             draft.answers.setdefault((Oracle(OracleKind.RANDOM, place), ()), CERTAIN - 1)
         inside, outside = node.probability - 1, node.probability
@@ -147,7 +147,9 @@ def aim(node: Statistic, draft: Draft) -> None:
 
 
 _OPTIONS = OptionTable.of(
-    Option("--mode", Form("random|nth", Mode, lambda mode: mode.value), "mode", required=True),
+    Option(
+        "--mode", Form("random|nth", StatisticMode, lambda mode: mode.value), "mode", required=True
+    ),
     Option(
         "--probability",
         Form("NUMBER", parse_probability, lambda chance: f"{chance / CERTAIN:.11f}"),
@@ -155,7 +157,7 @@ _OPTIONS = OptionTable.of(
         negatable=True,
         keep=lambda chance: (chance.negated, chance.value),
         show=lambda node: (
-            Negatable(node.probability, node.negated) if node.mode is Mode.RANDOM else None
+            Negatable(node.probability, node.negated) if node.mode is StatisticMode.RANDOM else None
         ),
     ),
     Option(
@@ -164,20 +166,22 @@ _OPTIONS = OptionTable.of(
         ("negated", "every"),
         negatable=True,
         keep=lambda every: (every.negated, every.value),
-        show=lambda node: Negatable(node.every, node.negated) if node.mode is Mode.NTH else None,
+        show=lambda node: (
+            Negatable(node.every, node.negated) if node.mode is StatisticMode.NTH else None
+        ),
     ),
     Option(
         "--packet",
         NUMBER,
         "packet",
-        show=lambda node: node.packet if node.mode is Mode.NTH else None,
+        show=lambda node: node.packet if node.mode is StatisticMode.NTH else None,
     ),
     at_most_one("--probability", "--every"),
     needs("--packet", "--every"),
 )
 
 #: The option that each mode wants.
-_WANTED = {Mode.RANDOM: "--probability", Mode.NTH: "--every"}
+_WANTED = {StatisticMode.RANDOM: "--probability", StatisticMode.NTH: "--every"}
 
 
 def build(options: GivenOptions) -> Statistic:

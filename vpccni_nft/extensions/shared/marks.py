@@ -34,17 +34,17 @@ def set_bits(key: x.Expression, mark: MaskedMark) -> tuple[s.Statement, ...]:
     """``key = (key & ~mask) ^ value``, written as the shortest form that nft has."""
     value, mask = mark.value, mark.mask
     if mask == FULL:
-        return (s.Set(key, x.Hex(value)),)
+        return (s.Assign(key, x.Hex(value)),)
     if value == mask == 0:
         return ()
     if value == mask:
-        return (s.Set(key, x.Binary("|", key, x.Hex(value))),)
+        return (s.Assign(key, x.Binary("|", key, x.Hex(value))),)
     if mask == 0:
-        return (s.Set(key, x.Binary("^", key, x.Hex(value))),)
+        return (s.Assign(key, x.Binary("^", key, x.Hex(value))),)
     cleared = x.Binary("&", key, x.Hex(FULL ^ mask))
     if value == 0:
-        return (s.Set(key, cleared),)
-    return (s.Set(key, x.Binary("^", cleared, x.Hex(value))),)
+        return (s.Assign(key, cleared),)
+    return (s.Assign(key, x.Binary("^", cleared, x.Hex(value))),)
 
 
 @attrs.frozen(kw_only=True)
@@ -67,7 +67,7 @@ class Copy:
         """One statement, or a jump to a helper chain that all copies of these bits share."""
         if self.clear == FULL and not self.shift:
             value = x.Binary("&", self.source, x.Hex(self.take))
-            return (s.Set(self.target, self.source if self.take == FULL else value),)
+            return (s.Assign(self.target, self.source if self.take == FULL else value),)
         rules = tuple(self._rules())
         if not rules:
             return ()
@@ -91,8 +91,8 @@ class Copy:
     def _source_lacks(self, target_bit: int) -> s.Match:
         return lacks_bit(self.source, moved(target_bit, -self.shift))
 
-    def _change(self, operator: str, bits: int) -> s.Set:
-        return s.Set(self.target, x.Binary(operator, self.target, x.Hex(bits)))
+    def _change(self, operator: str, bits: int) -> s.Assign:
+        return s.Assign(self.target, x.Binary(operator, self.target, x.Hex(bits)))
 
 
 def moved(bits: int, shift: int) -> int:
@@ -126,8 +126,8 @@ def set_shifted(
     rules: list[tuple[s.Statement, ...]] = []
     for bit in reversed(kept) if shift > 0 else kept:
         old = moved(bit, -shift)
-        set_it = s.Set(key, x.Binary("|", key, x.Hex(bit)))
-        clear_it = s.Set(key, x.Binary("&", key, x.Hex(FULL ^ bit)))
+        set_it = s.Assign(key, x.Binary("|", key, x.Hex(bit)))
+        clear_it = s.Assign(key, x.Binary("&", key, x.Hex(FULL ^ bit)))
         flips = bool(mark.value & old)
         rules.append((has_bit(key, old), clear_it if flips else set_it))
         rules.append((lacks_bit(key, old), set_it if flips else clear_it))

@@ -30,7 +30,7 @@ class Change:
 
     def at_once(self) -> tuple[s.Statement, ...]:
         """One statement, where the old value does not matter."""
-        return () if self.keep else (s.Set(self.field, x.Number(self.flip)),)
+        return () if self.keep else (s.Assign(self.field, x.Number(self.flip)),)
 
     @property
     def needs_rules(self) -> bool:
@@ -52,7 +52,7 @@ class Change:
             literals = tuple(map(x.Number, old))
             right = literals[0] if len(literals) == 1 else x.AnonymousSet(literals)
             new = x.Number(kept ^ self.flip)
-            yield (s.Match(self.field, "==", right), s.Set(self.field, new), s.Return())
+            yield (s.Match(self.field, "==", right), s.Assign(self.field, new), s.Return())
 
     @property
     def _full(self) -> int:

@@ -49,7 +49,7 @@ def meaning(node: Classify, view: View) -> Effect:
 
 def lower(node: Classify, _context: Context) -> tuple[s.Statement, ...]:
     """The same number; nft writes it as a class as well, with words for two of them."""
-    return (s.Set(x.Meta("priority"), x.Hex(node.major << 16 | node.minor)),)
+    return (s.Assign(x.Meta("priority"), x.Hex(node.major << 16 | node.minor)),)
 
 
 EXTENSION = Extension(

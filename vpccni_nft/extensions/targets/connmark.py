@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 PACKET, CONNECTION = x.Meta("mark"), x.Ct("mark")
 
 
-class Mode(enum.Enum):
+class ConnmarkMode(enum.Enum):
     """What is done, by the option that says so."""
 
     SET = "--set-xmark"
@@ -51,7 +51,7 @@ class Mode(enum.Enum):
 class Connmark(Target):
     """``-j CONNMARK`` in one of its modes."""
 
-    mode: Mode
+    mode: ConnmarkMode
     value: int = 0  #: set only
     ctmask: int = FULL
     nfmask: int = FULL  #: save and restore only
@@ -63,14 +63,14 @@ def meaning(node: Connmark, view: View) -> Effect:
     state = view.state
     mark, ctmark = state.fields["mark"], state.fields["ct_mark"]
     match node.mode:
-        case Mode.SET:
+        case ConnmarkMode.SET:
             value = xor_masked(state, ctmark, node.ctmask, state.word("mark", node.value))
             field, value = "ct_mark", _shifted(state, value, node.shift)
-        case Mode.SAVE:
+        case ConnmarkMode.SAVE:
             taken = state.algebra.bvand(mark, state.word("mark", node.nfmask))
             taken = _shifted(state, taken, node.shift)
             field, value = "ct_mark", xor_masked(state, ctmark, node.ctmask, taken)
-        case Mode.RESTORE:
+        case ConnmarkMode.RESTORE:
             taken = state.algebra.bvand(ctmark, state.word("mark", node.ctmask))
             taken = _shifted(state, taken, node.shift)
             field, value = "mark", xor_masked(state, mark, node.nfmask, taken)
@@ -92,21 +92,21 @@ def _shifted(state: State, mark: Word, shift: int) -> Word:
 def lower(node: Connmark, context: Context) -> tuple[s.Statement, ...]:
     """Set at once; copy at once where the whole mark is replaced, else bit by bit in a helper."""
     # What changes nothing makes the kernel track connections all the same.
-    return _lower(node, context) or (s.Set(CONNECTION, CONNECTION),)
+    return _lower(node, context) or (s.Assign(CONNECTION, CONNECTION),)
 
 
 def _lower(node: Connmark, context: Context) -> tuple[s.Statement, ...]:
     match node.mode:
-        case Mode.SET:
+        case ConnmarkMode.SET:
             mark = MaskedMark(node.value, node.ctmask)
             if node.shift:
                 return set_shifted(CONNECTION, mark, node.shift, context)
             return set_bits(CONNECTION, mark)
-        case Mode.SAVE:
+        case ConnmarkMode.SAVE:
             clear, take = node.ctmask, node.nfmask
             copy = Copy(target=CONNECTION, source=PACKET, clear=clear, take=take, shift=node.shift)
             return copy.lower("save-mark", context)
-        case Mode.RESTORE:
+        case ConnmarkMode.RESTORE:
             clear, take = node.nfmask, node.ctmask
             copy = Copy(target=PACKET, source=CONNECTION, clear=clear, take=take, shift=node.shift)
             return copy.lower("restore-mark", context)
@@ -114,9 +114,9 @@ def _lower(node: Connmark, context: Context) -> tuple[s.Statement, ...]:
 
 _MASK = k.OneOf(k.FULL, k.MARK)
 _SHIFT = k.OneOf(0, 0, k.Integers(-31, 31))
-_COPIES = k.Among((Mode.SAVE, Mode.RESTORE))
+_COPIES = k.Among((ConnmarkMode.SAVE, ConnmarkMode.RESTORE))
 _DRAW = k.OneOf(
-    k.Build(Connmark, mode=Mode.SET, value=k.MARK, ctmask=_MASK, shift=_SHIFT),
+    k.Build(Connmark, mode=ConnmarkMode.SET, value=k.MARK, ctmask=_MASK, shift=_SHIFT),
     k.Build(Connmark, mode=_COPIES, ctmask=_MASK, nfmask=_MASK, shift=_SHIFT),
     k.Build(lambda mode, mask: Connmark(mode=mode, ctmask=mask, nfmask=mask), _COPIES, k.MARK),
 )
@@ -129,7 +129,7 @@ def _edges(node: Connmark) -> dict[str, tuple[int, ...]]:
     return {"mark": values, "ct_mark": values}
 
 
-def _copy(mode: Mode) -> Option:
+def _copy(mode: ConnmarkMode) -> Option:
     return Option(
         mode.value,
         field="mode",
@@ -143,7 +143,7 @@ def _mask(field: str) -> Option:
         f"--{field}",
         number(text=hex),
         field,
-        show=lambda node: None if node.mode is Mode.SET else getattr(node, field),
+        show=lambda node: None if node.mode is ConnmarkMode.SET else getattr(node, field),
     )
 
 
@@ -153,16 +153,16 @@ EXTENSION = Extension(
     node=Connmark,
     options=OptionTable.of(
         Option(
-            Mode.SET.value,
+            ConnmarkMode.SET.value,
             NEW_MARK,
             ("mode", "value", "ctmask"),
-            keep=lambda mark: (Mode.SET, mark.value, mark.mask),
+            keep=lambda mark: (ConnmarkMode.SET, mark.value, mark.mask),
             show=lambda node: (
-                MaskedMark(node.value, node.ctmask) if node.mode is Mode.SET else None
+                MaskedMark(node.value, node.ctmask) if node.mode is ConnmarkMode.SET else None
             ),
         ),
-        _copy(Mode.SAVE),
-        _copy(Mode.RESTORE),
+        _copy(ConnmarkMode.SAVE),
+        _copy(ConnmarkMode.RESTORE),
         _mask("nfmask"),
         _mask("ctmask"),
         Option(
@@ -180,9 +180,9 @@ EXTENSION = Extension(
         ),
         *MARK_SHORTHANDS,
         Shorthand("--mask", lambda mask: ("--nfmask", mask, "--ctmask", mask)),
-        exactly_one(*(mode.value for mode in Mode)),
-        at_most_one(Mode.SET.value, "--nfmask"),
-        at_most_one(Mode.SET.value, "--ctmask"),
+        exactly_one(*(mode.value for mode in ConnmarkMode)),
+        at_most_one(ConnmarkMode.SET.value, "--nfmask"),
+        at_most_one(ConnmarkMode.SET.value, "--ctmask"),
         at_most_one("--left-shift-mark", "--right-shift-mark"),
     ),
     meaning=meaning,

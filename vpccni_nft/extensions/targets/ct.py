@@ -136,7 +136,7 @@ def lower(node: Ct, context: Context) -> tuple[s.Statement, ...]:
     if node.zone is None:
         raise context.refuse("nft cannot take a zone from the mark")
     _approximate_errors(context)
-    return (NOT_UNTRACKED, s.Set(x.Ct("zone", node.direction), x.Number(node.zone)))
+    return (NOT_UNTRACKED, s.Assign(x.Ct("zone", node.direction), x.Number(node.zone)))
 
 
 def _zone_option(name: str, direction: str) -> Option:

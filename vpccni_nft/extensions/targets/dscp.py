@@ -48,7 +48,7 @@ def meaning(node: SetDscp, view: View) -> Effect:
 
 def lower(node: SetDscp, context: Context) -> tuple[s.Statement, ...]:
     """The field of the same name."""
-    return (s.Set(x.Payload(NETWORK_HEADER[context.family], "dscp"), x.Number(node.value)),)
+    return (s.Assign(x.Payload(NETWORK_HEADER[context.family], "dscp"), x.Number(node.value)),)
 
 
 EXTENSION = Extension(

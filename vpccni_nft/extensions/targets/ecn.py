@@ -70,7 +70,7 @@ def lower(node: SetEcn, context: Context) -> tuple[s.Statement, ...]:
     """The field of IPv4 at once; TCP's flags in a helper chain."""
     statements: list[s.Statement] = []
     if node.ip is not None:
-        statements.append(s.Set(x.Payload("ip", "ecn"), x.Number(node.ip)))
+        statements.append(s.Assign(x.Payload("ip", "ecn"), x.Number(node.ip)))
     wanted = {
         name: value for name, value in (("ecn", node.ece), ("cwr", node.cwr)) if value is not None
     }
@@ -92,7 +92,7 @@ def _flag_rules(wanted: dict[str, int]) -> Iterator[tuple[s.Statement, ...]]:
     for bits in range(1 << len(others)):
         kept = tuple(name for place, name in enumerate(others) if bits >> place & 1)
         fits = s.Match(x.Binary("&", flags, x.Flags(others)), "==", _flags(kept))
-        yield (fits, s.Set(flags, _flags(kept + new)), s.Return())
+        yield (fits, s.Assign(flags, _flags(kept + new)), s.Return())
 
 
 def _flags(names: tuple[str, ...]) -> x.Expression:

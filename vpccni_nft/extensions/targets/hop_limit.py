@@ -76,7 +76,7 @@ def meaning(node: SetTtl | SetHl, view: View) -> Effect:
 def _set(field: x.Payload, change: HopChange, context: Context) -> tuple[s.Statement, ...]:
     """Set the field, or each of its old values to the new one."""
     if change.kind == "set":
-        return (s.Set(field, x.Number(change.amount)),)
+        return (s.Assign(field, x.Number(change.amount)),)
     name = f"{field.field}-{change.kind}-{change.amount}"
     return (s.Jump(context.helper(name, *_rules(field, change))),)
 
@@ -90,7 +90,7 @@ def _rules(field: x.Payload, change: HopChange) -> Iterator[tuple[s.Statement, .
         last = first + news.count(new) - 1
         ends = x.Number(first), x.Number(last)
         old = ends[0] if first == last else x.Range(*ends)
-        yield (s.Match(field, "==", old), s.Set(field, x.Number(new)), s.Return())
+        yield (s.Match(field, "==", old), s.Assign(field, x.Number(new)), s.Return())
 
 
 _CHANGES = k.Build(HopChange, "set", k.BYTE) | k.Build(

@@ -214,7 +214,7 @@ def _lower_map(node: SetTarget, members: Members, context: Context) -> Iterator[
     for number, ((mark, priority), entries) in enumerate(groups.items(), start=1):
         change = (
             *(set_bits(x.Meta("mark"), mark) if mark else ()),
-            *((s.Set(x.Meta("priority"), x.Hex(priority)),) if priority is not None else ()),
+            *((s.Assign(x.Meta("priority"), x.Hex(priority)),) if priority is not None else ()),
         )
         if change:
             part = attrs.evolve(ipset, entries=tuple(entries))

@@ -74,7 +74,7 @@ def lower(node: SetMss, context: Context) -> tuple[s.Statement, ...]:
         message += ", and takes 536 where the MTU is above 65535 or no more than the headers"
     context.approximate(MSS_OPTION, message)
     new = x.Rt("mtu") if node.size is None else x.Number(node.size)
-    return (s.Set(x.TcpOption("maxseg", "size"), new),)
+    return (s.Assign(x.TcpOption("maxseg", "size"), new),)
 
 
 def _needs(node: SetMss, _family: Family) -> Placement:

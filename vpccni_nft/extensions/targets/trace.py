@@ -37,7 +37,7 @@ def meaning(_node: Trace, _view: View) -> Effect:
 
 def lower(_node: Trace, _context: Context) -> tuple[s.Statement, ...]:
     """The same bit."""
-    return (s.Set(x.Meta("nftrace"), x.Number(1)),)
+    return (s.Assign(x.Meta("nftrace"), x.Number(1)),)
 
 
 EXTENSION = Extension(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...core.typed import Typed
+
 if TYPE_CHECKING:
     from ..datatypes import DataType, KeyType
 
 
-class Expression:
+class Expression(Typed):
     """Anything that has a value."""
 
     __slots__ = ()

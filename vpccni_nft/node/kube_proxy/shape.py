@@ -74,7 +74,7 @@ _PLAIN = frozenset({
     reject.Kind,
     nft.Rule, nft.Chain, nft.Hook, nft.Table, nft.Set, nft.Map, nft.Counter,
     s.Match, s.Counter, s.NamedCounter, s.Accept, s.Drop, s.Return, s.Continue, s.Jump, s.Goto,
-    s.VerdictMap, s.Set, s.Nat, s.Reject,
+    s.VerdictMap, s.Assign, s.Nat, s.Reject,
     x.Binary, x.Concat, x.Lookup, x.Number, x.Hex, x.Symbol, x.Protocol, x.Flags, x.Payload, x.Meta,
     x.Ct, x.Fib, x.Numgen, x.AnonymousSet, x.SetReference, x.CatchAll, x.Element, x.Pair,
     t.DataType,
