@@ -24,7 +24,7 @@ PACKAGE = {
 
 #: What the pages show from elsewhere, which is public by its page.
 BY_PAGE = {
-    "vpccni_nft.fleet", "vpccni_nft.node.extraction", "vpccni_nft.node.files",
+    "vpccni_nft.fleet", "vpccni_nft.node", "vpccni_nft.node.extraction", "vpccni_nft.node.files",
     "vpccni_nft.node.partition", "vpccni_nft.optimizer", "vpccni_nft.replay", "vpccni_nft.suite",
 }  # fmt: skip
 
