@@ -38,13 +38,15 @@ _IN_BRACKETS = re.compile(r"\[.*?\]+")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
-@attrs.frozen
 class _Field:
-    name: str
-    shown: str  #: its type, as it is declared
-    words: frozenset[str]
-    closed: bool  #: whether every word is the name of a class, so that others do not fit
-    known: dict[type, bool] = attrs.Factory(dict)  #: whether values of a type fit
+    """What may stand in a field; no class of attrs, which takes longer to make."""
+
+    def __init__(self, name: str, shown: str, words: frozenset[str], *, closed: bool) -> None:
+        self.name = name
+        self.shown = shown  #: its type, as it is declared
+        self.words = words
+        self.closed = closed  #: whether every word names a class, so that others do not fit
+        self.known: dict[type, bool] = {}  #: whether values of a type fit
 
     def takes(self, value: Any) -> bool:
         kind = type(value)
@@ -71,14 +73,14 @@ class _Field:
         return any(base.__name__ in self.words for base in kind.__mro__)
 
 
-@attrs.define
 class _Fields:
     """The fields of a class, and what is known of their values so far."""
 
-    fields: tuple[_Field, ...]
-    values_of: Callable[[Any], Any]  #: of all fields at once
-    #: By the types of the values that fit: the fields whose values have others in them.
-    known: dict[tuple[type, ...], tuple[tuple[int, _Field], ...]] = attrs.Factory(dict)
+    def __init__(self, fields: tuple[_Field, ...], values_of: Callable[[Any], Any]) -> None:
+        self.fields = fields
+        self.values_of = values_of  #: of all fields at once
+        #: By the types of the values that fit: the fields whose values have others in them.
+        self.known: dict[tuple[type, ...], tuple[tuple[int, _Field], ...]] = {}
 
 
 _FIELDS: dict[type, _Fields] = {}
@@ -173,7 +175,7 @@ def _fields_of(cls: type) -> Iterable[_Field]:
         words = words.union(*(_WORD.findall(str(alias)) for alias in aliases))
         if not words & _ANY:
             closed = all(isinstance(one, type) for one in named)
-            yield _Field(field.name, shown, words, closed)
+            yield _Field(field.name, shown, words, closed=closed)
 
 
 def _require_lines(node: Any) -> None:
