@@ -17,6 +17,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 import vpccni_nft
+from benchmarks.eks_node import eks_node
 from vpccni_nft.cli.commands import cli
 from vpccni_nft.migration.edits import taking
 from vpccni_nft.migration.moves import moves_of
@@ -199,7 +200,7 @@ def test_only_one_owners_rules_are_taken(tmp_path: Path) -> None:
 
 
 def test_the_rules_of_the_cni_move_out_of_a_table_in_which_kube_proxy_draws(tmp_path: Path) -> None:
-    dump = (CORPUS / "node/eks-1.34-cni-1.23-legacy.save").read_text()
+    dump = eks_node(2)
     assert "--mode random" in dump
     found = plan(tmp_path, "--owner", "vpc-cni", "--force-owner", "vpc-cni", legacy=dump)
     assert found.exit_code == 0, found.output
