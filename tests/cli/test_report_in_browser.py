@@ -25,8 +25,6 @@ NODE = FOLDER / "node" / "eks-1.29-cni-1.18-imds-block.save"
 PACKET = "path=forward iif=eni1 saddr=10.0.3.4 daddr=8.8.8.8 dport=443"
 HOSTILE = "</script><img src=x onerror=document.title=1>"
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[WebDriver]:
