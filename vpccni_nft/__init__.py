@@ -5,7 +5,7 @@
     translation = vpccni_nft.translate(text)
     print(translation.script())
 
-The languages, parsing, lowering, detection and the command line load when they are first used.
+All of it loads when it is first used: every pytest imports the package for its plugin's options.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .api import explain, inventory, parse, translate, verify
-from .core.diagnostics import Diagnostic, Refused
 from .core.late import provide
-from .core.values import Family
 from .core.version import __version__
-from .translation import Translation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from . import iptables, nft, optimizer
+    from .api import explain, inventory, parse, translate, verify
+    from .core.diagnostics import Diagnostic, Refused
+    from .core.values import Family
     from .node.detection import Detection, detect
     from .proof.answers import Different, Equivalent, Unknown
+    from .translation import Translation
 
 __all__ = [
     "Detection", "Diagnostic", "Different", "Equivalent", "Family", "Refused", "Translation",
@@ -35,6 +35,10 @@ __all__ = [
 
 #: What loads when it is first asked for, by the module that has it.
 _LAZY = {
+    "api": ("explain", "inventory", "parse", "translate", "verify"),
+    "core.diagnostics": ("Diagnostic", "Refused"),
+    "core.values": ("Family",),
+    "translation": ("Translation",),
     "proof.answers": ("Different", "Equivalent", "Unknown"),
     "node.detection": ("Detection", "detect"),
 }
@@ -54,7 +58,8 @@ def __getattr__(name: str) -> object:
         return import_module(f".{name}", __name__)
     for module, names in _LAZY.items():
         if name in names:
-            return getattr(import_module(f".{module}", __name__), name)
+            found = globals()[name] = getattr(import_module(f".{module}", __name__), name)
+            return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -11,7 +11,6 @@ import pytest
 
 from vpccni_nft.lowering import TranslateOptions
 from vpccni_nft.suite.dump import SuiteDump
-from vpccni_nft.suite.plugin import PACKETS
 
 from ..support.command import Run, environment
 from ..support.corpus import FOLDER
@@ -37,7 +36,7 @@ def suite(*arguments: str, folder: Path, packets: int = 3) -> Run:
     done = subprocess.run(
         [
             sys.executable, "-m", "pytest", "-v", "-rs", "-p", "no:cacheprovider", *plugin,
-            "--pyargs", "vpccni_nft.suite", *arguments, f"--packets={packets}",
+            "--pyargs", "vpccni_nft.suite", *arguments, f"--vpccni-packets={packets}",
         ],
         cwd=folder,
         capture_output=True,
@@ -49,7 +48,7 @@ def suite(*arguments: str, folder: Path, packets: int = 3) -> Run:
 
 
 def test_the_suite_passes_on_a_node_and_names_its_chains(tmp_path: Path) -> None:
-    done = suite("--iptables-save", str(NODE), "--allow", "T101", folder=tmp_path)
+    done = suite("--vpccni-iptables-save", str(NODE), "--vpccni-allow", "T101", folder=tmp_path)
     assert done.code == 0, done.out
     for name in (
         "test_the_dump_has_a_translation PASSED",
@@ -62,7 +61,7 @@ def test_the_suite_passes_on_a_node_and_names_its_chains(tmp_path: Path) -> None
 
 def test_the_suite_fails_on_a_dump_with_a_refused_rule_and_says_why(tmp_path: Path) -> None:
     (tmp_path / "node.save").write_text(REFUSED)
-    done = suite("--iptables-save", "node.save", folder=tmp_path)
+    done = suite("--vpccni-iptables-save", "node.save", folder=tmp_path)
     assert done.code == 1
     assert "test_the_dump_has_a_translation FAILED" in done.out
     assert "node.save:6:27: error[P005]: geoip is not known" in done.out
@@ -70,23 +69,47 @@ def test_the_suite_fails_on_a_dump_with_a_refused_rule_and_says_why(tmp_path: Pa
 
 
 def test_an_approximation_that_is_not_allowed_is_a_failure(tmp_path: Path) -> None:
-    done = suite("--iptables-save", str(NODE), folder=tmp_path)
+    done = suite("--vpccni-iptables-save", str(NODE), folder=tmp_path)
     assert done.code == 1
     assert "T101" in done.out
 
 
-def test_without_a_dump_the_suite_is_skipped_and_says_how_to_give_one(tmp_path: Path) -> None:
+def test_without_a_dump_there_is_nothing_to_test_and_it_says_how_to_give_one(
+    tmp_path: Path,
+) -> None:
     done = suite(folder=tmp_path)
-    assert done.code == 0
-    assert "3 skipped" in done.out
-    assert "pytest --pyargs vpccni_nft.suite --iptables-save node.save" in done.out
+    assert done.code == pytest.ExitCode.NO_TESTS_COLLECTED
+    assert "pytest --pyargs vpccni_nft.suite --vpccni-iptables-save node.save" in done.out
+
+
+def test_options_of_other_plugins_do_not_clash(tmp_path: Path) -> None:
+    """A conftest may have options of the names that the suite's own end with."""
+    (tmp_path / "conftest.py").write_text(
+        "def pytest_addoption(parser):\n"
+        "    for name in ('--packets', '--allow', '--iptables-save'):\n"
+        "        parser.addoption(name)\n"
+    )
+    (tmp_path / "test_own.py").write_text("def test_own():\n    pass\n")
+    plugin = ("-p", "vpccni_nft.suite.plugin")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *plugin, "test_own.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+        timeout=100,
+        env=environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1"),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--iptables-save", "none.save"), "none.save"),
-        (("--iptables-save", str(NODE), "--allow", "T999"), "T999 is not one of T101"),
+        (("--vpccni-iptables-save", "none.save"), "none.save"),
+        (
+            ("--vpccni-iptables-save", str(NODE), "--vpccni-allow", "T999"),
+            "T999 is not one of T101",
+        ),
     ],
 )
 def test_wrong_options_are_reported(arguments: tuple[str, ...], told: str, tmp_path: Path) -> None:
@@ -115,6 +138,8 @@ def test_a_packet_that_ends_differently_is_made_plain_and_explained() -> None:
 
 def test_every_pytest_loads_the_plugin_so_it_loads_nothing() -> None:
     loaded = loaded_after("import vpccni_nft.suite.plugin")
-    assert not loaded & {"pytest", "hypothesis", "lark", "click", "rich", "z3"}
-    assert not {name for name in loaded if name.startswith("vpccni_nft.simulate")}
-    assert PACKETS > 0
+    assert not loaded & {"pytest", "hypothesis", "attrs", "lark", "click", "rich", "z3"}
+    assert {name for name in loaded if name.startswith("vpccni_nft")} == {
+        "vpccni_nft", "vpccni_nft.core", "vpccni_nft.core.late", "vpccni_nft.core.version",
+        "vpccni_nft.suite", "vpccni_nft.suite.plugin",
+    }  # fmt: skip

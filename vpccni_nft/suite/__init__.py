@@ -1,4 +1,6 @@
-"""Tests of a node's own dump: ``pytest --pyargs vpccni_nft.suite --iptables-save node.save``.
+"""Tests of a node's own dump.
+
+``pytest --pyargs vpccni_nft.suite --vpccni-iptables-save node.save`` runs them.
 
 Needs the extra ``testing``.
 """

@@ -12,22 +12,22 @@ PACKETS = 25
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Register the options."""
+    """Register the options; their names are such that no other plugin has them."""
     group = parser.getgroup("vpccni-nft", "vpccni-nft: tests of a node's own iptables dump")
     group.addoption(
-        "--iptables-save",
+        "--vpccni-iptables-save",
         action="append",
         metavar="FILE",
         help="the output of iptables-save; may be given several times",
     )
     group.addoption(
-        "--allow",
+        "--vpccni-allow",
         action="append",
         metavar="CODE",
         help="allow this approximation, as translate does; may be given several times",
     )
     group.addoption(
-        "--packets",
+        "--vpccni-packets",
         type=int,
         default=PACKETS,
         metavar="N",
