@@ -183,7 +183,7 @@ def _require_lines(node: Any) -> None:
     for field in attrs.fields(type(node)):
         value = getattr(node, field.name)
         for text in value if type(value) is tuple else (value,):
-            if type(text) is str and ("\n" in text or "\0" in text):
+            if type(text) is str and "\n" in text:
                 raise ValueError(
                     f"{type(node).__name__}.{field.name} is a text in one line, not {text!r}"
                 )
