@@ -205,7 +205,7 @@ def inventory(*rules: Rules, family: Family | str | None = None) -> Inventory:
 
     Raises Refused where a text cannot be read.
 
-    >>> inventory("*nat\n:KUBE-SVC-A - [0:0]\n-A KUBE-SVC-A -d 10.0.0.1\nCOMMIT\n").owners
+    >>> inventory("*nat\n:KUBE-SERVICES - [0:0]\n-A KUBE-SERVICES -d 10.0.0.1\nCOMMIT\n").owners
     ('kube-proxy',)
     """
     from . import iptables

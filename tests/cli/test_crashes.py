@@ -104,7 +104,7 @@ def test_a_packet_for_which_two_numbers_are_drawn_is_shown_or_the_answer_is_unkn
 
 
 @pytest.mark.parametrize("name", sorted(cli.commands))
-@pytest.mark.parametrize("fault", [RecursionError("too deep"), KeyError("zz"), OSError(5, "eh")])
+@pytest.mark.parametrize("fault", [RecursionError("too deep"), KeyError("zz"), OSError(107, "eh")])
 def test_an_internal_error_asks_for_a_report(
     name: str, fault: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:

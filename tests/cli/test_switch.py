@@ -165,7 +165,7 @@ def test_a_fault_of_another_table_is_noticed(tmp_path: Path) -> None:
     more += "\t\tip daddr 10.180.0.1 drop\n\t}\n}\n"
     done = prove(tmp_path, BEFORE, AFTER + more, *ACCEPTED)
     assert done.code == 1
-    assert "daddr=10.180.0.1" in done.out
+    assert "10.180.0.1" in done.out
 
 
 def test_rules_of_the_mode_that_was_left_are_an_error(tmp_path: Path) -> None:

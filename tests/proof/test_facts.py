@@ -86,7 +86,7 @@ def test_what_this_node_routes_elsewhere_makes_no_difference_here(
         (
             "filter",
             "-A FORWARD -p tcp -m addrtype --src-type LOCAL -j DROP",
-            "path=forward saddr=10.0.12.34 daddr=10.0.0.10 fib-saddr=local",
+            "path=forward iif=lo saddr=127.0.0.1 daddr=10.0.0.10",
         ),
     ],
 )

@@ -17,10 +17,10 @@ GENERAL = sorted(FOLDER.glob("general/*.save"))
 REFUSED = {
     "nft-extra-base-chain": {"P009"},
     "nft-native-ct-rule": {"P009"},
-    "odd-forms-legacy": {"T001", "T105", "T109", "T110", "T114", "T116"},
+    "odd-forms-legacy": {"T001", "T105", "T109", "T110", "T114", "T116", "T119"},
     "tool-ferm-legacy": {"T116"},
-    "tool-shorewall-legacy": {"T001", "T109", "T116"},
-    "tool-ufw-legacy": {"T001"},
+    "tool-shorewall-legacy": {"T001", "T109", "T116", "T120"},
+    "tool-ufw-legacy": {"T120"},
 }
 
 #: Every dump that says all that the node holds, and so can be read.

@@ -58,7 +58,7 @@ EXTENSION = Extension(
     lower=lower,
     placement=Placement(tables=("mangle",)),
     draw=k.Build(Checksum),
-    nft="none: the device computes it",
+    nft="counter; the device computes it",
     codes=(
         BAD_PLACE,
         LATE_CHECKSUM,
