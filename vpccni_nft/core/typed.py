@@ -18,7 +18,7 @@ from .node import Node
 from .values import Negatable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 #: Values of these types stand only where the type of the field names them.
 _PLAIN = {str, bytes, bytearray, int, float, bool, complex, list, dict, set, frozenset, type(None)}
@@ -89,6 +89,25 @@ _FIELDS: dict[type, _Fields] = {}
 _HOLDERS = (tuple, Negatable)
 
 
+#: How many callers of ``trusted`` are at work.
+_trusting = 0
+
+
+@contextlib.contextmanager
+def trusted() -> Iterator[None]:
+    """Make nodes without looking at the types of their values: for code that mypy has checked.
+
+    The readers and lowering make most nodes there are. Another thread that makes nodes meanwhile
+    goes without the check, too.
+    """
+    global _trusting  # noqa: PLW0603 - it counts
+    _trusting += 1
+    try:
+        yield
+    finally:
+        _trusting -= 1
+
+
 def require_types(node: attrs.AttrsInstance) -> None:
     """Raise TypeError where a field of a node holds a value of another type than it is declared to.
 
@@ -96,6 +115,8 @@ def require_types(node: attrs.AttrsInstance) -> None:
     classes: not at what a converter has made. Most nodes have values of the same types as one
     before them, and cost a look at these.
     """
+    if _trusting:
+        return
     found = _FIELDS.get(type(node)) or _learn(type(node))
     if not found.fields:
         return
@@ -145,6 +166,9 @@ class Typed(Node):
         made: Any = cls.__init__
 
         def __init__(self: Any, *arguments: Any, **named: Any) -> None:  # noqa: N807 - it is one
+            if _trusting:
+                made(self, *arguments, **named)
+                return
             try:
                 made(self, *arguments, **named)
             except (AttributeError, TypeError):

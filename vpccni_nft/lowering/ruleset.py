@@ -15,6 +15,7 @@ from ..core.diagnostics import (
     Diagnostic,
     Problem,
 )
+from ..core.typed import trusted
 from ..extensions import extension_of
 from ..extensions.context import Context, LimitTable, Objects, RecentList, Report, Shared
 from ..iptables import ast as iptables
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from .options import TranslateOptions
 
 
+@trusted()
 def lower(
     ruleset: iptables.Ruleset, options: TranslateOptions
 ) -> tuple[nft.Ruleset, tuple[Diagnostic, ...]]:

@@ -14,6 +14,7 @@ import attrs
 
 from ..core.diagnostics import NFT_MISSING, NFT_SYNTAX, Diagnostic, Problem, Refused
 from ..core.span import Source, Span
+from ..core.typed import trusted
 from ..core.values import Family, TableFamily, WideFamily
 from ..nft.ast import OtherChain, OtherTable, Ruleset
 from ..nft.words import OtherFamily
@@ -61,6 +62,7 @@ def parse(text: str | bytes, name: str = "<string>") -> Ruleset:
     return load((Source.of(text, name),)).ruleset
 
 
+@trusted()
 def load(sources: Iterable[Source]) -> Loaded:
     """Read texts as ``nft -f`` loads them, one after the other, where nothing was before.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core.diagnostics import BAD_STRUCTURE, Diagnostic
+from ..core.typed import trusted
 from ..iptables.ast import Ruleset
 from .dump import parse_document
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from ..iptables.ast import Table
 
 
+@trusted()
 def parse_sources(
     sources: Sequence[Source], family: Family | None = None, ipset_save: Source | None = None
 ) -> tuple[Ruleset, list[Diagnostic]]:
