@@ -12,6 +12,7 @@ import vpccni_nft
 from vpccni_nft import Different, Equivalent, Unknown
 from vpccni_nft.lowering.layout import PRIORITIES
 
+from ..support.profiles import share
 from ..support.vectors import FOLDER, Vector, read_vectors
 from .pairs import IPTABLES, NFT, PAIRS, Pair
 
@@ -77,7 +78,7 @@ def with_a_verdict() -> list[Vector]:
     return [vector for vectors in found.values() for vector in vectors[:2]]
 
 
-@pytest.mark.parametrize("vector", with_a_verdict(), ids=str)
+@pytest.mark.parametrize("vector", share(with_a_verdict(), 2), ids=str)
 def test_the_opposite_verdict_is_not_proved_in_either_language(vector: Vector) -> None:
     script = vector.translate().script()
     for before in (vector.dump, script):

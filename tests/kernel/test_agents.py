@@ -54,7 +54,7 @@ MOMENTS = [
 TABLE = list(product(BACK_ENDS, AGENTS, MOMENTS))
 
 
-@pytest.mark.parametrize(("backend", "agent", "moment"), TABLE if NIGHTLY else TABLE[::2])
+@pytest.mark.parametrize(("backend", "agent", "moment"), TABLE if NIGHTLY else TABLE[::3])
 def test_a_move_is_whole_or_undone_whatever_happens_meanwhile(
     backend: str, agent: str, moment: str, plans: dict[str, Path], tmp_path: Path
 ) -> None:

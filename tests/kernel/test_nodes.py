@@ -51,12 +51,13 @@ def test_a_node_does_the_same(path: Path, add: Callable[[Tally], None]) -> None:
     before = contents(dump, path.name, ipset_save)
     with Testbed(before, contents(script), ReplaySettings()) as arena:
         tally = check_translation(arena, PACKETS[path.parent.name])
-        if tally.hit < 0.95 * tally.reachable:  # a rule that few packets come to
-            tally = check_translation(arena, MORE)
-        check_models(arena, nft.parse(script), MODELLED, tally)
         if tally.hit < 0.95 * tally.reachable:
             # Some rules ask for what rules before them rule out: the model finds no packet either.
             tally.reachable = tally.hit + len(missed_but_in_the_model(arena))
+        if tally.hit < 0.95 * tally.reachable:  # a rule that few packets come to
+            tally = check_translation(arena, MORE)
+            tally.reachable = tally.hit + len(missed_but_in_the_model(arena))
+        check_models(arena, nft.parse(script), MODELLED, tally)
         add(tally)
         assert tally.hit >= 0.95 * tally.reachable, "\n".join(missed_but_in_the_model(arena))
 

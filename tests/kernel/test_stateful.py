@@ -43,7 +43,7 @@ from ..support.stateful import (
 NODES = 8
 
 #: Rulesets that the interpreter is held against, and pairs that are equivalent.
-RULESETS, PAIRS = 16 * SCALE, 8 * SCALE
+RULESETS, PAIRS = 16 * SCALE, 4 * SCALE
 
 #: Packets of a sequence, before the wait and behind it.
 PACKETS = 12

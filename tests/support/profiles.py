@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeVar
 
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("ci", max_examples=60, deadline=None)
+settings.register_profile("ci", max_examples=40, deadline=None)
 settings.register_profile("nightly", max_examples=5000, deadline=None)
 
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "ci")
@@ -20,9 +22,16 @@ NIGHTLY = PROFILE == "nightly"
 settings.load_profile(PROFILE)
 
 
-def share(names: Iterable[str], of: int) -> list[str]:
+T = TypeVar("T")
+
+
+def share(items: Iterable[T], of: int) -> list[T]:
     """One of so many in the usual profile, chosen by name, so that a new one moves no other."""
-    return [name for name in names if NIGHTLY or zlib.crc32(name.encode()) % of == 0]
+    return [item for item in items if NIGHTLY or zlib.crc32(_name(item).encode()) % of == 0]
+
+
+def _name(item: object) -> str:
+    return item.name if isinstance(item, Path) else str(item)
 
 
 #: How many times as many packets go through the kernel as usually.

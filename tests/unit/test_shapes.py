@@ -22,6 +22,7 @@ from vpccni_nft.text.sources import parse_sources
 
 from ..support.as_json import as_json
 from ..support.corpus import FOLDER, name_of
+from ..support.profiles import share
 
 DUMPS = sorted(FOLDER.glob("*/*.save"))
 
@@ -56,7 +57,7 @@ def assert_same_without_caches(text: str | bytes) -> None:
         assert everything(text) == cached
 
 
-@pytest.mark.parametrize("path", DUMPS, ids=name_of)
+@pytest.mark.parametrize("path", share(DUMPS, 2), ids=name_of)
 def test_a_dump_becomes_the_same_byte_for_byte(path: Path) -> None:
     assert_same_without_caches(path.read_bytes())
 
