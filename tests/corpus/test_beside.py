@@ -75,3 +75,12 @@ def test_back_ends_are_detected_and_a_move_is_planned(listing: Path, tmp_path: P
     assert done.code == differs, done.err
     assert ("M204" in done.err) == differs
     assert (tmp_path / "plan" / "plan.md").exists() != differs
+
+
+def test_tailscale_has_tables_of_iptables_names_beside_iptables_legacy() -> None:
+    listing = (FOLDER / "native" / "tailscale.nft").read_text()
+    dump = DUMP.replace("iptables-nft-save v1.8.9 (nf_tables)", "iptables-save v1.8.9")
+    script = vpccni_nft.translate(dump).script()
+    answer = vpccni_nft.verify([dump, listing], [script, listing], order="given")
+    assert isinstance(answer, Equivalent)
+    assert isinstance(vpccni_nft.verify([dump, listing], [script], order="given"), Different)

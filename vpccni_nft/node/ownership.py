@@ -24,6 +24,7 @@ from ..core.diagnostics import OLD_RULES, Diagnostic, Refused
 from ..iptables.ast import Goto, Jump
 from ..text.iptables_save import rule_line
 from ..text.nft_outline import IPTABLES_TABLES, outline
+from ..text.saved_from import SavedFrom, saved_from
 from ..text.sources import parse_sources
 from ..translation import UNREAD
 from .mark_bits import shared_bits
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from ..core.span import Source
     from ..core.values import Family
     from ..iptables.ast import Chain, Rule, Ruleset, Table
+    from ..text.nft_outline import OutlinedTable
 
 
 def _together(signs: Iterable[tuple[int, ChainSign]]) -> re.Pattern[str]:
@@ -186,7 +188,9 @@ def inventory_of(
     found = tuple(one for one in problems if one.code not in UNREAD)
     if any(one.refuses for one in found):
         raise Refused(found)
-    tables = tuple(table for one in listings for table in tables_of(one, beside=bool(sources)))
+    # A dump of iptables-legacy does not show what the tables of nftables hold.
+    beside = any(saved_from((one,)) is not SavedFrom.LEGACY for one in sources)
+    tables = tuple(table for one in listings for table in tables_of(one, beside=beside))
     owned = attrs.evolve(inventory(ruleset), tables=tables)
     return owned, (*found, *owned.diagnostics)
 
@@ -200,16 +204,20 @@ def tables_of(listing: Source, *, beside: bool = False) -> Iterator[OwnedTable]:
         rules = sum(len(chain.rules) for chain in table.chains)
         if table.of_iptables and (beside or not rules):
             continue
-        answer = _table_answer(table.family, table.name)
+        answer = _table_answer(table)
         yield OwnedTable(table.family, table.name, len(table.chains), rules, answer)
 
 
-def _table_answer(family: str, name: str) -> Answer:
+def _table_answer(table: OutlinedTable) -> Answer:
     for sign in TABLES:
-        if family in sign.families and re.fullmatch(sign.pattern, name):
+        if table.family in sign.families and re.fullmatch(sign.pattern, table.name):
             remark = f": {sign.remark}" * bool(sign.remark)
             return Answer(sign.owner, f"{sign.owner} has a table of such a name{remark}")
-    if name in IPTABLES_TABLES:
+    if table.name in IPTABLES_TABLES:
+        # Tailscale's own nftables mode takes these names, too.
+        owners = {_owner_of_chain(chain.name) for chain in table.chains if not chain.hook}
+        if len(owners) == 1 and (owner := owners.pop()):
+            return Answer(owner, f"{owner} has chains of the names that all of its chains have")
         return Answer(UNKNOWN, "iptables-nft calls its tables so, and no dump of it was given")
     return Answer(UNKNOWN, "no known owner has a table of such a name")
 
