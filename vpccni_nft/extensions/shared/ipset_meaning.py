@@ -46,9 +46,15 @@ def _is_in(view: View, ipset: IpSet, directions: tuple[str, ...], *, nomatch: bo
     if not ipset.entries or ipset.name in view.sets.changed:
         # Exceptions are under another name: no address is in the set and an exception as well.
         exceptions = "-nomatch" * (nomatch and of_networks)
-        first = first_elements(view, packet)
         asked = (
-            (where, view.state.member(kept_set(view, ipset, f"{name}{exceptions}"), *key, *first))
+            (
+                where,
+                view.state.member(
+                    kept_set(view, ipset, f"{name}{exceptions}"),
+                    *key,
+                    *first_elements(view, packet, name),
+                ),
+            )
             for name, where, key in packet.key_words()
         )
         return algebra.any(*(algebra.all(where, found) for where, found in asked))
@@ -74,16 +80,17 @@ def kept_set(view: View, ipset: IpSet, name: str) -> KeptSet:
     return KeptSet(name, size=ipset.most if ipset.name in view.sets.changed else None)
 
 
-def first_elements(view: View, packet: PacketKey) -> tuple[Word, ...]:
-    """Which of the elements that were listed a key is, by how long it stays.
+def first_elements(view: View, packet: PacketKey, name: str) -> tuple[Word, ...]:
+    """Which of the elements that were listed under a name a key is, by how long it stays.
 
     What is in a set that rules change is a function of what was in it first. Zero is no element.
     """
     algebra, found = view.state.algebra, view.state.algebra.const(0, LISTED_BITS)
-    for entry in packet.ipset.entries:
+    entries = [entry for entry in packet.ipset.entries if packet.name_of(entry) == name]
+    for entry in entries:
         left = algebra.const(1000 * (entry.timeout or 0) + 1, LISTED_BITS)
         found = algebra.ite(packet.fits(entry), left, found)
-    return (found,) if packet.ipset.entries else ()
+    return (found,) if entries else ()
 
 
 def _rank(entry: Entry) -> tuple[int, ...]:
@@ -126,6 +133,15 @@ class PacketKey:
         if state.family.bits == 128:
             neither = algebra.all(neither, whole)
         yield f"{name}-protocol", neither, tuple(self._key(self._protocol))
+
+    def name_of(self, entry: Entry) -> str:
+        """The name of ``key_words`` that an element is looked up under."""
+        name = self.ipset.name
+        protocols = [part.protocol for part in entry.parts if isinstance(part, PortPart)]
+        if not protocols or self.ipset.type == "bitmap:port" or protocols[0] in _PORTED:
+            return name
+        is_message = protocols[0] == _MESSAGES[self.view.state.family.bits]
+        return f"{name}-icmp" if is_message else f"{name}-protocol"
 
     def _is_one_of(self, *protocols: int) -> Bool:
         state = self.view.state
