@@ -5,6 +5,7 @@ Where ``VPCCNI_NFT_SCREENSHOTS`` names a folder, each page is photographed into 
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -168,3 +169,38 @@ def test_classes_of_differences_open(browser: WebDriver, tmp_path: Path) -> None
     page.one(".class summary").click()
     assert page.text(".class .ways").count("-A INPUT -s 10.0.0.0/8") == 2
     assert page.problems == []
+
+
+@pytest.mark.parametrize(
+    ("occurs", "said"),
+    [
+        ("no", "Equivalent: every packet is treated the same."),
+        ("yes", "Equivalent, but for what is accepted."),
+        ("unknown", "Equivalent, but for what is accepted."),
+    ],
+)
+def test_what_is_accepted_is_said_to_occur_only_where_it_does(
+    occurs: str, said: str, browser: WebDriver, tmp_path: Path
+) -> None:
+    save = tmp_path / "a.save"
+    save.write_text("*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -s 10.0.0.0/8 -j DROP\nCOMMIT\n")
+    answer = json.loads(run("verify", "--before", str(save), "--after", str(save), "--json").out)
+    answer["accepted"] = [{"name": "mine", "code": "", "why": "known", "occurs": occurs}]
+    page = opened(browser, tmp_path / f"{occurs}.html", "-", stdin=json.dumps(answer))
+    assert page.text(".headline") == said
+    assert page.text("tbody tr") == f"mine {occurs} known"
+
+
+def test_a_search_that_was_not_finished_is_said_to_be_so(
+    browser: WebDriver, tmp_path: Path
+) -> None:
+    (tmp_path / "a.save").write_text(
+        "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -s 10.0.0.0/8 -j DROP\nCOMMIT\n"
+    )
+    (tmp_path / "b.save").write_text(
+        "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -s 10.0.0.0/9 -j REJECT\nCOMMIT\n"
+    )
+    sides = ("--before", str(tmp_path / "a.save"), "--after", str(tmp_path / "b.save"))
+    answer = run("verify", *sides, "--first", "--json").out
+    page = opened(browser, tmp_path / "first.html", "-", stdin=answer)
+    assert page.text(".headline") == "Different: 1 class, and not everything was decided"

@@ -31,7 +31,7 @@ function table(heads, rows, label) {
         ...cells.map((cell) => element("td", {}, ...(Array.isArray(cell) ? cell : [String(cell ?? "")]))))))));
 }
 
-const counted = (number, word) => `${number.toLocaleString("en")} ${word}${number === 1 ? "" : "s"}`;
+const counted = (number, word, words = `${word}s`) => `${number.toLocaleString("en")} ${number === 1 ? word : words}`;
 
 // --- owners: a colour each, and always the name beside it ----------------------------------------
 
@@ -295,12 +295,20 @@ function showPackets() {
 
 // --- answers ------------------------------------------------------------------------------------
 
-const WORDS = { equivalent: "Equivalent: every packet is treated the same.", different: "Different", unknown: "Unknown" };
-
 function headline(answer) {
-  if (answer.answer === "different") return `Different: ${counted(answer.classes.length || answer.packets.length, answer.classes.length ? "class" : "packet").replace(/classs$/, "classes")}`;
-  if (answer.answer === "equivalent" && answer.accepted.some((one) => one.occurs)) return "Equivalent, but for what is accepted.";
-  return WORDS[answer.answer] || answer.answer;
+  const classes = answer.classes.length;
+  switch (answer.answer) {
+    case "different": {
+      const found = classes ? counted(classes, "class", "classes") : counted(answer.packets.length, "packet");
+      return `Different: ${found}${answer.reasons.length ? ", and not everything was decided" : ""}`;
+    }
+    case "equivalent":
+      return answer.accepted.every((one) => one.occurs === "no" || one.occurs === "over")
+        ? "Equivalent: every packet is treated the same."
+        : "Equivalent, but for what is accepted.";
+    default:
+      return "Unknown";
+  }
 }
 
 function showAnswer(answer, index) {
@@ -308,7 +316,7 @@ function showAnswer(answer, index) {
   section(`answer-${index}`, report.answers.length > 1 ? `Answer ${index + 1}` : "Answer",
     element("p", { class: `headline ${{ equivalent: "good", different: "bad" }[answer.answer] || "open"}` }, headline(answer)),
     ...answer.classes.map((one, number) => classOf(answer, one, number)),
-    answer.accepted.length ? table(["accepted", "occurs", "why"], answer.accepted.map((one) => [one.name, one.occurs ? "yes" : "no", one.why]), "Accepted differences") : null,
+    answer.accepted.length ? table(["accepted", "occurs", "why"], answer.accepted.map((one) => [one.code || one.name, one.occurs, one.why]), "Accepted differences") : null,
     answer.reasons.length ? table(["reason"], answer.reasons.map((one) => [one.message]), "Reasons") : null,
     answer.assumptions.length ? element("details", {}, element("summary", {}, `Assumed (${answer.assumptions.length})`), element("ul", {}, ...answer.assumptions.map((one) => element("li", {}, one)))) : null,
     places.length ? element("details", {}, element("summary", {}, `Places compared (${places.length})`), table(["place", "status", "reasons"], places, "Places compared")) : null);
