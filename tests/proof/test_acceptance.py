@@ -21,7 +21,8 @@ from vpccni_nft.proof.answers import Answer, Different, Equivalent
 from vpccni_nft.proof.context import distinct_verdicts
 from vpccni_nft.proof.side import Side
 from vpccni_nft.proof.symbolic import Solver
-from vpccni_nft.proof.terms import CONDITION, Terms
+from vpccni_nft.proof.term import CONDITION
+from vpccni_nft.proof.terms import Terms
 from vpccni_nft.proof.verify import ProofSettings
 from vpccni_nft.proof.verify import verify as verify_sides
 

@@ -17,7 +17,8 @@ from vpccni_nft.model.packet import STATE_BITS
 from vpccni_nft.proof.answers import Different
 from vpccni_nft.proof.conditions import Condition
 from vpccni_nft.proof.literals import Literal, literals_of, text_of, texts_of
-from vpccni_nft.proof.terms import Term, Terms
+from vpccni_nft.proof.term import Term
+from vpccni_nft.proof.terms import Terms
 from vpccni_nft.simulate.packet_text import parse_packet
 from vpccni_nft.simulate.sample import chains_of, run
 from vpccni_nft.text.nft_reader import parse

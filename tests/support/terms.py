@@ -11,7 +11,8 @@ from vpccni_nft.core.values import Family
 from vpccni_nft.model.concrete import Concrete
 from vpccni_nft.model.hook import Outcome, run_hook
 from vpccni_nft.model.packet import ACCEPT, FIELDS, HOOKS, State, width
-from vpccni_nft.proof.terms import LOG, Term, Terms, postorder
+from vpccni_nft.proof.term import LOG, Term, postorder
+from vpccni_nft.proof.terms import Terms
 from vpccni_nft.simulate.sample import Packet, chains_of
 
 

@@ -25,7 +25,8 @@ from vpccni_nft.model.oracle import (
 )  # fmt: skip
 from vpccni_nft.model.packet import Event, NoMeaning, State
 from vpccni_nft.proof.context import ProofContext
-from vpccni_nft.proof.terms import CONDITION, Terms
+from vpccni_nft.proof.term import CONDITION
+from vpccni_nft.proof.terms import Terms
 from vpccni_nft.simulate.side import chains_of_side
 
 PACKAGE = Path(vpccni_nft.__file__).parent

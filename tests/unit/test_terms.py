@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from vpccni_nft.model.concrete import Concrete
 from vpccni_nft.model.oracle import Oracle, OracleKind, member
+from vpccni_nft.proof import simplify
 from vpccni_nft.proof import terms as normal_form
 from vpccni_nft.proof.symbolic import Solver
-from vpccni_nft.proof.terms import CONDITION, Term, Terms, postorder
+from vpccni_nft.proof.term import CONDITION, Term, postorder
+from vpccni_nft.proof.terms import Terms
 
 #: The variables of every formula here, and their bits: few, so that all values can be tried.
 WIDTHS = {"a": 4, "b": 4, "c": 2, "d": 1, "p": CONDITION, "q": CONDITION}
@@ -372,10 +374,10 @@ def test_the_normal_form_of_a_word_has_the_word_s_value(formula: Formula) -> Non
 
 @given(any_condition)
 def test_the_limits_of_the_normal_form_change_no_meaning(formula: Formula) -> None:
-    limits = {"_MOST_CONDITIONS": 2, "_DEPTH": 1, "_MOST_PARTS": 1}
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in limits.items():
-            patch.setattr(normal_form, name, value)
+        patch.setattr(normal_form, "_MOST_CONDITIONS", 2)
+        patch.setattr(simplify, "_DEPTH", 1)
+        patch.setattr(simplify, "_MOST_PARTS", 1)
         terms = Terms()
         term = formula.build(terms, terms_of(terms))
     assert table_of(term) == formula.build(TABLES, TABLES.variables)

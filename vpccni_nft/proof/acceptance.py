@@ -19,7 +19,7 @@ from ..model.oracle import OracleKind
 from ..simulate.sample import AT_ROUTING
 from .changes import SEEN_BY_ROUTING, Deviation, Following, NumberEnds, TermEnds
 from .conditions import Condition, Packets
-from .terms import asks
+from .term import asks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .conditions import Group
     from .context import ProofContext
     from .counterexample import Counterexample
-    from .terms import Term
+    from .term import Term
 
 #: What sets are asked, by their names.
 Asked = Mapping[str, Sequence[tuple["Oracle", tuple[str, ...] | None]]]

@@ -13,7 +13,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .terms import Term
+    from .term import Term
 
 #: Of how many pieces a word is at most.
 _MOST = 8

@@ -22,7 +22,7 @@ from ..semantics.nft_comparisons import compare, is_element
 from ..semantics.nft_values import evaluate_key
 from .context import HookReads
 from .rule_keys import rule_key
-from .terms import conjuncts
+from .term import conjuncts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .context import ProofContext
     from .footprint import Footprint
     from .pairs import ChainPart
-    from .terms import Term
+    from .term import Term
 
 #: How many values are worth the trouble.
 _FEWEST = 8

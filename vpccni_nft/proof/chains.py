@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .context import ProofContext
     from .footprint import ChainSummary
     from .symbolic import Solver
-    from .terms import Term
+    from .term import Term
 
 #: How many rules of either side are taken together where they do not mean the same one by one.
 _SIZES = ((1, 1), (1, 0), (0, 1), (1, 2), (2, 1), (2, 2), (1, 3), (3, 1), (2, 3), (3, 2), (3, 3))

@@ -12,14 +12,15 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
 from ..model.oracle import CHOICES, DRAWS, OracleKind
-from .terms import asks, postorder
+from .term import asks, postorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..model.oracle import Oracle
     from .context import ProofContext
-    from .terms import Term, Terms
+    from .term import Term
+    from .terms import Terms
 
 #: How much the likelihood of an outcome may differ.
 TOLERANCE = 1e-9

@@ -27,7 +27,7 @@ from ..simulate.packet_text import KEYS, parse_value
 from ..simulate.report import binding_text
 from ..simulate.sample import AT_ROUTING
 from .context import is_count
-from .terms import LOG
+from .term import LOG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from ..model.algebra import Algebra, Bool, Word
     from ..model.concrete import Concrete
     from ..model.hook import Outcome
-    from .terms import Term, Terms
+    from .term import Term
+    from .terms import Terms
 
 #: What a binding of a destination changes, and what one of a source does.
 _BY_DNAT = ("daddr", "dport", "ct_reply_saddr", "ct_reply_sport")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .counterexample import Counterexample
     from .literals import Literal, Sides
     from .regions import Description
-    from .terms import Term
+    from .term import Term
 
 #: What differs between rules and conditions that are otherwise the same: numbers and addresses,
 #: and names that have a number in them.

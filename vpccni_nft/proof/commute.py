@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .chains import ChainComparison
     from .context import ProofContext
     from .order import Item
-    from .terms import Term
+    from .term import Term
 
 #: What NAT looks at and changes besides what is known of the connection.
 _TRANSLATED = {"saddr", "daddr", "sport", "dport", "snat_done", "dnat_done"}

@@ -12,13 +12,15 @@ from ..core.values import Family
 from ..model.hook import run_rules
 from ..model.packet import FIELDS, NAME_BYTES, STATE_BITS, STATUS_BITS, Event, State, Verdict, width
 from .axioms import axioms
-from .terms import CONDITION, LOG, named, postorder
+from .term import CONDITION, LOG, postorder
+from .terms import named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from ..model.hook import Program
-    from .terms import Term, Terms
+    from .term import Term
+    from .terms import Terms
 
 
 @attrs.define

@@ -27,7 +27,7 @@ from ..simulate.trace import parts, trace
 from ..simulate.world import Answers, NotedAnswers
 from .axioms import axioms, axioms_of_paths
 from .hooks import ShownPacket
-from .terms import LOG, postorder
+from .term import LOG, postorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from .hooks import Comparison
     from .side import Side
     from .symbolic import Model
-    from .terms import Term
+    from .term import Term
 
 
 #: What is on either side.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from .chance import TOLERANCE, cuts, draws, size_of
-from .terms import LOG
+from .term import LOG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from .chance import Outcome
     from .context import ProofContext
     from .symbolic import Model
-    from .terms import Term, Terms
+    from .term import Term
+    from .terms import Terms
 
 #: The most outcomes that are drawn together.
 _MOST = 64

@@ -15,7 +15,7 @@ from .bits import pieces_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from .terms import Term
+    from .term import Term
 
 #: Words that are made of bits of others.
 _OF_BITS = frozenset({"masked", "bvand", "bvor", "bvxor"})

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from .literals import Sides
     from .residue import Literal
     from .split import Says, Tree
-    from .terms import Term, Terms
+    from .term import Term
+    from .terms import Terms
 
 #: A conjunction of literals.
 Part = tuple["Term", ...]

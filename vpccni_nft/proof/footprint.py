@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from ..model.packet import State
     from .context import ProofContext
     from .dependence import BitChange
-    from .terms import Term, Terms
+    from .term import Term
+    from .terms import Terms
 
 #: The fields that a binding sets.
 _DONE = ("snat_done", "dnat_done")

@@ -19,7 +19,7 @@ from .context import distinct_verdicts, is_device, packets_at
 from .coupling import Coupling
 from .pairs import ChainPart
 from .regions import region
-from .terms import LOG, asks
+from .term import LOG, asks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .regions import Region
     from .split import PacketCase
     from .symbolic import Model, Solver
-    from .terms import Term
+    from .term import Term
 
 
 @attrs.define

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from ..model.oracle import Oracle
-    from .terms import Term
+    from .term import Term
 
 #: Fields whose values are sets of named bits.
 _FLAGS: Mapping[str, Mapping[str, int]] = {

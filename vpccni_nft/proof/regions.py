@@ -14,7 +14,7 @@ import attrs
 from ..model.oracle import OracleKind
 from .context import packets_at
 from .symbolic import Undecided
-from .terms import CONDITION, LOG, atoms, postorder
+from .term import CONDITION, LOG, atoms, postorder
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from ..simulate.sample import Packet
     from .context import ProofContext
     from .symbolic import Model, Solver
-    from .terms import Term, Terms
+    from .term import Term
+    from .terms import Terms
 
 #: Of how many conjunctions a description may be.
 _MOST_PARTS = 8

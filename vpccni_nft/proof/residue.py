@@ -16,14 +16,15 @@ from .context import packets_at
 from .shapes import ConditionShape
 from .split import ONLY_KEYS
 from .symbolic import Undecided
-from .terms import postorder
+from .term import postorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from .context import ProofContext
     from .symbolic import Solver
-    from .terms import Term, Terms
+    from .term import Term
+    from .terms import Terms
 
 #: Of more constants nothing is proved in general.
 _MOST = 64

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ..core.values import Family
     from ..model.hook import Program
-    from .terms import Term
+    from .term import Term
 
 #: How many rules a chain has at least that is worth an index.
 _FEWEST = 16

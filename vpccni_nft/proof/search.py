@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from .hooks import Comparison, PathComparison
     from .side import Side
-    from .terms import Term
+    from .term import Term
 
 #: How many classes of a hook are looked for before those are joined that differ in literals alone.
 _MOST_TRIED = 500

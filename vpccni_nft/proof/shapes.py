@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .terms import postorder
+from .term import postorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .terms import Term, Terms
+    from .term import Term
+    from .terms import Terms
 
 
 #: Of more constants the shape is not worth the trouble: no other condition has it. Where a port

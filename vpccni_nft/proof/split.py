@@ -16,14 +16,15 @@ import attrs
 
 from ..model.packet import STATE_BITS, width
 from .chance import draws
-from .terms import Terms, atoms
+from .term import atoms
+from .terms import Terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from ..model.lookup import Key, KeyGroup, KeyIndex
     from .context import ProofContext
-    from .terms import Term
+    from .term import Term
 
 #: Between so many keys a packet is not split, unless that is needed.
 _FEW = 16

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from .budget import Budget
-from .terms import CONDITION, LOG, postorder
+from .term import CONDITION, LOG, postorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from .terms import Term
+    from .term import Term
 
 try:
     import z3

@@ -11,34 +11,28 @@ an upper bound, ``up to``.
 from __future__ import annotations
 
 from operator import attrgetter, is_
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..model.packet import Event
 from .bits import comparisons
 from .budget import Budget
 from .dependence import Dependence
+from .simplify import simplified
+from .term import CONDITION, LOG, Term, conjuncts, postorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ..model.lookup import KeyGroup, KeyIndex
     from ..model.oracle import Oracle
     from .bits import Piece
 
-#: How wide a condition is, and how wide a log: neither is a word.
-CONDITION, LOG = 0, -1
-
 #: Conjunctions of conjunctions are flattened up to so many conditions. Beyond that a conjunction
 #: stays a condition of the next one: the terms of a chain grow with its rules, not their square.
 _MOST_CONDITIONS = 24
 
-
-#: How deep a condition is looked into for what others say already, and how many parts of it.
-_DEPTH = 4
-
 #: Of so many values a word is taken for one of them, and a comparison with each is made.
 _MOST_VALUES = 16
-_MOST_PARTS = 100
 
 #: How many terms get other parts before the clock is looked at again.
 _OFTEN = 512
@@ -48,26 +42,6 @@ _OF_BITS = frozenset({"masked", "bvand", "bvor", "bvxor"})
 
 #: Terms are ordered by when they were made first.
 _age = attrgetter("number")
-
-
-class Term:
-    """A node of a term: what it is, what it is made of, its bits. Equal terms are one object."""
-
-    __slots__ = ("kind", "negation", "number", "parts", "terms", "width")
-
-    def __init__(self, kind: str, parts: tuple[Any, ...], width: int, number: int) -> None:
-        self.kind = kind
-        self.parts = parts
-        self.width = width
-        self.number = number  #: by which terms are ordered: when it was first made
-        self.negation: Term | None = None  #: of a condition, once it has been made
-        terms = tuple([part for part in parts if isinstance(part, Term)])
-        #: The terms among its parts; one object where all of them are.
-        self.terms: tuple[Term, ...] = parts if len(terms) == len(parts) else terms
-
-    def __repr__(self) -> str:
-        inner = " ".join(repr(part) if isinstance(part, Term) else str(part) for part in self.parts)
-        return f"({self.kind} {inner})" if inner else self.kind
 
 
 class Terms:
@@ -84,7 +58,7 @@ class Terms:
         self._values: dict[Term, frozenset[int] | None] = {}
         self._substituted = 0
         #: How many parts of the condition at hand may still be looked into.
-        self._left = 0
+        self.left = 0
         #: Conjunctions by what was joined: most are asked for many times, on many ways through the
         #: rules. Those that are made while a condition is looked into have another normal form.
         self._conjunctions: dict[bool, dict[tuple[Term, ...], Term]] = {False: {}, True: {}}
@@ -147,11 +121,11 @@ class Terms:
             return self.true
         if len(found) == 1:
             return next(iter(found))
-        conjunctions = self._conjunctions[self._left > 0]
+        conjunctions = self._conjunctions[self.left > 0]
         key = tuple(found)
         known = conjunctions.get(key)
         if known is None:
-            known = conjunctions[key] = self._conjunction(self._simplified(found))
+            known = conjunctions[key] = self._conjunction(simplified(self, found))
         return known
 
     def _conjunction(self, conditions: dict[Term, None]) -> Term:
@@ -189,139 +163,6 @@ class Terms:
     def impossible(self, condition: Term) -> bool:
         """Whether the normal form is false."""
         return condition is self.false
-
-    def _simplified(self, conditions: dict[Term, None]) -> dict[Term, None]:
-        """The same conjunction: atoms of one word joined, and what the others imply left out."""
-        others: dict[Term, None] = {}
-        joined: dict[Term, tuple[int, int]] = {}
-        for one in self._ranges(conditions):
-            if one is self.false:
-                return {self.false: None}
-            if atom := _known_bits(one):
-                word, mask, value = atom
-                known, bits = joined.get(word, (0, 0))
-                if (bits ^ value) & known & mask:
-                    return {self.false: None}
-                joined[word] = (known | mask, bits | value)
-            else:
-                others[one] = None
-        atoms = dict.fromkeys(self._bits(word, *bits) for word, bits in joined.items())
-        every = {**atoms, **others}
-        kept = [self._reduced(one, every, joined) for one in others]
-        return {**atoms, **dict.fromkeys(one for one in kept if one is not self.true)}
-
-    def _ranges(self, conditions: dict[Term, None]) -> Iterable[Term]:
-        """The same conditions, the bounds of each word joined."""
-        compared: dict[Term, list[Term]] = {}
-        others: list[Term] = []
-        for one in conditions:
-            atom = one.parts[0] if one.kind == "not" else one
-            if atom.kind in {"up to", "bits"}:
-                compared.setdefault(atom.parts[0], []).append(one)
-            else:
-                others.append(one)
-        for word, comparisons_ in compared.items():
-            others += self._range(word, comparisons_) if len(comparisons_) > 1 else comparisons_
-        return others
-
-    def _range(self, word: Term, conditions: Iterable[Term]) -> Iterator[Term]:
-        """Comparisons of a word with constants, the bounds joined: a range can be some bits."""
-        first, last = 0, (1 << word.width) - 1
-        for one in conditions:
-            if ends := _ends(one):
-                first, last = max(first, ends[0]), min(last, ends[1])
-            else:
-                yield one
-        size = last - first + 1
-        if size < 1:
-            yield self.false
-        elif size & size - 1 == 0 and first & size - 1 == 0:
-            yield self._bits(word, (1 << word.width) - size, first)
-        else:
-            yield self.not_(self._up_to(word, first - 1))
-            yield self._up_to(word, last)
-
-    def _reduced(
-        self, one: Term, every: dict[Term, None], joined: Mapping[Term, tuple[int, int]]
-    ) -> Term:
-        """A condition without what the others say already."""
-        if one.kind in {"up to", "in"}:
-            return self._settled(one, joined) or one
-        if one.kind != "not":
-            return one
-        (inner,) = one.terms
-        if inner in every:
-            return self.false
-        if inner.kind == "and":
-            if self._left:
-                # What is made on the way is looked at from the outside only.
-                return self.not_(self._conjunction_under(inner, every, joined, 0))
-            self._left = _MOST_PARTS
-            reduced = self._conjunction_under(inner, every, joined, _DEPTH)
-            self._left = 0
-            return self.not_(reduced)
-        settled = self._settled(inner, joined)
-        return one if settled is None else self.not_(settled)
-
-    def _under(
-        self,
-        term: Term,
-        others: dict[Term, None],
-        joined: Mapping[Term, tuple[int, int]],
-        depth: int,
-    ) -> Term:
-        """A condition, where others hold: without what they say already."""
-        if term in others:
-            return self.true
-        if (term.negation or self.not_(term)) in others:
-            return self.false
-        settled = self._settled(term, joined)
-        if settled is not None or not depth or self._left <= 1:
-            return settled or term
-        self._left -= 1
-        if term.kind == "not":
-            return self.not_(self._under(term.parts[0], others, joined, depth - 1))
-        if term.kind == "and":
-            return self._conjunction_under(term, others, joined, depth - 1)
-        return term
-
-    def _conjunction_under(
-        self,
-        term: Term,
-        others: dict[Term, None],
-        joined: Mapping[Term, tuple[int, int]],
-        depth: int,
-    ) -> Term:
-        parts = [self._under(part, others, joined, depth) for part in term.terms]
-        return term if all(map(is_, parts, term.parts)) else self.all(*parts)
-
-    def _settled(self, atom: Term, joined: Mapping[Term, tuple[int, int]]) -> Term | None:
-        """Whether an atom is true or false where some bits of words are known."""
-        if atom.kind == "in":
-            return self._settled_in(atom, joined)
-        if atom.kind not in {"bits", "up to"}:
-            return None
-        word = atom.parts[0]
-        if word not in joined:
-            return None
-        known, bits = joined[word]
-        if atom.kind == "bits":
-            _, mask, value = atom.parts
-            if (bits ^ value) & known & mask:
-                return self.false
-            return self.true if not mask & ~known else None
-        if known != (1 << word.width) - 1:
-            return None
-        return self.true if bits <= atom.parts[1] else self.false
-
-    def _settled_in(self, atom: Term, joined: Mapping[Term, tuple[int, int]]) -> Term | None:
-        key = []
-        for word in atom.terms:
-            known, bits = joined.get(word, (0, 0))
-            if known != (1 << word.width) - 1:
-                return None
-            key.append(bits)
-        return self.true if tuple(key) in atom.parts[0].by_key else self.false
 
     # --- what words can be ------------------------------------------------------------------------
 
@@ -376,7 +217,7 @@ class Terms:
         if left.kind == "const":
             left, right = right, left
         if right.kind == "const":
-            return self._bits(left, (1 << left.width) - 1, _value(right))
+            return self.bits(left, (1 << left.width) - 1, _value(right))
         if not _OF_BITS.isdisjoint((left.kind, right.kind)):
             found = comparisons(left, right)
             if found is not None:
@@ -396,12 +237,12 @@ class Terms:
         if one.word is other.word or one.word is None:
             return self.false if wrong else self.true
         if other.word is None:
-            return self._bits(one.word, one.mask, wrong)
+            return self.bits(one.word, one.mask, wrong)
         first, last = sorted((one.word, other.word), key=_age)
         words = self._masked(first, one.mask, 0), self._masked(last, one.mask, wrong)
         return self._make("equal", words, CONDITION)
 
-    def _bits(self, word: Term, mask: int, value: int) -> Term:
+    def bits(self, word: Term, mask: int, value: int) -> Term:
         """Whether a word's bits under a mask have a value."""
         if value & ~mask:
             return self.false
@@ -413,23 +254,23 @@ class Terms:
             case "masked", (Term() as inner, int(free), int(flipped)):
                 if (value ^ flipped) & mask & ~free:
                     return self.false
-                return self._bits(inner, mask & free, (value ^ flipped) & mask & free)
+                return self.bits(inner, mask & free, (value ^ flipped) & mask & free)
             case "extract", (Term() as inner, int(low)):
-                return self._bits(inner, mask << low, value << low)
+                return self.bits(inner, mask << low, value << low)
             case "concat", (Term() as high, Term() as low_word):
                 low_bits = (1 << low_word.width) - 1
                 return self.all(
-                    self._bits(high, mask >> low_word.width, value >> low_word.width),
-                    self._bits(low_word, mask & low_bits, value & low_bits),
+                    self.bits(high, mask >> low_word.width, value >> low_word.width),
+                    self.bits(low_word, mask & low_bits, value & low_bits),
                 )
             case "ite", (Term() as condition, Term() as then, Term() as otherwise):
                 if then.kind == "const" or otherwise.kind == "const":
                     return self.any(
-                        self.all(condition, self._bits(then, mask, value)),
-                        self.all(self.not_(condition), self._bits(otherwise, mask, value)),
+                        self.all(condition, self.bits(then, mask, value)),
+                        self.all(self.not_(condition), self.bits(otherwise, mask, value)),
                     )
         if word.width == 1 and not value:
-            return self.not_(self._bits(word, 1, 1))
+            return self.not_(self.bits(word, 1, 1))
         if mask & mask - 1 == 0 and not value:
             return self.not_(self._make("bits", (word, mask, mask), CONDITION))
         return self._make("bits", (word, mask, value), CONDITION)
@@ -440,22 +281,23 @@ class Terms:
         if left is right:
             return self.true
         if right.kind == "const":
-            return self._up_to(left, _value(right))
+            return self.up_to(left, _value(right))
         if left.kind == "const":
-            return self.not_(self._up_to(right, _value(left) - 1))
+            return self.not_(self.up_to(right, _value(left) - 1))
         return self._make("ule", (left, right), CONDITION)
 
-    def _up_to(self, word: Term, limit: int) -> Term:
+    def up_to(self, word: Term, limit: int) -> Term:
+        """Whether a word is at most a number; of a negative one, nothing is."""
         if limit < 0:
             return self.false
         if limit >= (1 << word.width) - 1:
             return self.true
         if limit == 0:
-            return self._bits(word, (1 << word.width) - 1, 0)
+            return self.bits(word, (1 << word.width) - 1, 0)
         if limit & limit + 1 == 0:
-            return self._bits(word, ((1 << word.width) - 1) ^ limit, 0)
+            return self.bits(word, ((1 << word.width) - 1) ^ limit, 0)
         if limit + 2 == 1 << word.width:
-            return self.not_(self._bits(word, limit + 1, limit + 1))
+            return self.not_(self.bits(word, limit + 1, limit + 1))
         if word.kind == "const":
             return self.true if _value(word) <= limit else self.false
         return self._make("up to", (word, limit), CONDITION)
@@ -622,9 +464,9 @@ class Terms:
         }  # fmt: skip
         match term.kind:
             case "bits":
-                return self._bits(parts[0], term.parts[1], term.parts[2])
+                return self.bits(parts[0], term.parts[1], term.parts[2])
             case "up to":
-                return self._up_to(parts[0], term.parts[1])
+                return self.up_to(parts[0], term.parts[1])
             case "in":
                 return self.is_in(term.parts[0], tuple(parts))
             case "masked":
@@ -646,84 +488,6 @@ def named(happened: object) -> tuple[object, tuple[Term, ...]]:
         details = happened.details[:1] if happened.kind == "call" else happened.details
         return (happened.kind, details, happened.at), happened.arguments
     return happened, ()
-
-
-def asks(term: Term) -> Iterator[Term]:
-    """The questions to the world that a term depends on."""
-    done: dict[Term, None] = {}
-    for one in postorder(term, done):
-        done[one] = None
-        if one.kind == "ask":
-            yield one
-
-
-def atoms(condition: Term) -> Iterator[Term]:
-    """The comparisons that a term is made of."""
-    done: dict[Term, None] = {}
-    waiting = [condition]
-    while waiting:
-        one = waiting.pop()
-        if one in done:
-            continue
-        done[one] = None
-        if one.width == CONDITION and one.kind not in {"and", "not", "true", "false"}:
-            yield one
-        waiting.extend(one.terms)
-
-
-def postorder(term: Term, done: Mapping[Term, object]) -> Iterator[Term]:
-    """A term's terms, each after those that it is made of; without those that are done already.
-
-    The caller has done with a term when it asks for the next one.
-    """
-    waiting = [term]
-    while waiting:
-        one = waiting[-1]
-        if one in done:
-            waiting.pop()
-            continue
-        missing = [part for part in one.terms if part not in done]
-        if missing:
-            waiting.extend(missing)
-        else:
-            waiting.pop()
-            yield one
-
-
-def conjuncts(condition: Term) -> tuple[Term, ...]:
-    """The conditions that a condition is the conjunction of."""
-    return condition.terms if condition.kind == "and" else (condition,)
-
-
-def _known_bits(condition: Term) -> tuple[Term, int, int] | None:
-    """What a condition says of some bits of a word: that one bit is not set is said by a "not"."""
-    negated = condition.kind == "not"
-    (atom,) = condition.terms if negated else (condition,)
-    if atom.kind != "bits":
-        return None
-    word, mask, value = atom.parts
-    if negated:
-        return (word, mask, 0) if value == mask and mask & mask - 1 == 0 else None
-    return word, mask, value
-
-
-def _ends(condition: Term) -> tuple[int, int] | None:
-    """The first and the last value that a comparison of a word with constants lets it have."""
-    negated = condition.kind == "not"
-    (atom,) = condition.terms if negated else (condition,)
-    everything = (1 << atom.terms[0].width) - 1
-    if atom.kind == "up to":
-        limit = atom.parts[1]
-        return (limit + 1, everything) if negated else (0, limit)
-    _, mask, value = atom.parts
-    step = mask & -mask
-    if mask != everything + 1 - step:  # not the first bits, so no row of values
-        return None
-    if not negated:
-        return value, value + step - 1
-    if not value:
-        return step, everything
-    return (0, value - 1) if value == mask else None
 
 
 def _value(word: Term) -> int:
