@@ -158,7 +158,8 @@ def test_diagnostics_have_colour_on_a_terminal_and_nowhere_else(name: str) -> No
     coloured = on_a_terminal(name, stdin=WRONG)
     assert b"\x1b" not in plain
     assert b"\x1b[31m" in coloured
-    assert _ESCAPE.sub(b"", coloured) == plain
+    # On a terminal, what a line has no room for is in the next one.
+    assert _ESCAPE.sub(b"", coloured).split() == plain.split()
 
 
 def test_a_long_input_shows_a_sign_of_life_on_a_terminal_only() -> None:

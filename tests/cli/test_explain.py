@@ -27,7 +27,7 @@ from vpccni_nft.simulate.sample import chains_of, differences, run
 from vpccni_nft.simulate.simplify import simplify
 from vpccni_nft.simulate.trace import trace
 
-from ..support.command import Run, command, environment
+from ..support.command import Run, command, environment, help_examples
 from ..support.command import run as run_command
 from ..support.corpus import FOLDER, NODES, allowances, name_of
 from ..support.dumps import DUMP
@@ -440,9 +440,7 @@ def test_the_examples_of_the_page_print_what_it_says(tmp_path: Path) -> None:
 
 
 def test_the_examples_in_the_help_name_the_command_and_work(tmp_path: Path) -> None:
-    out = run_command("explain", "--help").out
-    section = out.partition("Examples:\n")[2].partition("\n\n")[0]
-    lines = [line.strip() for line in section.splitlines()]
+    lines = help_examples("explain")
     assert len(lines) >= 4
     (tmp_path / "node.save").write_bytes(NODE.read_bytes())
     for line in lines:

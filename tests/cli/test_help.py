@@ -15,7 +15,7 @@ import vpccni_nft
 from vpccni_nft.core.exit_codes import ExitCode
 from vpccni_nft.extensions import MATCHES, TARGETS
 
-from ..support.command import command, environment, run
+from ..support.command import command, environment, help_examples, run
 from ..support.dumps import DUMP, DUMP6, NODE
 
 COMMANDS = ("translate", "check", "extensions")
@@ -38,12 +38,6 @@ def test_the_table_of_extensions_has_a_line_for_each() -> None:
     starts = {tuple(line.split()[:2]) for line in done.out.splitlines()}
     assert {("match", name) for name in MATCHES} <= starts
     assert {("target", name) for name in TARGETS} <= starts
-
-
-def examples(name: str) -> list[str]:
-    _, found, text = run(name, "--help").out.partition("Examples:\n")
-    assert found, f"{name} --help has no examples"
-    return [line.strip() for line in text.partition("\n\n")[0].splitlines() if line.strip()]
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
@@ -85,7 +79,7 @@ def test_the_examples_in_the_help_work_as_they_stand(name: str, tmp_path: Path) 
         "node.v6.save": DUMP6,
     }.items():
         (tmp_path / file).write_text(text)
-    found = examples(name)
+    found = help_examples(name)
     assert len(found) >= 2
     for line in found:
         done = subprocess.run(

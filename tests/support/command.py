@@ -23,7 +23,7 @@ _ROOT = Path(vpccni_nft.__file__).parent.parent
 
 #: Variables that ask for colours or forbid them, or change how Python itself reads and writes.
 _LEFT_OUT = {
-    *("NO_COLOR", "FORCE_COLOR", "PY_COLORS", "TTY_COMPATIBLE"),
+    *("NO_COLOR", "FORCE_COLOR", "PY_COLORS", "TTY_COMPATIBLE", "COLUMNS", "LINES"),
     *("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"),
 }
 
@@ -49,11 +49,21 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "vpccni_nft", *arguments]
 
 
-def run(*arguments: str, stdin: str = "", env: dict[str, str] | None = None) -> Run:
+class _Screen(io.BytesIO):
+    """A terminal, of as many columns as ``COLUMNS`` says or 80."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def run(
+    *arguments: str, stdin: str = "", env: dict[str, str] | None = None, terminal: bool = False
+) -> Run:
     """Call the command in this process; what it raises but ``SystemExit`` fails the test."""
+    written = _Screen if terminal else io.BytesIO
     given = io.TextIOWrapper(io.BytesIO(stdin.encode("utf-8", "surrogateescape")), "utf-8")
-    out = io.TextIOWrapper(io.BytesIO(), "utf-8")
-    err = io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace")
+    out = io.TextIOWrapper(written(), "utf-8")
+    err = io.TextIOWrapper(written(), "utf-8", "backslashreplace")
     code: object = 0
     with (
         mock.patch.dict(os.environ, env or environment(), clear=True),
@@ -71,6 +81,14 @@ def run(*arguments: str, stdin: str = "", env: dict[str, str] | None = None) -> 
 def _text_of(stream: io.TextIOWrapper[io.BytesIO]) -> str:
     stream.flush()
     return stream.buffer.getvalue().decode()
+
+
+def help_examples(*command: str) -> list[str]:
+    """The examples of a command's help, as a shell has them: one that goes on is one line."""
+    _, found, text = run(*command, "--help").out.partition("Examples:\n")
+    assert found, f"{command} --help has no examples"
+    lines = text.partition("\n\n")[0].replace("\\\n", "").splitlines()
+    return [line.strip() for line in lines if line.strip()]
 
 
 def run_process(

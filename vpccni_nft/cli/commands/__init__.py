@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, NoReturn
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from ...core.errors import CannotRead
 from ...core.exit_codes import ExitCode
-from ...core.render import printable
+from ...core.render import folded, printable
 from ...core.version import __version__
 from ..command import CommandGroup
 from ..files import UNWRITABLE, end_unwritable
+from ..render.screen import columns
 from .check import check
 from .code import code
 from .detect import detect
@@ -30,6 +32,9 @@ from .switch import switch
 from .translate import translate
 from .verify import verify
 from .watch import watch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 #: The environment variable that shows where an internal error comes from.
 TRACEBACK = "VPCCNI_NFT_TRACEBACK"
@@ -57,10 +62,16 @@ class Commands(CommandGroup):
         except Exception as error:  # noqa: BLE001 - whatever it is, it has a message and its own exit code
             _ask_for_report(error)
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the options of the group."""
+        with _folded_errors():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         try:
-            return super().invoke(ctx)
+            with _folded_errors():
+                return super().invoke(ctx)
         except BrokenPipeError as error:
             # A reader that has enough is no error to speak of. click would exit with 1, which
             # means refused or different.
@@ -71,6 +82,18 @@ class Commands(CommandGroup):
             # Said here: click would exit with 1, which means refused or different.
             click.echo("interrupted", err=True)
             ctx.exit(ExitCode.INTERRUPTED)
+
+
+@contextmanager
+def _folded_errors() -> Iterator[None]:
+    """Let messages about wrong usage fit the terminal that they are written to."""
+    try:
+        yield
+    except click.UsageError as error:
+        if width := columns(err=True):
+            message = folded(f"Error: {error.format_message()}", width).removeprefix("Error: ")
+            raise click.UsageError(message, error.ctx) from None
+        raise
 
 
 def _ask_for_report(error: Exception) -> NoReturn:

@@ -34,7 +34,7 @@ _KEYS = (
     "  ctstatus     snat,dnat,confirmed,... or none\n"
     "  ctdir        original, reply\n"
     "  fib-saddr, fib-daddr\n"
-    "               the type that the routing table gives the address: local, unicast, ...\n"
+    "               the address's type in the routing table: local, unicast, ...\n"
     "  route-back   yes, no: for rpfilter\n"
     "  random       the random number that statistic draws, from 0 to less than 1\n"
     "  primary      the address that masquerading uses\n"

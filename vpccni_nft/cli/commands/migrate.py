@@ -200,7 +200,7 @@ def _given(
     exits={
         ExitCode.DONE: "no packet is treated differently after the move",
         ExitCode.REFUSED: "the node treats a packet differently after the move",
-        ExitCode.USAGE: "wrong usage, no plan, or it cannot run here: no root, a program is\n"
+        ExitCode.USAGE: "wrong usage, no plan, or it cannot run here: no root, a program is "
         "missing",
         ExitCode.UNKNOWN: "unknown: no packet could be sent, or no conversation could be decided",
     },

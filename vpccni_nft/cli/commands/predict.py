@@ -34,9 +34,9 @@ from ..render.diagnostics import code_of, show
 @click.command(
     cls=Command,
     exits={
-        ExitCode.DONE: "the node would treat every packet as it does now, but for what is accepted",
+        ExitCode.DONE: "the node would treat every packet as now, but for what is accepted",
         ExitCode.REFUSED: "it would not: each class of packets is shown; or kube-proxy's rules are"
-        "\nnot understood",
+        " not understood",
         ExitCode.UNKNOWN: "unknown: there was not enough time, or the model approximates a rule",
     },
     examples=(

@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     exits={
         ExitCode.DONE: "both sides treat every packet the same",
         ExitCode.REFUSED: "the two sides differ",
-        ExitCode.USAGE: "wrong usage, unreadable input, or it cannot run here: no root, a program\n"
+        ExitCode.USAGE: "wrong usage, unreadable input, or it cannot run here: no root, a program "
         "is missing, the kernel does not accept a ruleset",
         ExitCode.UNKNOWN: "unknown: no packet could be sent, no conversation could be decided,"
-        " or a\n"
+        " or a "
         "--packet did not reach its hook as requested and nothing differs",
     },
     examples=(

@@ -58,7 +58,7 @@ def switch() -> None:
         ExitCode.DONE: "the node treats every packet as before, but for what is accepted",
         ExitCode.REFUSED: "it does not, or something of the mode that was left is still there",
         ExitCode.UNKNOWN: "unknown: a Service was added, removed or changed meanwhile; there was"
-        "\nnot enough time; or the model approximates a rule",
+        " not enough time; or the model approximates a rule",
     },
     examples=(
         "vpccni-nft switch prove before.tar.gz after.tar.gz --accept kube-proxy-modes",
@@ -135,7 +135,7 @@ def _side(name: str, family: str | None) -> Side:
         ExitCode.REFUSED: "stop: a node is different or refused",
         ExitCode.USAGE: "wrong usage, no node can be read, or joblib or z3-solver is missing",
         ExitCode.UNKNOWN: "stop: a node is unknown, failed or unreadable, and none is different or"
-        "\nrefused",
+        " refused",
     },
     examples=(
         (

@@ -46,7 +46,7 @@ _KEPT = {"key", "answer", "classes", "accepted", "reasons", "proved_at"}
     exits={
         ExitCode.DONE: "still so: equivalent to the record, but for what is accepted",
         ExitCode.REFUSED: "not so: packets differ, something is left over, or rules are not"
-        "\nunderstood",
+        " understood",
         ExitCode.USAGE: "wrong usage, unreadable input, or z3-solver is missing",
         ExitCode.UNKNOWN: "unknown: there was not enough time, or the model approximates a rule",
     },

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-import shutil
 from typing import TYPE_CHECKING
 
-from ...core.render import printable
+from ...core.render import folded, printable
 from ...proof.acceptance import Occurs
 from ...proof.changes import BY_BINDINGS
 from ...simulate.packet_text import KEY_OF
 from ...simulate.report import value_text
 from .diagnostics import paint
-from .progress import is_shown
+from .screen import columns, laid_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -86,9 +85,10 @@ def table_of_accepted(accepted: Sequence[AcceptedClass]) -> Iterator[str]:
     for one in accepted:
         name = f"{one.acceptance.code} {name_of(one)}".lstrip()
         if one.occurs is Occurs.NO:
-            yield f"  note: accepted, but does not occur: {name}"
+            yield folded(f"  note: accepted, but does not occur: {name}", columns())
         elif one.occurs is Occurs.OVER:
-            yield f"  note: accepted until {one.acceptance.until} only: {name}"
+            until = one.acceptance.until
+            yield folded(f"  note: accepted until {until} only: {name}", columns())
 
 
 def name_of(found: AcceptedClass) -> str:
@@ -100,12 +100,10 @@ def _table(
     heads: Sequence[str], rows: Sequence[Sequence[str]], ratios: Sequence[int]
 ) -> Iterator[str]:
     """Rows under their heads, as wide as the screen at most."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    columns = shutil.get_terminal_size((_COLUMNS, 0)).columns if is_shown() else _COLUMNS
-    width = max(_LEAST, min(_MOST, columns))
+    width = max(_LEAST, min(_MOST, columns() or _COLUMNS))
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, expand=True)
     for head, ratio in zip(heads, ratios, strict=True):
         table.add_column(
@@ -113,8 +111,5 @@ def _table(
         )
     for row in rows:
         table.add_row(*(Text.from_ansi(cell) for cell in row))
-    console = Console(width=width, force_terminal=True, color_system="standard", no_color=False)
-    with console.capture() as capture:
-        console.print(table)
-    for line in capture.get().splitlines():
+    for line in laid_out(table, width).splitlines():
         yield _TRAILING.sub(r"\1", line)

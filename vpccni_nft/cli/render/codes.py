@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
+
+from .screen import columns, is_coloured, is_terminal, laid_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,12 +24,8 @@ def lines_of(codes: Iterable[Code]) -> Iterator[str]:
 
 def page_text(page: str) -> str:
     """A page as it is; on a terminal laid out for its width."""
-    if sys.stdout is None or not sys.stdout.isatty():
+    if not is_terminal():
         return page
-    from rich.console import Console
     from rich.markdown import Markdown
 
-    console = Console()
-    with console.capture() as captured:
-        console.print(Markdown(page, hyperlinks=False))
-    return captured.get()
+    return laid_out(Markdown(page, hyperlinks=False), columns() or 80, coloured=is_coloured())

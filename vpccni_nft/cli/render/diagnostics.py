@@ -9,7 +9,8 @@ import click
 
 from ...core.diagnostics import UNREADABLE_CODES, Kind
 from ...core.exit_codes import ExitCode
-from ...core.render import render
+from ...core.render import folded, render
+from .screen import columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,12 +31,13 @@ def show(diagnostics: Iterable[Diagnostic], *, notes: bool) -> None:
     """Write the diagnostics and a summary; in colour where standard error is a terminal."""
     found = tuple(diagnostics)
     chosen = [one for one in found if notes or one.code.kind is not Kind.NOTE]
+    width = columns(err=True)
     for one in chosen[:SHOWN]:
-        click.echo(render(one, paint), err=True)
+        click.echo(render(one, paint, width), err=True)
     if len(chosen) > SHOWN:
         click.echo(f"... and {len(chosen) - SHOWN} more", err=True)
     if found:
-        click.echo(_summary(found, notes_shown=notes), err=True)
+        click.echo(folded(_summary(found, notes_shown=notes), width), err=True)
 
 
 def code_of(diagnostics: Iterable[Diagnostic]) -> ExitCode:

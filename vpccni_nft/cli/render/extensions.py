@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import inspect
-import io
-import sys
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from ...extensions import MATCHES, TARGETS
+from .screen import columns, is_coloured, laid_out
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,17 +57,11 @@ def _summary(extension: Extension[Any]) -> str:
 
 def table_text(rows: list[Row]) -> str:
     """Rows as a table, as wide as the terminal is or a pipe needs."""
-    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    terminal = sys.stdout is not None and sys.stdout.isatty()
-    text = io.StringIO()
-    width = None if terminal else WIDTH
-    console = Console(file=text, width=width, force_terminal=terminal, markup=False)
     table = Table("", "name", "what", "nft", "codes", box=None, pad_edge=False)
     for row in rows:
-        table.add_row(
-            row["kind"], row["name"], row["what"], row["nft"], " ".join(row["codes"]) or "exact"
-        )
-    console.print(table)
-    return text.getvalue()
+        words = (row["name"], row["what"], row["nft"], " ".join(row["codes"]) or "exact")
+        table.add_row(row["kind"], *map(Text, words))
+    return laid_out(table, columns() or WIDTH, coloured=is_coloured())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
+
+from .screen import is_dumb, is_terminal, watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,13 +18,8 @@ if TYPE_CHECKING:
 
 
 def is_watched() -> bool:
-    """Whether standard error is a terminal."""
-    return sys.stderr is not None and sys.stderr.isatty()
-
-
-def is_shown() -> bool:
-    """Whether standard output is a terminal."""
-    return sys.stdout is not None and sys.stdout.isatty()
+    """Whether standard error is a terminal that can write a line again."""
+    return is_terminal(err=True) and not is_dumb()
 
 
 @contextmanager
@@ -32,9 +28,7 @@ def of_translation(lines: int) -> Iterator[None]:
     if lines < 5000 or not is_watched():
         yield
         return
-    from rich.console import Console
-
-    with Console(stderr=True).status(f"translating {lines:,} lines"):
+    with watched().status(f"translating {lines:,} lines"):
         yield
 
 
@@ -44,9 +38,7 @@ def of_proof() -> Iterator[Callable[[str], None]]:
     if not is_watched():
         yield lambda _: None
         return
-    from rich.console import Console
-
-    with Console(stderr=True).status("proving") as status:
+    with watched().status("proving") as status:
         yield lambda what: status.update(f"proving {what}")
 
 
@@ -63,14 +55,13 @@ def of_fleet(nodes: int) -> Iterator[Callable[[str], None]]:
     if not is_watched():
         yield lambda line: click.echo(line, err=True) if line else None
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.text import Text
 
     columns: tuple[ProgressColumn, ...] = (
         TextColumn("examining"), BarColumn(), MofNCompleteColumn()
     )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=watched(), transient=True) as bar:
         task = bar.add_task("", total=nodes)
 
         def advance(line: str) -> None:
@@ -87,16 +78,13 @@ def of_replay(packets: int, *, quiet: bool) -> Iterator[Callable[[Tally], None] 
     if quiet or not is_watched():
         yield None
         return
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns: tuple[ProgressColumn, ...] = (
         TextColumn("replaying"), BarColumn(), TextColumn("{task.completed:,.0f} packets"),
         TimeRemainingColumn(),
     )  # fmt: skip
-    with Progress(
-        *columns, console=Console(stderr=True), transient=True, auto_refresh=False
-    ) as bar:
+    with Progress(*columns, console=watched(), transient=True, auto_refresh=False) as bar:
         task = bar.add_task("", total=packets)
 
         def show_progress(tally: Tally) -> None:

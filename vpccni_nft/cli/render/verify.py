@@ -6,7 +6,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from ...core.exit_codes import ExitCode
-from ...core.render import as_dict, printable, render
+from ...core.render import as_dict, folded, printable, render
 from ...proof.acceptance import Occurs
 from ...proof.acceptance_file import acceptance_text
 from ...proof.answers import Different, Equivalent, HookAnswer, HookStatus, Unknown
@@ -16,10 +16,11 @@ from ...simulate.report import lines_of, value_text
 from ...simulate.world import answer_sentence
 from .classes import table_of_accepted, table_of_classes
 from .diagnostics import paint
+from .screen import columns
 from .steps import dict_of_outcome, dict_of_step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ...core.diagnostics import Diagnostic
     from ...proof.answers import Answer
@@ -76,7 +77,7 @@ def lines_of_answer(
                     " path makes up for it"
                 )
             yield from table_of_accepted(accepted)
-            yield from (f"  assumed: {assumption}" for assumption in assumptions)
+            yield from _lines_assumed(assumptions)
         case Different(_, hooks, reasons, classes, accepted, paths, assumptions):
             whole = "" if reasons else ", and no other packet differs"
             but = ", but for what is accepted" if whole and accepted else ""
@@ -97,7 +98,7 @@ def lines_of_answer(
             yield ""
             yield from table_of_accepted(accepted)
             yield from map(_line_of_hook, (*hooks, *paths))
-            yield from (f"  assumed: {printable(assumption)}" for assumption in assumptions)
+            yield from _lines_assumed(assumptions)
             yield from _lines_of_reasons(reasons)
         case Unknown(reasons, hooks, accepted, paths):
             yield f"{paint('unknown:', 'unknown')} no difference was found, and no proof either"
@@ -136,8 +137,12 @@ def _line_of_hook(hook: HookAnswer) -> str:
     return f"{hook.family.title} {hook.hook}: {status}{f' ({codes})' if codes else ''}{order}"
 
 
+def _lines_assumed(assumptions: Iterable[str]) -> Iterator[str]:
+    yield from (folded(f"  assumed: {printable(one)}", columns()) for one in assumptions)
+
+
 def _lines_of_reasons(reasons: tuple[Diagnostic, ...]) -> Iterator[str]:
-    yield from (render(reason, paint) for reason in reasons[:SHOWN])
+    yield from (render(reason, paint, columns()) for reason in reasons[:SHOWN])
     if len(reasons) > SHOWN:
         yield f"... and {len(reasons) - SHOWN} more reasons"
 
