@@ -143,3 +143,48 @@ def test_what_a_prediction_rests_on_is_shown() -> None:
     ]
     known = json.loads(run("predict", SERVICE, *there).out)
     assert known["predicted_assuming"] == []
+
+
+CNI = FOLDER / "vpccni" / "v1.18-nft-default.save"
+
+
+def test_the_table_of_the_cni_is_predicted(tmp_path: Path) -> None:
+    written = tmp_path / "aws-cni.nft"
+    options = ("--vpc-cni", "1.23", "--accept", "vpc-cni-native", "--write", str(written))
+    done = run("predict", str(CNI), *options)
+    assert (done.code, "but for 2 accepted classes" in done.out) == (0, True), done.out
+    assert "ct mark set ct mark | 0x80" in written.read_text()
+
+
+def test_a_node_of_legacy_keeps_the_rules_of_the_cni(tmp_path: Path) -> None:
+    dump = tmp_path / "iptables-legacy.save"
+    dump.write_text(CNI.read_text().replace(" (nf_tables)", "").replace("v1.8.9", "v1.8.4"))
+    done = run("predict", str(tmp_path), "--vpc-cni", "1.23", "--json")
+    found = json.loads(done.out)
+    assert (done.code, found["answer"], found["services"]) == (0, "equivalent", None)
+    assert "iptables-legacy" in found["predicted_assuming"][0]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        ((), 2, "say what changes: --kube-proxy, --vpc-cni, or both"),
+        (("--vpc-cni", "1.22"), 1, "connmark rules in iptables already"),
+        (("--vpc-cni", "1.23", "--kube-proxy", "nftables"), 1, "no rules of kube-proxy"),
+    ],
+)
+def test_what_is_wrong_with_a_change_of_the_cni_is_said(
+    options: tuple[str, ...], code: int, message: str
+) -> None:
+    done = run("predict", str(CNI), *options)
+    assert (done.code, message in done.err) == (code, True), done.err
+
+
+def test_scripts_of_two_languages_are_not_one_file(tmp_path: Path) -> None:
+    node = tmp_path / "node"
+    node.mkdir()
+    (node / "iptables-nft.save").write_text(CNI.read_text())
+    (node / "nft.txt").write_text((MODES / "02-clusterip.1.33.list").read_text())
+    both = ("--kube-proxy", "iptables", "--vpc-cni", "1.23", "--first")
+    done = run("predict", str(node), *both, "--write", str(tmp_path / "out"))
+    assert (done.code, "predict them one by one" in done.err) == (2, True), done.err

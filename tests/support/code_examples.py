@@ -21,6 +21,7 @@ from vpccni_nft.core.diagnostics import (
     NO_ROOM,
     NO_TIME,
     ORDER_TAKEN,
+    OTHER_CNI_RULES,
     OTHER_PROXY_RULES,
     SEARCH_INCOMPLETE,
     TIMED_OUT,
@@ -43,6 +44,7 @@ from vpccni_nft.node.kube_proxy.on_node import Mode
 from vpccni_nft.node.kube_proxy.read_iptables import read_iptables
 from vpccni_nft.node.ownership import inventory
 from vpccni_nft.node.partition import take
+from vpccni_nft.node.vpc_cni import read as vpc_cni
 from vpccni_nft.proof import budget, search
 from vpccni_nft.proof import verify as proof
 from vpccni_nft.proof.acceptance import Occurs
@@ -82,6 +84,10 @@ def reported(code: Code, text: str) -> tuple[Diagnostic, ...]:
         with pytest.raises(vpccni_nft.Refused) as not_read:
             read_iptables(vpccni_nft.parse(text, name="node.save"), Family.IP)
         return not_read.value.diagnostics
+    if code is OTHER_CNI_RULES:
+        with pytest.raises(vpccni_nft.Refused) as strange:
+            vpc_cni.read_iptables(vpccni_nft.parse(text, name="node.save"))
+        return strange.value.diagnostics
     if code.kind is Kind.KNOWN:
         return _known(code, text)
     if code is BAD_ACCEPTANCE:

@@ -363,8 +363,22 @@ def read_endpoints(name: str | None) -> EndpointSlices | None:
 KUBE_PROXY = click.option(
     "--kube-proxy",
     type=click.Choice(["nftables", "iptables"]),
-    required=True,
     help="The mode that kube-proxy changes to.",
+)
+
+VPC_CNI = together(
+    click.option(
+        "--vpc-cni",
+        type=click.Choice(["1.22", "1.23"]),
+        help="The release that the VPC CNI changes to, the newest of these that is not newer: from"
+        " 1.23 on its connmark rules are in a table of its own, where iptables is iptables-nft.",
+    ),
+    click.option(
+        "--iptables",
+        "back_end",
+        type=click.Choice(["nft", "legacy"]),
+        help="To 1.23: the back end of iptables that kubelet uses; by default what the dump shows.",
+    ),
 )
 
 #: What decides about packets in the other mode, and perhaps no rule of this one shows.

@@ -101,6 +101,7 @@ CATALOGUE: tuple[Code, ...] = (
         "M301", Kind.ERROR, "kube-proxy's rules are not those of any Services"
     ),
     LEFT_OVER := Code("M302", Kind.ERROR, "rules of what a node has left are still there"),
+    OTHER_CNI_RULES := Code("M303", Kind.ERROR, "the CNI does not write its connmark rules so"),
     # optimizing
     ELEMENT_COUNTERS := Code("O001", Kind.ERROR, "JSON cannot set the counters of elements"),
     # parsing

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from ...core.diagnostics import LEFT_OVER, Diagnostic
 from ...iptables.ast import Goto, Jump
 from ...nft.names import TABLE_PREFIX
+from ..vpc_cni.connmark import TABLE as CNI_TABLE
+from ..vpc_cni.read import has_table, is_connmark
 from .on_node import Mode, Parts
 from .read_iptables import is_kube_proxys
 
@@ -24,7 +26,7 @@ _OF_CONTAINERS = re.compile(r"CNI-(?:DN|SN)-[0-9a-f]+")
 def leftovers(after: Side, left: Mode) -> tuple[Diagnostic, ...]:
     """What is there of the mode that kube-proxy has left, and of others' that lead nowhere."""
     parts = Parts.of(after)
-    found = [*_of_moves(parts), *_orphans(parts.dump)]
+    found = [*_of_moves(parts), *_orphans(parts.dump), *_of_the_cni(parts)]
     if not all(map(parts.families, Mode)):
         return tuple(found)
     if left is Mode.IPTABLES:
@@ -55,6 +57,20 @@ def _of_moves(parts: Parts) -> Iterator[Diagnostic]:
                 f"the table {table.name} has copies of rules, which no agent keeps up to date",
                 hint="vpccni-nft migrate rollback undoes a move",
             )
+
+
+def _of_the_cni(parts: Parts) -> Iterator[Diagnostic]:
+    """Connmark rules in iptables beside the CNI's table, which does the same: the CNI has one."""
+    for table in parts.dump.tables:
+        for chain in table.chains:
+            if has_table(parts.native) and chain.rules and is_connmark(chain.name):
+                yield Diagnostic(
+                    LEFT_OVER,
+                    f"the CNI's connmark rules are in {chain.name} and in its table {CNI_TABLE}",
+                    chain.rules[0].span,
+                    "aws-node of v1.23 deletes those in iptables when it starts; an earlier one"
+                    f" leaves the table: nft delete table ip {CNI_TABLE}",
+                )
 
 
 def _orphans(dump: iptables.Ruleset) -> Iterator[Diagnostic]:
