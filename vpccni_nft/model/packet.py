@@ -365,16 +365,9 @@ class State:
 
     def history(self, *objects: Hashable) -> tuple[Word, ...]:
         """What has happened to objects that keep state, as an argument of what they answer now."""
-        self.looked.update(objects)
-        return self._history(objects)
-
-    def _history(self, objects: Collection[Hashable]) -> tuple[Word, ...]:
-        found = {
-            index
-            for one in (objects if len(objects) < len(self._used) else self._used)
-            if one in objects
-            for index in self._used.get(one, ())
-        }
+        wanted = set(objects)
+        self.looked |= wanted
+        found = {index for one in self._used.keys() & wanted for index in self._used[one]}
         return self.algebra.history([self._uses[index] for index in sorted(found)])
 
     def was_used(self, of: Hashable) -> Bool:
