@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -64,9 +65,19 @@ def plan_of(root: Path, owner: str = "all", dump: str = NODE) -> Path:
         "nft": "before/ruleset.nft",
         "tables": tables,
         "rules": {"moved": {"vpc-cni": 9}, "stay": {}},
+        "files": sums(plan),
     }
     write(plan / "plan.json", json.dumps(about))
+    lines = "".join(f"{one}  {name}\n" for name, one in sums(plan).items())
+    write(plan / "SHA256SUMS", lines)
     return plan
+
+
+def sums(plan: Path) -> dict[str, str]:
+    files = [path for path in plan.rglob("*") if path.is_file()]
+    return {
+        str(path.relative_to(plan)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
+    }
 
 
 def write(path: Path, text: str) -> None:
@@ -96,8 +107,9 @@ def test_a_rule_that_is_gone_is_shown_with_a_packet(tmp_path: Path) -> None:
         line for line in lines if "--set-xmark" not in line and "AWS, SNAT" not in line
     )
     assert without != SCRIPT
+    plan = plan_of(tmp_path)
     for more, hook in (((), "forward"), (("--moved",), "postrouting")):
-        done, answer = drift(plan_of(tmp_path), "", NATIVE + without, *more)
+        done, answer = drift(plan, "", NATIVE + without, *more)
         assert (done.code, answer["answer"]) == (1, "different")
         assert answer["packets"][0]["hook"] == hook
 
@@ -134,7 +146,7 @@ def test_a_copy_is_stale_where_its_owner_has_written_other_rules_since(tmp_path:
     assert again != NODE
     done, answer = drift(plan, again, NATIVE + SCRIPT)
     assert (done.code, answer["answer"]) == (1, "equivalent")
-    assert "stale copy: vpc-cni has written 1 other rules since: " in answer["stale"][0]
+    assert "stale copy: vpc-cni has written 1 other rule since: " in answer["stale"][0]
     assert "100.64.0.0/16" in answer["stale"][0]
     assert drift(plan, again, NATIVE)[1]["stale"] == []
 
@@ -169,8 +181,7 @@ def test_rules_of_iptables_nft_that_no_dump_shows_are_requested(tmp_path: Path) 
     [
         ("hello", "is no plan"),
         ('{"format": 2}', "another version"),
-        ('{"format": 1}', "is not what migrate plan writes"),
-        ('{"format": 1, "tables": 5}', "is not what migrate plan writes"),
+        ('{"format": 1}', "list other files"),
     ],
 )
 def test_a_plan_that_is_none_is_reported(about: str, said: str, tmp_path: Path) -> None:
@@ -179,6 +190,16 @@ def test_a_plan_that_is_none_is_reported(about: str, said: str, tmp_path: Path) 
     done, _ = drift(plan, "", SCRIPT)
     assert (done.code, done.out) == (2, "")
     assert said in done.err
+
+
+@pytest.mark.parametrize("name", ["plan.json", "apply.nft", "tables/iptables-nft.nat/after"])
+def test_a_plan_that_was_changed_proves_nothing(name: str, tmp_path: Path) -> None:
+    plan = plan_of(tmp_path)
+    with (plan / name).open("a") as file:
+        file.write("\n")
+    done, _ = drift(plan, "", OTHERS + SCRIPT)
+    assert (done.code, done.out) == (2, "")
+    assert "was changed after the plan was made" in done.err
 
 
 @pytest.mark.parametrize(

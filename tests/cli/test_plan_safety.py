@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from vpccni_nft.cli.commands import cli
+from vpccni_nft.core.errors import CannotRead
 from vpccni_nft.core.version import __version__
 from vpccni_nft.migration import custody
 from vpccni_nft.migration.journal import JournalState, Phase, boot, clock, load, store
@@ -211,3 +212,10 @@ def test_a_rule_cannot_write_into_plan_md(tmp_path: Path) -> None:
 def test_a_forced_owner_is_warned_of(tmp_path: Path) -> None:
     found = planned(tmp_path, "--force-owner", "node-local-dns", rules=LOCAL_DNS)
     assert "warning: --force-owner node-local-dns: " in found.output
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"phase": "waiting"}'])
+def test_a_journal_that_is_damaged_is_said_to_be(text: str, plan: Path) -> None:
+    (plan / "state.json").write_text(text)
+    with pytest.raises(CannotRead, match=r"state\.json is damaged: delete it"):
+        load(plan)

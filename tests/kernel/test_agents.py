@@ -303,6 +303,16 @@ def test_after_a_restart_what_was_loaded_at_boot_goes_back(
             assert "nothing of the move is on this node" in pair.log()
 
 
+def test_without_its_journal_a_move_goes_back_by_what_is_on_the_node(
+    plans: dict[str, Path], tmp_path: Path
+) -> None:
+    with Pair("nft", plans["nft"], tmp_path) as pair:
+        assert carried_out(pair, "confirmed") == "new"
+        (pair.plan / "state.json").unlink()
+        assert pair.start(go_back).wait() == 0, pair.log()
+        pair.check("old")
+
+
 def knows_one_lock(work: Callable[[Steps], object]) -> Callable[[Steps], object]:
     """The same with programs that know no other lock than iptables' own, as before 1.8.6."""
 

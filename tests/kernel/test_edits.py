@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import attrs
 import pytest
 
+from vpccni_nft.core.errors import CannotRead
 from vpccni_nft.core.values import Family
-from vpccni_nft.migration.change import TableChange
+from vpccni_nft.migration.change import TableChange, present
 from vpccni_nft.migration.edits import taking
 from vpccni_nft.migration.moves import TableMove
 from vpccni_nft.migration.places import putting_back
@@ -70,3 +72,40 @@ def test_an_edit_and_its_opposite_give_the_same_table(backend: str, tmp_path: Pa
         work = Inside(namespace.name, lambda: there_and_back(backend, before), tmp_path / "log")
         assert work.wait() == 0, (tmp_path / "log").read_text()
         assert saved() == before
+
+
+#: Names of an interface, and what follows in its rule: lines that look like others.
+BREAKS = [
+    ("x\n-A INPUT", "-j DROP"),  # a second rule
+    ("x\n#", "-j DROP"),  # a remark
+    ("x\nCOMMIT", ""),
+    ("x\n:MINE -", ""),
+    ("x\n:MINE DROP", ""),
+    ("x\n*mangle", ""),
+    ("x\n", ""),
+]
+
+
+@pytest.mark.parametrize("backend", ["legacy", "nft"])
+def test_a_rule_of_several_lines_is_no_other_rule(backend: str, tmp_path: Path) -> None:
+    program = f"iptables-{backend}"
+    empty = SavedTable("filter")
+    move = TableMove(
+        name=f"{program}.filter", program=program, family=Family.IP, table="filter",
+        nft_table="vpccni-filter", before=empty, after=empty,
+    )  # fmt: skip
+
+    def look() -> None:
+        assert present(move).chain("INPUT")
+        for name, rest in BREAKS:
+            rule = ["INPUT", "-i", name, *rest.split()]
+            subprocess.run([program, "-A", *rule], check=True)
+            with pytest.raises(CannotRead, match="a rule has a line break"):
+                present(move)
+            subprocess.run([program, "-D", *rule], check=True)
+        assert present(move).chain("INPUT")
+
+    with Namespace() as namespace:
+        enter(namespace.name, [program, "-A", "INPUT", "-i", "x", "-j", "ACCEPT"])
+        work = Inside(namespace.name, look, tmp_path / "log")
+        assert work.wait() == 0, (tmp_path / "log").read_text()

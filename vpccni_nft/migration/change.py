@@ -36,7 +36,7 @@ _PAUSE = 0.3
 
 def present(move: TableMove) -> SavedTable:
     """The table as it is now. Raises CannotRead and ProgramFailed."""
-    return move.now() if move.legacy else nftables.present(move)
+    return legacy.present(move) if move.legacy else nftables.present(move)
 
 
 @attrs.frozen(kw_only=True)

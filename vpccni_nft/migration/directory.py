@@ -58,9 +58,11 @@ def write(plan: Plan, directory: Path, version: str) -> None:
 
 
 def about(directory: Path) -> dict[str, Any]:
-    """What plan.json says, for whoever only compares. Raises NoPlan."""
+    """What plan.json says. Raises NoPlan."""
     try:
         found: dict[str, Any] = json.loads((directory / "plan.json").read_bytes())
+    except PermissionError:
+        raise NoPlan(f"cannot read {directory}: a plan is for its owner only: use sudo") from None
     except (OSError, ValueError) as error:
         raise NoPlan(f"{directory} is no plan: {error}") from None
     if not isinstance(found, dict) or found.get("format") != FORMAT:
@@ -73,8 +75,17 @@ def read(directory: Path) -> dict[str, Any]:
 
     To be called before anything of the directory is used. Raises NoPlan and Unsafe.
     """
-    found = about(directory)
+    about(directory)  # what is no plan at all is called so
     custody.check_tree(directory)
+    return as_written(directory)
+
+
+def as_written(directory: Path) -> dict[str, Any]:
+    """What plan.json says, if the plan is as it was written; for whoever only compares.
+
+    Raises NoPlan and Unsafe.
+    """
+    found = about(directory)
     lines = custody.read_file(directory / "SHA256SUMS").decode(errors="replace").splitlines()
     listed = dict(line.split("  ", 1)[::-1] for line in lines if "  " in line)
     files = found.get("files")

@@ -102,7 +102,7 @@ def drift_of(directory: Path, now: Sequence[Path] = (), *, moved: bool = False) 
 
 def _read_plan(directory: Path) -> _Left:
     try:
-        about = plans.about(directory)
+        about = plans.as_written(directory)
         moved = {(one["slot"], one["table"]): one["name"] for one in about["tables"]}
         dumps = {slot: _source(directory / file) for slot, file in about["dumps"].items()}
         others = _source(directory / about["nft"]) if about["nft"] else None

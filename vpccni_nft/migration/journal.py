@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from ..core.errors import CannotRead
 from .custody import replace
 from .programs import inheriting
 
@@ -128,12 +129,23 @@ def clock() -> float:
 
 
 def load(directory: Path) -> JournalState:
-    """The journal; what an earlier start of the machine came to is kept apart."""
+    """The journal; what an earlier start of the machine came to is kept apart.
+
+    Raises CannotRead where it is not what ``store`` has written, and OSError.
+    """
+    path = directory / _JOURNAL
     try:
-        text = (directory / _JOURNAL).read_text()
+        return _state(json.loads(path.read_bytes()))
     except FileNotFoundError:
         return JournalState(boot=boot())
-    found = json.loads(text)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise CannotRead(
+            f"{path} is damaged: delete it: what there is of the move is seen from the node then,"
+            " and rollback works as before"
+        ) from None
+
+
+def _state(found: dict[str, Any]) -> JournalState:
     phase, earlier = Phase(found["phase"]), Phase(found.get("before_restart", "new"))
     history = tuple((phase, at) for phase, at in found["history"])
     if found["boot"] != boot():

@@ -85,7 +85,7 @@ class TableMove:
     def now(self) -> SavedTable:
         """The table as it is on this node. Raises CannotRead and ProgramFailed."""
         text = run(f"{self.program}-save", "-c", "-t", self.table)
-        return SavedTable.of(self.table, text.split("\n"))
+        return SavedTable.printed(self.table, text)
 
     def present(self, now: SavedTable) -> Iterator[str]:
         """The rules that move and that are in iptables now."""

@@ -137,8 +137,12 @@ class Netlink:
         )
 
     def rules(self, family: str, table: str) -> dict[str, list[KernelRule]]:
-        """The rules of a table by their chains, in their order; empty where there is no table."""
-        found: dict[str, list[KernelRule]] = {}
+        """The rules of a table by its chains, in their order; empty where there is no table."""
+        found: dict[str, list[KernelRule]] = {
+            _name(values[_CHAIN_NAME]): []
+            for values in self._dump(_GETCHAIN, family)
+            if _name(values[_TABLE]) == table
+        }
         for values in self._dump(_GETRULE, family, _text(_TABLE, table)):
             if _name(values[_TABLE]) != table:
                 continue  # kernels before 4.13 do not look at the table that is named

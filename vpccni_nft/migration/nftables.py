@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ..core.errors import CannotRead
 from ..iptables.protocols import PROTOCOLS
+from ..lowering.layout import HOOKS
 from .edits import Edit, EditKind, TableChanged
 from .netlink import (
     Netlink,
@@ -29,7 +31,7 @@ from .netlink import (
     policy_change,
 )
 from .programs import ProgramFailed, run
-from .saved import SavedTable
+from .saved import SavedTable, broken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,10 +47,45 @@ STAGE = "vpccni-nft-stage"
 _ATTEMPTS = 20
 
 
+@attrs.frozen
+class _Reading:
+    """A table at one moment."""
+
+    generation: int  #: of all rules of nf_tables
+    table: SavedTable  #: as iptables-nft prints it
+    rules: dict[str, list[KernelRule]]  #: as the kernel has them, by their chains
+
+
 def present(move: TableMove) -> SavedTable:
-    """The table as it is now, without what an edit that was killed has left."""
+    """The table as it is now, without what an edit that was killed has left.
+
+    Raises CannotRead, ProgramFailed and OSError.
+    """
+    with Netlink() as kernel:
+        for _ in range(_ATTEMPTS):
+            if found := _read(kernel, move):
+                return _without(found.table, {STAGE})
+    raise ProgramFailed(
+        f"{move.program}-save: rules were written each of {_ATTEMPTS} times while it read them", -1
+    )
+
+
+def _read(kernel: Netlink, move: TableMove) -> _Reading | None:
+    """The table, unless any rules have changed meanwhile. Raises CannotRead: see ``printed``."""
+    generation = kernel.generation()
     table = move.now()
-    return attrs.evolve(table, chains=tuple(one for one in table.chains if one.name != STAGE))
+    rules = kernel.rules(move.family.value, move.table)
+    if kernel.generation() != generation:
+        return None
+    # It prints each built-in chain, whether the kernel has it or not.
+    shown = {
+        chain.name: len(chain.rules)
+        for chain in table.chains
+        if chain.name in rules or chain.rules or chain.name not in HOOKS
+    }
+    if shown != {name: len(found) for name, found in rules.items()}:
+        raise CannotRead(broken(move.table))
+    return _Reading(generation, table, rules)
 
 
 def commit(move: TableMove, edit: Edit) -> None:
@@ -105,31 +142,27 @@ def _unstage(move: TableMove, edit: Edit) -> None:
 
 
 def _commit(kernel: Netlink, move: TableMove, edit: Edit) -> None:
-    family = move.family.value
     for _ in range(_ATTEMPTS):
-        generation = kernel.generation()
-        table = move.now()
-        rules = kernel.rules(family, move.table)
-        if kernel.generation() != generation:
+        found = _read(kernel, move)
+        if not found:
             continue
-        if _unstaged(table, edit) != edit.now:
+        if _unstaged(found.table, edit) != edit.now:
             raise TableChanged
-        for chain in table.chains:
-            if len(chain.rules) != len(rules.get(chain.name, ())):
-                raise ProgramFailed(
-                    f"{move.program}-save does not show every rule of {chain.name}", -1
-                )
         with contextlib.suppress(OtherGeneration):
-            if changes := list(_changes(move, edit, rules)):
-                kernel.commit(generation, changes)
+            if changes := list(_changes(move, edit, found.rules)):
+                kernel.commit(found.generation, changes)
             return
     raise TableChanged
 
 
 def _unstaged(table: SavedTable, edit: Edit) -> SavedTable:
     """A table without what was staged."""
-    made = {STAGE, *(one.name for one in edit.chains if one.created)}
-    return attrs.evolve(table, chains=tuple(one for one in table.chains if one.name not in made))
+    return _without(table, {STAGE, *(one.name for one in edit.chains if one.created)})
+
+
+def _without(table: SavedTable, names: set[str]) -> SavedTable:
+    """A table without some chains."""
+    return attrs.evolve(table, chains=tuple(one for one in table.chains if one.name not in names))
 
 
 def _changes(

@@ -32,7 +32,7 @@ def putting_back(move: TableMove, old: SavedTable, now: SavedTable) -> list[Edit
 
     ``old`` is the table with the moved rules, as it was when they were taken out.
     """
-    whole = (_whole_chain(name, old, now) for name in move.chains)
+    whole = (_whole_chain(move, name, old, now) for name in move.chains)
     chains = [[found] for found in whole if found]
     for name, texts in move.rules.items():
         if name not in move.chains:
@@ -74,7 +74,7 @@ def _changes(edit: ChainEdit) -> bool:
     )
 
 
-def _whole_chain(name: str, old: SavedTable, now: SavedTable) -> ChainEdit | None:
+def _whole_chain(move: TableMove, name: str, old: SavedTable, now: SavedTable) -> ChainEdit | None:
     """A user-defined chain that has moved as a whole; None where it is there again already."""
     before, chain = old.chain(name), now.chain(name)
     rules = before.rules if before else ()
@@ -82,8 +82,10 @@ def _whole_chain(name: str, old: SavedTable, now: SavedTable) -> ChainEdit | Non
         return None
     if chain and chain.rules:
         raise InTheWay(
-            f"the chain {name} is there again, with rules that are not those of the plan: its"
-            f" owner has written it: {chain.rules[0].text}"
+            f"the chain {name} is there again, with rules that are not those of the plan: its owner"
+            f" has written it: {chain.rules[0].text}: if the owner's rules are all there, there is"
+            f" nothing to put back: delete the copy, with nft delete table {move.family.value}"
+            f" {move.nft_table}"
         )
     rows = tuple(EditedRule(rule, EditKind.INSERTED) for rule in rules)
     return ChainEdit(name=name, rows=rows, created=chain is None)

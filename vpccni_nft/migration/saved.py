@@ -91,6 +91,23 @@ class SavedTable:
             name, tuple(attrs.evolve(one, rules=tuple(rules[one.name])) for one in chains.values())
         )
 
+    @classmethod
+    def printed(cls, name: str, text: str) -> SavedTable:
+        """Read what iptables-save prints of one table. Raises CannotRead where it is not that.
+
+        The names of interfaces, and comments, can have line breaks, which are printed as they are.
+        What stands behind one can look like a remark, or like the end of the table.
+        """
+        lines = text.split("\n")
+        said = [number for number, line in enumerate(lines) if line and line[0] != "#"]
+        if not said:
+            return cls(name)
+        table = lines[said[0] : said[-1] + 1]
+        ends = [line for line in table if line == "COMMIT" or line.startswith("*")]
+        if len(table) != len(said) or ends != [table[0], table[-1]]:
+            raise CannotRead(broken(name))
+        return cls.of(name, table)
+
     def chain(self, name: str) -> SavedChain | None:
         """A chain by its name."""
         return self._by_name.get(name)
@@ -105,3 +122,11 @@ class SavedTable:
             for rule in chain.rules:
                 yield f"[{rule.counters}] {rule.text}" if counters else rule.text
         yield "COMMIT"
+
+
+def broken(name: str) -> str:
+    """Why a table cannot be read: it has other rules than its lines show."""
+    return (
+        f"the table {name}: a rule has a line break, in a comment or in the name of an interface:"
+        " what iptables-save prints does not show which rules there are: write it without"
+    )

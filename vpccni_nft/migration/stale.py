@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 def in_iptables_again(move: TableMove, now: SavedTable) -> Iterator[str]:
     """A sentence about moved rules that are in iptables beside the copy."""
     if again := list(move.present(now)):
+        are = "is" if len(again) == 1 else "are"
         yield (
-            f"{move.name}: {len(again)} of the moved rules are in iptables again, besides those of"
-            f" {_copy(move)}: {again[0]}"
+            f"{move.name}: {len(again)} of the moved rules {are} in iptables again, besides"
+            f" those of {_copy(move)}: {again[0]}"
         )
 
 
@@ -40,7 +41,7 @@ def stale(move: TableMove, owners: frozenset[str], now: SavedTable) -> Iterator[
     for owner, texts in _new(move, owners - {STAYS}, now).items():
         yield (
             f"{move.name}: {_copy(move)} is a stale copy: {owner} has written {len(texts)} other"
-            f" rules since: {texts[0]}"
+            f" rule{'s' * (len(texts) != 1)} since: {texts[0]}"
         )
 
 

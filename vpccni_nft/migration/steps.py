@@ -145,7 +145,7 @@ class Steps:
                 rules = sum(
                     len(one.result) - len(_rules(edit.now, one.name)) for one in edit.chains
                 )
-                done.append(f"{move.name}: {rules} rules put back\n")
+                done.append(f"{move.name}: {rules} rule{'s' * (rules != 1)} put back\n")
             for move in moves:
                 if missing := move.missing(present(move)):
                     raise InTheWay(f"{move.name}: put back, and gone again: {missing[0]}")

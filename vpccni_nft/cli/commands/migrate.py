@@ -367,7 +367,8 @@ def status(directory: str, *, as_json: bool) -> ExitCode:
     why = f": {state.reason}" if state.reason else ""
     earlier = f" ({state.before_restart.value} before the machine was started again)"
     shown = state.before_restart is not Phase.NEW and state.phase is Phase.NEW
-    click.echo(f"{state.phase.value}{printable(why)}{earlier * shown}")
+    for line in f"{state.phase.value}{why}{earlier * shown}".splitlines():
+        click.echo(printable(line))
     for name, value in places.items():
         click.echo(f"  {name:<28}{value}")
     for problem in problems:
