@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
@@ -63,6 +63,13 @@ class Translation:
     def allowed(self) -> frozenset[Code]:
         """The approximations in it that the caller allowed."""
         return frozenset(found.code for found in self.diagnostics if found.allowed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What was found, for JSON, as ``check --json`` prints it (``docs/schemas/check.json``)."""
+        return {
+            "refused": self.refused,
+            "diagnostics": [one.to_dict() for one in self.diagnostics],
+        }
 
     @property
     def ruleset(self) -> nft.Ruleset:

@@ -98,6 +98,7 @@ def test_check_json_has_stable_keys() -> None:
         "code": "P004",
         "kind": "error",
         "refuses": True,
+        "allowed": False,
         "message": "“node.example.com” is not an address",
         "hint": "names are never looked up: write the address that the kernel holds",
         "file": "<stdin>",

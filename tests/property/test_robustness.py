@@ -16,7 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import vpccni_nft
-from vpccni_nft.core.render import as_dict, render
+from vpccni_nft.core.render import render
 from vpccni_nft.lowering import depth
 from vpccni_nft.node.sections import sections
 from vpccni_nft.text.grammar import grammar_folder
@@ -64,7 +64,7 @@ def outcome(text: str | bytes) -> vpccni_nft.Translation:
     translation = vpccni_nft.translate(text)
     for found in translation.diagnostics:
         assert render(found)
-        json.dumps(as_dict(found))
+        json.dumps(found.to_dict())
     if translation.refused:
         with pytest.raises(vpccni_nft.Refused) as refused:
             translation.script()
@@ -683,7 +683,7 @@ def test_diagnostics_never_hold_a_control_character(place: str) -> None:
             for found in outcome(in_filter(place.format(word))).diagnostics:
                 shown = render(found).replace("\n", "")
                 assert shown.isprintable(), ascii(shown)
-                said = as_dict(found)
+                said = found.to_dict()
                 assert (said["message"] + said["hint"]).isprintable()
 
 

@@ -11,7 +11,7 @@ import pytest
 import vpccni_nft
 from vpccni_nft import nft
 from vpccni_nft.core.diagnostics import NFT_MISSING, NFT_SYNTAX
-from vpccni_nft.core.render import as_dict, render
+from vpccni_nft.core.render import render
 
 from .corpus import FOLDER, allowances
 
@@ -41,7 +41,7 @@ def refused(text: str) -> tuple[vpccni_nft.Diagnostic, ...]:
     for one in found:
         assert one.code in {NFT_SYNTAX, NFT_MISSING}
         assert one.span
-        assert json.dumps(as_dict(one))
+        assert json.dumps(one.to_dict())
         assert render(one).startswith("node.nft:")
     return found
 

@@ -14,6 +14,7 @@ from ..core.render import printable
 from ..core.values import Family
 from ..lowering.options import CounterMode, TranslateOptions, codes_named, nft_version
 from .files import one_standard_input, read_source, standard_input
+from .formats import FORMATS
 from .nodes import read_dumps_of, read_facts, read_rules, read_rules_of
 
 if TYPE_CHECKING:
@@ -133,6 +134,17 @@ FACTS = click.option(
     " ip -j route show table all print: packets and routes are then this node's. May be repeated.",
 )
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Write the answer as JSON.")
+OUTPUT_FORMAT = click.option(
+    "--output-format",
+    "form",
+    type=click.Choice(["text", "json", *FORMATS]),
+    default="text",
+    show_default=True,
+    help="What to write to standard output: text, JSON, or what CI systems show.",
+)
+STATISTICS = click.option(
+    "--statistics", is_flag=True, help="Show how often each code occurs, instead of each place."
+)
 
 
 def together(*options: Callable[[_Function], _Function]) -> Callable[[_Function], _Function]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -238,6 +238,48 @@ class Diagnostic:
         return self.code.kind is Kind.ERROR or (
             self.code.kind is Kind.APPROXIMATION and not self.allowed
         )
+
+    @property
+    def kind(self) -> Kind:
+        """What its code means for a translation."""
+        return self.code.kind
+
+    @property
+    def file(self) -> str | None:
+        """The name of the text that it is about; None where it is the whole input."""
+        return self.span.source.name if self.span else None
+
+    @property
+    def line(self) -> int | None:
+        """The line, from 1."""
+        return self.span.line if self.span else None
+
+    @property
+    def column(self) -> int | None:
+        """The column of the first character that is meant, from 1."""
+        return self.span.start if self.span else None
+
+    @property
+    def end_column(self) -> int | None:
+        """The column behind the last character."""
+        return self.span.end if self.span else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same for JSON (``docs/schemas``); what no terminal shows is replaced."""
+        from .render import printable
+
+        return {
+            "code": self.code.name,
+            "kind": self.kind.value,
+            "refuses": self.refuses,
+            "allowed": self.allowed,
+            "message": printable(self.message),
+            "hint": printable(self.hint),
+            "file": self.file and printable(self.file),
+            "line": self.line,
+            "column": self.column,
+            "end_column": self.end_column,
+        }
 
 
 class Problem(Exception):  # noqa: N818 - not every problem is an error; the code decides

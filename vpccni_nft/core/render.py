@@ -1,10 +1,10 @@
-"""Diagnostics as people and programs read them."""
+"""Diagnostics as people read them."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .diagnostics import Kind
 
@@ -47,22 +47,6 @@ def render(
         said = folded(f"  hint: {printable(diagnostic.hint)}", columns)
         lines.append(said.replace("hint:", paint("hint:", "hint"), 1))
     return "\n".join(lines)
-
-
-def as_dict(diagnostic: Diagnostic) -> dict[str, Any]:
-    """A diagnostic for ``json.dumps``; the keys are stable."""
-    span = diagnostic.span
-    return {
-        "code": diagnostic.code.name,
-        "kind": diagnostic.code.kind.value,
-        "refuses": diagnostic.refuses,
-        "message": printable(diagnostic.message),
-        "hint": printable(diagnostic.hint),
-        "file": printable(span.source.name) if span else None,
-        "line": span.line if span else None,
-        "column": span.start if span else None,
-        "end_column": span.end if span else None,
-    }
 
 
 def printable(text: str) -> str:

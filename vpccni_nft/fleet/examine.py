@@ -48,6 +48,8 @@ class FleetSettings:
     counters: bool = False  #: whether it counts which rules count a packet
     seconds: float = 60  #: for each question to the solver
     node_seconds: float = 600  #: for each node in all
+    #: Whether a node that is refused is examined again as if its approximations were allowed.
+    if_allowed: bool = False
 
 
 def examine(texts: Mapping[str, str], settings: FleetSettings) -> Report:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from ..core.render import as_dict, printable
+from ..core.render import printable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -33,6 +33,7 @@ def new_report(answer: str = EQUIVALENT, *reasons: str) -> Report:
         "owners": {},
         "dumps": {},
         "codes": {},
+        "if_allowed": {},
         "diagnostics": [],
     }
 
@@ -66,4 +67,4 @@ def codes_of(reported: Iterable[Diagnostic]) -> dict[str, int]:
 def diagnostics_of(reported: Iterable[Diagnostic]) -> list[dict[str, Any]]:
     """The first ones; those that refuse something go first."""
     chosen = sorted(reported, key=lambda one: not one.refuses)[:SHOWN]
-    return [as_dict(one) for one in chosen]
+    return [one.to_dict() for one in chosen]

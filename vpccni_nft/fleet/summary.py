@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from ..core.diagnostics import CATALOGUE
 from ..core.exit_codes import ExitCode
 from .report import ANSWERS, DIFFERENT, EQUIVALENT, REFUSED, UNREADABLE
 
@@ -32,6 +33,8 @@ class Summary:
 
     nodes: Counter[str] = attrs.Factory(Counter)  #: ``all``, and ``like`` others
     counts: dict[str, Counter[str]] = attrs.Factory(lambda: {name: Counter() for name in COUNTED})
+    #: Answers of nodes that are refused, by the codes that would have to be allowed for them.
+    if_allowed: dict[str, Counter[str]] = attrs.Factory(dict)
 
     def add(self, report: Report) -> None:
         """Count a node."""
@@ -44,6 +47,8 @@ class Summary:
         releases = ", ".join(dict.fromkeys(report["cni_releases"]))
         self.counts["releases"][releases or "unknown"] += 1
         self.counts["codes"].update(report["codes"].keys())
+        for codes, answer in report["if_allowed"].items():
+            self.if_allowed.setdefault(codes, Counter())[answer] += 1
 
     def rows(self) -> Iterator[tuple[str, str, int]]:
         """What is counted, a value of it, and the number of nodes; answers and codes in order."""
@@ -59,6 +64,32 @@ class Summary:
                     values = sorted(sorted(counts), key=counts.__getitem__, reverse=True)
             for value in values:
                 yield title, value, counts[value]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same for JSON; the keys are stable (``docs/schemas``)."""
+        titles = {code.name: code for code in CATALOGUE}
+        return {
+            "nodes": self.nodes["all"],
+            "like": self.nodes["like"],
+            **{
+                name: dict(sorted(counts.items()))
+                for name, counts in self.counts.items()
+                if name != "codes"
+            },
+            "codes": [
+                {
+                    "code": name,
+                    "kind": titles[name].kind.value,
+                    "title": titles[name].title,
+                    "nodes": nodes,
+                }
+                for name, nodes in sorted(self.counts["codes"].items())
+            ],
+            "if_allowed": {
+                codes: dict(sorted(counts.items()))
+                for codes, counts in sorted(self.if_allowed.items())
+            },
+        }
 
     @property
     def exit_code(self) -> ExitCode:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ..core.diagnostics import APPROXIMATIONS
 from .parallel import run
 from .process import ask_apart
-from .report import FAILED, UNREADABLE, Report, new_report, of_node
+from .report import FAILED, REFUSED, UNREADABLE, Report, new_report, of_node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,5 +57,25 @@ def _examine(key: str, node: Snapshot, settings: FleetSettings) -> tuple[str, Re
     """What a worker of joblib does."""
     if node.problem or node.key != key:
         return key, new_report(UNREADABLE, "its files changed while they were read")
+    report = _ask(node, settings)
+    if settings.if_allowed and report["answer"] == REFUSED:
+        report["if_allowed"] = {
+            " ".join(codes): _ask(node, attrs.evolve(settings, allow=(*settings.allow, *codes)))[
+                "answer"
+            ]
+            for codes in _choices(report, settings)
+        }
+    return key, report
+
+
+def _ask(node: Snapshot, settings: FleetSettings) -> Report:
     task = {"texts": dict(node.texts), "settings": attrs.asdict(settings)}
-    return key, ask_apart(task, settings.node_seconds)
+    return ask_apart(task, settings.node_seconds)
+
+
+def _choices(report: Report, settings: FleetSettings) -> Iterator[tuple[str, ...]]:
+    """What could be allowed: each approximation that refuses something, and all of them."""
+    codes = sorted(report["codes"].keys() & APPROXIMATIONS.keys() - {*settings.allow})
+    yield from ((code,) for code in codes)
+    if len(codes) > 1:
+        yield tuple(codes)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -84,6 +84,12 @@ class Detection:
         """Whether a back end was found of any agent."""
         found = {*self.kubelet, *self.kube_proxy, *self.cni}
         return bool(found - {BackEnd.EITHER})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same for JSON, as ``detect --json`` prints it (``docs/schemas/detect.json``)."""
+        from .as_dict import dict_of_detection
+
+        return dict_of_detection(self)
 
 
 @attrs.frozen

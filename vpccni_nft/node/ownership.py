@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -157,6 +157,12 @@ class Inventory:
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """What is odd about the CNI's rules."""
         return (*_old_rules(self), *shared_bits(self))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same for JSON, as ``inventory --json`` has it (``docs/schemas``)."""
+        from .as_dict import dict_of_inventory
+
+        return dict_of_inventory(self, self.diagnostics)
 
 
 def inventory(ruleset: Ruleset) -> Inventory:

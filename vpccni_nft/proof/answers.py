@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 
@@ -37,8 +37,20 @@ class HookAnswer:
     order: str = ""
 
 
+class _AsDict:
+    """What every answer can."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same for JSON, as ``verify --json`` prints it (``docs/schemas/verify.json``)."""
+        from .report import dict_of_answer
+
+        return dict_of_answer(cast("Answer", self))
+
+
 @attrs.frozen
-class Equivalent:
+class Equivalent(_AsDict):
     """Every packet is treated the same, but for what is accepted."""
 
     hooks: tuple[tuple[Family, str], ...]  #: where something could differ
@@ -51,7 +63,7 @@ class Equivalent:
 
 
 @attrs.frozen
-class Different:
+class Different(_AsDict):
     """Some packets are not treated the same."""
 
     #: One of each class.
@@ -68,7 +80,7 @@ class Different:
 
 
 @attrs.frozen
-class Unknown:
+class Unknown(_AsDict):
     """Unknown: no difference was found, and no proof either."""
 
     reasons: tuple[Diagnostic, ...]

@@ -1,18 +1,83 @@
-"""A packet that two sides treat differently, as plain values."""
+"""The answer of a proof as plain values, for JSON: the keys are stable."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from ..core.render import printable
+from ..simulate.as_dict import dict_of_outcome, dict_of_step
 from ..simulate.packet_text import KEY_OF, field_text
 from ..simulate.report import value_text
 from ..simulate.world import answer_sentence
+from .answers import Different, Equivalent, HookAnswer, HookStatus, Unknown
 
 if TYPE_CHECKING:
+    from ..simulate.trace import Trace
     from .acceptance import AcceptedClass
+    from .answers import Answer
     from .classes import DifferenceClass
     from .counterexample import Counterexample
+
+
+def dict_of_answer(answer: Answer) -> dict[str, Any]:
+    """All of an answer."""
+    found: dict[str, Any] = {
+        "answer": type(answer).__name__.lower(),
+        "hooks": [],
+        "assumptions": [],
+        "packets": [],
+        "classes": [],
+        "reasons": [],
+        "status": [_dict_of_hook(one) for one in hook_answers(answer)],
+        "accepted": list(map(dict_of_accepted, answer.accepted)),
+        "paths": [_dict_of_hook(one) for one in answer.paths],
+    }
+    match answer:
+        case Equivalent(hooks, assumptions):
+            found["hooks"] = [f"{family.value} {hook}" for family, hook in hooks]
+            found["assumptions"] = list(assumptions)
+        case Different(counterexamples, _, reasons, classes):
+            found["assumptions"] = list(answer.assumptions)
+            found["packets"] = list(map(_dict_of_example, counterexamples))
+            found["classes"] = [dict_of_class(one, number) for number, one in enumerate(classes)]
+            found["reasons"] = [one.to_dict() for one in reasons]
+        case Unknown(reasons):
+            found["reasons"] = [one.to_dict() for one in reasons]
+    return found
+
+
+def hook_answers(answer: Answer) -> tuple[HookAnswer, ...]:
+    """What is known of each hook by itself."""
+    if not isinstance(answer, Equivalent):
+        return answer.hooks
+    status = dict.fromkeys(answer.unequal, HookStatus.UNDECIDED)
+    for one in answer.accepted:
+        status |= dict.fromkeys(one.places, HookStatus.ACCEPTED)
+    return tuple(HookAnswer(*place, status.get(place, HookStatus.EQUAL)) for place in answer.hooks)
+
+
+def _dict_of_hook(hook: HookAnswer) -> dict[str, Any]:
+    return {
+        "hook": f"{hook.family.value} {hook.hook}",
+        "status": hook.status.value,
+        "reasons": [one.to_dict() for one in hook.reasons],
+        "order": hook.order,
+    }
+
+
+def _dict_of_example(found: Counterexample) -> dict[str, Any]:
+    """A packet with its ways; ``kernel`` is for what the kernel says of it, where it is asked."""
+    return {
+        **dict_of_packet(found),
+        "kernel": None,
+        "before": _dict_of_trace(found.before),
+        "after": _dict_of_trace(found.after),
+    }
+
+
+def _dict_of_trace(walked: Trace) -> dict[str, Any]:
+    steps = [dict_of_step(step, walked.packet.family) for step in walked.steps]
+    return {"steps": steps, "outcome": dict_of_outcome(walked)}
 
 
 def dict_of_class(found: DifferenceClass, number: int) -> dict[str, Any]:
@@ -66,7 +131,7 @@ def dict_of_accepted(found: AcceptedClass) -> dict[str, Any]:
 
 
 def dict_of_packet(found: Counterexample) -> dict[str, Any]:
-    """What is needed to see the packet again, and what differs; the keys are stable."""
+    """What is needed to see the packet again, and what differs."""
     family, plain = found.family, found.plain
     return {
         "family": family.value,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from ..core.render import printable
 from ..simulate.packet_text import parse_packet
 from ..simulate.world import answer_sentence
 from .one_packet import NOT_ROUTED, NOT_THERE
@@ -30,6 +31,10 @@ class KernelAnswer:
 
     says: KernelSays
     why: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same for JSON."""
+        return {"says": self.says.value, "why": list(map(printable, self.why))}
 
 
 def confirm(example: Counterexample, bench: Bench) -> KernelAnswer:

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 from ..core.diagnostics import APPROXIMATIONS
-from ..core.render import as_dict, printable
+from ..core.render import printable
 from ..lowering import TranslateOptions
 from ..nft.ast import PRIORITIES
 from ..node.ownership import inventory_of
@@ -63,7 +63,7 @@ def rules_of(
         "translated": not translation.refused,
         "columns": list(COLUMNS),
         "rows": [*_rows(found, translation), *_native_rows(found, listings)],
-        "diagnostics": list(map(as_dict, diagnostics)),
+        "diagnostics": [one.to_dict() for one in diagnostics],
     }
 
 

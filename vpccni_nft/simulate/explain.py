@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -70,6 +70,12 @@ class Explanation:
     not_read: tuple[str, ...] = ()  #: of rules that are not read, whether the packet comes to them
     #: The rules for which a dump has no translation, and so stands alone.
     untranslated: tuple[Diagnostic, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same for JSON, as ``explain --json`` prints it (``docs/schemas/explain.json``)."""
+        from .as_dict import dict_of_explanation
+
+        return dict_of_explanation(self)
 
 
 def explain(

@@ -55,7 +55,7 @@ def detect(
     """
     from ...node.detection import detect_sources
     from ...node.live import read_node as ask
-    from ..render.detect import dict_of, lines_of
+    from ..render.detect import lines_of
 
     sources, ruleset = read_node_files(dumps, nft)
     if node is not None:
@@ -66,7 +66,7 @@ def detect(
         sources, ruleset, iptables_version = ask()
     found = detect_sources(sources, ruleset, iptables_version or "")
     if as_json:
-        write_output(json.dumps(dict_of(found), indent=2) + "\n", "-")
+        write_output(json.dumps(found.to_dict(), indent=2) + "\n", "-")
     else:
         write_output("".join(f"{printable(line)}\n" for line in lines_of(found)), "-")
         show(found.diagnostics, notes=True)

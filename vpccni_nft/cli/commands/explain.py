@@ -94,7 +94,7 @@ def explain(
     from ...model.packet import NoMeaning
     from ...simulate import explain as simulate
     from ...simulate.packet_text import BadPacketText
-    from ..render.explain import dict_of, lines_of_explanation
+    from ..render.explain import lines_of_explanation
 
     if len(files) > 2:
         raise click.UsageError("give one FILE, or two to compare; or --before and --after")
@@ -121,7 +121,7 @@ def explain(
         click.echo(f"unknown: {printable(str(reason))}", err=True)
         return ExitCode.UNKNOWN
     if as_json:
-        click.echo(json.dumps(dict_of(found), indent=2))
+        click.echo(json.dumps(found.to_dict(), indent=2))
     else:
         for line in lines_of_explanation(found, all_rules=all_rules):
             click.echo(printable(line))

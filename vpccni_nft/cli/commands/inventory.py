@@ -43,9 +43,10 @@ def inventory(
     FILE is a dump, or a folder or archive with what the node's programs printed. Reads standard
     input where none is given.
     """
+    from ...node.as_dict import dict_of_inventory
     from ...node.ownership import inventory_of
     from ...text.language import by_language
-    from ..render.inventory import dict_of, lines_of_owners, lines_of_rules
+    from ..render.inventory import lines_of_owners, lines_of_rules
 
     try:
         sources, _ = read_rules(files or (standard_input(),))
@@ -56,7 +57,7 @@ def inventory(
         show(refused.diagnostics, notes=False)
         return code_of(refused.diagnostics)
     if as_json:
-        write_output(json.dumps(dict_of(found, diagnostics), indent=2) + "\n", "-")
+        write_output(json.dumps(dict_of_inventory(found, diagnostics), indent=2) + "\n", "-")
         return ExitCode.DONE
     lines = lines_of_rules(found) if rules else lines_of_owners(found)
     write_output("".join(f"{printable(line)}\n" for line in lines), "-")

@@ -112,7 +112,7 @@ def predict(  # noqa: PLR0913 - one for each option
     from ...proof.side import Side
     from ...proof.verify import verify as prove
     from ...text.saved_from import SavedFrom
-    from ..render.verify import code_of_answer, dict_of, lines_of_answer
+    from ..render.verify import code_of_answer, lines_of_answer
 
     sources, sets = read_rules((node,))
     sets = sets if ipset_save is None else read_source(ipset_save)
@@ -149,7 +149,7 @@ def predict(  # noqa: PLR0913 - one for each option
             "services": after.services,
             "script": "".join(after.scripts),
             "predicted_assuming": list(after.assumptions),
-            **dict_of(answer),
+            **answer.to_dict(),
         }
         write_output(json.dumps(found, indent=2) + "\n", "-")
     else:

@@ -139,6 +139,8 @@ def _read(
         sources, more = read_rules_of(name)
         if len(sources) == 1 and sources[0].content.lstrip().startswith("{"):
             for one in _objects(sources[0]):
+                if isinstance(one, dict) and one.keys() == {"ignored"}:
+                    continue  # a file of no node
                 printed.setdefault(_field_of(sources[0], one), []).append(one)
         else:
             rules += sources
@@ -183,12 +185,11 @@ def _walked(
     from ...model.packet import NoMeaning
     from ...proof.side import Side
     from ...simulate.explain import NamedSide, explain, explain_sides
-    from ..render.explain import dict_of
 
     if not packets:
         return
     if len(sources) == 1:
-        yield from (dict_of(explain(sources, packet, family, sets)) for packet in packets)
+        yield from (explain(sources, packet, family, sets).to_dict() for packet in packets)
         return
     allow = frozenset(APPROXIMATIONS.values())
     options = TranslateOptions(allow=allow, family=family, ipset_save=sets)
@@ -197,17 +198,16 @@ def _walked(
         raise NoMeaning(side.unknown[0].message)
     name = ", ".join(one.name for one in sources)
     named = NamedSide(name, side.rulesets, side.by_table, side.other_names)
-    yield from (dict_of(explain_sides((named,), packet, family)) for packet in packets)
+    yield from (explain_sides((named,), packet, family).to_dict() for packet in packets)
 
 
 def _detection(files: Sequence[str]) -> dict[str, Any] | None:
     """Which back ends the agents of a node use, where its files say which program wrote them."""
     from ...node.detection import detect_sources
-    from ..render.detect import dict_of
 
     if len(files) > 1 or files[0] == "-":
         return None
     node = read_node(files[0])
     if node.others or not (node.dumps or node.nft):
         return None
-    return dict_of(detect_sources(node.dumps, node.nft, node.iptables_version))
+    return detect_sources(node.dumps, node.nft, node.iptables_version).to_dict()

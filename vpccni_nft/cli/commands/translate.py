@@ -23,13 +23,14 @@ from ..options import (
     IPSET_SAVE,
     OPTIMIZE,
     SECONDS,
+    STATISTICS,
     TARGET,
     check_owner,
     read_dumps,
     require_solver,
 )
 from ..render import progress
-from ..render.diagnostics import code_of, show
+from ..render.diagnostics import code_of, show, show_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,6 +121,7 @@ def uncollected() -> Iterator[None]:
     " May be given several times.",
 )
 @OPTIMIZE
+@STATISTICS
 @click.option(
     "--map", "map_file", metavar="FILE", help="Write where each line of the input went, as JSON."
 )
@@ -141,6 +143,7 @@ def translate(  # noqa: PLR0913 - one for each option
     beside: tuple[str, ...],
     map_file: str | None,
     optimize: bool,
+    statistics: bool,
 ) -> ExitCode:
     """Translate the output of iptables-save to an nft script.
 
@@ -149,6 +152,8 @@ def translate(  # noqa: PLR0913 - one for each option
     proved to mean what the input means; otherwise nothing is written, and the exit code is that of
     vpccni-nft verify. --owner always proves so: what is taken, with what stays, against the whole.
     """
+    if owner is not None and statistics:
+        raise click.UsageError("--statistics is not for --owner")
     if owner is None and (beside or layout == "native"):
         raise click.UsageError("--beside and --layout native need --owner")
     if map_file == output == "-":
@@ -167,7 +172,7 @@ def translate(  # noqa: PLR0913 - one for each option
     if owner is not None:
         translation, code = _of_owner(sources, owner, layout, beside, options, seconds)
     else:
-        translation, code = _of_all(sources, options, seconds, proved=proved)
+        translation, code = _of_all(sources, options, seconds, proved=proved, grouped=statistics)
     if code is not ExitCode.DONE:
         return code
     try:
@@ -182,12 +187,24 @@ def translate(  # noqa: PLR0913 - one for each option
 
 
 def _of_all(
-    sources: tuple[Source, ...], options: TranslateOptions, seconds: float, *, proved: bool
+    sources: tuple[Source, ...],
+    options: TranslateOptions,
+    seconds: float,
+    *,
+    proved: bool,
+    grouped: bool,
 ) -> tuple[Translation, ExitCode]:
     """Everything in the dumps."""
     with progress.of_translation(sum(len(source.lines) for source in sources)):
         translation = translate_sources(sources, options)
-    show(translation.diagnostics, notes=False)
+    if grouped:
+        from ..formats.findings import of_translation
+        from ..formats.statistics import lines_of
+
+        found = of_translation("translate", translation, sources, ExitCode.DONE)
+        show_lines(lines_of(found, err=True), translation.diagnostics)
+    else:
+        show(translation.diagnostics, notes=False)
     if translation.refused or not proved:
         return translation, code_of(translation.diagnostics)
     from ... import nft

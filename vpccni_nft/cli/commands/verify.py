@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import click
@@ -25,8 +25,10 @@ from ..options import (
     FAMILY,
     IPSET_SAVE,
     ORDER,
+    OUTPUT_FORMAT,
     SECONDS,
     SIDES,
+    STATISTICS,
     TIMEOUT,
     read_accepted,
     read_known_node,
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
         "vpccni-nft verify --before v4.save --before aws-cni.nft --after <(nft list ruleset)",
         "vpccni-nft verify --before node.save --after new.nft --json | jq '.packets[].packet'",
         "vpccni-nft verify --before iptables.save --after kube-proxy.nft --accept kube-proxy-modes",
+        "vpccni-nft verify --before node.save --after new.nft --output-format junit > proof.xml",
         "sudo vpccni-nft verify --before node.save --after new.nft --replay",
         "vpccni-nft verify --before node.save --after new.nft --facts record.tar.gz",
         "sudo vpccni-nft verify --plan plan/ --moved",
@@ -127,6 +130,8 @@ if TYPE_CHECKING:
     help="Send the packet of each class through both sides in the kernel, in network namespaces of"
     " their own, and say whether it is confirmed; needs root.",
 )
+@STATISTICS
+@OUTPUT_FORMAT
 @AS_JSON
 def verify(  # noqa: PLR0913 - one for each option
     before: tuple[str, ...],
@@ -150,6 +155,8 @@ def verify(  # noqa: PLR0913 - one for each option
     per_hook: bool,
     internal_mark: str,
     replay: bool,
+    statistics: bool,
+    form: str,
     as_json: bool,
 ) -> ExitCode:
     """Prove that two sides treat every packet the same, or show packets that they do not.
@@ -166,7 +173,10 @@ def verify(  # noqa: PLR0913 - one for each option
     from ...proof.side import Side
     from ...proof.verify import ProofSettings
     from ...proof.verify import verify as prove
-    from ..render.verify import code_of_answer, dict_of
+    from ..formats import text_of
+    from ..formats.findings import of_answer
+    from ..formats.statistics import dicts_of, lines_of
+    from ..render.verify import code_of_answer, lines_of_answer
 
     settings = ProofSettings(
         order=read_order(order),
@@ -180,6 +190,8 @@ def verify(  # noqa: PLR0913 - one for each option
         internal=internal,
         node=read_known_node(facts),
     )
+    if as_json:
+        form = "json"
     names = ", ".join(before), ", ".join(after)
     stale: tuple[str, ...] = ()
     try:
@@ -204,13 +216,33 @@ def verify(  # noqa: PLR0913 - one for each option
     kernel = _sent(answer, sides) if replay and isinstance(answer, Different) else None
     if isinstance(kernel, ExitCode):
         return kernel
-    if as_json:
-        found = dict_of(answer, kernel) | ({"stale": list(stale)} if plan else {})
-        write_output(json.dumps(found, indent=2) + "\n", "-")
-    else:
-        _show(answer, names, explained, kernel, stale)
     code = code_of_answer(answer)
-    return ExitCode.REFUSED if stale and code is ExitCode.DONE else code
+    if stale and code is ExitCode.DONE:
+        code = ExitCode.REFUSED
+    if form == "text" and not statistics:
+        _show(answer, names, explained, kernel, stale)
+        return code
+    found = of_answer(answer, (before, after), stale, code)
+    if form == "text":
+        for line in (next(lines_of_answer(answer, *names)), *lines_of(found)):
+            click.echo(line)
+        return code
+    if form != "json":
+        write_output(text_of(found, form), "-")
+        return code
+    shown = _dict_of(answer, kernel)
+    shown |= {"stale": list(stale)} if plan else {}
+    shown |= {"statistics": dicts_of(found)} if statistics else {}
+    write_output(json.dumps(shown, indent=2) + "\n", "-")
+    return code
+
+
+def _dict_of(answer: Answer, kernel: list[KernelAnswer] | None) -> dict[str, Any]:
+    """An answer for a program, with what the kernel says of each packet where it was asked."""
+    found = answer.to_dict()
+    for packet, said in zip(found["packets"], kernel or (), strict=False):
+        packet["kernel"] = said.to_dict()
+    return found
 
 
 def _show(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from ...core.render import folded, printable
@@ -11,7 +10,7 @@ from ...proof.changes import BY_BINDINGS
 from ...simulate.packet_text import KEY_OF
 from ...simulate.report import value_text
 from .diagnostics import paint
-from .screen import columns, laid_out
+from .screen import columns, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,11 +18,7 @@ if TYPE_CHECKING:
     from ...proof.acceptance import AcceptedClass
     from ...proof.classes import DifferenceClass
 
-#: The columns of a table where there is no terminal, and the least and the most of one.
-_COLUMNS, _LEAST, _MOST = 100, 60, 140
-
-#: The blanks at the end of a line, and the colours among them.
-_TRAILING = re.compile(r"[ ]+((?:\x1b\[[0-9;]*m)*)[ ]*$")
+_SIDES = ("before", "after")
 
 #: The most conditions of a class in a table.
 _CONDITIONS = 3
@@ -36,17 +31,26 @@ def table_of_classes(classes: Sequence[DifferenceClass]) -> Iterator[str]:
             str(number),
             place_of(one),
             "\n".join(_conditions(one)),
-            "\n".join(_ends(one, 0)),
-            "\n".join(_ends(one, 1)),
+            *("\n".join(paint(end, side) for end in ends_of(one, side)) for side in _SIDES),
         )
         for number, one in enumerate(classes, 1)
     ]
-    yield from _table(("", "where", "packets", "before", "after"), rows, ratios=(0, 0, 7, 3, 3))
+    yield from table(("", "where", "packets", "before", "after"), rows, ratios=(0, 0, 7, 3, 3))
 
 
 def place_of(found: DifferenceClass) -> str:
     """The family and the hook or path of a class."""
     return f"{found.family.title} {found.example.hook}"
+
+
+def sentence_of(found: DifferenceClass) -> str:
+    """A class in one line."""
+    return f"{place_of(found)}, {' '.join(_conditions(found))}: {ends_text(found)}"
+
+
+def ends_text(found: DifferenceClass) -> str:
+    """What becomes of the packets of a class."""
+    return ", ".join(f"{', '.join(ends_of(found, side)) or 'nothing'} {side}" for side in _SIDES)
 
 
 def _conditions(found: DifferenceClass) -> Iterator[str]:
@@ -59,16 +63,16 @@ def _conditions(found: DifferenceClass) -> Iterator[str]:
         yield "or others like it" if texts else f"like {printable(found.example.plain.text)}"
 
 
-def _ends(found: DifferenceClass, side: int) -> Iterator[str]:
+def ends_of(found: DifferenceClass, side: str) -> Iterator[str]:
     """What becomes of the packets on a side; what follows from a binding is left out."""
     differences = found.example.differences
     for name, both in differences.items():
         if "bindings" in differences and name in BY_BINDINGS:
             continue
-        text = printable(value_text(name, both[side], found.family))
+        text = printable(value_text(name, both[_SIDES.index(side)], found.family))
         if name not in {"verdict", "bindings"}:
             text = f"{KEY_OF.get(name, name)} {text}"
-        yield paint(text, ("before", "after")[side])
+        yield text
 
 
 def table_of_accepted(accepted: Sequence[AcceptedClass]) -> Iterator[str]:
@@ -81,7 +85,7 @@ def table_of_accepted(accepted: Sequence[AcceptedClass]) -> Iterator[str]:
             rows.append((one.acceptance.code, name_of(one), places, example))
     if rows:
         shown = rows if any(row[0] for row in rows) else [("", *row[1:]) for row in rows]
-        yield from _table(("", "accepted", "where", "such as"), shown, ratios=(0, 4, 2, 4))
+        yield from table(("", "accepted", "where", "such as"), shown, ratios=(0, 4, 2, 4))
     for one in accepted:
         name = f"{one.acceptance.code} {name_of(one)}".lstrip()
         if one.occurs is Occurs.NO:
@@ -94,22 +98,3 @@ def table_of_accepted(accepted: Sequence[AcceptedClass]) -> Iterator[str]:
 def name_of(found: AcceptedClass) -> str:
     """What an acceptance is called, made safe for a terminal."""
     return printable(found.acceptance.name)
-
-
-def _table(
-    heads: Sequence[str], rows: Sequence[Sequence[str]], ratios: Sequence[int]
-) -> Iterator[str]:
-    """Rows under their heads, as wide as the screen at most."""
-    from rich.table import Table
-    from rich.text import Text
-
-    width = max(_LEAST, min(_MOST, columns() or _COLUMNS))
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, expand=True)
-    for head, ratio in zip(heads, ratios, strict=True):
-        table.add_column(
-            head, overflow="fold", no_wrap=not ratio, ratio=ratio or None, header_style="bold"
-        )
-    for row in rows:
-        table.add_row(*(Text.from_ansi(cell) for cell in row))
-    for line in laid_out(table, width).splitlines():
-        yield _TRAILING.sub(r"\1", line)

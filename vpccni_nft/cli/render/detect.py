@@ -1,10 +1,8 @@
-"""What was detected about a node, as text or as JSON."""
+"""What was detected about a node, as text."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from ...core.render import as_dict, printable
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,22 +27,3 @@ def lines_of(found: Detection) -> Iterator[str]:
 
 def _names(back_ends: tuple[BackEnd, ...]) -> str:
     return ", ".join(end.value for end in back_ends) or "unknown"
-
-
-def dict_of(found: Detection) -> dict[str, Any]:
-    """The keys are stable."""
-    return {
-        **{field: [end.value for end in getattr(found, field)] for _, field in _AGENTS},
-        "next_start": found.next_start.value if found.next_start else None,
-        "evidence": [
-            {
-                "agent": one.agent,
-                "back_end": one.back_end.value,
-                "what": printable(one.what),
-                "file": printable(one.span.source.name) if one.span else None,
-                "line": one.span.line if one.span else None,
-            }
-            for one in found.evidence
-        ],
-        "diagnostics": [as_dict(one) for one in found.diagnostics],
-    }

@@ -40,6 +40,15 @@ def show(diagnostics: Iterable[Diagnostic], *, notes: bool) -> None:
         click.echo(folded(_summary(found, notes_shown=notes), width), err=True)
 
 
+def show_lines(lines: Iterable[str], found: Sequence[Diagnostic]) -> None:
+    """Write lines about the diagnostics in place of each of them, and the same summary."""
+    for line in lines:
+        click.echo(line, err=True)
+    if found:
+        summary = _summary(found, notes_shown=True)
+        click.echo(folded(summary, columns(err=True)), err=True)
+
+
 def code_of(diagnostics: Iterable[Diagnostic]) -> ExitCode:
     """What a command ends with that found these problems."""
     found = tuple(diagnostics)

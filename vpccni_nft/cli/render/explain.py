@@ -1,13 +1,11 @@
-"""What becomes of one packet, as text or as JSON."""
+"""What becomes of one packet, as text."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ...core.render import printable
-from ...simulate.packet_text import KEY_OF, packet_words
+from ...simulate.packet_text import KEY_OF
 from ...simulate.report import lines_of, value_text
-from .steps import dict_of_outcome, dict_of_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,33 +41,3 @@ def _comparison(found: Explanation) -> Iterator[str]:
     for name, values in found.differences.items():
         shown = (value_text(name, value, found.read.packet.family) for value in values)
         yield f"  {KEY_OF.get(name, name)}: {' / '.join(shown)}"
-
-
-def dict_of(found: Explanation) -> dict[str, Any]:
-    """The same for a program; the keys are stable."""
-    read, family = found.read, found.read.packet.family
-    return {
-        "packet": {
-            "family": family.value,
-            "path" if read.packet.on_path else "hook": read.packet.hook,
-            **dict(word.split("=", 1) for word in packet_words(read.packet)),
-        },
-        "given": list(read.words),
-        "defaults": list(read.defaults),
-        "approximations": _approximations(found),
-        "sides": [
-            {
-                "name": printable(side.name),
-                "language": side.language,
-                "steps": [dict_of_step(step, family) for step in walked.steps],
-                "outcome": dict_of_outcome(walked),
-            }
-            for side, walked in zip(found.sides, found.traces, strict=True)
-        ],
-        "world": read.world.answers(),
-        "not_read": [printable(line) for line in found.not_read],
-        "differences": {
-            KEY_OF.get(name, name): [value_text(name, value, family) for value in both]
-            for name, both in found.differences.items()
-        },
-    }

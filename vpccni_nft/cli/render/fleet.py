@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...core.render import printable
+from ...fleet.report import ANSWERS
 from ...fleet.summary import COUNTED, Summary
 from .diagnostics import paint
+from .screen import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +31,27 @@ def line_of(report: Report) -> str:
     why += (f"{code} ({report['codes'][code]}): {message}" for code, message in first.items())
     coloured = paint(f"{answer}:", _COLOURS.get(answer, "unknown"))
     return f"{printable(report['node'])}: {coloured} {printable('; '.join(why))}"
+
+
+def lines_of_codes(summary: Summary) -> Iterator[str]:
+    """How many nodes have each code, and what they would be if it were allowed."""
+    found = summary.to_dict()
+    rows = [
+        (f"{one['nodes']:,}", one["code"], one["title"], _answers(found, one["code"]))
+        for one in found["codes"]
+    ]
+    for codes in found["if_allowed"]:
+        if " " in codes:
+            nodes = sum(found["if_allowed"][codes].values())
+            rows.append((f"{nodes:,}", codes, "all of these", _answers(found, codes)))
+    if rows:
+        heads = ("nodes", "code", "what", "if it were allowed")
+        yield from table(heads, rows, ratios=(0, 0, 3, 2))
+
+
+def _answers(found: dict[str, Any], codes: str) -> str:
+    answers = found["if_allowed"].get(codes, {})
+    return ", ".join(f"{answers[one]:,} {one}" for one in ANSWERS if one in answers)
 
 
 def lines_of(summary: Summary) -> Iterator[str]:

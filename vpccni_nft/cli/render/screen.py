@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Literal
 
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from rich.console import Console, RenderableType
 
 #: The columns of a terminal that does not say how many it has, and the fewest that are used.
 _USUAL, _FEWEST = 80, 40
+
+#: The columns of a table where there is no terminal, and the most of one.
+_PIPED, _MOST = 100, 140
+
+#: The blanks at the end of a line, and the colours among them.
+_TRAILING = re.compile(r"[ ]+((?:\x1b\[[0-9;]*m)*)[ ]*$")
 
 
 def is_terminal(*, err: bool = False) -> bool:
@@ -76,3 +85,29 @@ def watched() -> Console:
     from rich.console import Console
 
     return Console(stderr=True, color_system="auto" if is_coloured(err=True) else None)
+
+
+def table(
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    ratios: Sequence[int],
+    *,
+    err: bool = False,
+) -> Iterator[str]:
+    """Rows under their heads, as wide as the screen at most; a column without a ratio never folds.
+
+    The cells are safe for a terminal, and may have colours.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    width = max(_FEWEST, min(_MOST, columns(err=err) or _PIPED))
+    shown = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, expand=True)
+    for head, ratio in zip(heads, ratios, strict=True):
+        shown.add_column(
+            head, overflow="fold", no_wrap=not ratio, ratio=ratio or None, header_style="bold"
+        )
+    for row in rows:
+        shown.add_row(*(Text.from_ansi(cell) for cell in row))
+    for line in laid_out(shown, width).splitlines():
+        yield _TRAILING.sub(r"\1", line)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...core.exit_codes import ExitCode
-from ...core.render import as_dict
 from .diagnostics import paint
 from .verify import code_of_answer, lines_of_answer
-from .verify import dict_of as dict_of_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,8 +70,8 @@ def dict_of(found: Switch, answer: Answer) -> dict[str, Any]:
             for one in found.changes
         ],
         "not_known": list(found.doubts),
-        "leftovers": [as_dict(one) for one in found.leftovers],
-        **dict_of_answer(answer),
+        "leftovers": [one.to_dict() for one in found.leftovers],
+        **answer.to_dict(),
     }
 
 

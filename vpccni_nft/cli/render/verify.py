@@ -1,23 +1,20 @@
-"""The answer of a proof, as text or as JSON."""
+"""The answer of a proof, as text."""
 
 from __future__ import annotations
 
-from itertools import repeat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...core.exit_codes import ExitCode
-from ...core.render import as_dict, folded, printable, render
+from ...core.render import folded, printable, render
 from ...proof.acceptance import Occurs
 from ...proof.acceptance_file import acceptance_text
 from ...proof.answers import Different, Equivalent, HookAnswer, HookStatus, Unknown
-from ...proof.report import dict_of_accepted, dict_of_class, dict_of_packet
 from ...simulate.packet_text import KEY_OF, field_text
 from ...simulate.report import lines_of, value_text
 from ...simulate.world import answer_sentence
 from .classes import table_of_accepted, table_of_classes
 from .diagnostics import paint
 from .screen import columns
-from .steps import dict_of_outcome, dict_of_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -27,7 +24,6 @@ if TYPE_CHECKING:
     from ...proof.classes import DifferenceClass
     from ...proof.counterexample import Counterexample
     from ...replay.examples import KernelAnswer
-    from ...simulate.trace import Trace
 
 #: The most reasons for an answer that is none.
 SHOWN = 20
@@ -42,9 +38,6 @@ def code_of_answer(answer: Answer) -> ExitCode:
             return ExitCode.REFUSED
         case Unknown():
             return ExitCode.UNKNOWN
-
-
-# --- text ---------------------------------------------------------------------------------------
 
 
 def lines_of_answer(
@@ -193,70 +186,3 @@ def _lines_of_packet(
     for name, walked in ((before, found.before), (after, found.after)):
         yield f"{printable(name)}:"
         yield from map(printable, lines_of(walked))
-
-
-# --- JSON ---------------------------------------------------------------------------------------
-
-
-def dict_of(answer: Answer, kernel: Sequence[KernelAnswer] | None = None) -> dict[str, Any]:
-    """The answer for a program; the keys are stable.
-
-    ``kernel`` is what the kernel says of each packet.
-    """
-    found: dict[str, Any] = {
-        "answer": type(answer).__name__.lower(),
-        "hooks": [],
-        "assumptions": [],
-        "packets": [],
-        "classes": [],
-        "reasons": [],
-        "status": [],
-        "accepted": list(map(dict_of_accepted, answer.accepted)),
-        "paths": [_dict_of_hook(one) for one in answer.paths],
-    }
-    match answer:
-        case Equivalent(hooks, assumptions, _, unequal):
-            found["hooks"] = [f"{family.value} {hook}" for family, hook in hooks]
-            found["assumptions"] = list(assumptions)
-            status = dict.fromkeys(unequal, HookStatus.UNDECIDED)
-            for one in answer.accepted:
-                status |= dict.fromkeys(one.places, HookStatus.ACCEPTED)
-            found["status"] = [
-                _dict_of_hook(HookAnswer(*place, status.get(place, HookStatus.EQUAL)))
-                for place in hooks
-            ]
-        case Different(counterexamples, answers, reasons, classes):
-            found["assumptions"] = list(answer.assumptions)
-            pairs = zip(counterexamples, kernel or repeat(None), strict=False)
-            found["packets"] = [_dict_of_packet(*pair) for pair in pairs]
-            found["classes"] = [dict_of_class(one, number) for number, one in enumerate(classes)]
-            found["reasons"] = list(map(as_dict, reasons))
-            found["status"] = list(map(_dict_of_hook, answers))
-        case Unknown(reasons, answers, _):
-            found["reasons"] = list(map(as_dict, reasons))
-            found["status"] = list(map(_dict_of_hook, answers))
-    return found
-
-
-def _dict_of_hook(hook: HookAnswer) -> dict[str, Any]:
-    return {
-        "hook": f"{hook.family.value} {hook.hook}",
-        "status": hook.status.value,
-        "reasons": list(map(as_dict, hook.reasons)),
-        "order": hook.order,
-    }
-
-
-def _dict_of_packet(found: Counterexample, kernel: KernelAnswer | None) -> dict[str, Any]:
-    said = {"says": kernel.says.value, "why": list(map(printable, kernel.why))} if kernel else None
-    return {
-        **dict_of_packet(found),
-        "kernel": said,
-        "before": _dict_of_trace(found.before),
-        "after": _dict_of_trace(found.after),
-    }
-
-
-def _dict_of_trace(walked: Trace) -> dict[str, Any]:
-    steps = [dict_of_step(step, walked.packet.family) for step in walked.steps]
-    return {"steps": steps, "outcome": dict_of_outcome(walked)}

@@ -1,18 +1,49 @@
-"""A packet's way as JSON."""
+"""A packet's way as plain values, for JSON."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...core.render import printable
-from ...simulate.packet_text import KEY_OF, field_text
-from ...simulate.report import binding_text, event_text, value_text
+from ..core.render import printable
+from .packet_text import KEY_OF, field_text, packet_words
+from .report import binding_text, event_text, value_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ...core.values import Family
-    from ...simulate.trace import FieldChange, Step, Trace
+    from ..core.values import Family
+    from .explain import Explanation
+    from .trace import FieldChange, Step, Trace
+
+
+def dict_of_explanation(found: Explanation) -> dict[str, Any]:
+    """What becomes of one packet; the keys are stable."""
+    read, family = found.read, found.read.packet.family
+    return {
+        "packet": {
+            "family": family.value,
+            "path" if read.packet.on_path else "hook": read.packet.hook,
+            **dict(word.split("=", 1) for word in packet_words(read.packet)),
+        },
+        "given": list(read.words),
+        "defaults": list(read.defaults),
+        "approximations": [f"{code}: {code.title}" for code in found.approximations],
+        "sides": [
+            {
+                "name": printable(side.name),
+                "language": side.language,
+                "steps": [dict_of_step(step, family) for step in walked.steps],
+                "outcome": dict_of_outcome(walked),
+            }
+            for side, walked in zip(found.sides, found.traces, strict=True)
+        ],
+        "world": read.world.answers(),
+        "not_read": [printable(line) for line in found.not_read],
+        "differences": {
+            KEY_OF.get(name, name): [value_text(name, value, family) for value in both]
+            for name, both in found.differences.items()
+        },
+    }
 
 
 def dict_of_step(step: Step, family: Family) -> dict[str, Any]:
