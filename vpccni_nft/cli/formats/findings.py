@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 #: The codes by their names, for their titles and pages.
 CODES = {code.name: code for code in CATALOGUE}
 
-#: What a finding is called that has no code.
+#: What a remark is called that has no code.
 TITLES = {
     "equivalent": "the node's translation is proved",
     "accepted": "a difference that is accepted",
@@ -51,8 +51,8 @@ class Level(enum.Enum):
     NOTE = "note"  #: it changes no packet, or is accepted
 
 
-class Outcome(enum.Enum):
-    """What came of one thing that was looked at."""
+class Standing(enum.Enum):
+    """What came of a subject."""
 
     PASSED = "passed"
     FAILED = "failed"  #: refused, or different
@@ -60,8 +60,8 @@ class Outcome(enum.Enum):
 
 
 @attrs.frozen
-class Finding:
-    """One thing to show at its place."""
+class Remark:
+    """Something to show at its place."""
 
     rule: str  #: a code, or one of ``TITLES``
     what: str  #: what it is counted with
@@ -76,12 +76,12 @@ class Finding:
 
 
 @attrs.frozen
-class Case:
+class Subject:
     """One thing that was looked at."""
 
     name: str
-    outcome: Outcome
-    findings: tuple[Finding, ...] = ()
+    standing: Standing
+    remarks: tuple[Remark, ...] = ()
 
 
 @attrs.frozen
@@ -90,19 +90,19 @@ class Findings:
 
     command: str
     exit_code: ExitCode
-    cases: tuple[Case, ...]
+    subjects: tuple[Subject, ...]
 
     @property
-    def all(self) -> Iterator[Finding]:
-        """The findings of all cases."""
-        for case in self.cases:
-            yield from case.findings
+    def all(self) -> Iterator[Remark]:
+        """The remarks of all subjects."""
+        for subject in self.subjects:
+            yield from subject.remarks
 
 
-def _finding_of(found: Mapping[str, Any], file: str | None) -> Finding:
+def _remark_of(found: Mapping[str, Any], file: str | None) -> Remark:
     """A diagnostic, as ``Diagnostic.to_dict`` has it."""
     level = Level.WARNING if found["kind"] == "unknown" else Level.NOTE
-    return Finding(
+    return Remark(
         found["code"],
         CODES[found["code"]].title,
         Level.ERROR if found["refuses"] else level,
@@ -121,75 +121,75 @@ def _finding_of(found: Mapping[str, Any], file: str | None) -> Finding:
 def of_translation(
     command: str, translation: Translation, sources: Sequence[Source], code: ExitCode
 ) -> Findings:
-    """A case for each file, and one for what is about no file or about another one."""
-    by_file: dict[str | None, list[Finding]] = {one.name: [] for one in sources}
+    """A subject for each file, and one for what is about no file or about another one."""
+    by_file: dict[str | None, list[Remark]] = {one.name: [] for one in sources}
     for one in translation.diagnostics:
         found = one.to_dict()
-        by_file.setdefault(one.file, []).append(_finding_of(found, found["file"]))
-    cases = (
-        Case(printable(name or "the whole input"), _outcome_of(findings), tuple(findings))
-        for name, findings in by_file.items()
+        by_file.setdefault(one.file, []).append(_remark_of(found, found["file"]))
+    subjects = (
+        Subject(printable(name or "the whole input"), _standing_of(remarks), tuple(remarks))
+        for name, remarks in by_file.items()
     )
-    return Findings(command, code, tuple(cases))
+    return Findings(command, code, tuple(subjects))
 
 
-def _outcome_of(findings: Iterable[Finding]) -> Outcome:
-    failed = any(one.level is Level.ERROR for one in findings)
-    return Outcome.FAILED if failed else Outcome.PASSED
+def _standing_of(remarks: Iterable[Remark]) -> Standing:
+    failed = any(one.level is Level.ERROR for one in remarks)
+    return Standing.FAILED if failed else Standing.PASSED
 
 
 # --- verify ---------------------------------------------------------------------------------------
 
-_OUTCOMES = {
-    HookStatus.EQUAL: Outcome.PASSED,
-    HookStatus.ACCEPTED: Outcome.PASSED,
-    HookStatus.DIFFERENT: Outcome.FAILED,
-    HookStatus.UNDECIDED: Outcome.UNKNOWN,
+_STANDINGS = {
+    HookStatus.EQUAL: Standing.PASSED,
+    HookStatus.ACCEPTED: Standing.PASSED,
+    HookStatus.DIFFERENT: Standing.FAILED,
+    HookStatus.UNDECIDED: Standing.UNKNOWN,
 }
 
 
 def of_answer(
     answer: Answer, sides: Sequence[Sequence[str]], stale: Iterable[str], code: ExitCode
 ) -> Findings:
-    """A case for each hook or path, each class of differences, and what is said of all."""
+    """A subject for each hook or path, each class of differences, and what is said of all."""
     classes = answer.classes if isinstance(answer, Different) else ()
     unknown = () if isinstance(answer, Equivalent) else answer.reasons
-    cases = [
-        *(_case_of_hook(one, answer) for one in answer.paths or hook_answers(answer)),
+    subjects = [
+        *(_subject_of_hook(one, answer) for one in answer.paths or hook_answers(answer)),
         *(
-            Case(
+            Subject(
                 f"class {number}: {place_of(one)}",
-                Outcome.FAILED,
-                (_finding_of_class(one, sides),),
+                Standing.FAILED,
+                (_remark_of_class(one, sides),),
             )
             for number, one in enumerate(classes, 1)
         ),
         *(
-            Case(f"accepted: {name_of(one)}", Outcome.PASSED, (_accepted(one),))
+            Subject(f"accepted: {name_of(one)}", Standing.PASSED, (_accepted(one),))
             for one in answer.accepted
             if one.occurs in {Occurs.YES, Occurs.UNKNOWN}
         ),
     ]
     title = COPY_IS_STALE.title
-    if old := [Finding(COPY_IS_STALE.name, title, Level.ERROR, printable(one)) for one in stale]:
-        cases.append(Case("the plan", Outcome.FAILED, tuple(old)))
-    said = {finding for case in cases for finding in case.findings}
-    reasons = [_finding_of(one.to_dict(), one.file) for one in unknown]
+    if old := [Remark(COPY_IS_STALE.name, title, Level.ERROR, printable(one)) for one in stale]:
+        subjects.append(Subject("the plan", Standing.FAILED, tuple(old)))
+    said = {remark for subject in subjects for remark in subject.remarks}
+    reasons = [_remark_of(one.to_dict(), one.file) for one in unknown]
     if others := [one for one in reasons if one not in said]:
-        cases.append(Case("the proof", Outcome.UNKNOWN, tuple(others)))
-    if not cases:
-        cases.append(Case("every packet", Outcome.PASSED))  # no rule that could differ
-    return Findings("verify", code, tuple(cases))
+        subjects.append(Subject("the proof", Standing.UNKNOWN, tuple(others)))
+    if not subjects:
+        subjects.append(Subject("every packet", Standing.PASSED))  # no rule that could differ
+    return Findings("verify", code, tuple(subjects))
 
 
-def _case_of_hook(hook: HookAnswer, answer: Answer) -> Case:
+def _subject_of_hook(hook: HookAnswer, answer: Answer) -> Subject:
     """A hook that is made up for by the rest of each path is no failure of an equal whole."""
-    outcome = Outcome.PASSED if isinstance(answer, Equivalent) else _OUTCOMES[hook.status]
-    findings = tuple(_finding_of(one.to_dict(), one.file) for one in hook.reasons)
-    return Case(f"{hook.family.title} {hook.hook}", outcome, findings)
+    standing = Standing.PASSED if isinstance(answer, Equivalent) else _STANDINGS[hook.status]
+    remarks = tuple(_remark_of(one.to_dict(), one.file) for one in hook.reasons)
+    return Subject(f"{hook.family.title} {hook.hook}", standing, remarks)
 
 
-def _finding_of_class(found: DifferenceClass, sides: Sequence[Sequence[str]]) -> Finding:
+def _remark_of_class(found: DifferenceClass, sides: Sequence[Sequence[str]]) -> Remark:
     """A class, at the last rule that decides; on the side of after, where it has one."""
     file = line = None
     for names, steps in zip(reversed(sides), reversed(found.example.deciding), strict=False):
@@ -199,13 +199,13 @@ def _finding_of_class(found: DifferenceClass, sides: Sequence[Sequence[str]]) ->
             break
     hint = f"a packet of them: {printable(found.example.plain.text)}"
     what = f"{place_of(found)}, {ends_text(found)}"
-    return Finding("different", what, Level.ERROR, sentence_of(found), hint, file, line)
+    return Remark("different", what, Level.ERROR, sentence_of(found), hint, file, line)
 
 
-def _accepted(found: AcceptedClass) -> Finding:
+def _accepted(found: AcceptedClass) -> Remark:
     said = found.acceptance
     example = f": {found.example.plain.text}" if found.example else ""
-    return Finding(
+    return Remark(
         said.code if said.code in CODES else "accepted",
         f"accepted: {name_of(found)}",
         Level.NOTE,
@@ -218,28 +218,28 @@ def _accepted(found: AcceptedClass) -> Finding:
 
 
 def of_fleet(reports: Iterable[Report], ignored: Iterable[str], code: ExitCode) -> Findings:
-    """A case for each node; files of no node have one together."""
-    cases = [_case_of_node(one) for one in reports]
+    """A subject for each node; files of no node have one together."""
+    subjects = [_subject_of_node(one) for one in reports]
     others = [
-        Finding("ignored", TITLES["ignored"], Level.NOTE, TITLES["ignored"], file=printable(file))
+        Remark("ignored", TITLES["ignored"], Level.NOTE, TITLES["ignored"], file=printable(file))
         for file in ignored
     ]
     if others:
-        cases.append(Case("ignored files", Outcome.PASSED, tuple(others)))
-    return Findings("fleet", code, tuple(cases))
+        subjects.append(Subject("ignored files", Standing.PASSED, tuple(others)))
+    return Findings("fleet", code, tuple(subjects))
 
 
-def _case_of_node(report: Report) -> Case:
+def _subject_of_node(report: Report) -> Subject:
     name, answer, files = report["node"], report["answer"], report["files"]
     level = Level.ERROR if answer in {REFUSED, DIFFERENT} else Level.WARNING
     about = next(iter(files.values()), None)
     title = TITLES.get(answer, "")
-    findings = [
-        Finding(answer, title, level, f"{name}: {one}", file=about) for one in report["reasons"]
+    remarks = [
+        Remark(answer, title, level, f"{name}: {one}", file=about) for one in report["reasons"]
     ]
     for what, dump in report["dumps"].items():
-        findings += (
-            Finding(
+        remarks += (
+            Remark(
                 DIFFERENT,
                 TITLES[DIFFERENT],
                 Level.ERROR,
@@ -250,12 +250,12 @@ def _case_of_node(report: Report) -> Case:
         )
     for one in report["diagnostics"]:
         file = files.get(one["file"], one["file"])
-        findings.append(_finding_of({**one, "message": f"{name}: {one['message']}"}, file))
+        remarks.append(_remark_of({**one, "message": f"{name}: {one['message']}"}, file))
     if (more := sum(report["codes"].values()) - SHOWN) > 0:
-        findings.append(Finding(answer, title, Level.NOTE, f"{name}: {more} more are not listed"))
+        remarks.append(Remark(answer, title, Level.NOTE, f"{name}: {more} more are not listed"))
     if answer == EQUIVALENT:
-        return Case(name, Outcome.PASSED, tuple(findings))
-    if not any(one.level is not Level.NOTE for one in findings):
-        findings.append(Finding(answer, title, level, f"{name}: {answer}", file=about))
-    outcome = Outcome.FAILED if level is Level.ERROR else Outcome.UNKNOWN
-    return Case(name, outcome, tuple(findings))
+        return Subject(name, Standing.PASSED, tuple(remarks))
+    if not any(one.level is not Level.NOTE for one in remarks):
+        remarks.append(Remark(answer, title, level, f"{name}: {answer}", file=about))
+    standing = Standing.FAILED if level is Level.ERROR else Standing.UNKNOWN
+    return Subject(name, standing, tuple(remarks))

@@ -12,17 +12,17 @@ from .findings import CODES, TITLES, Level
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .findings import Finding, Findings
+    from .findings import Findings, Remark
 
 _COMMANDS = {Level.ERROR: "error", Level.WARNING: "warning", Level.NOTE: "notice"}
 
 
 def lines_of(found: Findings) -> Iterator[str]:
-    """A command for each finding."""
+    """A command for each remark."""
     return (_command(one) for one in found.all)
 
 
-def _command(one: Finding) -> str:
+def _command(one: Remark) -> str:
     title = CODES[one.rule].title if one.rule in CODES else TITLES[one.rule]
     values = {
         "file": one.file,

@@ -5,55 +5,55 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as Xml
 
-from .findings import TITLES, Outcome
+from .findings import TITLES, Standing
 
 if TYPE_CHECKING:
-    from .findings import Case, Finding, Findings
+    from .findings import Findings, Remark, Subject
 
-#: How a case that has not passed is called: what is not known is no failure, but no success.
-_TAGS = {Outcome.FAILED: "failure", Outcome.UNKNOWN: "error"}
+#: How a subject that has not passed is called: what is not known is no failure, but no success.
+_TAGS = {Standing.FAILED: "failure", Standing.UNKNOWN: "error"}
 
 
 def report_of(found: Findings) -> str:
     """One suite, with a test for each thing that was looked at."""
     counts = {
-        "tests": len(found.cases),
-        "failures": sum(one.outcome is Outcome.FAILED for one in found.cases),
-        "errors": sum(one.outcome is Outcome.UNKNOWN for one in found.cases),
+        "tests": len(found.subjects),
+        "failures": sum(one.standing is Standing.FAILED for one in found.subjects),
+        "errors": sum(one.standing is Standing.UNKNOWN for one in found.subjects),
     }
     numbers = {name: str(count) for name, count in counts.items()}
     name = f"vpccni-nft {found.command}"
     root = Xml.Element("testsuites", {"name": name, **numbers})
     suite = Xml.SubElement(root, "testsuite", {"name": name, **numbers, "skipped": "0"})
-    for case in found.cases:
-        _add(suite, case, f"vpccni-nft.{found.command}")
+    for subject in found.subjects:
+        _add(suite, subject, f"vpccni-nft.{found.command}")
     Xml.indent(root)
     text = Xml.tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
 
 
-def _add(suite: Xml.Element, case: Case, group: str) -> None:
-    test = Xml.SubElement(suite, "testcase", {"classname": group, "name": case.name})
-    lines = "\n".join(_line(one) for one in case.findings)
-    if case.outcome is Outcome.PASSED:
+def _add(suite: Xml.Element, subject: Subject, group: str) -> None:
+    test = Xml.SubElement(suite, "testcase", {"classname": group, "name": subject.name})
+    lines = "\n".join(_line(one) for one in subject.remarks)
+    if subject.standing is Standing.PASSED:
         if lines:
             Xml.SubElement(test, "system-out").text = lines
         return
-    first = min(case.findings, key=_weight, default=None)
+    first = min(subject.remarks, key=_weight, default=None)
     why = {
         "message": first.message if first else TITLES["undecided"],
         "type": first.rule if first else "undecided",
     }
-    if case.outcome is Outcome.FAILED and not first:
+    if subject.standing is Standing.FAILED and not first:
         why = {"message": TITLES["different"], "type": "different"}
-    Xml.SubElement(test, _TAGS[case.outcome], why).text = lines
+    Xml.SubElement(test, _TAGS[subject.standing], why).text = lines
 
 
-def _weight(one: Finding) -> int:
+def _weight(one: Remark) -> int:
     return ["error", "warning", "note"].index(one.level.value)
 
 
-def _line(one: Finding) -> str:
+def _line(one: Remark) -> str:
     parts = [one.file, one.line, one.column]
     place = ":".join(str(part) for part in parts if part is not None)
     hint = f"\n  {one.hint}" if one.hint else ""

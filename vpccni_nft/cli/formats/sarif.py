@@ -11,7 +11,7 @@ from ...core.version import __version__
 from .findings import CODES, TITLES
 
 if TYPE_CHECKING:
-    from .findings import Finding, Findings
+    from .findings import Findings, Remark
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -60,7 +60,7 @@ def _rule(name: str) -> dict[str, Any]:
     }
 
 
-def _result(one: Finding, names: list[str]) -> dict[str, Any]:
+def _result(one: Remark, names: list[str]) -> dict[str, Any]:
     text = one.message if not one.hint else f"{one.message}\n{one.hint}"
     result: dict[str, Any] = {
         "ruleId": one.rule,
@@ -74,7 +74,7 @@ def _result(one: Finding, names: list[str]) -> dict[str, Any]:
     return result
 
 
-def _place(one: Finding) -> dict[str, Any]:
+def _place(one: Remark) -> dict[str, Any]:
     assert one.file
     place: dict[str, Any] = {"artifactLocation": {"uri": quote(one.file)}}
     if one.line:

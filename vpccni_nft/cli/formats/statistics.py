@@ -9,12 +9,12 @@ from ..render.screen import table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .findings import Finding, Findings
+    from .findings import Findings, Remark
 
 
-def _groups(found: Findings) -> list[list[Finding]]:
+def _groups(found: Findings) -> list[list[Remark]]:
     """The largest first."""
-    groups: dict[tuple[str, str], list[Finding]] = {}
+    groups: dict[tuple[str, str], list[Remark]] = {}
     for one in found.all:
         groups.setdefault((one.rule, one.what), []).append(one)
     return sorted(groups.values(), key=lambda group: (-len(group), group[0].rule))
@@ -31,7 +31,7 @@ def lines_of(found: Findings, *, err: bool = False) -> Iterator[str]:
         yield from table(heads, rows, ratios=(0, 0, 0, 3, 2), err=err)
 
 
-def _place(one: Finding) -> str:
+def _place(one: Remark) -> str:
     return ":".join(str(part) for part in (one.file, one.line, one.column) if part is not None)
 
 
