@@ -74,7 +74,7 @@ def test_where_the_cni_has_no_rule_there_is_none_to_move(path: Path, layout: Lay
     assert codes(moved(path, layout)) == {"M103"}
 
 
-@pytest.mark.parametrize("path", CNI, ids=name_of)
+@pytest.mark.parametrize("path", share(CNI, 2), ids=name_of)
 def test_what_a_release_writes_means_the_same_in_both_layouts(path: Path) -> None:
     mirror, native = moved(path), moved(path, "native")
     assert isinstance(mirror.answer, Equivalent)

@@ -18,7 +18,7 @@ from ..support.agreement import Sides, sides_of
 from ..support.corpus import NODES, ipsets_of, name_of
 from ..support.profiles import ALL, FEW
 
-PER_NODE = 5 * ALL.max_examples
+PER_NODE = 3 * ALL.max_examples
 PER_RULESET = 40
 
 ROOMS = [room.node for room in (*extensions.MATCHES.values(), *extensions.TARGETS.values())]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,6 +28,14 @@ T = TypeVar("T")
 def share(items: Iterable[T], of: int) -> list[T]:
     """One of so many in the usual profile, chosen by name, so that a new one moves no other."""
     return [item for item in items if NIGHTLY or zlib.crc32(_name(item).encode()) % of == 0]
+
+
+def in_turn(name: object, items: Sequence[T], count: int = 1) -> Sequence[T]:
+    """All of them nightly; usually so many, by turns: from the one that the name says."""
+    if NIGHTLY:
+        return items
+    first = zlib.crc32(_name(name).encode())
+    return [items[(first + number) % len(items)] for number in range(min(count, len(items)))]
 
 
 def _name(item: object) -> str:

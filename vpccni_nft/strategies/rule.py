@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import attrs
+import hypothesis
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -42,14 +43,14 @@ EVERYTHING = Taste()
 
 
 @functools.cache
-def _every_node(family: Family, taste: Taste) -> Mapping[Room, SearchStrategy[Any]]:
+def _every_node(family: Family) -> Mapping[Room, SearchStrategy[Any]]:
     by_family: Mapping[Room, ByFamily[Any]] = {**MATCHES, **TARGETS}
-    return {room: make(family).filter(taste.wanted) for room, make in by_family.items()}
+    return {room: make(family) for room, make in by_family.items()}
 
 
 def nodes_of_room(room: Room, family: Family, taste: Taste = EVERYTHING) -> SearchStrategy[Any]:
     """The nodes of one room."""
-    return _every_node(family, taste)[room]
+    return _every_node(family)[room].filter(taste.wanted)
 
 
 #: Protocols that no room needs are the same to all of them.
@@ -57,28 +58,32 @@ _NEEDED = frozenset((*WITH_PORTS, ICMP, ICMPV6))
 
 
 @functools.cache
-def _fitting(
+def _fitting_rooms(
     kind: Literal["matches", "targets"], place: Place, protocol: int | None, taste: Taste
-) -> SearchStrategy[Any]:
+) -> SearchStrategy[Room]:
     """The matches or targets that a rule may have."""
     rooms: Mapping[Room, object] = MATCHES if kind == "matches" else TARGETS
     fitting = [
-        nodes_of_room(room, place.family, taste)
+        room
         for room in rooms
         if room in taste.rooms and RECORDS[room].placement.fits(place, protocol)
     ]
-    return st.one_of(*fitting).filter(
-        lambda node: not extension_of(node).misplaced(node, place, protocol)
-    )
+    return st.sampled_from(fitting) if fitting else st.nothing()
 
 
-@functools.cache
-def _with_its_protocol(family: Family, taste: Taste, place: Place) -> Mapping[Room, Any]:
-    """The nodes of each room that fit in a place, behind the protocol that they need."""
-    return {
-        room: strategy.filter(lambda node: _fits_with_its_protocol(node, place))
-        for room, strategy in _every_node(family, taste).items()
-    }
+def _draw_node(
+    draw: st.DrawFn, room: Room, place: Place, taste: Taste, fits: Callable[[Any], bool]
+) -> Any:
+    """A node of a room that is wanted and fits.
+
+    Asked here and not by a filter: hypothesis looks through each strategy that a filter makes,
+    which takes longer than all that is drawn from it.
+    """
+    for _ in range(3):
+        node = draw(_every_node(place.family)[room])
+        if taste.wanted(node) and fits(node):
+            return node
+    return hypothesis.reject()
 
 
 _perhaps_networks = {family: perhaps(network_tests(family)) for family in Family}
@@ -100,15 +105,28 @@ def draw_rule(
 
     All strategies here are made once: making them takes longer than drawing from them.
     """
-    has_to = draw(_with_its_protocol(place.family, taste, place)[room]) if room else None
+    has_to = None
+    if room:
+        has_to = _draw_node(
+            draw, room, place, taste, lambda node: _fits_with_its_protocol(node, place)
+        )
     needed = extension_of(has_to).protocols(has_to, place.family) if has_to else None
     protocol = draw(_protocol_tests(needed, taste))
     number = protocol.value if protocol and not protocol.negated else None
     if number not in _NEEDED:
         number = None
-    listed: list[Match] = [
-        draw(_fitting("matches", place, number, taste)) for _ in range(draw(few))
-    ]
+
+    def draw_fitting(kind: Literal["matches", "targets"]) -> Any:
+        chosen = draw(_fitting_rooms(kind, place, number, taste))
+        return _draw_node(
+            draw,
+            chosen,
+            place,
+            taste,
+            lambda node: not extension_of(node).misplaced(node, place, number),
+        )
+
+    listed: list[Match] = [draw_fitting("matches") for _ in range(draw(few))]
     if isinstance(has_to, Match):
         listed.append(has_to)
         if draw(_yes_or_no):
@@ -120,7 +138,7 @@ def draw_rule(
         called: str = draw(st.sampled_from(chains))
         target = draw(calls)(called)
     elif draw(_yes_or_no):
-        target = draw(_fitting("targets", place, number, taste))
+        target = draw_fitting("targets")
     comes_in = place.is_under("PREROUTING", "INPUT", "FORWARD")
     goes_out = place.is_under("FORWARD", "OUTPUT", "POSTROUTING")
     return Rule(
