@@ -17,7 +17,11 @@ from vpccni_nft.lowering.layout import PRIORITIES
 
 from ..support.profiles import NIGHTLY, in_turn
 from ..support.vectors import FOLDER, Vector, read_vectors
-from .pairs import IPTABLES, NFT, PAIRS, Pair
+from .iptables_pairs import IPTABLES
+from .nft_pairs import NFT
+from .pairs import Pair
+
+PAIRS = (*NFT, *IPTABLES)
 
 
 def verify(pair: Pair, *, swapped: bool = False) -> object:
