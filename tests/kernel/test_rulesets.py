@@ -18,7 +18,7 @@ from vpccni_nft.replay.topology import Topology
 
 from ..support.agreement import ALIKE, Sides
 from ..support.packets import Tally, check_models, check_translation, contents
-from ..support.profiles import NIGHTLY, SCALE
+from ..support.profiles import NIGHTLY, SCALE, share
 from ..support.vectors import TRANSLATED, Vector
 
 #: Packets for each ruleset, on either side, and conversations that the models are held against.
@@ -63,6 +63,10 @@ VECTORS = [
     if not TOLD_APART.intersection(vector.allow)
     and not vector.rule.endswith((*NOT_TAKEN, *IN_LIMITS, ENDLESS))
 ]
+if SCALE == 1:
+    #: Usually every third, and the first one of each match and target.
+    first_of = {vector.path.stem: vector for vector in reversed(VECTORS)}
+    VECTORS = list(dict.fromkeys((*share(VECTORS, 3), *first_of.values())))
 #: Those of one table one after another: a table of iptables-legacy cannot be taken away again, so
 #: that another one needs new namespaces.
 VECTORS.sort(key=lambda vector: (vector.family.value, vector.table))
