@@ -119,7 +119,7 @@ def test_a_node_that_was_rolled_back_means_the_same(tmp_path: Path) -> None:
 
 
 def test_a_node_without_the_rules_at_all_does_not(tmp_path: Path) -> None:
-    assert drift(plan_of(tmp_path), "", NATIVE)[0].code == 1
+    assert drift(plan_of(tmp_path), "", NATIVE, "--first")[0].code == 1
 
 
 def test_rules_of_others_count_unless_only_what_moved_is_compared(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_a_plan_of_one_owner_expects_the_others_to_stay(tmp_path: Path) -> None:
     assert own in rest
     assert drift(plan, rest, NATIVE + script)[0].code == 0
     other = rest.replace("-j ACCEPT", "-j DROP")
-    assert drift(plan, other, NATIVE + script)[0].code == 1
+    assert drift(plan, other, NATIVE + script, "--first")[0].code == 1
     assert drift(plan, other, NATIVE + script, "--moved")[0].code == 0
     assert drift(plan, NODE.replace("0x80", "0x40"), NATIVE + script, "--moved")[0].code == 1
 

@@ -422,21 +422,16 @@ def test_a_trace_ends_as_a_run_without_one(path: Path) -> None:
 # --- the documentation --------------------------------------------------------------------------
 
 
-def test_the_examples_of_the_page_print_what_it_says(tmp_path: Path) -> None:
+def test_the_examples_of_the_page_print_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     page = PAGE.read_text(encoding="utf-8")
     found = re.findall(r"^```text\n\$ (vpccni-nft .*?)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     assert len(found) >= 8
     (tmp_path / "node.save").write_bytes(NODE.read_bytes())
+    monkeypatch.chdir(tmp_path)
     for line, printed in found:
-        done = subprocess.run(
-            [*command(), *shlex.split(line)[1:]],
-            cwd=tmp_path,
-            capture_output=True,
-            check=False,
-            timeout=120,
-            env=environment(),
-        )
-        assert done.stdout.decode() == printed, line
+        assert run_command(*shlex.split(line)[1:]).out == printed, line
 
 
 def test_the_examples_in_the_help_name_the_command_and_work(tmp_path: Path) -> None:

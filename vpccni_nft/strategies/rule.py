@@ -50,7 +50,8 @@ def _every_node(family: Family) -> Mapping[Room, SearchStrategy[Any]]:
 
 def nodes_of_room(room: Room, family: Family, taste: Taste = EVERYTHING) -> SearchStrategy[Any]:
     """The nodes of one room."""
-    return _every_node(family)[room].filter(taste.wanted)
+    nodes = _every_node(family)[room]
+    return nodes if taste is EVERYTHING else nodes.filter(taste.wanted)
 
 
 #: Protocols that no room needs are the same to all of them.
