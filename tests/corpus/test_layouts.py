@@ -89,7 +89,7 @@ def test_it_means_the_same_beside_kube_proxy_in_nftables_mode(path: Path) -> Non
     assert isinstance(moved(path, "native", PROXY).answer, Equivalent)
 
 
-@pytest.mark.parametrize("path", WHOLE_NODES, ids=name_of)
+@pytest.mark.parametrize("path", share(WHOLE_NODES, 2), ids=name_of)
 def test_on_a_node_it_means_the_same_unless_portmap_stands_behind(path: Path) -> None:
     found = moved(path)
     if path.stem in BETWEEN_OTHERS:

@@ -1,7 +1,11 @@
-"""Objects of the nft language, drawn at random: rules, sets, tables and whole rulesets."""
+"""Objects of the nft language, drawn at random: rules, sets, tables and whole rulesets.
+
+Strategies are made once: hypothesis looks through each new one, which takes longer than to draw.
+"""
 
 from __future__ import annotations
 
+import functools
 import itertools
 from typing import Any
 
@@ -18,20 +22,24 @@ from vpccni_nft.nft.words import HOOKS_OF_TYPE, HookName
 from vpccni_nft.simulate.constants import values_in
 
 
+@functools.cache
 def numbers(bits: int) -> SearchStrategy[x.Expression]:
     return st.integers(0, (1 << bits) - 1).map(x.Number)
 
 
+@functools.cache
 def either_base(bits: int) -> SearchStrategy[x.Expression]:
     return st.integers(0, (1 << bits) - 1).flatmap(
         lambda value: st.sampled_from([x.Number(value), x.Hex(value)])
     )
 
 
+@functools.cache
 def addresses(family: Family) -> SearchStrategy[Address]:
     return st.integers(0, family.all_ones).map(lambda value: Address(family, value))
 
 
+@functools.cache
 def prefixes(family: Family) -> SearchStrategy[x.Expression]:
     def build(value: int, length: int) -> x.Expression:
         shift = family.bits - length
@@ -44,6 +52,7 @@ def ranges(of: SearchStrategy[Any], order: Any) -> SearchStrategy[x.Expression]:
     return st.tuples(of, of).map(lambda ends: x.Range(*sorted(ends, key=order)))
 
 
+@functools.cache
 def networks(family: Family) -> SearchStrategy[x.Expression]:
     hosts = addresses(family).map(x.Host)
     return hosts | prefixes(family) | ranges(hosts, lambda host: host.address.value)
@@ -68,6 +77,7 @@ def interfaces(draw: st.DrawFn) -> x.Interface:
     return x.Interface(draw(text) + draw(st.sampled_from(["", "*"])), draw(st.booleans()))
 
 
+@functools.cache
 def plain_interfaces() -> SearchStrategy[x.Expression]:
     # A literal star before a wildcard's star has no spelling.
     return interfaces().filter(lambda one: not (one.wildcard and one.name.endswith("*")))
@@ -153,6 +163,7 @@ VERDICTS = st.sampled_from(
 REFERENCES = st.builds(x.SetReference, NAMES)
 
 
+@functools.cache
 def decorated(keys: SearchStrategy[Any]) -> SearchStrategy[Any]:
     """Keys, some of them with what a set can keep beside them."""
     dressed = st.builds(
@@ -166,10 +177,12 @@ def decorated(keys: SearchStrategy[Any]) -> SearchStrategy[Any]:
     return keys | dressed.filter(lambda element: element != x.Element(element.key))
 
 
+@functools.cache
 def anonymous(elements: SearchStrategy[Any]) -> SearchStrategy[x.AnonymousSet]:
     return st.lists(elements, min_size=1, max_size=5).map(lambda some: x.AnonymousSet(tuple(some)))
 
 
+@functools.cache
 def keys() -> SearchStrategy[tuple[x.Expression, SearchStrategy[Any]]]:
     """An expression alone or several as one, and the elements that it is looked up among."""
     single = st.sampled_from(SELECTORS + MASKS)
@@ -182,6 +195,7 @@ def keys() -> SearchStrategy[tuple[x.Expression, SearchStrategy[Any]]]:
     return single | several
 
 
+@functools.cache
 def matches() -> SearchStrategy[s.Statement]:
     equal = st.sampled_from(["==", "!="])
     order = st.sampled_from(["<", ">", "<=", ">="])
@@ -207,16 +221,19 @@ def matches() -> SearchStrategy[s.Statement]:
     return st.one_of(lonely, ordered, masks, masked, looked_up)
 
 
+@functools.cache
 def pairs(of: SearchStrategy[Any], values: SearchStrategy[Any]) -> SearchStrategy[x.AnonymousSet]:
     return anonymous(st.builds(x.Pair, decorated(of | st.just(x.CatchAll())), values))
 
 
+@functools.cache
 def lookups(values: SearchStrategy[Any]) -> SearchStrategy[x.Expression]:
     return keys().flatmap(
         lambda one: st.builds(x.Lookup, st.just(one[0]), REFERENCES | pairs(one[1], values))
     )
 
 
+@functools.cache
 def marks() -> SearchStrategy[x.Expression]:
     bits = st.integers(0, 0xFFFFFFFF).map(x.Hex)
     chains = st.sampled_from(["&", "^", "|", "&^", "&|", "^|", "&^|"])
@@ -231,6 +248,7 @@ def marks() -> SearchStrategy[x.Expression]:
     return bits | keys_ | changed | lookups(bits)
 
 
+@functools.cache
 def nats(family: Family) -> SearchStrategy[tuple[s.Statement, ...]]:
     """Statements of NAT; ahead of those that may map ports the protocol, without which none do."""
     hosts = addresses(family).map(x.Host)
@@ -265,6 +283,7 @@ REJECTS = {
 }
 
 
+@functools.cache
 def statements(family: Family) -> SearchStrategy[tuple[s.Statement, ...]]:
     """One statement, or one of NAT with what it needs ahead."""
     verdict_maps = keys().flatmap(
@@ -309,6 +328,7 @@ def statements(family: Family) -> SearchStrategy[tuple[s.Statement, ...]]:
     return st.one_of(nats(family), *map(st.tuples, others))
 
 
+@functools.cache
 def rules(family: Family) -> SearchStrategy[nft.Rule]:
     some = st.lists(statements(family), min_size=1, max_size=5)
     listed = some.map(lambda parts: tuple(itertools.chain.from_iterable(parts)))
@@ -323,6 +343,7 @@ TYPES: list[tuple[str, SearchStrategy[Any]]] = [
 ]  # fmt: skip
 
 
+@functools.cache
 def key_types() -> SearchStrategy[tuple[str, SearchStrategy[Any]]]:
     single = st.sampled_from(TYPES)
     several = st.lists(single, min_size=2, max_size=4).map(
@@ -340,57 +361,70 @@ def bare_key(element: x.Expression) -> x.Expression:
     return key.key if isinstance(key, x.Element) else key
 
 
+FIELDS_OF_SETS = st.fixed_dictionaries(
+    {
+        "flags": st.lists(st.sampled_from(["interval", "timeout", "dynamic"]), unique=True).map(
+            tuple
+        ),
+        "timeout": st.none() | st.integers(0, 10**8),
+        "size": st.none() | st.integers(0, 2**32 - 1),
+        "counts": st.booleans(),
+        "auto_merge": st.booleans(),
+        "comment": STRINGS,
+    }
+)
+DATA_OF_MAPS = st.just(("verdict", VERDICTS)) | key_types()
+
+
 @st.composite
 def sets(draw: st.DrawFn, name: str) -> nft.Set:
     type_, literals = draw(key_types())
-    fields: dict[str, Any] = {
-        "flags": tuple(
-            draw(st.lists(st.sampled_from(["interval", "timeout", "dynamic"]), unique=True))
-        ),
-        "timeout": draw(st.none() | st.integers(0, 10**8)),
-        "size": draw(st.none() | st.integers(0, 2**32 - 1)),
-        "counts": draw(st.booleans()),
-        "auto_merge": draw(st.booleans()),
-        "comment": draw(STRINGS),
-    }
+    fields: dict[str, Any] = draw(FIELDS_OF_SETS)
     if draw(st.booleans()):
         elements = tuple(draw(st.lists(decorated(literals), max_size=4, unique_by=bare_key)))
         return nft.Set(name, type_, elements=elements, **fields)
-    data, values = draw(st.just(("verdict", VERDICTS)) | key_types())
+    data, values = draw(DATA_OF_MAPS)
     listed = st.builds(x.Pair, decorated(literals), values)
     some = draw(st.lists(listed, max_size=4, unique_by=bare_key))
     return nft.Map(name, type_, elements=tuple(some), data=data, **fields)
 
 
+#: At ingress there are devices, and tables of other families.
+PLACES_OF_CHAINS = sorted(
+    (type_, hook)
+    for type_, hooks in HOOKS_OF_TYPE.items()
+    for hook in hooks
+    if hook is not HookName.INGRESS
+)
+HOOKS = st.none() | st.builds(
+    lambda place, *rest: nft.Hook(*place, *rest),
+    st.sampled_from(PLACES_OF_CHAINS),
+    st.integers(-400, 400),
+    st.sampled_from(["accept", "drop"]),
+)
+TWO_NAMES = st.lists(NAMES, unique=True, max_size=2)
+
+
+@functools.cache
+def rows_of_rules(family: Family) -> SearchStrategy[tuple[nft.Rule, ...]]:
+    return st.lists(rules(family), max_size=4).map(tuple)
+
+
 @st.composite
 def tables(draw: st.DrawFn, family: Family, name: str) -> nft.Table:
-    def unique() -> list[str]:
-        return draw(st.lists(NAMES, unique=True, max_size=2))
-
-    # At ingress there are devices, and tables of other families.
-    types = [
-        (type_, hook)
-        for type_, hooks in HOOKS_OF_TYPE.items()
-        for hook in hooks
-        if hook is not HookName.INGRESS
-    ]
-    hooks = st.builds(
-        lambda place, *rest: nft.Hook(*place, *rest),
-        st.sampled_from(sorted(types)),
-        st.integers(-400, 400),
-        st.sampled_from(["accept", "drop"]),
-    )
-    listed = st.lists(rules(family), max_size=4).map(tuple)
+    listed = rows_of_rules(family)
     table = nft.Table(
         family,
         name,
         tuple(
             # Nothing that is drawn jumps to such a chain, so none leads back.
-            nft.Chain(f"from-{one}", draw(listed), draw(st.none() | hooks), draw(STRINGS))
-            for one in unique()
+            nft.Chain(f"from-{one}", draw(listed), draw(HOOKS), draw(STRINGS))
+            for one in draw(TWO_NAMES)
         ),
-        tuple(draw(sets(one)) for one in unique()),
-        tuple(nft.CounterObject(one, draw(SOME), draw(SOME), draw(STRINGS)) for one in unique()),
+        tuple(draw(sets(one)) for one in draw(TWO_NAMES)),
+        tuple(
+            nft.CounterObject(one, draw(SOME), draw(SOME), draw(STRINGS)) for one in draw(TWO_NAMES)
+        ),
         draw(STRINGS),
     )
     return completed(table)
@@ -417,9 +451,9 @@ def completed(table: nft.Table) -> nft.Table:
     )
 
 
+TWO_PLACES = st.lists(st.tuples(st.sampled_from(Family), NAMES), unique=True, max_size=2)
+
+
 @st.composite
 def rulesets(draw: st.DrawFn) -> nft.Ruleset:
-    places = st.tuples(st.sampled_from(Family), NAMES)
-    return nft.Ruleset(
-        tuple(draw(tables(*place)) for place in draw(st.lists(places, unique=True, max_size=2)))
-    )
+    return nft.Ruleset(tuple(draw(tables(*place)) for place in draw(TWO_PLACES)))
