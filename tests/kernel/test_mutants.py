@@ -25,11 +25,12 @@ from vpccni_nft.text.sources import parse_sources
 from ..support.limits import alone_with_the_log
 from ..support.mutants import REPLAYED, Mutant
 from ..support.packets import Tally, contents
+from ..support.profiles import SCALE
 from ..support.specimens import SPECIMENS, Specimen
 
 #: Rulesets in which a mistake is looked for, and conversations in each of them.
 RULESETS = 20
-CONVERSATIONS = 500
+CONVERSATIONS = 500 if SCALE > 1 else 150
 
 pytestmark = pytest.mark.kernel
 
