@@ -10,7 +10,7 @@ PYTEST = $(BIN)/pytest -q -n $(WORKERS) --dist worksteal --durations=10
 # The tests start this program hundreds of times: from source it takes a second longer each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test pytest lint kernel nightly bench clean
+.PHONY: demo test pytest lint kernel nightly bench site clean
 
 # Translate a shipped EKS node, rule beside rule, and load it where nft is there.
 demo: $(VENV)/installed
@@ -39,6 +39,10 @@ nightly: $(VENV)/installed-dev
 # All benchmarks, written to docs/benchmarks.md; needs root, nft and iptables.
 bench: $(VENV)/installed-bench
 	$(BIN)/python -m benchmarks.report
+
+# The documentation as a site, in build/site; a warning is an error.
+site: $(VENV)/installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -76,8 +76,8 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def _escaped(cell: str) -> str:
-    """A bar would end the cell."""
-    return cell.replace("|", "\\|")
+    """A bar would end the cell, and a bracket be a link."""
+    return cell.replace("|", "\\|").replace("[. ", "\\[. ")
 
 
 def main() -> None:
