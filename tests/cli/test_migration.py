@@ -81,6 +81,18 @@ def test_a_table_with_nothing_but_canaries_stays_as_it_is(tmp_path: Path) -> Non
     assert "mangle" not in (tmp_path / "plan/apply.nft").read_text()
 
 
+def test_on_a_terminal_a_plan_says_what_it_proves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vpccni_nft.cli.render.progress.is_watched", lambda: True)
+    done = plan(tmp_path)
+    lines = [line for line in done.stderr.splitlines() if line.startswith("proving ")]
+    assert lines == [
+        f"proving iptables-legacy.filter, {what}: IPv4 forward, hook 1 of 1"
+        for what in ("moved", "there twice")
+    ]
+
+
 def test_a_plan_shows_programs_what_it_is(tmp_path: Path) -> None:
     assert plan(tmp_path).exit_code == 0
     folder = tmp_path / "plan"

@@ -149,7 +149,7 @@ class Pair:
             return "new"
 
     def wait_for(self, *phases: str) -> str:
-        for _ in range(600):
+        for _ in range(2400):
             if (phase := self.phase()) in phases:
                 return phase
             time.sleep(0.05)

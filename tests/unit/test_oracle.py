@@ -154,3 +154,30 @@ def test_a_meaning_that_reads_the_hook_is_noted() -> None:
     assert state.hook == "input"
     assert setting.hook_reads.seen
     assert setting.where("mark", 0).hook_reads.seen
+
+
+class _Counted:
+    """An object that counts how often it is compared."""
+
+    compared = 0
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __hash__(self) -> int:
+        return hash(self.number)
+
+    def __eq__(self, other: object) -> bool:
+        _Counted.compared += 1
+        return isinstance(other, _Counted) and self.number == other.number
+
+
+def test_what_happened_to_many_objects_is_looked_up() -> None:
+    terms = Terms()
+    state = State(terms, Family.IP, "input", {}, terms.true)
+    uses = frozenset(_Counted(number) for number in range(200))
+    state.use(terms.true, Event("call", ("chain", uses, frozenset())))
+    _Counted.compared = 0
+    state.history(*(_Counted(number) for number in range(200)))
+    assert len(state.looked) == 200
+    assert _Counted.compared < 1000

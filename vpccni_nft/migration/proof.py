@@ -78,7 +78,10 @@ class Proof:
     assumptions: list[str] = attrs.Factory(list)
 
     def of_table(self, moved: MovedTable) -> None:
-        """Find where a table's base chains go, and prove that nothing changes."""
+        """Find where a table's base chains go, and prove that nothing changes.
+
+        Raises Refused where the new table cannot be read back.
+        """
         try:
             beside = neighbours(self.listing, moved, 0 if self.whole else REACH, self.turn)
         except Refused as refused:
@@ -90,13 +93,15 @@ class Proof:
             for table in (moved.table, moved.taken, moved.rest)
         )
         name = " beside ".join((moved.name, *beside.names))
-        self.progress(f"{name}: moved")
+        tried: list[tuple[nft.Ruleset, nft.Ruleset]] = []  # with what is read of their scripts
 
         def attempt(sides: dict[BaseChainName, int]) -> tuple[nft.Ruleset, Answer]:
             new = nft_table_of(self.lowered, moved)
             if not self.whole:
                 new = placed(new, sides, Occupied.by(*beside.rulesets))
-            return new, self._same(new, old, rest, beside)
+            script = nft.parse(nft.serialize(new), "apply.nft")
+            tried.append((new, script))
+            return new, self._same(script, old, rest, beside, f"{name}, moved")
 
         new, answer = attempt({}) if self.whole else search(old, taken, attempt)
         self.tables += new.tables
@@ -108,22 +113,22 @@ class Proof:
         if found := list(_against(answer, moved, name, NOT_PROVED, what, hint)):
             self.problems += found
             return
-        self.progress(f"{name}: there twice")
-        answer = self._same(new, old, old, beside)
+        script = next(script for one, script in tried if one is new)
+        answer = self._same(script, old, old, beside, f"{name}, there twice")
         self.overlaps += _against(answer, moved, name, ACTS_TWICE, "while both are there")
 
     def _same(
         self,
-        new: nft.Ruleset,
+        script: nft.Ruleset,
         old: iptables.Ruleset,
         left: iptables.Ruleset,
         beside: Neighbours,
+        what: str,
     ) -> Answer:
-        """Whether the new table with what is left of the old one is like the old one, in any order.
+        """Whether the new table with what is left of the old one is like it, in any order.
 
-        Raises Refused where the new table cannot be read back.
+        ``what`` is what progress calls it.
         """
-        script = nft.parse(nft.serialize(new), "apply.nft")
         answer: Answer = Equivalent((), ())
         alone = attrs.evolve(beside, rulesets=())
         for orders in (alone, beside) if beside.rulesets else (alone,):
@@ -132,7 +137,9 @@ class Proof:
                 before, then = (
                     Side(side, tracked=self.tracked) for side in (order, (script, *after))
                 )
-                answer = verify(before, then, self.settings)
+                answer = verify(
+                    before, then, self.settings, lambda where: self.progress(f"{what}: {where}")
+                )
                 if not isinstance(answer, Equivalent):
                     return answer
         return answer
