@@ -174,6 +174,22 @@ def test_a_table_that_is_gone_is_noticed_and_needed_to_go_back(
         pair.check("old")
 
 
+@pytest.mark.parametrize("change", ["flush table", "add rule"])
+def test_a_table_that_was_changed_is_noticed(
+    change: str, plans: dict[str, Path], tmp_path: Path
+) -> None:
+    with Pair("legacy", plans["legacy"], tmp_path) as pair:
+        assert carried_out(pair, "confirmed") == "new"
+        assert pair.start(lambda plan: not problems_of(plan, load(plan.directory))).wait() == 0
+        rest = "PREROUTING tcp dport 81 drop" if change == "add rule" else ""
+        enter(pair.node.name, ["nft", *f"{change} ip vpccni-nat {rest}".split()])
+        assert pair.start(problems).wait() == 0, pair.log()
+        assert "the table ip vpccni-nat was changed since" in pair.log()
+        # Both are other ways to treat a packet, so that nothing can be put back in their place.
+        assert pair.start(refused).wait() == 1, pair.log()
+        assert "another thing happens to" in pair.log()
+
+
 # --- other plans ----------------------------------------------------------------------------------
 
 

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import enum
 import json
+import re
 from typing import TYPE_CHECKING
 
 from . import custody
 from .edits import InTheWay
 from .netlink import Netlink
+from .programs import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,6 +71,40 @@ def check_free(moves: Iterable[TableMove], *, here: bool = True) -> None:
 def name_of(move: TableMove) -> str:
     """A new table as nft calls it."""
     return f"table {move.family.value} {move.nft_table}"
+
+
+# --- what is in them ------------------------------------------------------------------------------
+
+#: The elements of a set that rules fill, as nft lists them.
+_FILLED = re.compile(
+    r"(\tflags [a-z,]*\bdynamic\b[a-z,]*\n(?:\t\t(?!elements)[^\n]*\n)*)\t\telements = \{[^}]*\}\n",
+    re.ASCII,
+)
+
+
+def record_listed(directory: Path, moves: Iterable[TableMove]) -> None:
+    """Write down what is in the new tables. Raises OSError and ProgramFailed."""
+    for move in moves:
+        custody.make_folder(directory / "backup")
+        custody.replace(_recorded(directory, move), _listed(move))
+
+
+def is_as_recorded(directory: Path, move: TableMove) -> bool:
+    """Whether a table is as it was written down. Raises OSError and ProgramFailed."""
+    try:
+        return _recorded(directory, move).read_bytes() == _listed(move)
+    except FileNotFoundError:
+        return True
+
+
+def _recorded(directory: Path, move: TableMove) -> Path:
+    return directory / "backup" / f"{move.name}.nft"
+
+
+def _listed(move: TableMove) -> bytes:
+    """A table without what packets change in it."""
+    text = run("nft", "--stateless", "list", "table", move.family.value, move.nft_table)
+    return _FILLED.sub(r"\1", text).encode("utf-8", "surrogateescape")
 
 
 # --- when -----------------------------------------------------------------------------------------

@@ -129,6 +129,7 @@ class Runner:
             self.say("verify")
         if problem := self.steps.verify():
             raise Failed(f"verify: {problem}")
+        self.steps.record()
         with self._turn(Phase.WAITING, deadline=clock() + confirm_timeout):
             self.say(
                 f"verified; waiting {confirm_timeout:g} s for vpccni-nft migrate confirm"

@@ -18,7 +18,15 @@ from . import custody, nftables
 from . import directory as plans
 from .change import TableChange, present
 from .check import Age, Checker
-from .copies import check_free, copy_of, loaded, name_of, record_registered
+from .copies import (
+    check_free,
+    copy_of,
+    is_as_recorded,
+    loaded,
+    name_of,
+    record_listed,
+    record_registered,
+)
 from .edits import Edit, InTheWay, no_longer_fits, taking
 from .moves import TableMove, moves_of
 from .places import putting_back
@@ -124,6 +132,11 @@ class Steps:
             return str(problem)
         return ""
 
+    def record(self) -> None:
+        """Write down what is in the new tables, for ``problems``."""
+        with _failing("verify"):
+            record_listed(self.directory, self.moves)
+
     # --- back -------------------------------------------------------------------------------------
 
     def back(self, age: Age, *, taken: bool) -> str:
@@ -228,6 +241,11 @@ class Steps:
             for move in self.moves:
                 if not loaded(move):
                     found.append(f"the {name_of(move)} is gone")
+                elif not is_as_recorded(self.directory, move):
+                    found.append(
+                        f"the {name_of(move)} was changed since: whether it still means the same,"
+                        f" says vpccni-nft migrate verify {self.directory}"
+                    )
                 now = present(move)
                 found += in_iptables_again(move, now)
                 found += stale(move, self.owners, now)
