@@ -25,6 +25,7 @@ from ..support.command import INTERRUPTIBLE, Run, command, environment, run, run
 from ..support.corpus import FOLDER, NODES, allowances, ipsets_of
 from ..support.dumps import DUMP, DUMP6, UNMARKED, WRONG
 from ..support.profiles import share
+from ..support.schemas import fits
 
 NODE = (FOLDER / "vpccni" / "v1.23-nft-default.save").read_text()
 LISTING = (FOLDER / "native" / "v1.23-nft-default.nft").read_text()
@@ -131,6 +132,10 @@ def test_every_node_of_the_corpus_is_proved_and_the_broken_ones_are_reported(
     found = {report["node"]: report["answer"] for report in reports}
     nodes = {f"{path.parent.name}-{path.stem}" for path in FLEET}
     assert found == dict.fromkeys({*nodes, "twin"}, "equivalent") | BROKEN
+
+
+def test_a_line_is_as_its_schema_says(reports: list[dict[str, Any]]) -> None:
+    assert all(fits("fleet-line", one) for one in reports)
 
 
 def test_a_node_says_what_the_single_commands_say(reports: list[dict[str, Any]]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ..support.command import Run, environment, run
+from ..support.schemas import fits
 from ..support.services import SERVICE_CIDR, kube_proxy
 
 #: Rules of another program, in a table of their own.
@@ -39,6 +40,7 @@ def gated(
     lines = root / "nodes.jsonl"
     done = run("switch", "gate", *arguments, *options, "-o", str(lines))
     reports = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert all(fits("gate-line", report) for report in reports)
     return done, {report["node"]: report for report in reports}
 
 

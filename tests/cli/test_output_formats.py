@@ -22,6 +22,7 @@ from vpccni_nft.fleet.summary import Summary
 
 from ..support.command import Run, run
 from ..support.dumps import APPROXIMATE, DUMP, WRONG
+from ..support.schemas import fits
 
 CODES = {code.name: code for code in CATALOGUE}
 
@@ -96,6 +97,7 @@ def check(text: str, *options: str) -> Run:
 @pytest.mark.parametrize("text", [DUMP, WRONG, APPROXIMATE, "", "what\n"])
 def test_every_format_has_every_problem_of_check(text: str) -> None:
     plain = check(text, "--json")
+    assert fits("check", json.loads(plain.out))
     problems = json.loads(plain.out)["diagnostics"]
     codes = Counter(one["code"] for one in problems)
     refused = Counter(one["code"] for one in problems if one["refuses"])
@@ -168,6 +170,7 @@ def test_statistics_count_each_code_and_leave_the_exit_code() -> None:
     assert grouped.err.splitlines()[-1] == plain.err.splitlines()[-1] == "83 errors"
     assert "host7" not in grouped.err
     found = json.loads(check(text, "--statistics", "--json").out)
+    assert fits("check", found)
     assert [(one["code"], one["count"]) for one in found["statistics"]] == [
         ("P004", 81),
         ("P005", 1),
@@ -203,6 +206,7 @@ def test_a_difference_is_shown_at_the_rule_that_decides(tmp_path: Path) -> None:
     found = verify(tmp_path, "other", "--json", "--statistics")
     assert found.code == 1
     answer = json.loads(found.out)
+    assert fits("verify", answer)
     assert len(answer["classes"]) == len(answer["statistics"]) == 1
     deciding = answer["classes"][0]["deciding"]
     decides = (deciding["after"] or deciding["before"])[-1]["line"]
@@ -333,7 +337,10 @@ def test_the_fleet_is_examined_as_if_codes_were_allowed(tmp_path: Path) -> None:
     assert done.code == 1
     found = json.loads(done.out)
     assert found["ignored"] == [str(nodes / "README")]
+    assert fits("fleet", found)
     ignored, node = map(json.loads, lines.read_text().splitlines())
+    assert fits("fleet-line", ignored)
+    assert fits("fleet-line", node)
     assert ignored == {"ignored": str(nodes / "README")}
     assert node["answer"] == "refused"
     assert node["if_allowed"].keys() == {"T105"}

@@ -10,6 +10,7 @@ import pytest
 
 from ..support.command import run
 from ..support.corpus import FOLDER
+from ..support.schemas import fits
 
 MODES = FOLDER / "modes"
 SERVICE = str(MODES / "02-clusterip.save")
@@ -34,6 +35,7 @@ def test_what_is_written_is_the_table_of_kube_proxy(tmp_path: Path) -> None:
     written = tmp_path / "kube-proxy.nft"
     options = (*NFTABLES, *CIDR, "--kubernetes", "1.37", "--write", str(written))
     found = json.loads(run("predict", SERVICE, *options, "--json", "--first").out)
+    assert fits("predict", found)
     assert written.read_text() == found["script"]
     assert (found["services"], found["answer"]) == (1, "different")
     listed = (MODES / "02-clusterip.1.37.nft").read_text()
@@ -161,6 +163,7 @@ def test_a_node_of_legacy_keeps_the_rules_of_the_cni(tmp_path: Path) -> None:
     dump.write_text(CNI.read_text().replace(" (nf_tables)", "").replace("v1.8.9", "v1.8.4"))
     done = run("predict", str(tmp_path), "--vpc-cni", "1.23", "--json")
     found = json.loads(done.out)
+    assert fits("predict", found)
     assert (done.code, found["answer"], found["services"]) == (0, "equivalent", None)
     assert "iptables-legacy" in found["predicted_assuming"][0]
 

@@ -18,6 +18,7 @@ from vpccni_nft import parse, translate
 
 from ..support.command import run
 from ..support.corpus import FOLDER
+from ..support.schemas import fits
 
 NODE = FOLDER / "node" / "eks-1.29-cni-1.18-imds-block.save"
 LISTING = FOLDER / "beside" / "firewalld.nft"
@@ -33,6 +34,7 @@ def report(*arguments: str, stdin: str = "") -> dict[str, Any]:
     done = run("report", *arguments, "--json", stdin=stdin)
     assert (done.code, done.err) == (0, "")
     found: dict[str, Any] = json.loads(done.out)
+    assert fits("report", found)
     return found
 
 

@@ -20,6 +20,7 @@ from vpccni_nft.proof.side import Side
 
 from ..support.command import Run, run
 from ..support.corpus import FOLDER
+from ..support.schemas import fits
 
 MODES = FOLDER / "modes"
 BEFORE = (MODES / "02-clusterip.save").read_text()
@@ -56,6 +57,7 @@ def test_the_way_back_is_proved_too(tmp_path: Path) -> None:
     (tmp_path / "after.save").write_text(BEFORE)
     files = (str(tmp_path / "before.nft"), str(tmp_path / "after.save"))
     found = json.loads(run("switch", "prove", *files, "--json").out)
+    assert fits("switch-prove", found)
     assert (found["before"]["mode"], found["after"]["mode"]) == ("nftables", "iptables")
     assert found["answer"] == "different"  # nothing is accepted
 

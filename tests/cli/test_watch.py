@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ..support.command import Run, run
+from ..support.schemas import fits
 from ..support.services import kube_proxy
 
 DROP = "*mangle\n:FORWARD ACCEPT [0:0]\n-A FORWARD -s 192.0.2.7/32 -j DROP\nCOMMIT\n"
@@ -47,6 +48,7 @@ def test_endpoints_that_changed_are_no_alarm_and_need_no_other_proof(tmp_path: P
     assert second["proved_timestamp_seconds"] == first["proved_timestamp_seconds"]
     assert second["checked_timestamp_seconds"] > first["checked_timestamp_seconds"]
     found = json.loads(again.out)
+    assert fits("watch", found)
     assert (found["answer"], found["mode"], found["changes"]) == ("equivalent", "iptables", 1)
 
 

@@ -23,6 +23,7 @@ from ..support import traffic
 from ..support.forks import Forked, command_line, enter_network, load_all, put_over
 from ..support.namespaces import Namespace
 from ..support.profiles import NIGHTLY
+from ..support.schemas import fits
 
 pytestmark = pytest.mark.kernel
 
@@ -329,6 +330,9 @@ def test_what_is_not_confirmed_goes_back(backend: str, plans: Plans, tmp_path: P
         code, said = node.migrate("confirm", str(node.plan))
         assert code == 1
         assert "nothing to confirm" in said
+        code, said = node.migrate("status", str(node.plan), "--json")
+        assert code == 0, said
+        assert fits("status", json.loads(said))
 
 
 #: Usually each once.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 from pathlib import Path
-from typing import Any
 
 import click.testing
 import pytest
@@ -22,6 +21,8 @@ from vpccni_nft.proof.terms import Terms
 from vpccni_nft.simulate.packet_text import parse_packet
 from vpccni_nft.simulate.sample import chains_of, run
 from vpccni_nft.text.nft_reader import parse
+
+from ..support.schemas import fits as fits_schema
 
 
 def in_chain(text: str) -> str:
@@ -245,31 +246,14 @@ def test_values_of_one_key_are_a_list_in_their_order() -> None:
 # --- the schema -----------------------------------------------------------------------------------
 
 
-def required(schema: Any, value: Any, definitions: Any) -> None:
-    """Check the keys and the enumerations of a JSON value."""
-    schema = definitions[schema["$ref"].split("/")[-1]] if "$ref" in schema else schema
-    if "enum" in schema:
-        assert value in schema["enum"]
-    if value is None and "null" in schema.get("type", ()):
-        return
-    if schema.get("type") == "array":
-        for one in value:
-            required(schema.get("items", {}), one, definitions)
-    if "properties" in schema:
-        assert set(value) == set(schema["properties"]) == set(schema["required"])
-        for key, inner in schema["properties"].items():
-            required(inner, value[key], definitions)
-
-
 def test_the_answer_is_as_its_schema_says(tmp_path: Path) -> None:
-    schema = json.loads((Path(__file__).parents[2] / "docs/verify.schema.json").read_text())
     for name, rule in (("a", "tcp dport 22 drop"), ("b", "")):
         (tmp_path / name).write_text(in_chain(rule))
     for after, answer in (("b", "different"), ("a", "equivalent")):
         sides = ["--before", str(tmp_path / "a"), "--after", str(tmp_path / after), "--json"]
         found = json.loads(click.testing.CliRunner().invoke(cli, ["verify", *sides]).stdout)
         assert found["answer"] == answer
-        required(schema, found, schema["$defs"])
+        assert fits_schema("verify", found)
 
 
 def test_a_condition_says_which_side_routes_a_packet_so(tmp_path: Path) -> None:

@@ -70,6 +70,14 @@ def test_the_table_of_extensions_is_up_to_date() -> None:
     assert read(DOCS / "extensions.md") == generator("extensions").page()
 
 
+def test_the_schemas_are_up_to_date_and_a_test_uses_each() -> None:
+    schemas = generator("schemas")
+    written = {path.stem: read(path) for path in (DOCS / "schemas").glob("*.json")}
+    assert written == {name: schemas.schema_of(name) for name in schemas.COMMANDS}
+    tests = "".join(map(read, (ROOT / "tests").rglob("*.py")))
+    assert {name for name in written if f'fits("{name}"' not in tests} == set()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_relative_link_leads_to_a_file_and_a_heading(page: Path) -> None:
     for link in _LINK.finditer(_FENCE.sub("", read(page))):

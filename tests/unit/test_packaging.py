@@ -79,7 +79,7 @@ def test_an_installed_distribution_translates(
     assert run(*command, cwd=tmp_path, stdin=DUMP) == b"False\n"
 
 
-def test_the_wheel_holds_the_grammars_their_tables_the_pages_of_codes_and_the_type_marker(
+def test_the_wheel_holds_all_that_is_not_a_program(
     distributions: Path,
 ) -> None:
     (wheel,) = distributions.glob("*.whl")
@@ -88,8 +88,10 @@ def test_the_wheel_holds_the_grammars_their_tables_the_pages_of_codes_and_the_ty
     pages = {f"vpccni_nft/codes/{code.name}.md" for code in CATALOGUE}
     assert grammars
     tables = {f"vpccni_nft/grammars/{grammar.name}.json" for grammar in (LINE, RULESET)}
+    schemas = {f"vpccni_nft/schemas/{path.name}" for path in (ROOT / "docs/schemas").iterdir()}
+    assert schemas
     others = {"vpccni_nft/py.typed", "vpccni_nft/node/record.sh"}
-    assert {*grammars, *tables, *pages, *others} <= names
+    assert {*grammars, *tables, *pages, *schemas, *others} <= names
     assert not any(name.startswith(("tests/", "docs/")) for name in names)
 
 
