@@ -90,8 +90,10 @@ def test_the_wheel_holds_all_that_is_not_a_program(
     tables = {f"vpccni_nft/grammars/{grammar.name}.json" for grammar in (LINE, RULESET)}
     schemas = {f"vpccni_nft/schemas/{path.name}" for path in (ROOT / "docs/schemas").iterdir()}
     assert schemas
+    data = f"{wheel.name.rsplit('-', 3)[0]}.data/data/share/man/man1"
+    men = {f"{data}/vpccni-nft.1", f"{data}/vpccni-nft-translate.1"}
     others = {"vpccni_nft/py.typed", "vpccni_nft/node/record.sh"}
-    assert {*grammars, *tables, *pages, *schemas, *others} <= names
+    assert {*grammars, *tables, *pages, *schemas, *men, *others} <= names
     assert not any(name.startswith(("tests/", "docs/")) for name in names)
 
 

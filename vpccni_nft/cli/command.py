@@ -10,6 +10,7 @@ import click
 
 from ..core.exit_codes import MEANINGS, ExitCode
 from .render.screen import colour_of
+from .values import complete_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -61,15 +62,17 @@ class Command(click.Command):
         notes: str = "",
         **settings: Any,
     ) -> None:
-        self.exits = {
+        self.exits: dict[ExitCode, str] = {
             code: exits.get(code) or meaning
             for code, meaning in MEANINGS.items()
             if code in _ALWAYS or code in exits
         }
-        shown = [line for example in examples for line in _continued(example)]
+        self.examples, self.notes = tuple(examples), notes
+        shown = [line for example in self.examples for line in _continued(example)]
         paragraphs = [_listed("Examples", shown), notes, exits_text(self.exits)]
         settings["epilog"] = "\n\n".join(filter(None, paragraphs))
         super().__init__(*arguments, **settings)
+        complete_files(self.params)
         self.params.append(_color())
 
     def invoke(self, ctx: click.Context) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,10 +11,11 @@ import click
 from ..core.diagnostics import APPROXIMATIONS
 from ..core.render import printable
 from ..core.values import Family
-from ..lowering.options import CounterMode, TranslateOptions, codes_named, nft_version
+from ..lowering.options import CounterMode, TranslateOptions, codes_named
 from .files import one_standard_input, read_source, standard_input
 from .formats import FORMATS
 from .nodes import read_dumps_of, read_facts, read_rules, read_rules_of
+from .values import AddressType, CidrType, FileType, NftVersionType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -64,20 +64,9 @@ IPSET_SAVE = click.option(
 )
 
 
-class _TargetType(click.ParamType[str]):
-    name = "nft=VERSION"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        try:
-            nft_version(value)
-        except ValueError as wrong:
-            self.fail(str(wrong), param, ctx)
-        return value
-
-
 TARGET = click.option(
     "--target",
-    type=_TargetType(),
+    type=NftVersionType(),
     default="nft=1.0.1",
     show_default=True,
     help="The oldest nft release that must accept the script.",
@@ -121,6 +110,7 @@ ORDER = click.option(
 ACCEPT = click.option(
     "--accept",
     multiple=True,
+    type=FileType("file", "kube-proxy-modes", "vpc-cni-native"),
     metavar="FILE|NAME",
     help="Differences that are accepted: a TOML file of them, or a catalogue (kube-proxy-modes,"
     " vpc-cni-native)."
@@ -198,24 +188,6 @@ def _sets(
     if ipset_save is not None:
         return read_source(ipset_save)
     return next((found for _, found in given if found is not None), None)
-
-
-# --- owners --------------------------------------------------------------------------------------
-
-_Names = TypeVar("_Names", str, "tuple[str, ...]", None)
-
-
-def check_owner(_ctx: click.Context, param: click.Parameter, given: _Names) -> _Names:
-    """Exit 2 where an owner is named that is none; what a command takes by default is one."""
-    if given and given != param.default:
-        from ..node.partition import OWNER_NAMES
-
-        for name in (given,) if isinstance(given, str) else given:
-            if name not in OWNER_NAMES:
-                raise click.BadParameter(
-                    f"{printable(name)} is not one of {', '.join(OWNER_NAMES)}"
-                )
-    return given
 
 
 # --- two sides -----------------------------------------------------------------------------------
@@ -314,35 +286,6 @@ def read_accepted(given: tuple[str, ...], before: Side, after: Side) -> Acceptan
 # --- a change of kube-proxy's mode ---------------------------------------------------------------
 
 
-class _CidrType(click.ParamType[str]):
-    """A network, or the word that says that there is none."""
-
-    name = "cidr"
-
-    def __init__(self, *words: str) -> None:
-        self.words = words
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if value in self.words:
-            return value
-        try:
-            return str(ipaddress.ip_network(value))
-        except ValueError as wrong:
-            self.fail(str(wrong), param, ctx)
-
-
-class _AddressType(click.ParamType[str]):
-    """An address of a host."""
-
-    name = "address"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        try:
-            return str(ipaddress.ip_address(value))
-        except ValueError as wrong:
-            self.fail(str(wrong), param, ctx)
-
-
 def check_service_cidrs(
     _ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]
 ) -> tuple[str, ...]:
@@ -406,7 +349,7 @@ CHANGE = together(
         "--node-ip",
         "node_ips",
         multiple=True,
-        type=_AddressType(),
+        type=AddressType(),
         metavar="ADDRESS",
         help="To nftables: an address of the node, which takes NodePort packets; by default what a"
         " record shows.",
@@ -415,7 +358,7 @@ CHANGE = together(
         "--service-cidr",
         "service_cidrs",
         multiple=True,
-        type=_CidrType("none"),
+        type=CidrType("none"),
         callback=check_service_cidrs,
         metavar="CIDR|none",
         help="To nftables: where Services get their addresses from, for packets to addresses"
@@ -425,7 +368,7 @@ CHANGE = together(
         "--cluster-cidr",
         "cluster_cidrs",
         multiple=True,
-        type=_CidrType(),
+        type=CidrType(),
         metavar="CIDR",
         help="To nftables: the addresses of pods, where kube-proxy is configured with them and no"
         " rule shows them.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import click
+from click.shell_completion import CompletionItem
 
 from ...core.diagnostics import CATALOGUE, Code
 from ...core.exit_codes import ExitCode
@@ -31,6 +32,16 @@ class _CodeType(click.ParamType[Code]):
             hint = f"did you mean {' or '.join(near)}?" if near else "without a CODE all are listed"
             self.fail(f"there is no code {value!r}: {hint}", param, ctx)
         return _BY_NAME[name]
+
+    def shell_complete(
+        self, _ctx: click.Context, _param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The names, with what they mean where the shell shows it."""
+        return [
+            CompletionItem(name, help=code.title)
+            for name, code in _BY_NAME.items()
+            if name.startswith(incomplete.upper())
+        ]
 
 
 @click.command(

@@ -27,12 +27,12 @@ from ..options import (
     PACKETS,
     SECONDS,
     TwoSides,
-    check_owner,
     read_node_files,
     require_solver,
 )
 from ..render import progress
 from ..render.diagnostics import code_of, show
+from ..values import OwnerType
 from .replay import send
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ DIRECTORY = click.argument("directory", metavar="DIR")
     default="all",
     show_default=True,
     metavar="NAME",
-    callback=check_owner,
+    type=OwnerType("all"),
     help="Whose rules move, by the names that inventory prints.",
 )
 @click.option(
@@ -80,7 +80,7 @@ DIRECTORY = click.argument("directory", metavar="DIR")
     "forced",
     multiple=True,
     metavar="NAME",
-    callback=check_owner,
+    type=OwnerType(),
     help="Move rules of this owner although it would write them again, beside a copy that runs"
     " first: only where the owner is stopped for good. May be given several times.",
 )

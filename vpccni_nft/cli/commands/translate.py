@@ -25,12 +25,12 @@ from ..options import (
     SECONDS,
     STATISTICS,
     TARGET,
-    check_owner,
     read_dumps,
     require_solver,
 )
 from ..render import progress
 from ..render.diagnostics import code_of, show, show_lines
+from ..values import OwnerType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,7 +100,7 @@ def uncollected() -> Iterator[None]:
 @click.option(
     "--owner",
     metavar="NAME",
-    callback=check_owner,
+    type=OwnerType(),
     help="Translate only the rules of this owner, by the names that inventory prints, and prove"
     " that they do the same beside the others'.",
 )
