@@ -14,11 +14,12 @@ from ..support.agreement import ALIKE
 from ..support.corpus import TRANSLATED, allowances, name_of
 from ..support.namespaces import Namespace
 from ..support.nft_versions import SUITES, nft_of
+from ..support.profiles import share
 
 pytestmark = pytest.mark.kernel
 
 
-@pytest.mark.parametrize("path", TRANSLATED, ids=name_of)
+@pytest.mark.parametrize("path", share(TRANSLATED, 2), ids=name_of)
 @pytest.mark.parametrize("suite", SUITES)
 def test_the_listing_of_another_version_is_read(suite: str, path: Path) -> None:
     command = nft_of(suite)

@@ -34,7 +34,7 @@ from ..support.corpus import FOLDER, NODES, READABLE, TRANSLATED, allowances, ip
 from ..support.dumps import DUMP
 from ..support.incumbent import CASES, LISTINGS, NODE, Case
 from ..support.mutants import PROVED, Mutant
-from ..support.profiles import FEW
+from ..support.profiles import FEW, share
 from ..support.specimens import CALLED, SPECIMENS, Specimen
 from ..support.terms import InCase, outcome_of
 
@@ -82,7 +82,7 @@ OPTIMIZED = [
 ]
 
 
-@pytest.mark.parametrize("path", OPTIMIZED, ids=name_of)
+@pytest.mark.parametrize("path", share(OPTIMIZED, 2), ids=name_of)
 def test_what_the_optimizer_makes_of_a_dump_means_the_same(path: Path) -> None:
     check_translation(path, optimize=True)
 
@@ -102,7 +102,7 @@ def test_a_node_is_proved_where_its_approximations_are_allowed(name: str) -> Non
     assert assumed
 
 
-@pytest.mark.parametrize("path", READABLE, ids=name_of)
+@pytest.mark.parametrize("path", share(READABLE, 2), ids=name_of)
 def test_a_dump_means_what_it_means_itself(path: Path) -> None:
     dump, sets = path.read_text(), ipsets_of(path)
     one, other = (vpccni_nft.parse(dump, ipset_save=sets) for _ in "ab")
