@@ -66,6 +66,9 @@ class Reads:
     protocol: int | None
     hooks: frozenset[HookName]  #: those that lead to the rule
     both: bool = False  #: whether the table is of the family inet
+    _of_types: dict[t.KeyType, SearchStrategy[x.Expression] | None] = attrs.field(
+        factory=dict, eq=False, repr=False, init=False
+    )
 
     @functools.cached_property
     def _network(self) -> tuple[x.Expression, ...]:
@@ -184,35 +187,35 @@ class Reads:
 
     # --- all of it ------------------------------------------------------------------------------
 
-    @property
+    @functools.cached_property
     def known(self) -> tuple[x.Expression, ...]:
         """All that has a type of its own."""
         return (*self._network, *self._transport, *self._state, *self._host)
 
-    @property
+    @functools.cached_property
     def words(self) -> SearchStrategy[x.Expression]:
         """What has a type of its own, so that a set of them can be named."""
         read = (self._network, self._transport, self._state, self._host)
         return st.one_of(*map(st.sampled_from, read))
 
-    @property
+    @functools.cached_property
     def parts(self) -> SearchStrategy[x.Expression]:
         """What may be part of a key: nft 1.0.6 dies where it lists one of headers of options."""
         return self.words.filter(lambda one: not isinstance(one, _OF_OPTIONS))
 
-    @property
+    @functools.cached_property
     def looked_up(self) -> SearchStrategy[x.Expression]:
         """What a map of values or a hash is asked for, as far as nft's grammar has it there."""
         none = (x.Fib, x.Ipsec, x.ExtensionHeader)
         return self.words.filter(lambda one: not isinstance(one, none) and one.type != (t.BOOLEAN,))
 
-    @property
+    @functools.cached_property
     def anything(self) -> SearchStrategy[x.Expression]:
         """Raw bits, draws, counts and hashes as well."""
         raw, alone = st.sampled_from(self._raw), st.sampled_from(self.alone)
         return st.one_of(self.words, self.words, self.words, raw, alone, self.numbers)
 
-    @property
+    @functools.cached_property
     def numbers(self) -> SearchStrategy[x.Numgen | x.Hash | x.SymmetricHash]:
         """What is below a modulus: a draw, a count, or a hash of the packet."""
         moduli, offsets = st.sampled_from((2, 3)), st.sampled_from((0, 0, 7))
@@ -224,8 +227,21 @@ class Reads:
 
     def of_type(self, key: t.KeyType) -> SearchStrategy[x.Expression] | None:
         """What has values of a type, if anything has."""
+        if key not in self._of_types:
+            self._of_types[key] = self._of_type(key)
+        return self._of_types[key]
+
+    def _of_type(self, key: t.KeyType) -> SearchStrategy[x.Expression] | None:
         choices = [[one for one in self.known if one.type == (part,)] for part in key]
         if not all(choices):
             return None
         parts = [st.sampled_from(one) for one in choices]
         return parts[0] if len(parts) == 1 else st.tuples(*parts).map(x.Concat)
+
+
+@functools.cache
+def reads_of(
+    family: Family, protocol: int | None, hooks: frozenset[HookName], *, both: bool
+) -> Reads:
+    """Made once: hypothesis looks through each new strategy, which takes longer than to draw."""
+    return Reads(family, protocol, hooks, both)

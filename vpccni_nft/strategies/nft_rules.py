@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ from ..nft.words import (
     SetFlag,
     SetOperation,
 )
-from .nft_reads import Reads
+from .nft_reads import Reads, reads_of
 from .nft_values import (
     ADDRESSES,
     ELSEWHERE,
@@ -125,25 +126,31 @@ class Site:
 @st.composite
 def rules(draw: DrawFn, site: Site) -> ast.Rule:
     """A rule of a few matches, some statements and an end, or none."""
-    protocol = draw(st.none() | transports(site.family))
-    reads = Reads(site.family, protocol, site.hooks, site.both)
+    protocol = draw(_protocols(site.family))
+    reads = reads_of(site.family, protocol, site.hooks, both=site.both)
     steps: list[s.Statement] = []
     if site.both and draw(st.integers(0, 4)) == 0:
         steps.append(draw(_own_family(site.family)))
     if protocol is not None:
         steps.append(s.Match(x.Meta("l4proto"), Operator.EQ, x.Protocol(protocol)))
-    steps += draw(st.lists(_matches(site, reads), max_size=2))
+    matches = _matches(site, reads)
+    steps += [draw(matches) for _ in range(draw(st.integers(0, 2)))]
     for _ in range(draw(st.integers(0, 2))):
-        steps.append(draw(_actions(site, reads)))
+        steps.append(_draw_action(draw, site, reads))
         if draw(st.booleans()):
-            steps.append(draw(_matches(site, reads)))
+            steps.append(draw(matches))
     if draw(st.integers(0, 7)) == 0:
         # What stands behind it is done all the same.
         steps.append(s.Continue())
-        steps.append(draw(_actions(site, reads)))
+        steps.append(_draw_action(draw, site, reads))
     end = draw(_ends(site, reads))
     steps += () if end is None else (end,)
     return ast.Rule(tuple(_apart(steps)) or (s.Counter(),))
+
+
+@functools.cache
+def _protocols(family: Family) -> SearchStrategy[int | None]:
+    return st.none() | transports(family)
 
 
 def _apart(steps: list[s.Statement]) -> Iterator[s.Statement]:
@@ -247,13 +254,14 @@ def _keys(site: Site, reads: Reads) -> list[tuple[ast.Set, SearchStrategy[x.Expr
 # --- what a rule does -----------------------------------------------------------------------------
 
 
-def _actions(site: Site, reads: Reads) -> SearchStrategy[s.Statement]:
-    """A statement that lets the packet go on."""
-    quotas = st.builds(s.Quota, st.sampled_from((0, 100, 100000)), st.booleans())
+def _draw_action(draw: DrawFn, site: Site, reads: Reads) -> s.Statement:
+    """A statement that lets the packet go on.
+
+    Not of one strategy for all of them, which hypothesis would look through before it draws.
+    """
     changes = _changes(site, reads)
-    others = (st.just(s.Counter()), st.just(s.NamedCounter(COUNTER)), st.sampled_from(_OTHERS))
-    usual = (_limits(), quotas, changes, changes, changes, st.sampled_from(_LINES), _uses())
-    return st.one_of(*usual, *others, *_of_place(site, reads))
+    every = (*_ANYWHERE, changes, changes, changes, *_of_place(site, reads))
+    return draw(every[draw(st.integers(0, len(every) - 1))])
 
 
 def _of_place(site: Site, reads: Reads) -> Iterator[SearchStrategy[s.Statement]]:
@@ -263,7 +271,7 @@ def _of_place(site: Site, reads: Reads) -> Iterator[SearchStrategy[s.Statement]]
         yield _updates(dynamic)
         yield _updates(dynamic)
     if reads.protocol in {TCP, UDP} and site.takes_proxies:
-        yield st.builds(s.Tproxy, port=st.sampled_from((0, 80, 3129)))
+        yield _TPROXIES
     if not site.is_nat and HookName.PREROUTING in site.hooks:
         yield st.just(s.Notrack())
     if site.ahead:
@@ -272,13 +280,13 @@ def _of_place(site: Site, reads: Reads) -> Iterator[SearchStrategy[s.Statement]]
         # The kernel has no copies in tables of both families. At the hooks that a copy goes through
         # itself it is not told from its packet. One that comes back to the node would be copied
         # again, for ever where a rule sets TTLs.
-        elsewhere = hosts(site.family).filter(lambda one: str(one.address) in ELSEWHERE)
-        yield st.builds(s.Dup, elsewhere, st.sampled_from(("", "", "eni1")))
+        yield _copies(site.family)
 
 
-def _uses() -> SearchStrategy[s.UseObject]:
-    """What an object of the table does, which all rules that name it share."""
-    return st.sampled_from([s.UseObject(kind, name) for kind, name in _SHARED])
+@functools.cache
+def _copies(family: Family) -> SearchStrategy[s.Dup]:
+    elsewhere = hosts(family).filter(lambda one: str(one.address) in ELSEWHERE)
+    return st.builds(s.Dup, elsewhere, st.sampled_from(("", "", "eni1")))
 
 
 @st.composite
@@ -289,6 +297,25 @@ def _limits(draw: DrawFn) -> s.Limit:
     return s.Limit(rate, draw(st.sampled_from(Period)), burst, draw(st.booleans()), unit)
 
 
+_TPROXIES = st.builds(s.Tproxy, port=st.sampled_from((0, 80, 3129)))
+
+_COUNTED = st.builds(s.CtCount, st.integers(0, 3), st.booleans())
+#: What a set can keep beside an element.
+_KEPT = st.one_of(st.none(), _limits(), _COUNTED, _COUNTED)
+
+#: What the kernel takes in every chain.
+_ANYWHERE: tuple[SearchStrategy[s.Statement], ...] = (
+    _limits(),
+    st.builds(s.Quota, st.sampled_from((0, 100, 100000)), st.booleans()),
+    st.sampled_from(_LINES),
+    # What an object of the table does, which all rules that name it share.
+    st.sampled_from([s.UseObject(kind, name) for kind, name in _SHARED]),
+    st.just(s.Counter()),
+    st.just(s.NamedCounter(COUNTER)),
+    st.sampled_from(_OTHERS),
+)
+
+
 @st.composite
 def _updates(draw: DrawFn, sets: list[tuple[ast.Set, SearchStrategy[x.Expression]]]) -> s.UpdateSet:
     set_, key = draw(st.sampled_from(sets))
@@ -296,10 +323,8 @@ def _updates(draw: DrawFn, sets: list[tuple[ast.Set, SearchStrategy[x.Expression
     if operation is SetOperation.DELETE:
         return s.UpdateSet(operation, set_.name, draw(key))
     timeout = draw(st.sampled_from((None, 60, 3600))) if SetFlag.TIMEOUT in set_.flags else None
-    counted = st.builds(s.CtCount, st.integers(0, 3), st.booleans())
-    kept = st.one_of(st.none(), _limits(), counted, counted)
     return s.UpdateSet(
-        operation, set_.name, draw(key), timeout, draw(kept) if not timeout else None
+        operation, set_.name, draw(key), timeout, draw(_KEPT) if not timeout else None
     )
 
 
@@ -378,6 +403,7 @@ def _ends(draw: DrawFn, site: Site, reads: Reads) -> s.Statement | None:
     return draw(verdicts(site.callees))
 
 
+@functools.cache
 def verdicts(callees: tuple[str, ...]) -> SearchStrategy[s.Verdict]:
     """Verdicts that need nothing beside them."""
     plain = st.sampled_from((s.Accept(), s.Accept(), s.Drop(), s.Return()))

@@ -99,16 +99,19 @@ _WITH_FLAGS = {
 }
 
 
+@functools.cache
 def transports(family: Family) -> SearchStrategy[int]:
     """The protocols whose headers a rule may name: one for each rule."""
     return st.sampled_from((TCP, TCP, UDP, SCTP, MESSAGES[family]))
 
 
+@functools.cache
 def hosts(family: Family) -> SearchStrategy[x.Host]:
     """Single addresses."""
     return st.sampled_from([x.Host(Address.parse(one)) for one in ADDRESSES[family]])
 
 
+@functools.cache
 @st.composite
 def prefixes(draw: DrawFn, family: Family) -> x.Prefix:
     """Networks that have one of the addresses."""
@@ -148,18 +151,30 @@ def is_ordered(type_: t.DataType) -> bool:
     return not type_.is_mask and type_ not in _WITHOUT_ORDER
 
 
+@functools.cache
+def _lists(key: t.KeyType, family: Family, most: int) -> SearchStrategy[list[x.Expression]]:
+    parts = [single(type_, family) for type_ in key]
+    one = parts[0] if len(parts) == 1 else st.tuples(*parts).map(x.Concat)
+    return st.lists(one, min_size=1, max_size=most, unique=True)
+
+
+@functools.cache
 @st.composite
 def elements(draw: DrawFn, key: t.KeyType, family: Family, most: int = 3) -> Sequence[x.Expression]:
     """Single values that differ, as a set lists them; of a key with several parts concatenated."""
-    parts = [single(type_, family) for type_ in key]
-    one = parts[0] if len(parts) == 1 else st.tuples(*parts).map(x.Concat)
-    return draw(st.lists(one, min_size=1, max_size=most, unique=True))
+    return draw(_lists(key, family, most))
 
 
+@functools.cache
+def _several(type_: t.DataType, family: Family) -> SearchStrategy[list[x.Expression]]:
+    return st.lists(single(type_, family), min_size=2, max_size=6, unique=True)
+
+
+@functools.cache
 @st.composite
 def intervals(draw: DrawFn, type_: t.DataType, family: Family) -> Sequence[x.Expression]:
     """Ranges and single values that have nothing in common."""
-    drawn = draw(st.lists(single(type_, family), min_size=2, max_size=6, unique=True))
+    drawn = draw(_several(type_, family))
     ends = sorted(drawn, key=x.order)
     found: list[x.Expression] = []
     together = draw(st.lists(st.booleans(), min_size=len(ends), max_size=len(ends)))
