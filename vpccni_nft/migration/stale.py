@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from .moves import TableMove
 
 
-def in_iptables_again(move: TableMove, now: SavedTable) -> Iterator[str]:
-    """A sentence about moved rules that are in iptables beside the copy."""
+def in_iptables_again(move: TableMove, now: SavedTable, *, copied: bool) -> Iterator[str]:
+    """A sentence about moved rules that are in iptables, beside the copy where there is one."""
     if again := list(move.present(now)):
         are = "is" if len(again) == 1 else "are"
+        besides = f", besides those of {_copy(move)}" if copied else ""
         yield (
-            f"{move.name}: {len(again)} of the moved rules {are} in iptables again, besides"
-            f" those of {_copy(move)}: {again[0]}"
+            f"{move.name}: {len(again)} of the moved rules {are} in iptables again{besides}:"
+            f" {again[0]}"
         )
 
 

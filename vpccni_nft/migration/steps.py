@@ -236,20 +236,22 @@ class Steps:
 
     def problems(self) -> list[str]:
         """Where the node is not as the move has left it, as sentences."""
-        found = []
         with _failing("status"):
-            for move in self.moves:
-                if not loaded(move):
-                    found.append(f"the {name_of(move)} is gone")
-                elif not is_as_recorded(self.directory, move):
-                    found.append(
-                        f"the {name_of(move)} was changed since: whether it still means the same,"
-                        f" says vpccni-nft migrate verify {self.directory}"
-                    )
-                now = present(move)
-                found += in_iptables_again(move, now)
-                found += stale(move, self.owners, now)
-        return found
+            return [found for move in self.moves for found in self._problems_of(move)]
+
+    def _problems_of(self, move: TableMove) -> Iterator[str]:
+        copied = loaded(move)
+        now = present(move)
+        if not copied:
+            yield f"the {name_of(move)} is gone"
+        elif not is_as_recorded(self.directory, move):
+            yield (
+                f"the {name_of(move)} was changed since: whether it still means the same, says"
+                f" vpccni-nft migrate verify {self.directory}"
+            )
+        yield from in_iptables_again(move, now, copied=copied)
+        if copied:
+            yield from stale(move, self.owners, now)
 
     # --- files ------------------------------------------------------------------------------------
 
