@@ -122,7 +122,7 @@ def test_a_confirmation_that_cannot_be_written_is_none(
     waiting = JournalState(boot=boot()).to(Phase.WAITING, deadline=clock() + 60)
     store(plan, waiting)
     monkeypatch.setattr(import_module("vpccni_nft.cli.commands.migrate"), "_need_root", bool)
-    monkeypatch.setattr("vpccni_nft.migration.run._against_confirming", lambda *_: [])
+    monkeypatch.setattr("vpccni_nft.migration.run.problems_of", lambda *_: [])
 
     def full(handle: int, content: bytes) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -240,15 +240,11 @@ def age_of(state: JournalState) -> Age:
 
 
 def problems_of(steps: Steps, state: JournalState) -> list[str]:
-    """Where the node is not as a move that was confirmed has left it."""
-    restarted = state.phase is Phase.NEW and state.before_restart is not Phase.NEW
-    settled = state.before_restart if restarted else state.phase
-    found = steps.problems() if settled is Phase.CONFIRMED else []
+    """Where the node is not as a move that was confirmed, or that waits for it, has left it."""
+    restarted = state.phase is Phase.NEW and state.before_restart is Phase.CONFIRMED
+    moved = restarted or state.phase in {Phase.WAITING, Phase.CONFIRMED}
+    found = steps.problems() if moved else []
     return ["the machine was started again since", *found] if found and restarted else found
-
-
-def _against_confirming(steps: Steps, state: JournalState) -> list[str]:
-    return steps.problems() if state.phase in {Phase.WAITING, Phase.CONFIRMED} else []
 
 
 def confirm(steps: Steps) -> None:
@@ -260,7 +256,7 @@ def confirm(steps: Steps) -> None:
     directory = steps.directory
     with locked(directory):
         state = load(directory)
-        if problem := "; ".join(_against_confirming(steps, state)):
+        if problem := "; ".join(problems_of(steps, state)):
             raise AlreadyRunning(f"there is nothing to confirm: {problem}")
         if state.phase is Phase.CONFIRMED:
             return

@@ -333,7 +333,7 @@ def rollback(directory: str, *, shown: bool, seconds: float) -> ExitCode:
     cls=Command,
     exits={
         ExitCode.DONE: "shown",
-        ExitCode.REFUSED: "the move was confirmed, and the node is not as it has left it",
+        ExitCode.REFUSED: "the move waits or was confirmed, and the node is not as it has left it",
         ExitCode.USAGE: "wrong usage, no plan, or the node does not answer",
     },
 )
