@@ -111,7 +111,9 @@ class Hand:
         word = _OTHER_NAMES.get(word, word) if self._often() else word
         if self._often():
             return word
-        return word[: self._random.randint(5, max(5, len(word)))]
+        shortened = word[: self._random.randint(5, max(5, len(word)))]
+        # iptables-restore prints its help, and ends well without a rule.
+        return word if shortened == "--help" else shortened
 
     def _value(self, option: str, word: str) -> str:
         if option in {"--sport", "--dport"} and self._often():
