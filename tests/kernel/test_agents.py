@@ -169,7 +169,7 @@ def test_a_table_that_is_gone_is_noticed_and_needed_to_go_back(
         assert "the move was confirmed, but the table ip vpccni-nat is gone" in pair.log()
         enter(pair.node.name, shlex.split(f"iptables-{backend} -t nat {MOVED}"))
         assert pair.start(problems).wait() == 0, pair.log()
-        assert "1 of the moved rules is in iptables again: " in pair.log()
+        assert "what has moved is in iptables again: " in pair.log()
         assert "besides" not in pair.log()
         enter(pair.node.name, shlex.split(f"iptables-{backend} -t nat {MOVED.replace('-A', '-D')}"))
         assert pair.start(refused).wait() == 1, pair.log()
@@ -193,6 +193,23 @@ def test_a_table_that_was_changed_is_noticed(
         # Both are other ways to treat a packet, so that nothing can be put back in their place.
         assert pair.start(refused).wait() == 1, pair.log()
         assert "another thing happens to" in pair.log()
+
+
+#: A policy that moves.
+CLOSED = "*filter\n:INPUT DROP [0:0]\n-A INPUT -s 192.0.2.0/24 -j ACCEPT\nCOMMIT\n"
+
+
+def test_a_policy_that_is_in_iptables_again_is_noticed_and_kept(tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    plan = plan_of("legacy", tmp_path / "made", CLOSED, "all")
+    with Pair("legacy", plan, tmp_path, CLOSED) as pair:
+        assert carried_out(pair, "confirmed") == "new"
+        enter(pair.node.name, shlex.split("iptables-legacy -P INPUT DROP"))
+        assert pair.start(problems).wait() == 0, pair.log()
+        assert "in iptables again, besides the table ip vpccni-filter: -P INPUT DROP" in pair.log()
+        before = pair.saved(pair.node)
+        assert pair.start(refused).wait() == 1, pair.log()
+        assert pair.saved(pair.node) == before
 
 
 # --- other plans ----------------------------------------------------------------------------------

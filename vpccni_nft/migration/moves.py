@@ -94,6 +94,13 @@ class TableMove:
                 moved = frozenset(texts)
                 yield from (rule.text for rule in chain.rules if rule.text in moved)
 
+    def again(self, now: SavedTable) -> Iterator[str]:
+        """What of the move is in iptables now: rules, and policies as commands."""
+        yield from self.present(now)
+        for name in self.policies:
+            if (chain := now.chain(name)) and chain.policy == "DROP":
+                yield f"-P {name} DROP"
+
     def missing(self, now: SavedTable) -> list[str]:
         """What of the move is not in iptables now: rules, chains, and policies as commands."""
         found = []

@@ -24,14 +24,11 @@ if TYPE_CHECKING:
 
 
 def in_iptables_again(move: TableMove, now: SavedTable, *, copied: bool) -> Iterator[str]:
-    """A sentence about moved rules that are in iptables, beside the copy where there is one."""
-    if again := list(move.present(now)):
-        are = "is" if len(again) == 1 else "are"
-        besides = f", besides those of {_copy(move)}" if copied else ""
-        yield (
-            f"{move.name}: {len(again)} of the moved rules {are} in iptables again{besides}:"
-            f" {again[0]}"
-        )
+    """A sentence about what has moved and is in iptables, beside the copy where there is one."""
+    if again := list(move.again(now)):
+        besides = f", besides {_copy(move)}" if copied else ""
+        more = f", and {len(again) - 1} more" if len(again) > 1 else ""
+        yield f"{move.name}: what has moved is in iptables again{besides}: {again[0]}{more}"
 
 
 def stale(move: TableMove, owners: frozenset[str], now: SavedTable) -> Iterator[str]:

@@ -125,8 +125,8 @@ class Steps:
         self.checker.age = age
         try:
             for move in self.moves:
-                if again := next(move.present(present(move)), ""):
-                    return f"{move.name}: a rule that moves is in iptables: {again}"
+                if again := next(move.again(present(move)), ""):
+                    return f"{move.name}: what moves is in iptables: {again}"
                 self._putting_back(move, stay=True).settled(move)
         except (InTheWay, CannotRead, ProgramFailed, OSError) as problem:
             return str(problem)
@@ -223,7 +223,7 @@ class Steps:
         with _failing("status"):
             for move in self.moves:
                 now = present(move)
-                state = "changed" if any(move.present(now)) else "after"
+                state = "changed" if any(move.again(now)) else "after"
                 found[move.name] = "before" if not move.missing(now) else state
             for move in self.moves:
                 found[f"nft.{move.family.value}.{move.nft_table}"] = copy_of(move).value
