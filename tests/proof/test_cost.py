@@ -9,6 +9,7 @@ import z3
 
 import vpccni_nft
 from vpccni_nft import Equivalent
+from vpccni_nft.proof.bits import pieces_of
 from vpccni_nft.proof.budget import Budget, GaveUp
 from vpccni_nft.proof.symbolic import Solver
 from vpccni_nft.proof.terms import Terms
@@ -95,3 +96,12 @@ def test_each_question_has_what_is_left_of_the_time_of_the_whole_proof(
         Solver(60, Budget(timeout=30)).least(literals, different)
     assert [timeout for timeout, _ in given] == [1000 * seconds for _, seconds in given]
     assert len(given) == 2
+
+
+def test_words_that_are_made_of_one_another_are_looked_at_once_each() -> None:
+    """Each is made of the two before it: taken apart anew for each use it would never end."""
+    terms = Terms()
+    one, other = terms.variable("mark", 32), terms.variable("ct_mark", 32)
+    for _ in range(200):
+        one, other = terms.bvxor(one, other), one
+    assert pieces_of(one) is None

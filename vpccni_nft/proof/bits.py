@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from .term import Term
+
+#: Words that are made of bits of others.
+OF_BITS = frozenset({"masked", "bvand", "bvor", "bvxor"})
 
 #: Of how many pieces a word is at most.
 _MOST = 8
@@ -38,13 +41,30 @@ Pieces = tuple[Piece, ...]
 
 def pieces_of(term: Term) -> Pieces | None:
     """What a word is made of; None where a bit hangs on more than one other bit."""
+    known: dict[Term, Pieces | None] = {}  # words that are made of one another share much
+    waiting = [term]
+    while waiting:
+        one = waiting[-1]
+        if missing := [part for part in _made_of(one) if part not in known]:
+            waiting += missing
+        else:
+            known[waiting.pop()] = _pieces(one, known)
+    return known[term]
+
+
+def _made_of(term: Term) -> tuple[Term, ...]:
+    """The words that a word has bits of."""
+    return term.terms if term.kind in OF_BITS else ()
+
+
+def _pieces(term: Term, known: Mapping[Term, Pieces | None]) -> Pieces | None:
     full = (1 << term.width) - 1
     match term.kind:
         case "const":
             return (Piece(full, None, term.parts[0]),)
         case "masked":
             inner, free, flipped = term.parts
-            if (found := pieces_of(inner)) is None:
+            if (found := known[inner]) is None:
                 return None
             turned = tuple(
                 attrs.evolve(one.under(free), flipped=(one.flipped ^ flipped) & one.mask & free)
@@ -54,21 +74,19 @@ def pieces_of(term: Term) -> Pieces | None:
             rest = Piece(full & ~free, None, flipped & ~free)
             return (*turned, rest) if rest.mask else turned
         case "bvand" | "bvor" | "bvxor":
-            return _joined(term)
+            one, other = (known[part] for part in term.terms)
+            return None if one is None or other is None else _joined(term.kind, one, other)
     return (Piece(full, term, 0),)
 
 
-def _joined(term: Term) -> Pieces | None:
-    one, other = map(pieces_of, term.terms)
-    if one is None or other is None:
-        return None
+def _joined(kind: str, one: Pieces, other: Pieces) -> Pieces | None:
     found: list[Piece] = []
     for left, right in _meetings(one, other):
         if left.word is not None and right.word is not None:
             return None
         known, free = (left, right) if left.word is None else (right, left)
         ones = known.flipped
-        match term.kind:
+        match kind:
             case "bvxor":
                 found.append(attrs.evolve(free, flipped=free.flipped ^ ones))
             case "bvand":

@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .bits import pieces_of
+from .bits import OF_BITS, pieces_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from .term import Term
-
-#: Words that are made of bits of others.
-_OF_BITS = frozenset({"masked", "bvand", "bvor", "bvxor"})
 
 #: The bits of variables, by their names; of what is no word there are none.
 Bits = dict[str, int]
@@ -128,7 +125,7 @@ def _whole(term: Term) -> int:
 
 def _parts(term: Term, wanted: int) -> Iterator[tuple[Term, int]]:
     """What some bits of a term are made of: terms and their bits."""
-    if term.kind in _OF_BITS and (pieces := pieces_of(term)) is not None:
+    if term.kind in OF_BITS and (pieces := pieces_of(term)) is not None:
         for piece in pieces:
             if piece.word is not None and piece.mask & wanted:
                 yield piece.word, piece.mask & wanted
@@ -159,7 +156,7 @@ def _made_of(term: Term) -> Iterator[Term]:
     """The words that a word is one of, or has bits of in their places."""
     if term.kind == "ite":
         yield from term.terms[1:]
-    elif term.kind in _OF_BITS:
+    elif term.kind in OF_BITS:
         for piece in pieces_of(term) or ():
             if piece.word is not None and piece.word is not term:
                 yield piece.word

@@ -14,7 +14,7 @@ from operator import attrgetter, is_
 from typing import TYPE_CHECKING
 
 from ..model.packet import Event
-from .bits import comparisons
+from .bits import OF_BITS, comparisons
 from .budget import Budget
 from .dependence import Dependence
 from .simplify import simplified
@@ -36,9 +36,6 @@ _MOST_VALUES = 16
 
 #: How many terms get other parts before the clock is looked at again.
 _OFTEN = 512
-
-#: Words that are made of bits of others.
-_OF_BITS = frozenset({"masked", "bvand", "bvor", "bvxor"})
 
 #: Terms are ordered by when they were made first.
 _age = attrgetter("number")
@@ -218,7 +215,7 @@ class Terms:
             left, right = right, left
         if right.kind == "const":
             return self.bits(left, (1 << left.width) - 1, _value(right))
-        if not _OF_BITS.isdisjoint((left.kind, right.kind)):
+        if not OF_BITS.isdisjoint((left.kind, right.kind)):
             found = comparisons(left, right)
             if found is not None:
                 return self.all(*(self._equal_pieces(*pair) for pair in found))
