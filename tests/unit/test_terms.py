@@ -9,15 +9,15 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from vpccni_nft.model.concrete import Concrete
 from vpccni_nft.model.oracle import Oracle, OracleKind, member
-from vpccni_nft.proof import simplify
+from vpccni_nft.proof import general, simplify
 from vpccni_nft.proof import terms as normal_form
 from vpccni_nft.proof.symbolic import Solver
-from vpccni_nft.proof.term import CONDITION, Term, postorder
+from vpccni_nft.proof.term import CONDITION, Term, asks, postorder
 from vpccni_nft.proof.terms import Terms
 
 #: The variables of every formula here, and their bits: few, so that all values can be tried.
@@ -381,6 +381,19 @@ def test_the_limits_of_the_normal_form_change_no_meaning(formula: Formula) -> No
         terms = Terms()
         term = formula.build(terms, terms_of(terms))
     assert table_of(term) == formula.build(TABLES, TABLES.variables)
+
+
+@given(any_condition)
+def test_a_general_term_with_its_literals_put_back_is_the_term(formula: Formula) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(general, "_WIDE", 2)
+        terms = Terms()
+        term = formula.build(terms, terms_of(terms))
+        shape = general.LiteralShape(terms, {})
+        shape.of(term)
+        again = shape.particular(shape.general(term))
+    assume(not any(True for _ in asks(term)))  # what the world answers has lost its name
+    assert table_of(again) == formula.build(TABLES, TABLES.variables)
 
 
 @given(any_condition)

@@ -80,7 +80,8 @@ def are_equal(
         theirs = _run(pairs, setting, other, value, field)
         if not ours or not theirs or not pairs.is_unsat(setting.compare(ours[0], theirs[0])):
             return False
-        footprint.add(setting, ours[0], (ours[1], theirs[1]), pairs.is_unsat_by_shape)
+        states = ours[1], theirs[1]
+        pairs.note(setting, footprint, ours[0], states, pairs.is_unsat_by_shape)
     return True
 
 

@@ -17,16 +17,17 @@ from ..model.packet import NoMeaning
 from . import cells, chance
 from .footprint import Footprint
 from .pairs import ChainPart, Chains
+from .part_summary import PartOutcome, PartSummaries
 from .shapes import ConditionShape
 from .symbolic import Undecided
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from ..model.hook import Program
     from ..model.packet import State
     from .context import ProofContext
-    from .footprint import ChainSummary
+    from .summary import ChainSummary
     from .symbolic import Solver
     from .term import Term
 
@@ -98,6 +99,8 @@ class ChainComparison:
     open: list[tuple[ChainPart, ChainPart]] = attrs.field(factory=list, init=False)
     #: What the model does not know, with the places of it.
     meaningless: list[str] = attrs.field(factory=list, init=False)
+    #: What rules do, of either side.
+    summaries: PartSummaries = attrs.field(factory=PartSummaries, init=False)
     #: Chains that draw other random numbers than one of the other side.
     drawn: set[tuple[Program, str]] = attrs.field(factory=set, init=False)
     #: Whether random choices were found to be equal that draw other numbers.
@@ -210,12 +213,16 @@ class ChainComparison:
             self.open.append(rest)
             self.meaningless.append(f"{_place(rest)}: {reason}")
             return None
-        return footprint.called(self.setting, symbol, self._returns(before))
+        exactly = None
+        if len(before.numbers) <= _SHORT:
+            if footprint.is_sum:
+                exactly = footprint.comes_back(self.setting)
+            else:
+                exactly = self._returns(before)
+        return footprint.called(self.setting, symbol, exactly)
 
     def _returns(self, part: ChainPart) -> Term | None:
         """Where a short chain comes back, if that hangs on the packet's fields alone."""
-        if len(part.numbers) > _SHORT:
-            return None
         terms, setting = self.setting.terms, self.setting
         outcome, _ = self._run(part)
         here = dict.fromkeys((setting.undecided, *setting.reachable.terms), terms.true)
@@ -277,28 +284,40 @@ class ChainComparison:
         # Of a single rule the normal form shows whether what it changes goes on.
         alone = len(before.numbers) == 1
         nowhere = self._is_false if alone else self.is_unsat
-        footprint.add(self.setting, ours, (state, other), nowhere)
+        self.note(self.setting, footprint, ours, (state, other), nowhere)
         return True
 
-    def _is_false(self, condition: Term) -> bool:
+    def note(
+        self,
+        setting: ProofContext,
+        footprint: Footprint,
+        outcome: Mapping[str, Term],
+        states: tuple[State, State],
+        never: Callable[[Term, Iterable[Term]], bool],
+    ) -> None:
+        """Note in a footprint what some rules do, as either side has them."""
+        part = PartOutcome.of(setting, outcome, states)
+        footprint.add(setting, self.summaries.of(setting, part, never), outcome, states)
+
+    def _is_false(self, condition: Term, _given: Iterable[Term]) -> bool:
         return condition is self.setting.terms.false
 
     def _run(self, part: ChainPart) -> tuple[dict[str, Term], State]:
         return self.setting.run(part.program, part.chain, part.numbers, self.call_equal)
 
-    def is_unsat(self, condition: Term) -> bool:
-        """Whether no packet makes a condition true."""
-        return self.is_unsat_by_shape(condition) or self._has_none(condition)
+    def is_unsat(self, condition: Term, given: Iterable[Term] = ()) -> bool:
+        """Whether no packet makes a condition true while others hold."""
+        return self.is_unsat_by_shape(condition, given) or self._has_none(condition, given)
 
-    def is_unsat_by_shape(self, condition: Term) -> bool:
+    def is_unsat_by_shape(self, condition: Term, given: Iterable[Term] = ()) -> bool:
         """The same whatever the condition's literals are: false may mean that it hangs on them."""
         if condition is self.setting.terms.false:
             return True
         shape = ConditionShape(self.setting.terms)
         general = shape.of(condition)
         if not shape.is_common:
-            return self._has_none(condition)
-        return self._has_none(general, shape.distinct())
+            return self._has_none(condition, given)
+        return self._has_none(general, (*shape.distinct(), *given))
 
     def _has_none(self, condition: Term, given: Iterable[Term] = ()) -> bool:
         """Whether the solver knows that no packet makes a condition true."""

@@ -45,9 +45,9 @@ if TYPE_CHECKING:
     from .answers import Answer
     from .chains import Pair
     from .classes import DifferenceClass
-    from .footprint import ChainSummary
     from .search import Decision
     from .side import Side
+    from .summary import ChainSummary
 
 
 #: The time for each question about a part of a chain: the whole hook can still decide.
