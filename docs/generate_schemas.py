@@ -232,6 +232,13 @@ DEFS: dict[str, Schema] = {
         form=maybe_null(text(), "the release that writes so"),
         services=number("ports of Services"),
     ),
+    "record-origin": keys(
+        host=text(),
+        taken=text("a time of ISO 8601"),
+        kernel=text(),
+        nft=text(),
+        iptables=text(),
+    ),
     "replayed": keys(
         runs=number(),
         outcomes=listed(keys(times=number(), only_here=flag(), events=listed(text()))),
@@ -410,6 +417,15 @@ COMMANDS: dict[str, tuple[str, Schema]] = {
         problems=listed(text()),
     )),
     "switch-prove": ("vpccni-nft switch prove --json", keys(
+        about=keys(
+            writer=text("the program and its version"),
+            files=listed(text()),
+            before=of("record-origin"),
+            after=of("record-origin"),
+            order=text("in which order base chains of one priority run"),
+            accept=listed(text()),
+            notes=listed(text("what to know before the answer is relied on")),
+        ),
         before=of("proxy"),
         after=of("proxy"),
         changes=listed(keys(

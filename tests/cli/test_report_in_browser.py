@@ -204,3 +204,37 @@ def test_a_search_that_was_not_finished_is_said_to_be_so(
     answer = run("verify", *sides, "--first", "--json").out
     page = opened(browser, tmp_path / "first.html", "-", stdin=answer)
     assert page.text(".headline") == "Different: 1 class, and not everything was decided"
+
+
+def test_a_change_of_modes_is_a_page_to_sign(browser: WebDriver, tmp_path: Path) -> None:
+    records = []
+    for name, file, mode in (("before", "iptables-legacy.save", "02-clusterip.save"),
+                             ("after", "nft.txt", "02-clusterip.1.33.list")):  # fmt: skip
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / file).write_text((FOLDER / "modes" / mode).read_text())
+        head = f"host: ip-10-0-1-7<b>\ntaken: 2026-12-01T10:00:00Z\n\n{file}: ok: x\n"
+        (folder / "record.txt").write_text(f"vpccni-nft record 1\n{head}")
+        records.append(str(folder))
+    target = tmp_path / "board.html"
+    done = run("switch", "prove", *records, "--timeout", "0.01", "--page", str(target), "--json")
+    assert done.code == 3, done.err
+    page = Page(browser, target)
+    assert "Change of modes on ip-10-0-1-7<b>" in page.text("h1")
+    assert page.text("#change .headline").startswith("Not decided")
+    shown = page.text("#change table")
+    assert "ip-10-0-1-7<b>" in shown
+    assert "nftables mode (as of Kubernetes 1.33), 1 port of Services" in shown
+    assert "every order is tried" in page.text("#change dl")
+    assert [one.text for one in page.all(".sign p")] == ["Name:", "Date:", "Signature:"]
+    assert page.problems == []
+
+    answer = json.loads(done.out)
+    for changed, said in (
+        ({"answer": "equivalent", "reasons": []}, "Go on"),
+        ({"answer": "equivalent", "not_known": ["a Service was added"]}, "Not decided"),
+        ({"answer": "equivalent", "leftovers": [{"message": "rules"}]}, "Stop"),
+        ({"answer": "different"}, "Stop"),
+    ):
+        again = opened(browser, tmp_path / "a.html", "-", stdin=json.dumps(answer | changed))
+        assert again.text("#change .headline").startswith(said)

@@ -52,6 +52,35 @@ def test_a_node_does_the_same_after_the_change(tmp_path: Path) -> None:
     assert lines[3].startswith("equivalent, but for 4 accepted classes of packets")
 
 
+def test_what_records_say_of_themselves_is_said(tmp_path: Path) -> None:
+    """The answer is undecided at once: what it is about is known all the same."""
+    texts = {"before": ("rules.save", BEFORE), "after": ("nft.txt", AFTER)}
+    for hour, (name, (file, text)) in enumerate(texts.items()):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / file).write_text(text)
+        (tmp_path / name / "kernel.txt").write_text("Linux 6.1\n")
+        (tmp_path / name / "record.txt").write_text(
+            f"vpccni-nft record 1\nhost: {name}\ntaken: 2026-12-01T0{2 - hour}:00:00Z\n\nx\n"
+        )
+    files = (str(tmp_path / "before"), str(tmp_path / "after"))
+    done = run("switch", "prove", *files, "--timeout", "0.01", "--order", "same")
+    assert done.code == 3
+    lines = done.out.splitlines()
+    assert lines[:4] == [
+        "before: before, 2026-12-01T02:00:00Z, Linux 6.1",
+        "after:  after, 2026-12-01T01:00:00Z, Linux 6.1",
+        "  note: the records are of two hosts: before and after",
+        "  note: the record of after was taken first: 2026-12-01T01:00:00Z",
+    ]
+    assert lines[-2:] == [
+        "  order of base chains of one priority: same",
+        "  nothing is left over of the mode that was left",
+    ]
+    about = json.loads(run("switch", "prove", *files, "--timeout", "0.01", "--json").out)["about"]
+    assert (about["before"]["host"], about["order"]) == ("before", "every order is tried")
+    assert (about["accept"], len(about["notes"])) == ([], 2)
+
+
 def test_the_way_back_is_proved_too(tmp_path: Path) -> None:
     (tmp_path / "before.nft").write_text(AFTER)
     (tmp_path / "after.save").write_text(BEFORE)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from ..node.files import HeldArchive
+    from ..node.origin import RecordOrigin
     from ..node.snapshot import Snapshot
 
 
@@ -139,6 +140,18 @@ def _node_of(name: str) -> NodeTexts | Source:
 
         return _read(shown, HeldArchive(shown, content))
     return Source.of(content, shown)
+
+
+def read_origin(name: str) -> RecordOrigin:
+    """Where a record is from; nothing is known of a file with rules alone."""
+    from ..node.files import node_of
+    from ..node.origin import RecordOrigin
+
+    return (
+        RecordOrigin.of(node_of((Path(name),)))
+        if name != "-" and _is_node(Path(name))
+        else RecordOrigin()
+    )
 
 
 def read_facts(name: str) -> Mapping[str, str]:

@@ -457,3 +457,13 @@ def require_solver() -> None:
             raise
         raise click.UsageError(missing.msg) from None
     del symbolic
+
+
+def require_jinja() -> None:
+    """Exit 2 where jinja2 is missing, before anything is done that needs it."""
+    from importlib.util import find_spec
+
+    if find_spec("jinja2") is None:
+        raise click.UsageError(
+            "jinja2 is missing: install it with pip install 'vpccni-nft[report]'"
+        )

@@ -335,6 +335,38 @@ function classOf(answer, found, number) {
     packet ? element("div", { class: "ways" }, wayOf("before", packet.before.steps, packet.before.outcome), wayOf("after", packet.after.steps, packet.after.outcome)) : null);
 }
 
+// --- a change of modes, for those who sign it ----------------------------------------------------
+
+const written = (pairs) => element("dl", {}, ...pairs.flatMap(([term, text]) => [element("dt", {}, term), element("dd", {}, text || "not known")]));
+const modeOf = (one) => `${one.mode} mode${one.form ? ` (as of Kubernetes ${one.form})` : ""}, ${counted(one.services, "port")} of Services`;
+const churnOf = (one) => [`${one.service} ${one.protocol}`, one.what, one.gone.join(", "), one.new.join(", "), one.fields.join(", ")];
+
+function verdict(answer) {
+  if (answer.leftovers.length) return ["bad", "Stop: something of the mode that was left is still there."];
+  if (answer.answer === "different") return ["bad", "Stop: packets are treated differently, and that is not accepted."];
+  if (answer.answer !== "equivalent") return ["open", "Not decided: it is not known whether the node does what it did."];
+  if (answer.not_known.length) return ["open", "Not decided: it is not known whether a change of a Service was meant."];
+  return ["good", "Go on: the node does what it did, but for what is accepted below."];
+}
+
+function showChange(answer) {
+  const { about } = answer;
+  const [tone, said] = verdict(answer);
+  section("change", "Change of modes",
+    element("p", { class: `headline ${tone}` }, said),
+    table(["", "before", "after"], [
+      ["record", ...about.files], ["host", about.before.host, about.after.host], ["taken", about.before.taken, about.after.taken],
+      ["kube-proxy", modeOf(answer.before), modeOf(answer.after)], ["kernel", about.before.kernel, about.after.kernel],
+      ["nft", about.before.nft, about.after.nft], ["iptables", about.before.iptables, about.after.iptables],
+    ], "Before and after"),
+    about.notes.length ? element("ul", {}, ...about.notes.map((one) => element("li", { class: "open" }, one))) : null,
+    written([["proved by", about.writer], ["order of base chains", about.order], ["accepted", about.accept.join(", ") || "nothing"],
+      ["left over", answer.leftovers.map((one) => one.message).join("; ") || "nothing"],
+      ["not known", answer.not_known.join("; ") || "nothing"]]),
+    answer.changes.length ? table(["Service", "what", "gone", "new", "fields"], answer.changes.map(churnOf), "Services that changed between the records") : null,
+    element("div", { class: "sign" }, ...["Name", "Date", "Signature"].map((what) => element("p", {}, `${what}:`))));
+}
+
 // --- a fleet ------------------------------------------------------------------------------------
 
 function showFleet() {
@@ -352,6 +384,7 @@ function showFleet() {
       "Shapes of nodes"));
 }
 
+report.answers.filter((one) => one.about).forEach(showChange);
 report.answers.forEach(showAnswer);
 if (report.fleet.length) showFleet();
 if (report.detection) showModes(report.detection);

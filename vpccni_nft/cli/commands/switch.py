@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import click
@@ -14,7 +14,7 @@ from ...core.exit_codes import ExitCode
 from ...core.render import printable
 from ..command import Command, CommandGroup
 from ..files import json_lines, read_source, write_output
-from ..nodes import read_rules
+from ..nodes import read_origin, read_rules
 from ..options import (
     ACCEPT,
     ALLOW,
@@ -29,6 +29,7 @@ from ..options import (
     read_accepted,
     read_endpoints,
     read_order,
+    require_jinja,
     require_joblib,
     require_solver,
     settings_of_switch,
@@ -63,6 +64,7 @@ def switch() -> None:
     examples=(
         "vpccni-nft switch prove before.tar.gz after.tar.gz --accept kube-proxy-modes",
         "vpccni-nft switch prove before after --accept kube-proxy-modes --json > proof.json",
+        "vpccni-nft switch prove before after --accept kube-proxy-modes --page board.html",
     ),
 )
 @click.argument("before", metavar="BEFORE")
@@ -74,6 +76,11 @@ def switch() -> None:
 @SECONDS
 @TIMEOUT
 @ORDER
+@click.option(
+    "--page",
+    metavar="FILE",
+    help="Also write one page of HTML, for a change board to sign; it needs jinja2.",
+)
 @AS_JSON
 def prove(  # noqa: PLR0913 - one for each option
     before: str,
@@ -86,6 +93,7 @@ def prove(  # noqa: PLR0913 - one for each option
     seconds: float,
     timeout: float | None,
     order: str | None,
+    page: str | None,
     as_json: bool,
 ) -> ExitCode:
     """Prove that a node does after a change of kube-proxy's mode what it did before it.
@@ -99,8 +107,10 @@ def prove(  # noqa: PLR0913 - one for each option
     require_solver()
     from ...node.kube_proxy.switching import recorded
     from ...proof.verify import verify as verify_sides
-    from ..render.switch import code_of_switch, dict_of, lines_of
+    from ..render.switch import ChangeRecords, code_of_switch, dict_of, lines_of
 
+    if page:
+        require_jinja()
     try:
         one, other = (_side(name, family) for name in (before, after))
         found = recorded(one, other, read_endpoints(endpoints))
@@ -111,13 +121,32 @@ def prove(  # noqa: PLR0913 - one for each option
     settings = attrs.evolve(settings_of_switch(order, seconds, timeout, allow), accept=acceptances)
     with progress.of_proof() as report:
         answer = verify_sides(found.before, found.after, settings, report)
+    about = ChangeRecords(
+        read_origin(before),
+        read_origin(after),
+        (before, after),
+        "every order is tried" if order is None else order,
+        accept,
+    )
+    if page:
+        _write_page(dict_of(found, answer, about), page)
     if as_json:
-        write_output(json.dumps(dict_of(found, answer), indent=2) + "\n", "-")
+        write_output(json.dumps(dict_of(found, answer, about), indent=2) + "\n", "-")
     else:
-        for line in lines_of(found, answer, (before, after)):
+        for line in lines_of(found, answer, about):
             click.echo(line)
         show(found.leftovers, notes=False)
     return code_of_switch(found, answer)
+
+
+def _write_page(answer: dict[str, Any], target: str) -> None:
+    """The answer as a page."""
+    from ...report.page import PageContent, html_of
+
+    about = answer["about"]
+    host = about["after"]["host"] or about["before"]["host"] or about["files"][0]
+    title = f"Change of modes on {printable(host)}"
+    write_output(html_of(PageContent(title, answers=(answer,))), target)
 
 
 def _side(name: str, family: str | None) -> Side:
