@@ -84,7 +84,7 @@ def test_what_a_release_writes_means_the_same_in_both_layouts(path: Path) -> Non
     assert isinstance(agree, Equivalent)
 
 
-@pytest.mark.parametrize("path", share(CNI, 2), ids=name_of)
+@pytest.mark.parametrize("path", share(CNI, 4), ids=name_of)
 def test_it_means_the_same_beside_kube_proxy_in_nftables_mode(path: Path) -> None:
     assert isinstance(moved(path, "native", PROXY).answer, Equivalent)
 

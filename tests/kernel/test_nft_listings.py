@@ -13,6 +13,7 @@ from vpccni_nft import nft
 from ..support.corpus import NODES, name_of
 from ..support.namespaces import Namespace
 from ..support.nft_texts import NATIVE, translated
+from ..support.profiles import share
 
 
 def steady(listing: str) -> str:
@@ -21,7 +22,7 @@ def steady(listing: str) -> str:
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize("path", NODES, ids=name_of)
+@pytest.mark.parametrize("path", share(NODES, 2), ids=name_of)
 def test_the_listing_of_a_node_is_read_and_loaded_again(path: Path, namespace: Namespace) -> None:
     namespace.load(nft.serialize(translated(path)))
     listing = namespace.list_ruleset()
@@ -30,7 +31,7 @@ def test_the_listing_of_a_node_is_read_and_loaded_again(path: Path, namespace: N
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize("path", NODES, ids=name_of)
+@pytest.mark.parametrize("path", share(NODES, 2), ids=name_of)
 def test_the_listing_of_a_node_is_the_same_with_handles(path: Path, namespace: Namespace) -> None:
     namespace.load(nft.serialize(translated(path)))
     listed = nft.parse(namespace.list_ruleset())
