@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
+from .core.caching import caching
 from .core.diagnostics import (
     ELEMENT_COUNTERS,
     UNKNOWN_MATCH,
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 #: Parsing reports these; lowering finds them again in the rules.
 UNREAD = (UNKNOWN_MATCH, UNKNOWN_TARGET, UNKNOWN_OPTION)
+
+#: Of fewer lines all nodes are made: to learn the forms of repeats takes longer.
+FEWEST_LINES = 1000
 
 _NO_NUMBERS = Diagnostic(
     ELEMENT_COUNTERS,
@@ -49,10 +54,12 @@ class Translation:
     """What came of a translation."""
 
     diagnostics: tuple[Diagnostic, ...]  #: every problem, in the order of the input
-    dump: iptables.Ruleset = attrs.field(repr=False)  #: what was translated
+    _dump: iptables.Ruleset = attrs.field(repr=False)
     _ruleset: nft.Ruleset = attrs.field(repr=False)
     #: The ruleset before it was optimized.
     _faithful: nft.Ruleset | None = attrs.field(default=None, repr=False)
+    #: The same with the nodes of all rules, where some have but a text here.
+    _with_nodes: _WithNodes | None = attrs.field(default=None, repr=False, eq=False)
 
     @property
     def refused(self) -> bool:
@@ -72,11 +79,20 @@ class Translation:
         }
 
     @property
+    def _whole(self) -> Translation:
+        return self._with_nodes.get() if self._with_nodes else self
+
+    @property
+    def dump(self) -> iptables.Ruleset:
+        """What was translated."""
+        return self._whole._dump
+
+    @property
     def ruleset(self) -> nft.Ruleset:
         """The nft objects. Raises Refused rather than give a part of the rules."""
         if self.refused:
             raise Refused(self.diagnostics)
-        return self._ruleset
+        return self._whole._ruleset
 
     def source_map(self) -> list[dict[str, object]]:
         r"""Each line of the input that stands for a rule, with its places. Raises Refused.
@@ -92,10 +108,11 @@ class Translation:
         from .nft.origins import places_of, spans_of
 
         found: dict[tuple[int, int], dict[str, object]] = {}
-        for span in spans_of(self._faithful or self.ruleset):
+        ruleset = self.ruleset
+        for span in spans_of(self._faithful or ruleset):
             entry = {"file": span.source.name, "line": span.line, "places": []}
             found.setdefault((id(span.source), span.line), entry)
-        for span, place in places_of(self.ruleset):
+        for span, place in places_of(ruleset):
             found[id(span.source), span.line]["places"].append(place)  # type: ignore[attr-defined]
         return list(found.values())
 
@@ -126,19 +143,54 @@ class Translation:
                 return iter((json.dumps(commands(self.ruleset)), "\n"))
             except Problem as problem:
                 raise Refused((problem.at(None),)) from None
-        return pieces(self.ruleset, header=f"Written by vpccni-nft {__version__}.")
+        if self.refused:
+            raise Refused(self.diagnostics)
+        return pieces(self._ruleset, header=f"Written by vpccni-nft {__version__}.")
 
 
-def translate_sources(sources: Sequence[Source], options: TranslateOptions) -> Translation:
-    """Translate several texts as one ruleset."""
+def translate_sources(
+    sources: Sequence[Source], options: TranslateOptions, *, nodes: bool = False
+) -> Translation:
+    """Translate several texts as one ruleset; ``nodes`` says that its objects will be asked for."""
+    from . import iptables
+    from .lowering.repeats import NodesNeeded
+
+    lines = sum(len(source.lines) for source in sources)
+    plain = not nodes and not options.optimize and not options.ipset_save
+    if plain and caching() and lines >= FEWEST_LINES:
+        with suppress(NodesNeeded):
+            found = _translate(sources, options, repeats=True)
+            if not found.refused:
+                with_nodes = _WithNodes(sources, options)
+                return attrs.evolve(found, dump=iptables.Ruleset(), with_nodes=with_nodes)
+    return _optimized(_translate(sources, options, repeats=False), options)
+
+
+class _WithNodes:
+    """The translation of a text with all nodes, made when it is first asked for."""
+
+    def __init__(self, sources: Sequence[Source], options: TranslateOptions) -> None:
+        self._sources, self._options = sources, options
+        self._made: Translation | None = None
+
+    def get(self) -> Translation:
+        if self._made is None:
+            self._made = _translate(self._sources, self._options, repeats=False)
+        return self._made
+
+
+def _translate(
+    sources: Sequence[Source], options: TranslateOptions, *, repeats: bool
+) -> Translation:
+    """The translation before it is optimized; with ``repeats``, of some rules the text alone."""
     from .lowering.ruleset import lower
     from .text.sources import parse_sources
 
-    dump, diagnostics = parse_sources(sources, options.family, options.ipset_save)
+    dump, diagnostics = parse_sources(sources, options.family, options.ipset_save, repeats=repeats)
     ruleset, more = lower(dump, options)
     reported = (*diagnostics, *(found for found in more if found.code not in UNREAD))
     every = (*sources, options.ipset_save) if options.ipset_save else sources
-    return _optimized(Translation(tuple(in_order(reported, every)), dump, ruleset), options)
+    return Translation(tuple(in_order(reported, every)), dump, ruleset)
 
 
 def _optimized(translation: Translation, options: TranslateOptions) -> Translation:

@@ -118,7 +118,7 @@ def _examine_dump(
     options = TranslateOptions.of(
         allow=settings.allow, family=DUMPS[name].family, ipset_save=sources.get(IPSETS)
     )
-    translation = translate_sources((source,), options)
+    translation = translate_sources((source,), options, nodes=True)
     owned = inventory(translation.dump)
     _add_owners(owned, report)
     reported += translation.diagnostics

@@ -16,6 +16,8 @@ import attrs
 from ..nft import expressions as x
 from ..nft import statements as s
 from ..nft.ast import Chain, Rule
+from ..text.nft_script import Written
+from .repeats import NodesNeeded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,10 +38,15 @@ class Flattened:
 
 
 def flatten(chains: tuple[Chain, ...]) -> Flattened:
-    """Merge cascades into their callers where a path is too long; chains must not loop."""
+    """Merge cascades into their callers where a path is too long; chains must not loop.
+
+    Raises NodesNeeded where that means to look into rules whose text alone is known.
+    """
     by_name = {chain.name: chain for chain in chains}
     if len(_longest_path(by_name)) <= MOST_CHAINS:
         return Flattened(chains)
+    if any(isinstance(rule, Written) for chain in chains for rule in chain.rules):
+        raise NodesNeeded
     following = _cascades(chains, by_name)
     followers = set(following.values())
     for head in following.keys() - followers:
@@ -54,8 +61,13 @@ def flatten(chains: tuple[Chain, ...]) -> Flattened:
 
 def called(chain: Chain) -> list[str]:
     """The chains that a chain jumps or goes to, in order; a verdict ends its rule."""
-    ends = [rule.statements[-1] for rule in chain.rules if rule.statements]
-    return [end.chain for end in ends if isinstance(end, (s.Jump, s.Goto))]
+    found = []
+    for rule in chain.rules:
+        if isinstance(rule, Written):
+            found += [rule.callee] if rule.callee else ()
+        elif rule.statements and isinstance(end := rule.statements[-1], (s.Jump, s.Goto)):
+            found.append(end.chain)
+    return found
 
 
 def _cascades(chains: tuple[Chain, ...], by_name: dict[str, Chain]) -> dict[str, str]:

@@ -6,27 +6,30 @@ from typing import TYPE_CHECKING
 
 from ..core.diagnostics import BAD_PLACE, CHAIN_LOOP, MISSING_CHAIN, Diagnostic
 from ..iptables.ast import Goto, Jump
+from ..text.forms import Repeat, rule_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..iptables.ast import Rule, Ruleset, Table
+    from ..iptables.ast import Chain, Rule, Ruleset, Table
 
 
 #: For each chain, the chains that it jumps or goes to, with the rules that do.
-Calls = dict[str, list[tuple[str, "Rule"]]]
+Calls = dict[str, list[tuple[str, "Rule | Repeat"]]]
 
 
 def calls_of(table: Table) -> Calls:
     """Who calls whom, by the names of chains."""
-    return {
-        chain.name: [
-            (target.chain, rule)
-            for rule in chain.rules
-            if isinstance(target := rule.target, (Jump, Goto))
-        ]
-        for chain in table.chains
-    }
+    return {chain.name: list(_calls_of(chain)) for chain in table.chains}
+
+
+def _calls_of(chain: Chain) -> Iterator[tuple[str, Rule | Repeat]]:
+    for rule in chain.rules:
+        if isinstance(rule, Repeat):
+            if rule.callee:
+                yield rule.callee, rule
+        elif isinstance(target := rule.target, Jump | Goto):
+            yield target.chain, rule
 
 
 def built_in_above(table: Table, calls: Calls) -> dict[str, frozenset[str]]:
@@ -56,14 +59,16 @@ def check_jumps(table: Table, calls: Calls) -> Iterator[Diagnostic]:
         for callee, rule in found:
             if callee in built_in:
                 yield Diagnostic(
-                    BAD_PLACE, f"{callee} is built in: only the kernel calls it", rule.target_span
+                    BAD_PLACE,
+                    f"{callee} is built in: only the kernel calls it",
+                    rule_of(rule).target_span,
                 )
             elif callee not in calls:
                 yield Diagnostic(
                     MISSING_CHAIN,
                     f"the table {table.name} has no chain {callee}, and no target of that name "
                     "is known",
-                    rule.target_span,
+                    rule_of(rule).target_span,
                     "vpccni-nft extensions lists the targets that are known",
                 )
     yield from _loops(calls)
@@ -100,7 +105,7 @@ def _loops(calls: Calls) -> Iterator[Diagnostic]:
                 yield Diagnostic(
                     CHAIN_LOOP,
                     f"this leads back to {callee}, which leads here",
-                    rule.target_span,
+                    rule_of(rule).target_span,
                 )
             elif state.get(callee) == unseen:
                 state[callee] = on_path

@@ -74,6 +74,8 @@ class RuleLowering:
         self._counted: _Known = {}
         self._shapes: dict[object, int] = {}
         self._selections: dict[tuple[int | None, ...], Callable[[Any], Statements]] = {}
+        #: Whether the last rule took something from what the rules of its table share.
+        self.used_shared = False
 
     def lower(
         self, rule: iptables.Rule, hooks: frozenset[str], name: str, *, sees_templates: bool
@@ -85,6 +87,7 @@ class RuleLowering:
         """
         context, known = self._place(rule, hooks, sees_templates=sees_templates)
         context.begin(rule)
+        self.used_shared = False
         pieces: list[Any] = []
         shapes: list[int | None] = []
         comments = []
@@ -126,11 +129,13 @@ class RuleLowering:
         if select:
             return (Rule(select(pieces), comment, rule.span),), ""
         try:
+            context.used_shared = False
             assembly = Assembly(context, name, comment, rule.span)
             rules = self._assemble(pieces[:conditions], pieces[conditions:], shape, assembly)
         except Problem as problem:
             context.report_problem(problem)
             return (), ""
+        self.used_shared = self.used_shared or context.used_shared
         return rules, context.rest
 
     def _place(
@@ -164,6 +169,7 @@ class RuleLowering:
         except Problem as problem:
             context.report_problem(problem)
             return _REFUSED
+        self.used_shared = self.used_shared or context.used_shared
         part = (pieces, self._shape(pieces))
         if self._cached and not context.used_shared:
             known[id(node)] = part

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import attrs
@@ -21,9 +22,11 @@ from ..extensions.context import Context, LimitTable, Objects, RecentList, Repor
 from ..iptables import ast as iptables
 from ..nft import ast as nft
 from ..nft import statements as s
+from ..text.forms import Repeat
 from . import layout
 from .depth import flatten
 from .jumps import built_in_above, calls_of, check_jumps
+from .repeats import RepeatLowering
 from .rule import RuleLowering, chain_name
 from .templates import Places, behind_templates
 
@@ -112,7 +115,8 @@ def _sharing(
 
 
 def _rules(table: iptables.Table) -> Iterable[iptables.Rule]:
-    return (rule for chain in table.chains for rule in chain.rules)
+    """All rules but repeats, which have no match and no target that others have not."""
+    return (rule for chain in table.chains for rule in chain.rules if not isinstance(rule, Repeat))
 
 
 _NOT_EXTENSIONS = (iptables.Jump, iptables.Goto, iptables.UnknownMatch, iptables.UnknownTarget)
@@ -127,6 +131,7 @@ class _TableLowering:
     sets: _SetFacts
     objects: Objects = attrs.Factory(Objects)
     rules: RuleLowering = attrs.field(init=False)
+    repeats: RepeatLowering = attrs.field(init=False)
     #: The rules that may meet a template.
     behind: Places = attrs.field(
         init=False,
@@ -134,7 +139,11 @@ class _TableLowering:
     )
 
     def __attrs_post_init__(self) -> None:
-        self.rules = RuleLowering(self.options.counters, self._context)
+        counters = self.options.counters
+        self.rules = RuleLowering(counters, partial(self._context, self.objects, self.report))
+        said = Report(self.options.allow)
+        aside = RuleLowering(counters, partial(self._context, Objects(), said))
+        self.repeats = RepeatLowering(aside)
 
     def lower(self) -> nft.Table:
         if self.table.name not in layout.PRIORITIES:
@@ -171,6 +180,11 @@ class _TableLowering:
         behind = rules  # those of the helper chain that the rest of the chain went to
         behind_ct = self.behind.get(chain.name, ())
         for number, rule in enumerate(chain.rules, start=1):
+            if isinstance(rule, Repeat):
+                if written := self.repeats.written(rule, hooks):
+                    behind.append(written)
+                    continue
+                rule = self.repeats.rule(rule)  # noqa: PLW2901 - what it stands for
             lowered, rest = self.rules.lower(
                 rule, hooks, f"{name}-{number}", sees_templates=number in behind_ct
             )
@@ -196,6 +210,8 @@ class _TableLowering:
 
     def _context(
         self,
+        objects: Objects,
+        report: Report,
         hooks: frozenset[str],
         protocol: int | None,
         leaves: bool,
@@ -211,8 +227,8 @@ class _TableLowering:
             # Without conntrack the kernel passes over nat chains (nf_nat_core.c, nf_nat_inet_fn).
             tracked=self.facts.tracked or self.table.name == "nat",
             shared=Shared(
-                objects=self.objects,
-                report=self.report,
+                objects=objects,
+                report=report,
                 sharing=self.facts.sharing,
                 recent_lists=self.facts.recent_lists,
                 limit_tables=self.facts.limit_tables,

@@ -51,7 +51,7 @@ def rules_of(
     options = TranslateOptions(
         allow=frozenset(APPROXIMATIONS.values()), family=family, ipset_save=ipset_save
     )
-    translation = translate_sources(dumps, options)
+    translation = translate_sources(dumps, options, nodes=True)
     diagnostics = dict.fromkeys((*problems, *translation.diagnostics))
     return {
         "owners": [

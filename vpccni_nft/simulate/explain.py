@@ -148,7 +148,7 @@ def _sides(
         translation, name = translate_ruleset(first, options), "the ruleset"
     else:
         assert isinstance(first, Source)
-        translation, name = translate_sources((first,), options), first.name
+        translation, name = translate_sources((first,), options, nodes=True), first.name
     if refusing := tuple(one for one in translation.diagnostics if one.refuses):
         if {one.code for one in refusing} - _NO_TRANSLATION:
             raise Refused(translation.diagnostics)

@@ -66,7 +66,7 @@ class SuiteDump:
     @functools.cached_property
     def translation(self) -> Translation:
         """The translation, which may be refused."""
-        return translate_sources(self.sources, self.options)
+        return translate_sources(self.sources, self.options, nodes=True)
 
     @functools.cached_property
     def script(self) -> nft.Ruleset:

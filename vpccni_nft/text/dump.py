@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, cast
 
 import attrs
 
@@ -30,6 +31,7 @@ from ..extensions.shared.words import unquote
 from ..iptables import ast
 from ..iptables.protocols import protocol_name
 from .drafts import BUILT_IN, CHAIN_NAME, ChainDraft, TableDraft
+from .forms import Forms, rule_of
 from .line import NodeBuilder, read_counters
 from .misprints import CHAINS as MISPRINTED_CHAINS
 from .misprints import is_misprinting, problems_of
@@ -68,21 +70,22 @@ _TABLE_OF_CHAINS = {
 
 
 def parse_document(
-    source: Source, family: Family | None = None
+    source: Source, family: Family | None = None, *, repeats: bool = False
 ) -> tuple[tuple[ast.Table, ...], list[Diagnostic]]:
     """Read all tables of a text, and every problem that it has.
 
-    ``family`` is the family of tables for which the text itself does not show it.
+    ``family`` is the family of tables for which the text itself does not show it. With ``repeats``
+    a ``Repeat`` may stand in for a rule.
     """
-    reader = _read(source, ())
+    reader = _read(source, (), repeats=repeats)
     if any(draft.asks_family and not draft.family for draft in reader.drafts):
         # What some lines say depends on the family, which only the end of the text may show.
-        reader = _read(source, reader.families(family))
+        reader = _read(source, reader.families(family), repeats=repeats)
     return reader.finish(family)
 
 
-def _read(source: Source, assumed: Sequence[_Assumed | None]) -> _Reader:
-    reader = _Reader(source, assumed=assumed)
+def _read(source: Source, assumed: Sequence[_Assumed | None], *, repeats: bool) -> _Reader:
+    reader = _Reader(source, assumed=assumed, repeats=repeats)
     for number, line in enumerate(source.lines, start=1):
         if line.strip():
             reader.read(number, line)
@@ -103,6 +106,7 @@ class _Assumed:
 class _Reader:
     source: Source
     assumed: Sequence[_Assumed | None] = ()  #: by the numbers of the tables, from an earlier pass
+    repeats: bool = False
     diagnostics: list[Diagnostic] = attrs.Factory(list)
     unreadable: list[Diagnostic] = attrs.Factory(list)
     drafts: list[TableDraft] = attrs.Factory(list)
@@ -113,6 +117,8 @@ class _Reader:
     chain_pattern: re.Pattern[str] | None = None  #: what the last chain but a built-in one fits
     shapes: Shapes = attrs.Factory(Shapes)
     rules: RuleReader = attrs.Factory(lambda self: RuleReader(None, self.shapes), takes_self=True)
+    known_forms: dict[Family, Forms] = attrs.Factory(dict)
+    forms: Forms | None = None  #: those of the current table's rules, where it may have repeats
 
     def read(self, number: int, text: str) -> None:
         """Take one line that is not blank."""
@@ -121,13 +127,50 @@ class _Reader:
             whole = whole_line(self.source, number)
             self.unreadable.append(Diagnostic(SYNTAX, message, whole))
             return
+        declares = text[0] == ":"
+        if self.forms and not declares and self._repeats(self.forms, number, text):
+            return
         whole = Span(self.source, number, 1, len(text) + 1)
         try:
-            likely = self._likely_chain if text[0] == ":" else self._likely_rule
+            likely = self._likely_chain if declares else self._likely_rule
             if not likely(whole, text):
                 self._read_slowly(number, text)
         except Problem as problem:
             self.diagnostics.append(problem.at(whole_line(self.source, number)))
+
+    def _repeats(self, forms: Forms, number: int, text: str) -> bool:
+        """Take a rule of a form that is known; False where a line is anything else."""
+        found = forms.find(text, number)
+        if found is None or self.current is None:
+            return False
+        name = found.values[found.form.chain]
+        chain = self.current.chains.get(name)
+        if chain is None or name in MISPRINTED_CHAINS:
+            return False
+        chain.rules.append(cast("ast.Rule", found))
+        return True
+
+    def _forms_of(self, draft: TableDraft) -> Forms | None:
+        """The forms of a table's rules, where all that a rule says stands in its line."""
+        family = draft.family
+        if (
+            not self.repeats
+            or not family
+            or not draft.generated
+            or draft.name == "raw"  # what comes behind a CT there depends on all rules
+            or is_misprinting(draft.generated)
+        ):
+            return None
+        if family not in self.known_forms:
+            reader = RuleReader(family, self.shapes)
+            self.known_forms[family] = Forms(partial(self._rule_of, reader))
+        return self.known_forms[family]
+
+    def _rule_of(self, reader: RuleReader, number: int, text: str) -> ast.Rule:
+        """The rule of a line of a form that is known."""
+        shape, line, key = self.shapes.read(self.source, number, text)
+        builder = NodeBuilder([], Evidence(reader.family))
+        return reader.rule(*reader.plan(key, shape, line), builder, line.whole, line)[1]
 
     def _read_slowly(self, number: int, text: str) -> None:
         """Take a line by its shape, or as one that is written by hand."""
@@ -204,13 +247,14 @@ class _Reader:
         draft = TableDraft(span, name, builder, generated, family, group=self.group)
         self.drafts.append(draft)
         self.current = draft
+        self.forms = self._forms_of(draft)
         return draft
 
     def _commit(self, _shape: Shape, line: Line) -> None:
         if not self.current or self.current.is_listing:
             raise Problem(BAD_STRUCTURE, "COMMIT without a table before it", span=line.whole)
         self.current.committed = True
-        self.current = None
+        self.current = self.forms = None
 
     def _chain(self, shape: Shape, line: Line, key: Key | None) -> None:
         whole = line.whole
@@ -306,6 +350,8 @@ class _Reader:
                 return
             diagnostics += problems
             families += addresses
+        elif self.forms and len(families) == seen:
+            self.forms.learn(text, rule)
         chain = draft.chains.get(name) or draft.chain(name, whole)
         chain.rules.append(rule if draft.generated else _renamed(rule, draft))
 
@@ -336,6 +382,9 @@ class _Reader:
         draft = self.current
         assert draft
         draft.written = draft.asks_family = True
+        self.forms = None
+        for chain in draft.chains.values():
+            chain.rules[:] = map(rule_of, chain.rules)
         if command.family and command.family is not draft.family:
             return  # iptables-restore reads over what is for the other family
         if self.rules.family is not draft.family:
@@ -516,7 +565,8 @@ def family_of_name(name: str) -> Family | None:
 def _rules(chain: ChainDraft, mixed: set[int]) -> tuple[ast.Rule, ...]:
     if not mixed:
         return tuple(chain.rules)
-    return tuple(rule for rule in chain.rules if rule.span and rule.span.line not in mixed)
+    rules = map(rule_of, chain.rules)
+    return tuple(rule for rule in rules if rule.span and rule.span.line not in mixed)
 
 
 def _table(draft: TableDraft, family: Family) -> ast.Table:

@@ -7,7 +7,7 @@ shorter but needs nft 1.0.8 and Linux 6.3.)
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..nft import objects as o
 from ..nft.ast import Map
@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ..nft.ast import Chain, CounterObject, Hook, Rule, Ruleset, Set, Table
+
+
+class Written(NamedTuple):
+    """A rule whose text is known; it stands in for one with statements."""
+
+    text: str
+    callee: str | None  #: the chain that it jumps or goes to
+
 
 #: The texts of a table's comments, and of its statements by id: lowering shares statements.
 Texts = dict[int | str, str]
@@ -46,7 +54,9 @@ def rule_text(rule: Rule) -> str:
     return _rule_text(rule, {})
 
 
-def _rule_text(rule: Rule, texts: Texts) -> str:
+def _rule_text(rule: Rule | Written, texts: Texts) -> str:
+    if isinstance(rule, Written):
+        return rule.text
     words = []
     for statement in rule.statements:
         text = texts.get(id(statement))

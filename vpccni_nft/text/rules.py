@@ -159,6 +159,9 @@ class RuleReader:
                 matches[number] = node
             else:
                 fields[field] = node
+        source, destination = fields.get("source"), fields.get("destination")
+        if source and destination and source.value.family is not destination.value.family:
+            del fields["destination"]  # one of them is not of the table's, which refuses the line
         rule = ast.Rule(matches=tuple(matches.values()), span=whole, places=plan.places, **fields)
         chain = plan.chain(values)
         return unquote(chain) if '"' in chain else chain, rule

@@ -19,17 +19,21 @@ if TYPE_CHECKING:
 
 @trusted()
 def parse_sources(
-    sources: Sequence[Source], family: Family | None = None, ipset_save: Source | None = None
+    sources: Sequence[Source],
+    family: Family | None = None,
+    ipset_save: Source | None = None,
+    *,
+    repeats: bool = False,
 ) -> tuple[Ruleset, list[Diagnostic]]:
     """Read several texts as one ruleset, with every problem in them.
 
     ``family`` is the family of tables for which the texts do not show it. ``ipset_save`` has
-    the sets that the rules name.
+    the sets that the rules name. With ``repeats`` some rules may be a ``Repeat``: for lowering.
     """
     tables: list[Table] = []
     diagnostics: list[Diagnostic] = []
     for source in sources:
-        found, problems = parse_document(source, family)
+        found, problems = parse_document(source, family, repeats=repeats)
         tables += found
         diagnostics += problems
     diagnostics += _repeated(tables)

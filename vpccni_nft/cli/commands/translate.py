@@ -172,7 +172,10 @@ def translate(  # noqa: PLR0913 - one for each option
     if owner is not None:
         translation, code = _of_owner(sources, owner, layout, beside, options, seconds)
     else:
-        translation, code = _of_all(sources, options, seconds, proved=proved, grouped=statistics)
+        nodes = proved or form == "json" or map_file is not None
+        translation, code = _of_all(
+            sources, options, seconds, proved=proved, grouped=statistics, nodes=nodes
+        )
     if code is not ExitCode.DONE:
         return code
     try:
@@ -193,10 +196,11 @@ def _of_all(
     *,
     proved: bool,
     grouped: bool,
+    nodes: bool,
 ) -> tuple[Translation, ExitCode]:
     """Everything in the dumps."""
     with progress.of_translation(sum(len(source.lines) for source in sources)):
-        translation = translate_sources(sources, options)
+        translation = translate_sources(sources, options, nodes=nodes)
     if grouped:
         from ..formats.findings import of_translation
         from ..formats.statistics import lines_of
