@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vpccni_nft.core.errors import CannotRead
 from vpccni_nft.core.values import Family
 from vpccni_nft.migration.edits import Edit, InTheWay, taking
 from vpccni_nft.migration.moves import TableMove
@@ -154,6 +155,13 @@ def test_only_what_is_as_planned_is_taken_out(now: SavedTable, why: str) -> None
     with_rule = SavedTable.of("filter", [*lines, "-A INPUT -j MARK --set-mark M"])
     with pytest.raises(InTheWay, match=why):
         taking(moving, with_rule)
+
+
+def test_a_table_that_iptables_cannot_show_is_none_to_edit() -> None:
+    said = "Table `filter' is incompatible, use 'nft' tool."
+    with pytest.raises(CannotRead, match=said):
+        SavedTable.printed("filter", f"# {said}\n")
+    assert not SavedTable.printed("filter", "# Generated\n").chains
 
 
 def test_nothing_is_taken_out_twice() -> None:

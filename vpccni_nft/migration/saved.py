@@ -101,6 +101,8 @@ class SavedTable:
         lines = text.split("\n")
         said = [number for number, line in enumerate(lines) if line and line[0] != "#"]
         if not said:
+            if unshown := [line for line in lines if "is incompatible" in line]:
+                raise CannotRead(f"iptables-save says: {unshown[0].removeprefix('# ')}")
             return cls(name)
         table = lines[said[0] : said[-1] + 1]
         ends = [line for line in table if line == "COMMIT" or line.startswith("*")]
