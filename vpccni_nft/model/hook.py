@@ -437,7 +437,8 @@ def route_anew(state: State, when: Bool) -> None:
         return
     algebra, route = state.algebra, Route.of(state)
     state.leaves_by = algebra.ite(when, route.device, state.leaves_by)
-    for field, value in {**route.seen, ANEW: algebra.const(1, 1)}.items():
+    seen = {**route.seen, "ct_mark": state.fields["ct_mark"], ANEW: algebra.const(1, 1)}
+    for field, value in seen.items():
         state.routed[field] = algebra.ite(when, value, state.routed[field])
     state.assign(when, "realm", route.realm)
     state.use(when, Event("reroute", (), tuple(route.seen.values())))

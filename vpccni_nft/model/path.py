@@ -87,7 +87,7 @@ def run_path(  # noqa: PLR0913 - those of a hook, and what paths have besides
     state.on_path, state.leaves_by = True, state.fields["oif"]
     state.internal, state.unrouted = internal, unrouted
     whether = ROUTED if path is RECEIVED else ANEW
-    zeros = {name: state.word(name, 0) for name in ROUTED_BY}
+    zeros = {name: state.word(name, 0) for name in (*ROUTED_BY, "ct_mark")}
     state.routed = {**zeros, whether: algebra.const(0, 1)}
     way = _Way(state, tuple(chains), dict(fields), comes_to)
     if path is RECEIVED:
@@ -119,7 +119,8 @@ class _Way:
             return
         route = Route.of(state)
         no, yes = (algebra.const(one, 1) for one in (0, 1))
-        state.routed |= {**route.seen, ROUTED: algebra.ite(state.live, yes, no)}
+        state.routed |= {**route.seen, "ct_mark": state.fields["ct_mark"]}
+        state.routed[ROUTED] = algebra.ite(state.live, yes, no)
         for field in _OF_SOCKETS:
             asked = Oracle(OracleKind.SOCKET_FIELD, field)
             connection = (state.fields["iif"], *(state.fields[name] for name in CONNECTION))

@@ -252,7 +252,8 @@ class Accepting:
             return found
         world = Concrete(packet.seed, packet.answers)
         counts = self.setting.counters
-        ends = NumberEnds(world, packet.family, packet.internal, packet.at_entry, outcomes, counts)
+        unseen = packet.internal | packet.unrouted
+        ends = NumberEnds(world, packet.family, unseen, packet.at_entry, outcomes, counts)
         packets = self._packets(ends)
         for one, case in dict.fromkeys((each.acceptance, each.case) for each in self.regions):
             if not case.condition.holds(packets):

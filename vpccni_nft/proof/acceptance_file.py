@@ -16,7 +16,7 @@ from ..model.path import RECEIVED
 from ..simulate.packet_text import KEY_OF, place_word
 from ..simulate.report import value_text
 from .acceptance import Acceptance, Acceptances, Case
-from .changes import BY_BINDINGS, Deviation
+from .changes import BY_BINDINGS, RESTORED, Deviation
 from .conditions import BadCondition, Condition
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ class _Reader:
             )
             return
         for key in one:
-            if one[key] == other[key]:
+            if one[key] == other[key] != RESTORED:
                 self._refuse(f"{key} is the same before and after", number, "after", key)
             try:
                 yield Deviation.parse(key, one[key], other[key])

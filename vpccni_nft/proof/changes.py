@@ -30,7 +30,7 @@ from .context import is_count
 from .term import LOG
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ..core.values import Family
     from ..model.algebra import Algebra, Bool, Word
@@ -55,6 +55,9 @@ _NAT_BITS = STATUS_BITS["snat"] | STATUS_BITS["dnat"]
 
 #: What of a field is accepted: it is as it was. What may follow in a list: anything.
 UNCHANGED, ANYTHING = "unchanged", "*"
+
+#: What of the mark at routing is accepted: some of its bits are those of the connection's mark.
+RESTORED = "restored"
 
 #: The names of outcomes, by those that a reader sees.
 _IN_PROOF = {"verdict": ("undecided", "verdicts")}
@@ -162,11 +165,15 @@ class AcceptedValue:
 
     value: int | None = None  #: None: it is unchanged
     mask: int | None = None  #: None: all bits count
+    #: Whether each bit of a mark may also be that of the connection's mark.
+    is_restored: bool = False
 
     @classmethod
     def parse(cls, field: str, text: str) -> AcceptedValue:
         """Read a value, or VALUE/MASK. Raises ValueError."""
         value, slash, mask = text.partition("/")
+        if text == RESTORED and field == "mark":
+            return cls(is_restored=True)
         if value == UNCHANGED:
             return cls(None, parse_integer(mask) if slash else None)
         number = parse_value(field, value)
@@ -177,8 +184,17 @@ class AcceptedValue:
             raise ValueError(f"“{text}” has bits set that its mask leaves out")
         return cls(number, bits)
 
-    def holds(self, algebra: Algebra, word: Word, start: Word, bits: int) -> Bool:
-        """Whether a field has come to this, and what it was at the start."""
+    def holds(  # noqa: PLR0913 - a field, and what it may be made of
+        self, algebra: Algebra, word: Word, start: Word, connection: Word | None, bits: int
+    ) -> Bool:
+        """Whether a field has come to this, from what it was at the start.
+
+        ``connection`` is the mark of the connection, for what a mark at routing may be made of.
+        """
+        if self.is_restored and connection is not None:
+            none = algebra.const(0, bits)
+            changed, other = (algebra.bvxor(word, one) for one in (start, connection))
+            return algebra.equal(algebra.bvand(changed, other), none)
         mask = (1 << bits) - 1 if self.mask is None else self.mask
         if mask >> bits or (self.value or 0) >> bits:
             return algebra.false
@@ -203,11 +219,13 @@ class Deviation:
         field = KEYS.get(plain, plain)
         if key in {"verdict", "bindings", "events"}:
             return cls(key, Items.parse(key, before), Items.parse(key, after))
+        if RESTORED in {before, after} and key != f"mark{AT_ROUTING}":
+            raise ValueError(f"{key}: only the mark at routing can be “{RESTORED}”")
         if field not in (FIELDS if plain == key else ROUTED_BY):
             known = ("verdict", "bindings", "events", *KEYS, f"mark{AT_ROUTING}")
             raise ValueError(f"“{key}” is not known; what can differ is {', '.join(known)}")
         ends = AcceptedValue.parse(field, before), AcceptedValue.parse(field, after)
-        if ends[0].mask != ends[1].mask and UNCHANGED not in {before, after}:
+        if ends[0].mask != ends[1].mask and not {UNCHANGED, RESTORED} & {before, after}:
             raise ValueError(f"{key}: both sides have the same mask")
         return cls(field + key[len(plain) :], *ends)
 
@@ -228,16 +246,44 @@ class Deviation:
 
     def holds(self, ends: Ends) -> Bool:
         """Where nothing else of this differs than what may."""
-        if self.is_of_field:
+        if self.is_of_field and self.name.endswith(AT_ROUTING):
             field = self.name.removesuffix(AT_ROUTING)
-            words: tuple[Word, ...] = ends.words(field)
-            if field != self.name:
-                start = ends.start(field)
-                seen = (ends.at_routing(side, field) for side in (0, 1))
-                words = tuple(start if word is None else word for word in seen)
-            bits = width(field, ends.family)
-            return self._of_field(ends.algebra, words[0], words[1], ends.start(field), bits)
+            one, other = (ends.at_routing(side, field) for side in (0, 1))
+            if one is None or other is None:
+                return ends.algebra.true
+            return self._of_field(ends, one, other, self.holds_at_routing(ends, (0, 1)))
+        if self.is_of_field:
+            one, other = ends.words(self.name)
+            bits, start = width(self.name, ends.family), ends.start(self.name)
+            fits = (
+                end.holds(ends.algebra, word, start, None, bits)
+                for end, word in zip(self._values, (one, other), strict=True)
+            )
+            return self._of_field(ends, one, other, ends.algebra.all(*fits))
         return ends.algebra.any(ends.same(self.name), self.happens(ends))
+
+    def holds_at_routing(self, ends: Ends, sides: Iterable[int]) -> Bool:
+        """Where routing sees of a field what may be on these sides, or does not see the packet."""
+        algebra, field = ends.algebra, self.name.removesuffix(AT_ROUTING)
+        bits = width(field, ends.family)
+        kept = algebra.const(((1 << bits) - 1) & ~(ends.internal if field == "mark" else 0), bits)
+        start = algebra.bvand(ends.start(field), kept)
+        fits = []
+        for side in sides:
+            word = ends.at_routing(side, field)
+            if word is not None:
+                connection = ends.at_routing(side, "ct_mark")
+                if connection is not None:
+                    connection = algebra.bvand(connection, kept)
+                as_said = self._values[side].holds(algebra, word, start, connection, bits)
+                fits.append(algebra.any(algebra.not_(ends.is_routed(side)), as_said))
+        return algebra.all(*fits)
+
+    @property
+    def _values(self) -> tuple[AcceptedValue, AcceptedValue]:
+        assert isinstance(self.before, AcceptedValue)
+        assert isinstance(self.after, AcceptedValue)
+        return self.before, self.after
 
     @property
     def refuses(self) -> bool:
@@ -260,18 +306,15 @@ class Deviation:
         ends = (end for end in (self.before, self.after) if isinstance(end, AcceptedValue))
         return next((end.mask for end in ends if end.mask is not None), None)
 
-    def _of_field(self, algebra: Algebra, one: Word, other: Word, start: Word, bits: int) -> Bool:
-        assert isinstance(self.before, AcceptedValue)
-        assert isinstance(self.after, AcceptedValue)
-        mask = self.mask
-        fits = [
-            self.before.holds(algebra, one, start, bits),
-            self.after.holds(algebra, other, start, bits),
-        ]
+    def _of_field(self, ends: Ends, one: Word, other: Word, fits: Bool) -> Bool:
+        """Where a field is the same, or fits and differs in no more bits than may."""
+        field = self.name.removesuffix(AT_ROUTING)
+        algebra, mask, bits = ends.algebra, self.mask, width(field, ends.family)
         if mask is not None and not mask >> bits:
             rest = algebra.const(((1 << bits) - 1) & ~mask, bits)
-            fits.append(algebra.equal(algebra.bvand(one, rest), algebra.bvand(other, rest)))
-        return algebra.any(algebra.equal(one, other), algebra.all(*fits))
+            same = algebra.equal(algebra.bvand(one, rest), algebra.bvand(other, rest))
+            fits = algebra.all(fits, same)
+        return algebra.any(algebra.equal(one, other), fits)
 
 
 @attrs.frozen
@@ -347,21 +390,30 @@ class Following:
         return algebra.any(algebra.equal(one, other), algebra.all(*as_it_was))
 
     def _at_routing(self, ends: Ends, name: str) -> Bool:
-        """What routing sees of a field; a packet that is made here may not be routed anew."""
+        """Where routing sees of a field what NAT does not change, or is said of it."""
+        algebra = ends.algebra
+        sides = [side for side in (0, 1) if name not in self.bound[side]]
+        fits = algebra.all(*(self._is_kept(ends, name, side) for side in sides))
+        one, other = (ends.at_routing(side, name) for side in (0, 1))
+        if len(sides) < 2 or one is None or other is None:
+            return fits
+        return algebra.any(algebra.equal(one, other), fits)
+
+    def _is_kept(self, ends: Ends, name: str, side: int) -> Bool:
+        """Where a field is as it came; a packet that is made here may not be routed anew."""
         algebra, bits = ends.algebra, width(name, ends.family)
+        word = ends.at_routing(side, name)
+        if word is None:
+            return algebra.true
+        said = self.said.get(f"{name}{AT_ROUTING}")
+        as_said = said.holds_at_routing(ends, (side,)) if said else algebra.true
         free = ends.internal if name == "mark" else 0
-        if name in self.said:
-            mask = self.said[name].mask
-            free |= (1 << bits) - 1 if mask is None else mask
+        for one in filter(None, (said, self.said.get(name))):
+            free |= (1 << bits) - 1 if one.mask is None else one.mask
         kept = algebra.const(((1 << bits) - 1) & ~free, bits)
-        sides = []
-        for side in (0, 1):
-            word = ends.at_routing(side, name)
-            if word is not None and name not in self.bound[side]:
-                start, seen = (algebra.bvand(one, kept) for one in (ends.start(name), word))
-                not_routed = algebra.not_(ends.is_routed(side))
-                sides.append(algebra.any(not_routed, algebra.equal(start, seen)))
-        return algebra.all(*sides)
+        start, seen = (algebra.bvand(one, kept) for one in (ends.start(name), word))
+        not_routed = algebra.not_(ends.is_routed(side))
+        return algebra.all(as_said, algebra.any(not_routed, algebra.equal(start, seen)))
 
 
 class Ends(Protocol):

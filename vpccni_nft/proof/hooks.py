@@ -145,7 +145,12 @@ class PathComparison:
         """Where outcomes differ, by what, and what of that is accepted."""
         differences = self._differences(*outcomes)
         accepting = Accepting.of(
-            self.setting, self.accept, self.path, self.internal, outcomes, differences
+            self.setting,
+            self.accept,
+            self.path,
+            self.internal | self.unrouted,
+            outcomes,
+            differences,
         )
         return differences, accepting
 
@@ -160,7 +165,9 @@ class PathComparison:
             for name in _WHETHER & side.keys()
         ]
         found = self.setting.differences(one, other)
-        anew, _ = found.get(ANEW, terms.false), found.pop(ROUTED, None)
+        anew = found.get(ANEW, terms.false)
+        for name in (ROUTED, f"ct_mark{AT_ROUTING}"):  # neither is seen by itself
+            found.pop(name, None)
         seen = {name for name in found if name.endswith(AT_ROUTING)}
         matters = terms.any(
             *(side["undecided"] for side in (one, other)),

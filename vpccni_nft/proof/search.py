@@ -28,8 +28,9 @@ from .split import PacketCase, Smaller, Split, Tree, by_case
 from .symbolic import Undecided
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
+    from .acceptance import Acceptance
     from .hooks import Comparison, PathComparison
     from .side import Side
     from .term import Term
@@ -256,9 +257,9 @@ class _Look:
         if comparison.hook.accept.each:
             comparison.hook.progress("what is accepted, and whether it occurs")
         known = {one.acceptance: one for one in self.found.accepted}
-        for one in _occurring(comparison, self.before, self.after):
-            if one.acceptance not in known or known[one.acceptance].occurs is Occurs.UNKNOWN:
-                known[one.acceptance] = one
+        shown = {one for one, found in known.items() if found.occurs is Occurs.YES}
+        for one in _occurring(comparison, self.before, self.after, shown):
+            known[one.acceptance] = one
         self.found.accepted = list(known.values())
 
 
@@ -271,11 +272,15 @@ def _residue(comparison: Comparison, case: PacketCase) -> Residue:
     return Residue.of(comparison.hook.setting, words, (*case.keys,))
 
 
-def _occurring(comparison: Comparison, before: Side, after: Side) -> Iterator[AcceptedClass]:
-    """What is accepted and there, with a packet that shows it."""
+def _occurring(
+    comparison: Comparison, before: Side, after: Side, shown: Collection[Acceptance]
+) -> Iterator[AcceptedClass]:
+    """What is accepted and there, with a packet that shows it; but for what is shown already."""
     setting = comparison.hook.setting
     here = ((setting.family, comparison.hook.path.name),)
     for acceptance, where in comparison.accepting.occurring(comparison.differences):
+        if acceptance in shown:
+            continue
         try:
             if (model := comparison.find_where(where)) is None:
                 continue

@@ -11,7 +11,7 @@ import attrs
 
 from ..iptables import ast as iptables
 from ..model.concrete import Concrete
-from ..model.hook import outcome
+from ..model.hook import ROUTED_BY, outcome
 from ..model.packet import ACCEPT, ANEW, ROUTED
 from ..model.path import MADE_HERE, RECEIVED, Path, run_path
 from ..semantics import iptables as iptables_meaning
@@ -139,7 +139,7 @@ def _seen_otherwise(
         return {}
     return {
         f"{name}{AT_ROUTING}": (before[name], after[name])
-        for name in before
+        for name in ROUTED_BY
         if before[name] != after[name]
     }
 
