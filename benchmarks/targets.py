@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from benchmarks.kube_proxy import GENERATIONS
 from benchmarks.processes import INCUMBENT
 from benchmarks.tables import Table
 
@@ -40,7 +41,14 @@ class Target:
 
 def table(run: Mapping[str, Sequence[Table]]) -> Table:
     """All targets; of several figures, the worst counts."""
-    found = [*_packets(run), *_load(run), *_translate(run), *_proof(run), *_start(run)]
+    found = [
+        *_packets(run),
+        *_load(run),
+        *_translate(run),
+        *_proof(run),
+        *_modes(run),
+        *_start(run),
+    ]
     return Table("Targets", [target.row() for target in found])
 
 
@@ -140,6 +148,20 @@ def _proof(run: Mapping[str, Sequence[Table]]) -> Iterator[Target]:
     yield Target("proof of a node without Services, -O0 (s)", 2, find(0, "time (s)"))
     yield Target("proof of a node of 295 rules, -O0 (s)", 10, find(24, "time (s)"))
     yield Target("proof of 5,000 Services, 55,041 rules, -O0 (s)", 120, find(5000, "time (s)"))
+    yield Target("the same, peak (MB)", 4000, find(5000, "peak (MB)"))
+
+
+def _modes(run: Mapping[str, Sequence[Table]]) -> Iterator[Target]:
+    def find(services: int, column: str) -> float | None:
+        rows: list[dict[str, Cell]] = [
+            {"generation": generation, "Services": services, "answer": "equivalent"}
+            for generation in GENERATIONS
+        ]
+        return _worst(one.find(column, row) for one in run.get("modes", ()) for row in rows)
+
+    for services, limit in ((100, 10), (1000, 40), (5000, 180)):
+        text = f"kube-proxy's modes with {services:,} Services, whole paths (s)"
+        yield Target(text, limit, find(services, "time (s)"))
     yield Target("the same, peak (MB)", 4000, find(5000, "peak (MB)"))
 
 

@@ -5,29 +5,42 @@ Each proof takes seconds: what runs each time is a share of them, the nightly ru
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from benchmarks import kube_proxy
+from benchmarks.modes import ORDER
 from vpccni_nft.core.span import Source
 from vpccni_nft.node.catalogues import acceptances
 from vpccni_nft.proof.acceptance import Occurs
 from vpccni_nft.proof.answers import Answer, Different, Equivalent
+from vpccni_nft.proof.order import EVERY_ORDER, ChainOrder
 from vpccni_nft.proof.side import Side
 from vpccni_nft.proof.verify import ProofSettings, verify
 
 from ..support.corpus import FOLDER
-from ..support.mode_mutants import EQUAL, MUTANTS, ModeMutant, sides_of
+from ..support.mode_mutants import EQUAL, MUTANTS, NODE_MUTANTS, ModeMutant, sides_of
 from ..support.profiles import NIGHTLY
 
 #: Of so many mutants one is tried each time.
 SHARE = 1 if NIGHTLY else 16
 
 
-def answer(before: str, *after: str, catalogue: str = "kube-proxy-modes") -> Answer:
+def answer(
+    before: str, *after: str, catalogue: str = "kube-proxy-modes", order: str = ""
+) -> Answer:
     """What a proof says under a catalogue; one packet on each path is enough."""
     one, other = (Side.of([Source.of(text) for text in side]) for side in ((before,), after))
     accept = acceptances([catalogue], one, other)
-    settings = ProofSettings(accept=accept, paths=True, first=True)
-    return verify(one, other, settings)
+    turns = ChainOrder.of(order) if order else EVERY_ORDER
+    return verify(one, other, ProofSettings(accept=accept, paths=True, first=True, order=turns))
+
+
+def node(generation: str) -> tuple[str, str, str]:
+    """A node with the CNI's rules, and four Services of which one has a port of the node."""
+    every = kube_proxy.services(4)
+    return kube_proxy.iptables_mode(every), *kube_proxy.nftables_mode(every, generation)
 
 
 @pytest.mark.parametrize(("scenario", "generation"), EQUAL if NIGHTLY else EQUAL[:1], ids=str)
@@ -41,6 +54,25 @@ def test_the_modes_are_equal_but_for_what_is_known(scenario: str, generation: st
 @pytest.mark.parametrize("mutant", MUTANTS[::SHARE], ids=str)
 def test_a_mistake_is_found_beside_what_is_accepted(mutant: ModeMutant) -> None:
     assert isinstance(answer(*mutant.sides), Different)
+
+
+@pytest.mark.skipif(not NIGHTLY, reason="half a minute each")
+@pytest.mark.parametrize("generation", kube_proxy.GENERATIONS)
+def test_the_modes_are_equal_on_a_whole_node(generation: str) -> None:
+    found = answer(*node(generation), order=ORDER)
+    assert isinstance(found, Equivalent), found
+    occurring = {one.acceptance.code for one in found.accepted if one.occurs is Occurs.YES}
+    assert {"K001", "K002", "K003", "K004", "K005", "K006"} <= occurring
+
+
+@pytest.mark.skipif(not NIGHTLY, reason="ten seconds each")
+@pytest.mark.parametrize("name", NODE_MUTANTS)
+def test_a_mistake_is_found_on_a_whole_node(name: str) -> None:
+    generation, pattern, wrong = NODE_MUTANTS[name]
+    before, rest, after = node(generation)
+    mutated, count = re.subn(pattern, wrong, after, flags=re.MULTILINE)
+    assert count
+    assert isinstance(answer(before, rest, mutated, order=ORDER), Different)
 
 
 def test_there_are_mutants_enough() -> None:

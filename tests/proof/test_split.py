@@ -14,6 +14,7 @@ from vpccni_nft import Different, Equivalent
 from vpccni_nft.core.span import Source
 from vpccni_nft.proof import verify as proof
 from vpccni_nft.proof.answers import HookStatus
+from vpccni_nft.proof.hooks import Comparison, PathComparison, SentPacket
 from vpccni_nft.proof.order import ChainOrder
 from vpccni_nft.proof.side import Side
 
@@ -95,6 +96,29 @@ def swapped(keys: list[tuple[str, int, str]], place: int, to: str) -> list[tuple
 
 def test_a_row_of_rules_and_a_map_of_the_same_are_equal() -> None:
     assert isinstance(verify((dump(KEYS),), (table(KEYS),)), Equivalent)
+
+
+def test_what_is_proved_of_one_key_is_compared_for_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared = PathComparison.compare
+    counts = []
+    for keys in (KEYS[:20], KEYS):
+        calls: list[object] = []
+
+        def note(self: PathComparison, sent: SentPacket, calls: list[object] = calls) -> Comparison:
+            calls.append(sent)
+            return compared(self, sent)
+
+        monkeypatch.setattr(PathComparison, "compare", note)
+        # Of a mark ahead of the dispatch, so that the chains do not mean the same one by one.
+        assert isinstance(
+            verify((dump(keys, "-A PREROUTING -j MARK --set-mark 1\n"),),
+                   (table(keys, "meta mark set 1;"),)),
+            Equivalent,
+        )  # fmt: skip
+        counts.append(len(calls))
+    assert counts[0] == counts[1] > 0
 
 
 @pytest.mark.parametrize("place", [0, 17, 29])

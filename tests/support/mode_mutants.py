@@ -113,6 +113,33 @@ MUTANTS = (
     ),
 )  # fmt: skip
 
+#: Mistakes on a whole node of the benchmarks, beside the CNI's rules: the generation, what is
+#: there, and what is there instead.
+NODE_MUTANTS = {
+    "endpoint lost": ("1.33", rf"{_LINE}endpoint-\S+service-2/\S+ meta l4proto .*\n", ""),
+    "endpoint's port": ("1.33", r"dnat to 10\.64\.0\.7:8080", "dnat to 10.64.0.7:8081"),
+    "endpoint of another Service": ("1.33", r"dnat to 10\.64\.0\.1:", "dnat to 10.64.0.4:"),
+    "unequal chances": ("1.33", r"numgen random mod 3 vmap \{ 0 : (goto \S+) , 1 : goto \S+",
+                        r"numgen random mod 3 vmap { 0 : \1 , 1 : \1"),
+    "hairpin lost": ("1.33", rf"{_LINE}endpoint-\S+ ip saddr 10\.64\.0\.1 jump .*\n", ""),
+    "masquerade of outsiders lost": ("1.33", rf"{_LINE}service-\S+service-1/\S+ ip daddr .*\n", ""),
+    "masquerade of NodePorts lost": ("1.33", rf"{_LINE}external\S+ jump mark-for-masq.*\n", ""),
+    "NodePort lost": ("1.33", rf"{_LINE}service-nodeports .*\n", ""),
+    "another NodePort": ("1.33", r"tcp \. 30003 : goto", "tcp . 30004 : goto"),
+    "NodePorts anywhere": ("1.33", r"services ip daddr @nodeport-ips meta", "services meta"),
+    "Service lost": ("1.33", rf"{_LINE}service-ips {{ 172\.30\.1\.2 .*\n", ""),
+    "the CNI's mark for NodePorts": ("1.33", r"(add rule ip kube-proxy nat-prerouting) jump",
+                                     r"\1 tcp dport 30003 mark set mark or 0x80\n\g<0>"),
+    "masquerading by another mark": ("1.33", r"mark set mark or 0x4000", "mark set mark or 0x8000"),
+    "unused ports dropped": ("1.33", r"@cluster-ips reject", "@cluster-ips drop"),
+    "pods dropped": ("1.33", r"ip daddr \{ 172\.30\.0\.0/16 \} drop", "ip daddr 10.0.0.0/8 drop"),
+    "endpoint lost from a map": ("1.37", r"mod 3 map \{ 0 : \S+ \. 8080 , ", "mod 2 map { "),
+    "endpoint's port in a map": ("1.37", r"10\.64\.0\.7 \. 8080", "10.64.0.7 . 8081"),
+    "hairpin of another": ("1.37", r"\{ (10\.64\.0\.1) \. 10\.64\.0\.1 \.", r"{ \1 . 10.64.0.2 ."),
+    "masquerade of insiders": ("1.37", r"ip saddr != (10\.0\.0\.0/8 mark)", r"ip saddr \1"),
+    "NodePorts not masqueraded": ("1.37", r"(external-\S+) mark set mark or 0x4000", r"\1"),
+}  # fmt: skip
+
 #: Scenarios that are equal but for what is accepted. Without endpoints nothing is known of what the
 #: set of hairpin connections holds, which is there from 1.36 on.
 EQUAL = tuple(

@@ -19,6 +19,7 @@ from ..model.oracle import OracleKind
 from ..simulate.sample import AT_ROUTING
 from .changes import SEEN_BY_ROUTING, Deviation, Following, NumberEnds, TermEnds
 from .conditions import Condition, Packets
+from .split import ONLY_KEYS
 from .term import asks
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from ..model.algebra import Bool
     from ..model.hook import Outcome
     from ..model.oracle import Oracle
+    from ..model.packet import Binding
     from ..model.path import Path
     from ..simulate.sample import Packet
     from .changes import Ends
@@ -187,21 +189,11 @@ class Accepting:
     regions: tuple[AcceptedRegion, ...] = ()
     asked: Asked = attrs.Factory(dict)
 
-    @classmethod
-    def of(
-        cls,
-        setting: ProofContext,
-        accept: Acceptances,
-        path: Path,
-        internal: int,
-        outcomes: TermOutcomes,
-        differences: Mapping[str, Term],
-    ) -> Accepting:
+    def of(self, outcomes: TermOutcomes, differences: Mapping[str, Term]) -> Accepting:
         """What is accepted of the differences between outcomes."""
-        found = cls(setting, accept, path, internal)
-        if not accept.valid or not differences:
-            return found
-        found = attrs.evolve(found, asked=_asked(differences.values()))
+        if not self.accept.valid or not differences:
+            return self
+        found = attrs.evolve(self, asked=_asked(asks(*differences.values())))
         return attrs.evolve(found, regions=tuple(found._regions(outcomes, differences)))
 
     def _regions(
@@ -221,6 +213,29 @@ class Accepting:
                             region = terms.all(where, *(fits(ends) for fits in holds))
                             if region is not terms.false:
                                 yield AcceptedRegion(one, case, names, region)
+
+    @property
+    def names_addresses(self) -> bool:
+        """Whether addresses or ports are accepted: what is so of one is not so of another one."""
+        changes = (each for one in self.accept.valid for case in one.cases for each in case.changes)
+        fields = (each.name.removesuffix(AT_ROUTING) for each in changes if each.is_of_field)
+        return not ONLY_KEYS.isdisjoint(fields)
+
+    def conditions(self, outcomes: TermOutcomes, asked: Iterable[Term]) -> Iterator[Term]:
+        """Where the conditions hold of what is accepted; ``asked`` is all that outcomes ask."""
+        fields = self.setting.fields
+        ends = TermEnds(self.setting.terms, self.setting.family, self.internal, fields, outcomes)
+        packets = attrs.evolve(self, asked=_asked(asked))._packets(ends)
+        for one in self.accept.valid:
+            for case in one.cases:
+                if not case.condition.groups - packets.groups.keys():
+                    yield case.condition.holds(packets)
+
+    def about(self, binding: Binding) -> tuple[tuple[bool, ...], ...]:
+        """Which of the bindings that are accepted one is."""
+        changes = (each for one in self.accept.valid for case in one.cases for each in case.changes)
+        family = self.setting.family
+        return tuple(each.names_binding(binding, family) for each in changes)
 
     def _packets(self, ends: Ends) -> Packets:
         """Packets as conditions look at them."""
@@ -275,14 +290,13 @@ class Accepting:
         return {name: both for name, both in differing.items() if name not in accepted}
 
 
-def _asked(differences: Iterable[Term]) -> Asked:
+def _asked(questions: Iterable[Term]) -> Asked:
     """What sets are asked, by their names: about which fields, where they are fields."""
     found: dict[str, dict[tuple[Oracle, tuple[str, ...] | None], None]] = {}
-    for differs in differences:
-        for term in asks(differs):
-            oracle = term.parts[0]
-            if oracle.kind is OracleKind.MEMBER and all(word.width > 0 for word in term.terms):
-                plain = all(word.kind == "variable" for word in term.terms)
-                fields = tuple(str(word.parts[0]) for word in term.terms) if plain else None
-                found.setdefault(str(oracle.object), {})[oracle, fields] = None
+    for term in questions:
+        oracle = term.parts[0]
+        if oracle.kind is OracleKind.MEMBER and all(word.width > 0 for word in term.terms):
+            plain = all(word.kind == "variable" for word in term.terms)
+            fields = tuple(str(word.parts[0]) for word in term.terms) if plain else None
+            found.setdefault(str(oracle.object), {})[oracle, fields] = None
     return {name: list(asked) for name, asked in found.items()}

@@ -20,6 +20,7 @@ from .pairs import ChainPart, Chains
 from .part_summary import PartOutcome, PartSummaries
 from .shapes import ConditionShape
 from .symbolic import Undecided
+from .term import asks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -277,7 +278,7 @@ class ChainComparison:
         theirs, other = self._run(after)
         if not never(self.setting.compare(ours, theirs)):
             if not chance.are_equal(self, ours, theirs):
-                if chance.choose_otherwise(ours, theirs):
+                if chance.choose_otherwise(*(asks(*one.values()) for one in (ours, theirs))):
                     self.drawn |= {(part.program, part.chain) for part in (before, after)}
                 return False
             self.by_chance = True

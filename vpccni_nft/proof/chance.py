@@ -15,7 +15,7 @@ from ..model.oracle import CHOICES, DRAWS, OracleKind
 from .term import asks, postorder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from ..model.oracle import Oracle
     from .context import ProofContext
@@ -114,12 +114,9 @@ def _parted(
         yield chosen, chance * (last - first) / size
 
 
-def choose_otherwise(before: Outcome, after: Outcome) -> bool:
-    """Whether other numbers are drawn or counted on either side."""
-    mine, theirs = (
-        {asked.parts[0] for value in outcome.values() for asked in asks(value)}
-        for outcome in (before, after)
-    )
+def choose_otherwise(before: Iterable[Term], after: Iterable[Term]) -> bool:
+    """Whether other numbers are drawn or counted on either side, by what the sides ask."""
+    mine, theirs = ({asked.parts[0] for asked in side} for side in (before, after))
     return any(oracle.kind in CHOICES for oracle in mine ^ theirs)
 
 

@@ -184,7 +184,7 @@ class AcceptedValue:
             raise ValueError(f"“{text}” has bits set that its mask leaves out")
         return cls(number, bits)
 
-    def holds(  # noqa: PLR0913 - a field, and what it may be made of
+    def holds(
         self, algebra: Algebra, word: Word, start: Word, connection: Word | None, bits: int
     ) -> Bool:
         """Whether a field has come to this, from what it was at the start.
@@ -299,6 +299,11 @@ class Deviation:
             if isinstance(items, Items)
         ]
         return ends.algebra.all(*found)
+
+    def names_binding(self, binding: Binding, family: Family) -> tuple[bool, ...]:
+        """Which of the texts on either side are of a binding."""
+        ends = (end for end in (self.before, self.after) if isinstance(end, Items))
+        return tuple(_fits(text, binding, family) for end in ends for text in end.texts)
 
     @property
     def mask(self) -> int | None:

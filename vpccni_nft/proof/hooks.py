@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -98,7 +99,7 @@ class PathComparison:
             prove(_part(*two[:1]), _part(*two[1:])) for two in zip(before, after, strict=True)
         )
 
-    def compare(self, *, inside: bool) -> Comparison:
+    def send(self, *, inside: bool) -> SentPacket:
         """Send any packet through both sides.
 
         With ``inside`` chains that mean the same are gone through all the same. Without, what they
@@ -106,22 +107,43 @@ class PathComparison:
         """
         fits: dict[int, Term] = {}
         one, other = (self._run(side, fits, inside=inside) for side in (self.before, self.after))
-        same_draws = not choose_otherwise(one, other)
-        devices = {
-            asked
-            for term in (*one.values(), *other.values())
-            for asked in asks(term)
-            if asked.parts[0].kind is OracleKind.ROUTE_DEVICE
-        }
-        terms, fields = self.setting.terms, self.setting.fields
-        given = [fact for one in devices for fact in is_device(terms, one)]
-        if self.path.is_whole and self.setting.as_tracked:
-            given += axioms_of_paths(terms, self.setting.family, self.path, fields)
-        given += self._of_the_node((one, other))
-        given += distinct_verdicts(terms, (one["verdicts"], other["verdicts"]))
+        setting, given = self.setting, iter(())
+        if self.path.is_whole and setting.as_tracked:
+            given = axioms_of_paths(setting.terms, setting.family, self.path, setting.fields)
+        asked = tuple(asks(*one.values())), tuple(asks(*other.values()))
+        return SentPacket((one, other), fits, tuple(given), asked)
+
+    def compare(self, sent: SentPacket) -> Comparison:
+        """Where something else happens to a packet on either side."""
+        one, other = sent.outcomes
+        same_draws = not choose_otherwise(*sent.asked)
+        every = tuple(dict.fromkeys(chain.from_iterable(sent.asked)))
+        terms = self.setting.terms
+        given = [
+            *sent.given,
+            *(
+                fact
+                for question in every
+                if question.parts[0].kind is OracleKind.ROUTE_DEVICE
+                for fact in is_device(terms, question)
+            ),
+            *self._of_the_node(every),
+            *distinct_verdicts(terms, (one["verdicts"], other["verdicts"])),
+        ]
         differences, accepting = self.differ((one, other))
+        before, after = (
+            {question for question in side if question.parts[0].kind in ROUTES}
+            for side in sent.asked
+        )
         return Comparison(
-            self, (one, other), differences, fits, same_draws, accepting, tuple(given)
+            self,
+            (one, other),
+            differences,
+            sent.fits,
+            same_draws,
+            accepting,
+            tuple(given),
+            (before, after),
         )
 
     @property
@@ -129,13 +151,12 @@ class PathComparison:
         """Bits of the mark that routing does not look at, but whoever gets the packet may."""
         return self.node.unseen_marks(self.setting.family) if self.node else 0
 
-    def _of_the_node(self, outcomes: Iterable[Mapping[str, Term]]) -> Iterator[Term]:
+    def _of_the_node(self, every: Iterable[Term]) -> Iterator[Term]:
         """What holds of the answers of this node."""
         if not self.node:
             return
         terms, family = self.setting.terms, self.setting.family
-        values = (term for outcome in outcomes for term in outcome.values())
-        for asked in dict.fromkeys(one for term in values for one in asks(term)):
+        for asked in every:
             if LOG not in {word.width for word in asked.terms}:
                 yield self.node.allows(terms, family, asked.parts[0], asked.terms, asked)
 
@@ -144,15 +165,12 @@ class PathComparison:
     ) -> tuple[dict[str, Term], Accepting]:
         """Where outcomes differ, by what, and what of that is accepted."""
         differences = self._differences(*outcomes)
-        accepting = Accepting.of(
-            self.setting,
-            self.accept,
-            self.path,
-            self.internal | self.unrouted,
-            outcomes,
-            differences,
-        )
-        return differences, accepting
+        return differences, self.accepting.of(outcomes, differences)
+
+    @property
+    def accepting(self) -> Accepting:
+        """What is accepted, before it is known what differs."""
+        return Accepting(self.setting, self.accept, self.path, self.internal | self.unrouted)
 
     def _differences(self, one: Mapping[str, Term], other: Mapping[str, Term]) -> dict[str, Term]:
         """Where two outcomes differ, by what; on a path as ``sample.differences`` has it."""
@@ -266,6 +284,16 @@ class ShownPacket:
     differs: Mapping[str, tuple[object, object]]
 
 
+@attrs.frozen
+class SentPacket:
+    """Any packet that was sent through both sides."""
+
+    outcomes: tuple[Mapping[str, Term], Mapping[str, Term]]
+    fits: Mapping[int, Term]  #: which rules it fits, by their identities
+    given: tuple[Term, ...]  #: what holds of its connection
+    asked: tuple[tuple[Term, ...], tuple[Term, ...]]  #: what either side asks the node
+
+
 @attrs.define
 class Comparison:
     """Any packet on a path: where something else happens to it, and which rules it fits."""
@@ -277,6 +305,7 @@ class Comparison:
     same_draws: bool  #: whether both sides draw and count numbers in the same places
     accepting: Accepting  #: what of the differences the caller accepts
     given: tuple[Term, ...]  #: what holds besides of what the node answers
+    routes: tuple[set[Term], set[Term]]  #: what either side asks routing
     #: All outcomes by chance, and the numbers that are drawn for this one.
     coupling: Coupling | None = None
     numbers: Mapping[Term, Term] = attrs.Factory(dict)
@@ -287,10 +316,7 @@ class Comparison:
     @property
     def sides(self) -> dict[Term, str]:
         """What one side alone asks routing, by what tells it from what the other one asks."""
-        before, after = (
-            {one for term in outcome.values() for one in asks(term) if one.parts[0].kind in ROUTES}
-            for outcome in self.outcomes
-        )
+        before, after = self.routes
         if self.hook.path is not RECEIVED:
             return dict.fromkeys(before | after, "-anew")
         if not (before and after):

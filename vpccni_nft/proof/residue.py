@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ..model.oracle import CHOICES
+from ..model.oracle import CHOICES, Oracle, OracleKind
+from ..model.packet import Binding, width
+from ..simulate.sample import AT_ROUTING
 from .context import packets_at
 from .shapes import ConditionShape
 from .split import ONLY_KEYS
@@ -19,9 +21,10 @@ from .symbolic import Undecided
 from .term import postorder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from .context import ProofContext
+    from .split import PacketCase
     from .symbolic import Solver
     from .term import Term
     from .terms import Terms
@@ -87,6 +90,99 @@ class Residue:
     def renaming(self, other: Residue) -> dict[Literal, Literal]:
         """The literals of another residue of the same shape, by those of this one."""
         return dict(zip(self.constants, other.constants, strict=True))
+
+
+#: Terms whose names say more than which function they are of.
+_NAMED = {"then", "ask", "result"}
+
+
+@attrs.define
+class _KeyShape(_Shape):
+    """A shape of which only the addresses and ports of a key are variables."""
+
+    keys: frozenset[Literal] = frozenset()
+
+    def _again(self, term: Term, parts: list[Term]) -> Term:
+        if (literal := _literal_of(term)) and literal not in self.keys:
+            if term.kind == "const":
+                return term
+            return self._terms.raw("bits", (parts[0], *term.parts[1:]), term.width)
+        return super()._again(term, parts)
+
+    @property
+    def named(self) -> Iterator[tuple[str, Any]]:
+        """What happened and is asked, in the order in which it was found."""
+        return (name for name in self._names if isinstance(name, tuple) and name[0] in _NAMED)
+
+
+def outcome_shape(
+    case: PacketCase,
+    outcomes: Sequence[Mapping[str, Term]],
+    others: Iterable[Term],
+    about: Callable[[Binding], object],
+) -> object | None:
+    """What is the same of two cases where they differ in the addresses and ports of keys alone.
+
+    What is proved of one holds of the other: whatever is done with outcomes compares their words
+    with each other, or is among ``others``; ``about`` says what matters of a binding. None
+    where an address of the case is also the value of something else, whose bits may matter.
+    """
+    setting = case.setting
+    words = [
+        (name.removesuffix(AT_ROUTING), word) for one in outcomes for name, word in one.items()
+    ]
+    keys = {literal for name, word in words if name in ONLY_KEYS for literal in _leaves(word)}
+    keys |= {
+        (width(name, setting.family), value)
+        for name, value in case.keys.items()
+        if name in ONLY_KEYS
+    }
+    keys = {(bits, value) for bits, value in keys if value}  # nothing is a value of much else
+    if any(not keys.isdisjoint(_leaves(word)) for name, word in words if name not in ONLY_KEYS):
+        return None
+    shape = _KeyShape(setting.terms, keys=frozenset(keys))
+    found: list[object] = [(*case.keys,), *_plain_known(setting)]
+    for outcome in outcomes:
+        found += ((name, shape.of(outcome[name])) for name in sorted(outcome))
+    found += map(shape.of, (*setting.facts, *others))
+    found += (_said_of(kind, name, about) for kind, name in shape.named)
+    # Which literal a field of the case has.
+    found += (shape.of(setting.fields[name]) for name in sorted(case.keys) if name in ONLY_KEYS)
+    return None if shape.hides_a_draw else tuple(found)
+
+
+def _said_of(kind: str, name: object, about: Callable[[Binding], object]) -> object:
+    """What must be the same of what happened or is asked, beside its words."""
+    match name:
+        case Oracle(OracleKind.MEMBER):  # sets are accepted by their names
+            return kind, name
+        case Oracle():
+            return kind, name.kind, repr(name.parameters)
+        case Binding():
+            ends = name.addresses, name.ports
+            return (
+                kind,
+                name.kind,
+                name.flags,
+                tuple(end and len({*end}) for end in ends),
+                about(name),
+            )
+    return kind, name
+
+
+def _leaves(word: Term) -> Iterator[Literal]:
+    """The literals that a word can be."""
+    done: set[Term] = set()
+    waiting = [word]
+    while waiting:
+        one = waiting.pop()
+        if one in done:
+            continue
+        done.add(one)
+        if one.kind == "const":
+            yield one.width, one.parts[0]
+        elif one.kind == "ite":
+            waiting.extend(one.terms[1:])
 
 
 def _plain_known(setting: ProofContext) -> Iterable[tuple[str, int]]:

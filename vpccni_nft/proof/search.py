@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import attrs
@@ -23,7 +24,7 @@ from .classes import DifferenceClass, merged
 from .counterexample import counterexample, plainer
 from .findings import Finding, joined
 from .regions import Description, describe, fits
-from .residue import CaseProver, Residue
+from .residue import CaseProver, Residue, outcome_shape
 from .split import PacketCase, Smaller, Split, Tree, by_case
 from .symbolic import Undecided
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from .acceptance import Acceptance
-    from .hooks import Comparison, PathComparison
+    from .hooks import Comparison, PathComparison, SentPacket
     from .side import Side
     from .term import Term
 
@@ -152,6 +153,8 @@ class _Look:
     sides: dict[Term, str] = attrs.Factory(dict)
     #: What was found of residues that others can have the shape of, with what shows it.
     _known: dict[object, tuple[Residue, list[Finding]]] = attrs.Factory(dict)
+    #: The shapes of which nothing was found, without what has to be looked at for it.
+    _equal: set[object] = attrs.Factory(set)
     #: Whether chains that mean the same have mattered for some key: then they do for most.
     _matter: bool = False
 
@@ -174,9 +177,22 @@ class _Look:
     def _at(self, case: PacketCase, *, inside: bool) -> list[Finding]:
         hook = self.hook.of_case(case)
         hook.solver.budget.check()
-        comparison = hook.compare(inside=inside)
-        if not any(one is not hook.setting.terms.false for one in comparison.differences.values()):
+        sent = hook.send(inside=inside)
+        shape = _shape(hook, sent, case)
+        if shape is not None and shape in self._equal:
             return []
+        findings, is_general = self._compare(case, hook.compare(sent), inside=inside)
+        if is_general and not findings:
+            self._equal.add(shape)
+        return findings
+
+    def _compare(
+        self, case: PacketCase, comparison: Comparison, *, inside: bool
+    ) -> tuple[list[Finding], bool]:
+        """The classes of a case, and whether they are so whatever its literals are."""
+        hook = comparison.hook
+        if not any(one is not hook.setting.terms.false for one in comparison.differences.values()):
+            return [], True
         self.sides |= comparison.sides
         residue = _residue(comparison, case)
         if residue.shape is not None and residue.shape in self._known:
@@ -184,7 +200,7 @@ class _Look:
             names = first.renaming(residue)
             again = [one.renamed(hook.setting.terms, names) for one in known]
             if None not in again:
-                return [one for one in again if one]
+                return [one for one in again if one], True
         if not comparison.same_draws and (smaller := case.splitting()):
             # Who draws for one key draws for no other one.
             raise Smaller(smaller)
@@ -204,9 +220,10 @@ class _Look:
             raise _Contradiction
         if outcomes and not comparison.same_draws:
             self.hook.pairs[self.hook.path.entry].by_chance = True
-        if prover.is_general and residue.shape is not None:
+        is_general = prover.is_general and residue.shape is not None
+        if is_general:
             self._known[residue.shape] = residue, findings
-        return findings
+        return findings, is_general
 
     def _split_draws(self, case: PacketCase, comparison: Comparison) -> None:
         """Raise Split where numbers are drawn for more packets than need be looked at together."""
@@ -261,6 +278,16 @@ class _Look:
         for one in _occurring(comparison, self.before, self.after, shown):
             known[one.acceptance] = one
         self.found.accepted = list(known.values())
+
+
+def _shape(hook: PathComparison, sent: SentPacket, case: PacketCase) -> object | None:
+    """What is the same of cases of which the same can be said, seen before they are compared."""
+    accepting = hook.accepting
+    if not case.is_of_key or hook.node or accepting.names_addresses:
+        return None
+    asked = chain.from_iterable(sent.asked)
+    others = (*sent.given, *accepting.conditions(sent.outcomes, asked))
+    return outcome_shape(case, sent.outcomes, others, accepting.about)
 
 
 def _residue(comparison: Comparison, case: PacketCase) -> Residue:

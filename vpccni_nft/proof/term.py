@@ -31,13 +31,14 @@ class Term:
         return f"({self.kind} {inner})" if inner else self.kind
 
 
-def asks(term: Term) -> Iterator[Term]:
-    """The questions to the world that a term depends on."""
+def asks(*terms: Term) -> Iterator[Term]:
+    """The questions to the world that terms depend on, each once."""
     done: dict[Term, None] = {}
-    for one in postorder(term, done):
-        done[one] = None
-        if one.kind == "ask":
-            yield one
+    for term in terms:
+        for one in postorder(term, done):
+            done[one] = None
+            if one.kind == "ask":
+                yield one
 
 
 def atoms(condition: Term) -> Iterator[Term]:
