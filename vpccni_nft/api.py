@@ -10,7 +10,7 @@ from .core.values import Family, choice_of
 from .translation import UNREAD, Translation, translate_ruleset, translate_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from . import iptables, nft
     from .lowering import TranslateOptions
@@ -115,6 +115,7 @@ def verify(  # noqa: PLR0913 - one for each choice
     accept: Collection[str] = (),
     per_hook: bool = False,
     internal_mark: int = 0,
+    facts: Mapping[str, str] | None = None,
     first: bool = False,
 ) -> Answer:
     r"""Prove that two sides treat every packet the same, or find one that they do not.
@@ -131,12 +132,14 @@ def verify(  # noqa: PLR0913 - one for each choice
     and TOML texts as the files of ``--accept`` hold them. Packets are followed from where they come
     in to where they leave; with ``per_hook`` each hook is compared by itself. ``internal_mark`` has
     bits of the mark that only the rules look at: what they are when a packet is routed or leaves
-    does not count. With ``first`` it stops at the first packet that differs, without the classes of
-    all others.
+    does not count. ``facts`` has what is known of the node, as ``Snapshot.facts`` of a record has
+    it: what ``ip -j`` prints, by the names that this has in a record. With ``first`` it stops at
+    the first packet that differs, without the classes of all others.
 
     The answer is ``Equivalent`` with what it assumes, ``Different`` with packets, or ``Unknown``
-    with reasons. Raises Refused where a text cannot be read, ValueError where ``allow`` is
-    something else, and ImportError without z3-solver (``pip install 'vpccni-nft[verify]'``).
+    with reasons. Raises Refused where a text cannot be read, CannotRead where facts cannot,
+    ValueError where ``allow`` is something else, and ImportError without z3-solver
+    (``pip install 'vpccni-nft[verify]'``).
 
     >>> from vpccni_nft import translate
     >>> dump = "*raw\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -d 10.0.0.0/8 -j DROP\nCOMMIT\n"
@@ -149,6 +152,7 @@ def verify(  # noqa: PLR0913 - one for each choice
     """
     from .lowering import TranslateOptions
     from .node.catalogues import CATALOGUES, acceptances
+    from .node.facts import known_node
     from .proof.order import ChainOrder
     from .proof.verify import ProofSettings
     from .proof.verify import verify as prove
@@ -169,6 +173,7 @@ def verify(  # noqa: PLR0913 - one for each choice
         ),
         paths=not per_hook,
         internal=internal_mark,
+        node=known_node(facts, "facts") if facts else None,
     )
     return prove(one, other, settings)
 

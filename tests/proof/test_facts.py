@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import vpccni_nft
+from vpccni_nft.core.exit_codes import ExitCode
 from vpccni_nft.core.span import Source
 from vpccni_nft.node.facts import known_node
 from vpccni_nft.proof.answers import Different, Equivalent
@@ -15,6 +17,7 @@ from vpccni_nft.proof.verify import ProofSettings
 from vpccni_nft.proof.verify import verify as prove
 
 from ..support.command import run
+from ..support.corpus import FOLDER
 from ..support.known_nodes import ADDRESSES, ROUTES, RULES
 
 CHAINS = {
@@ -97,6 +100,24 @@ def test_the_packets_that_are_shown_are_those_of_this_node(
     assert isinstance(answer, Different)
     texts = [one.plain.text for one in answer.counterexamples]
     assert sorted(packet.split()) in [sorted(text.split()) for text in texts]
+
+
+def test_a_change_of_modes_is_proved_with_facts(tmp_path: Path) -> None:
+    record, nodes = tmp_path / "record", [tmp_path / name for name in ("before", "after")]
+    record.mkdir()
+    for name, text in FACTS.items():
+        (record / name).write_text(text)
+    empty = (FOLDER / "modes/00-empty.save").read_text()
+    nodes[0].write_text(empty.replace("-A FORWARD", "-A FORWARD -o eni7 -j DROP\n-A FORWARD", 1))
+    nodes[1].write_text(empty)
+    done = run("switch", "prove", *map(str, nodes), "--facts", str(record))
+    assert done.code == ExitCode.DONE
+    assert "recorded at 2026-11-30T08:00:00Z" in done.out
+    done = run("switch", "prove", *map(str, nodes), "--facts", str(nodes[0]))
+    assert done.code == ExitCode.USAGE
+    assert "--facts" in done.err
+    texts = [node.read_text() for node in nodes]
+    assert isinstance(vpccni_nft.verify(*texts, facts=FACTS), Equivalent)
 
 
 def test_the_option_takes_a_record_or_what_ip_prints(tmp_path: Path) -> None:

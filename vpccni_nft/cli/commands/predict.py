@@ -17,6 +17,7 @@ from ..options import (
     ALLOW,
     AS_JSON,
     CHANGE,
+    FACTS,
     FAMILY,
     IPSET_SAVE,
     KUBE_PROXY,
@@ -25,6 +26,7 @@ from ..options import (
     TIMEOUT,
     VPC_CNI,
     read_accepted,
+    read_known_node,
     require_solver,
     settings_of_switch,
 )
@@ -52,6 +54,10 @@ from ..render.diagnostics import code_of, show
         ),
         "vpccni-nft predict after.tar.gz --kube-proxy iptables --accept kube-proxy-modes",
         "vpccni-nft predict before.tar.gz --vpc-cni 1.23 --accept vpc-cni-native",
+        (
+            "vpccni-nft predict before.tar.gz --kube-proxy nftables --service-cidr none"
+            " --facts before.tar.gz --accept kube-proxy-modes"
+        ),
     ),
 )
 @click.argument("node", metavar="NODE")
@@ -71,6 +77,7 @@ from ..render.diagnostics import code_of, show
 @SECONDS
 @TIMEOUT
 @ORDER
+@FACTS
 @click.option("--first", is_flag=True, help="Stop at the first packet that differs on a path.")
 @AS_JSON
 def predict(  # noqa: PLR0913 - one for each option
@@ -91,6 +98,7 @@ def predict(  # noqa: PLR0913 - one for each option
     seconds: float,
     timeout: float | None,
     order: str | None,
+    facts: tuple[str, ...],
     first: bool,
     as_json: bool,
 ) -> ExitCode:
@@ -140,7 +148,10 @@ def predict(  # noqa: PLR0913 - one for each option
     if target:
         write_output(_one_language(after.scripts), target)
     settings = attrs.evolve(
-        settings_of_switch(order, seconds, timeout, allow), accept=acceptances, first=first
+        settings_of_switch(order, seconds, timeout, allow),
+        accept=acceptances,
+        first=first,
+        node=read_known_node(facts),
     )
     with progress.of_proof() as report:
         answer = prove(before, after.side, settings, report)

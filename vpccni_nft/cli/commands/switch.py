@@ -21,6 +21,7 @@ from ..options import (
     AS_JSON,
     CHANGE,
     ENDPOINTS,
+    FACTS,
     FAMILY,
     OF_MANY_NODES,
     ORDER,
@@ -28,6 +29,7 @@ from ..options import (
     TIMEOUT,
     read_accepted,
     read_endpoints,
+    read_known_node,
     read_order,
     require_jinja,
     require_joblib,
@@ -65,6 +67,7 @@ def switch() -> None:
         "vpccni-nft switch prove before.tar.gz after.tar.gz --accept kube-proxy-modes",
         "vpccni-nft switch prove before after --accept kube-proxy-modes --json > proof.json",
         "vpccni-nft switch prove before after --accept kube-proxy-modes --page board.html",
+        "vpccni-nft switch prove before.tar.gz after.tar.gz --facts after.tar.gz",
     ),
 )
 @click.argument("before", metavar="BEFORE")
@@ -76,6 +79,7 @@ def switch() -> None:
 @SECONDS
 @TIMEOUT
 @ORDER
+@FACTS
 @click.option(
     "--page",
     metavar="FILE",
@@ -93,6 +97,7 @@ def prove(  # noqa: PLR0913 - one for each option
     seconds: float,
     timeout: float | None,
     order: str | None,
+    facts: tuple[str, ...],
     page: str | None,
     as_json: bool,
 ) -> ExitCode:
@@ -118,7 +123,11 @@ def prove(  # noqa: PLR0913 - one for each option
     except Refused as refused:
         show(refused.diagnostics, notes=False)
         return code_of(refused.diagnostics)
-    settings = attrs.evolve(settings_of_switch(order, seconds, timeout, allow), accept=acceptances)
+    settings = attrs.evolve(
+        settings_of_switch(order, seconds, timeout, allow),
+        accept=acceptances,
+        node=read_known_node(facts),
+    )
     with progress.of_proof() as report:
         answer = verify_sides(found.before, found.after, settings, report)
     about = ChangeRecords(
