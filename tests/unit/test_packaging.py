@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 from vpccni_nft.core.diagnostics import CATALOGUE
 from vpccni_nft.text.grammar import LINE, RULESET
@@ -101,3 +103,38 @@ def test_a_bare_checkout_translates(tmp_path: Path) -> None:
     copy_checkout(tmp_path / "checkout")
     command = (sys.executable, "-m", "vpccni_nft", "translate")
     assert run(*command, cwd=tmp_path / "checkout", stdin=DUMP) == expected()
+
+
+def test_the_wheel_has_what_a_release_is_checked_for(distributions: Path, tmp_path: Path) -> None:
+    (wheel,) = distributions.glob("*.whl")
+    check = ROOT / ".ci/check-wheel"
+    run(sys.executable, check, wheel, cwd=tmp_path)
+    for name, said in (
+        ("vpccni_nft/__pycache__/x.pyc", "does not belong there"),
+        ("other/x.py", "is of no package of ours"),
+    ):
+        wrong = Path(shutil.copy(wheel, tmp_path / "wrong.whl"))
+        with zipfile.ZipFile(wrong, "a") as changed:
+            changed.writestr(name, "")
+        command = [sys.executable, str(check), str(wrong)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, f"{name} {said}" in done.stderr) == (1, True)
+
+
+def test_the_lowest_releases_are_those_of_the_project() -> None:
+    lines = run(sys.executable, ROOT / ".ci/lowest", cwd=ROOT).decode().splitlines()
+    assert lines
+    text = (ROOT / "pyproject.toml").read_text()
+    for line in lines:
+        assert line.replace("==", ">=").removesuffix(".*") in text
+    assert {"attrs", "click", "z3-solver"} <= {line.partition("==")[0] for line in lines}
+
+
+@pytest.mark.parametrize("name", ["ci", "release"])
+def test_a_workflow_runs_what_is_there(name: str) -> None:
+    jobs = yaml.safe_load((ROOT / f".github/workflows/{name}.yml").read_text())["jobs"]
+    steps = [step.get("run", "") for job in jobs.values() for step in job["steps"]]
+    named = re.findall(r"(?:\.ci|tests)/[\w/.-]+", "\n".join(steps))
+    assert named
+    for place in named:
+        assert (ROOT / place).exists(), place

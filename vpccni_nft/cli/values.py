@@ -15,6 +15,17 @@ from ..lowering.options import nft_version
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+if TYPE_CHECKING:
+    ParamType = click.ParamType
+else:
+
+    class ParamType(click.ParamType):
+        """The type of a parameter. click's own takes no type of its values in older releases."""
+
+        def __class_getitem__(cls, _values):
+            return cls
+
+
 #: Words of a metavar that stand for files, and for folders alone.
 _FILES = re.compile(r"FILE|NODE|SNAPSHOT|RECORD|BEFORE|AFTER")
 _FOLDERS = re.compile(r"DIR")
@@ -42,7 +53,7 @@ class FileType(click.types.StringParamType):
         return [*_that_begin(self.words, incomplete), CompletionItem(incomplete, type=self.kind)]
 
 
-class OwnerType(click.ParamType[str]):
+class OwnerType(ParamType[str]):
     """One of the owners of rules, or a word that stands for several."""
 
     name = "owner"
@@ -72,7 +83,7 @@ def _that_begin(words: Iterable[str], incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(word) for word in words if word.startswith(incomplete)]
 
 
-class NftVersionType(click.ParamType[str]):
+class NftVersionType(ParamType[str]):
     """A release of nft, as ``nft=1.0.1``."""
 
     name = "nft=VERSION"
@@ -86,7 +97,7 @@ class NftVersionType(click.ParamType[str]):
         return value
 
 
-class CidrType(click.ParamType[str]):
+class CidrType(ParamType[str]):
     """A network, or the word that says that there is none."""
 
     name = "cidr"
@@ -104,7 +115,7 @@ class CidrType(click.ParamType[str]):
             self.fail(str(wrong), param, ctx)
 
 
-class AddressType(click.ParamType[str]):
+class AddressType(ParamType[str]):
     """An address of a host."""
 
     name = "address"

@@ -14,11 +14,12 @@ from ..command import Command
 from ..files import write_output
 from ..options import AS_JSON
 from ..render.codes import dict_of, lines_of, page_text
+from ..values import ParamType
 
 _BY_NAME = {code.name: code for code in CATALOGUE}
 
 
-class _CodeType(click.ParamType[Code]):
+class _CodeType(ParamType[Code]):
     name = "code"
 
     def convert(
