@@ -275,13 +275,11 @@ class Network:
         return dict(json.loads(said))
 
 
-@pytest.mark.parametrize("backend", BACK_ENDS)
+@pytest.mark.parametrize("backend", BACK_ENDS if NIGHTLY else ["legacy"])
 def test_a_whole_node_is_moved_and_back_while_flows_go_on(
     backend: str, plans: Plans, tmp_path: Path
 ) -> None:
-    # One of them in processes of their own, as users start them.
-    forked = backend == "nft"
-    whole = planned(backend, WHOLE[backend], plans, tmp_path, forked=forked)
+    whole = planned(backend, WHOLE[backend], plans, tmp_path, forked=False)
     with whole as node, Network(node) as network:
         before = node.saved()
         network.start(services=True)

@@ -29,9 +29,9 @@ from ..support.profiles import SCALE, share
 #: Packets on either side, through each whole node, which has many rules, and through the CNI's own
 #: rules; those for a node where they have not hit its rules; and conversations that the models are
 #: held against.
-PACKETS = {"node": 2400 * SCALE if SCALE > 1 else 1200, "vpccni": 600 * SCALE}
+PACKETS = {"node": 2400 * SCALE if SCALE > 1 else 900, "vpccni": 600 * SCALE}
 MORE = 2400 * SCALE
-MODELLED = 100 * SCALE if SCALE > 1 else 50
+MODELLED = 100 * SCALE if SCALE > 1 else 32
 
 #: Packets in other modes, which a few nodes are enough for.
 FEW = 400 * SCALE
@@ -50,7 +50,7 @@ TRIED = [
 ]
 
 #: Dumps of other tools that have a translation.
-OTHERS = [path for path in TRANSLATED if path in GENERAL]
+OTHERS = [path for path in TRANSLATED if path in GENERAL and (SCALE > 1 or share([path], 2))]
 
 pytestmark = pytest.mark.kernel
 

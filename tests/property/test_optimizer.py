@@ -34,7 +34,7 @@ from vpccni_nft.simulate.sample import Packet, chains_of, differences, run
 from ..support.agreement import ALIKE, Sides
 from ..support.corpus import NODES, TRANSLATED, allowances, ipsets_of, name_of
 from ..support.namespaces import Namespace
-from ..support.profiles import ALL, FEW, in_turn
+from ..support.profiles import ALL, FEW, in_turn, share
 from ..support.rows import dumps
 from ..support.vectors import FOLDER
 
@@ -42,7 +42,7 @@ VECTORS = sorted((FOLDER / "optimizer").glob("*/*.before.nft"))
 BY_NAME = {pass_.__name__: pass_ for pass_ in PASSES}
 
 #: For each of the passes: most of what is drawn is for one or two of them.
-HALF = settings(ALL, max_examples=ALL.max_examples // 2)
+THIRD = settings(ALL, max_examples=ALL.max_examples // 3)
 
 PACKETS = 60
 PER_NODE = 200
@@ -114,7 +114,7 @@ def test_a_pass_changes_no_meaning(pass_: Pass) -> None:
     changed = 0
 
     @given(dumps(), st.sampled_from(COUNTERS), seeds)
-    @HALF
+    @THIRD
     def check_one(text: str, counters: Counters, seed: int) -> None:
         nonlocal changed
         ruleset = vpccni_nft.translate(text, counters=counters).ruleset
@@ -125,7 +125,7 @@ def test_a_pass_changes_no_meaning(pass_: Pass) -> None:
             check(ruleset, optimized, family, packets)
 
     check_one()
-    assert changed >= HALF.max_examples // 12
+    assert changed >= THIRD.max_examples // 12
 
 
 @pytest.mark.parametrize("pass_", PASSES, ids=lambda pass_: pass_.__name__)
@@ -186,7 +186,7 @@ def translations(path: Path, counters: Counters) -> tuple[vpccni_nft.Translation
 
 DUMPS = [
     pytest.param(path, counters, id=f"{name_of(path)}-{counters}")
-    for path in TRANSLATED
+    for path in share(TRANSLATED, 2)
     for counters in in_turn(path, ("keep", "none"))
 ]
 
