@@ -93,7 +93,7 @@ def test_a_node_is_switched_forward_and_back(node: Namespace, tmp_path: Path) ->
     again = record(node, tmp_path / "again.tar.gz")
     back = prove(before, again)
     assert back.code == 0, back.out
-    assert back.out.splitlines()[3].startswith("equivalent: ")
+    assert "\nequivalent: " in back.out
 
 
 def test_what_is_predicted_is_what_is_there(node: Namespace, tmp_path: Path) -> None:
