@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 import z3
 
 import vpccni_nft
-from vpccni_nft import Equivalent
+from vpccni_nft import Equivalent, Unknown
+from vpccni_nft.proof import budget, symbolic
 from vpccni_nft.proof.bits import pieces_of
 from vpccni_nft.proof.budget import Budget, GaveUp
 from vpccni_nft.proof.symbolic import Solver
@@ -16,6 +18,8 @@ from vpccni_nft.proof.terms import Terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from vpccni_nft.proof.answers import Answer
 
 
 def node_ports(count: int) -> str:
@@ -105,3 +109,74 @@ def test_words_that_are_made_of_one_another_are_looked_at_once_each() -> None:
     for _ in range(200):
         one, other = terms.bvxor(one, other), one
     assert pieces_of(one) is None
+
+
+@pytest.mark.parametrize("step", [1, 0])
+def test_a_question_that_is_much_work_for_the_simple_solver_goes_to_the_usual_one(
+    step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of three numbers each is another one and a step, which only nothing can be."""
+    asked: list[object] = []
+
+    def note(make: Callable[..., object], ctx: object) -> object:
+        asked.append(make)
+        return make(ctx=ctx)
+
+    for name in ("SimpleSolver", "Solver"):
+        make = getattr(z3, name)
+        monkeypatch.setattr(z3, name, partial(note, make))
+    monkeypatch.setattr(symbolic, "_WORK", 1)
+    terms = Terms()
+    numbers = [terms.variable(name, 32) for name in ("one", "two", "three")]
+    by = [terms.bvadd(one, terms.variable("step", 32), 32) for one in numbers]
+    sums = [terms.equal(one, by[place - 1]) for place, one in enumerate(numbers)]
+    sums.append(terms.equal(terms.variable("step", 32), terms.const(step, 32)))
+    model = Solver(60).find(terms.all(*sums))
+    assert len(asked) == 2
+    assert (model is None) == (step == 1)
+    if model:
+        assert len(set(map(model.value, numbers))) == 1
+
+
+class Clock:
+    """A clock that has been looked at so many times, and at some look says that all is over."""
+
+    def __init__(self, last: float) -> None:
+        self.looks, self.last = 0, last
+
+    def monotonic(self) -> float:
+        self.looks += 1
+        return 0.0 if self.looks <= self.last else 1e9
+
+
+#: Chains that are proved, marks that are searched, and chance, on either side.
+PAIRS = {
+    "equal": (node_ports(12), vpccni_nft.translate(node_ports(12), optimize=True).script()),
+    "different": (logged(3), logged(4)),
+    "by chance": tuple(
+        "*filter\n:OUTPUT ACCEPT [0:0]\n"
+        f"-A OUTPUT -m statistic --mode random --probability {chance} -j DROP\nCOMMIT\n"
+        for chance in (0.25, 0.5)
+    ),
+}
+
+
+def answer_by(clock: Clock, pair: str, monkeypatch: pytest.MonkeyPatch) -> Answer:
+    with monkeypatch.context() as patched:
+        patched.setattr(budget, "time", clock)
+        return vpccni_nft.verify(*PAIRS[pair], timeout=1000, family="ip")
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_time_that_is_over_at_whichever_look_at_the_clock_is_a_reason(
+    pair: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer is what was found until then, and never better."""
+    clock = Clock(float("inf"))
+    in_full = answer_by(clock, pair, monkeypatch)
+    assert clock.looks > 4
+    for last in {1, clock.looks // 4, clock.looks // 2, clock.looks - 1}:
+        found = answer_by(Clock(last), pair, monkeypatch)
+        assert isinstance(found, Unknown | type(in_full))
+        assert not isinstance(found, Equivalent), last
+        assert "V009" in {reason.code.name for reason in found.reasons}, last

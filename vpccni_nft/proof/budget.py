@@ -65,6 +65,10 @@ class Budget:
         """Raise GaveUp where the time is over, or the memory used up."""
         if _megabytes() - self._at_first > self.most_megabytes:
             raise self.no_room(f"the proof has used up its {self.most_megabytes:g} MB of memory")
+        self.check_time()
+
+    def check_time(self) -> None:
+        """Raise GaveUp where the time is over: for what is done often."""
         if self.timeout is not None and self.seconds_left <= 0:
             message = f"the whole proof has used up its {self.timeout:g} s"
             hint = "give it more time with --timeout, or fewer rules at once"

@@ -181,8 +181,10 @@ class ChainComparison:
                 raise NoMeaning(f"the chain {before.chain} leads back to itself")
             outside, reads.seen = reads.seen, False
             self._under_way.add(key)
-            found = self._compare(self._symbol(before, after), before, after)
-            self._under_way.remove(key)
+            try:
+                found = self._compare(self._symbol(before, after), before, after)
+            finally:  # of a proof whose time is over, another hook asks again
+                self._under_way.remove(key)
             if found and reads.seen:
                 found = attrs.evolve(found, symbol=f"{found.symbol} at {self.setting.hook}")
             (self.here if reads.seen else self.anywhere)[key] = found

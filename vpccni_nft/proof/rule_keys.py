@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from ..core.values import Family
     from ..model.hook import Program
+    from .budget import Budget
     from .term import Term
 
 #: How many rules a chain has at least that is worth an index.
@@ -28,9 +29,9 @@ _FEWEST = 16
 _SMALL = 1000
 
 
-def index_rules(programs: Iterable[Program], family: Family) -> None:
-    """Make the indices of all long chains, for packets of a family."""
-    setting = ProofContext(Terms(), family, "forward", fragments=True, counters=True)
+def index_rules(programs: Iterable[Program], family: Family, budget: Budget) -> None:
+    """Make the indices of all long chains, for packets of a family. Raises GaveUp."""
+    setting = ProofContext(Terms(budget), family, "forward", fragments=True, counters=True)
     for program in programs:
         count = sum(len(program.rules(chain)) for chain in program.names)
         fewest = 2 if count <= _SMALL else _FEWEST

@@ -5,6 +5,7 @@ The only module that knows Z3, which the extra ``verify`` installs.
 
 from __future__ import annotations
 
+import time
 from functools import partial, reduce
 from operator import rshift
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,12 @@ except ImportError as missing:
 #: How many terms are translated before the budget is looked at again.
 _OFTEN = 2048
 
+#: How much work Z3's simple solver does for a question, as Z3 counts it: some seconds. The usual
+#: one first takes a whole hook through tactics, most of a second for an answer that takes the
+#: simple one a hundredth; but it answers some questions that the simple one has no end of. That it
+#: is work, and not time, makes the packets that are found the same ones in each run.
+_WORK = 100_000_000
+
 
 class Undecided(Exception):  # noqa: N818 - an answer, not a mistake
     """The solver gave up: its time is over."""
@@ -43,12 +50,14 @@ class Model:
     _found: Any
 
     def holds(self, condition: Term) -> bool:
-        """Whether a condition is true."""
+        """Whether a condition is true. Raises GaveUp."""
+        self._nodes.budget.check_time()
         node = z3.BoolRef(self._nodes.of(condition), self._nodes.context)
         return bool(z3.is_true(self._found.evaluate(node, model_completion=True)))
 
     def value(self, term: Term) -> int:
-        """A word's value; what the condition does not depend on is zero."""
+        """A word's value; what the condition does not depend on is zero. Raises GaveUp."""
+        self._nodes.budget.check_time()
         node = z3.BitVecRef(self._nodes.of(term), self._nodes.context)
         return int(self._found.evaluate(node, model_completion=True).as_long())
 
@@ -198,8 +207,15 @@ class Solver:
         Raises Undecided where the time for a question does not do, and GaveUp where that of the
         whole proof is over.
         """
-        solver = self._with(condition, *given)
+        conditions = (condition, *given)
+        started = time.monotonic()
+        solver = self._with(z3.SimpleSolver, conditions)
+        solver.set("rlimit", _WORK)
         answer = self._check(solver)
+        left = self.seconds - (time.monotonic() - started)
+        if answer == z3.unknown and left > 0:
+            solver = self._with(z3.Solver, conditions)
+            answer = self._check(solver, seconds=left)
         if answer == z3.unknown:
             raise Undecided(solver.reason_unknown())
         return Model(self._nodes, solver.model()) if answer == z3.sat else None
@@ -212,7 +228,7 @@ class Solver:
         The first ones are left out first. None where all of them together do not rule it out.
         Raises Undecided and GaveUp as ``find`` does.
         """
-        solver = self._with(excluded, *given)
+        solver = self._with(z3.SimpleSolver, (excluded, *given))
         context = self._nodes.context
         names = {z3.Bool(f"literal {number}", context): one for number, one in enumerate(literals)}
         for name, one in names.items():
@@ -230,10 +246,10 @@ class Solver:
                 core = fewer
         return tuple(names[name] for name in core)
 
-    def _check(self, solver: Any, *assumed: Any) -> Any:
+    def _check(self, solver: Any, *assumed: Any, seconds: float | None = None) -> Any:
         """What Z3 answers in the time and room that are left. Raises GaveUp where none are."""
+        seconds = min(self.seconds if seconds is None else seconds, self.budget.seconds_left)
         self.budget.check()
-        seconds = min(self.seconds, self.budget.seconds_left)
         solver.set("timeout", max(1, int(seconds * 1000)))
         solver.set("max_memory", max(1, int(self.budget.most_megabytes)))
         answer = solver.check(*assumed)
@@ -243,14 +259,10 @@ class Solver:
                 raise self.budget.no_room("the solver has used up its memory")
         return answer
 
-    def _with(self, *conditions: Term) -> Any:
-        """A solver of Z3 with what is to hold.
-
-        Its simple one: the usual one first takes a whole hook through tactics, most of a second
-        for an answer that takes the simple one a hundredth.
-        """
+    def _with(self, make: Callable[..., Any], conditions: Iterable[Term]) -> Any:
+        """A solver of Z3 with what is to hold."""
         context = self._nodes.context
-        solver = z3.SimpleSolver(ctx=context)
+        solver = make(ctx=context)
         for one in conditions:
             z3.Z3_solver_assert(context.ref(), solver.solver, self._nodes.of(one))
         return solver

@@ -34,8 +34,9 @@ _MOST_CONDITIONS = 24
 #: Of so many values a word is taken for one of them, and a comparison with each is made.
 _MOST_VALUES = 16
 
-#: How many terms get other parts before the clock is looked at again.
-_OFTEN = 512
+#: How many terms get other parts before the clock is looked at again, and how many are asked for
+#: that may be there already.
+_OFTEN, _ASKED = 512, 4096
 
 #: Terms are ordered by when they were made first.
 _age = attrgetter("number")
@@ -48,6 +49,7 @@ class Terms:
         #: Called for every term that is made.
         self._budget = Budget() if budget is None else budget
         self._known: dict[tuple[object, ...], Term] = {}
+        self._asked = 0
         self.true = self._make("true", (), CONDITION)
         self.false = self._make("false", (), CONDITION)
         self.true.negation, self.false.negation = self.false, self.true
@@ -63,6 +65,9 @@ class Terms:
     # --- making terms -----------------------------------------------------------------------------
 
     def _make(self, kind: str, parts: tuple[object, ...], width: int) -> Term:
+        self._asked += 1
+        if self._asked % _ASKED == 0:
+            self._budget.check()
         key = (kind, width, *parts)
         found = self._known.get(key)
         if found is None:

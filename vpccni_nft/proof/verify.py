@@ -20,7 +20,7 @@ from ..model.path import PATHS, Path
 from .acceptance import NOTHING, Acceptances, AcceptedClass, Occurs
 from .answers import Different, Equivalent, HookAnswer, HookStatus, Unknown
 from .axioms import give_templates, hold_for
-from .budget import MOST_MEGABYTES, MOST_TERMS, Budget
+from .budget import MOST_MEGABYTES, MOST_TERMS, Budget, GaveUp
 from .chains import ChainComparison
 from .chance import TOLERANCE
 from .context import ProofContext
@@ -85,6 +85,7 @@ def verify(
     ``progress`` is called with what is being looked at. Raises Refused where an nft table names
     something that it does not have.
     """
+    budget = Budget(settings.timeout, settings.most_terms, settings.most_megabytes)
     missing = dict.fromkeys(one for side in (before, after) for one in missing_names(side))
     if missing:
         raise Refused(list(missing))
@@ -93,9 +94,12 @@ def verify(
     before, after, unknown = comparable(before, after, settings.allow)
     if unknown:
         return Unknown(unknown)
-    proof = _Proof(before, after, settings, progress)
+    proof = _Proof(before, after, settings, progress, budget)
     for family in sorted(before.families | after.families, key=str):
-        proof.of_family(family)
+        try:
+            proof.of_family(family)
+        except GaveUp as given_up:  # before there was a hook to say it of
+            proof.reasons.append(given_up.reason)
     proof.note_approximations()
     not_read = UnreadRules.of(before, after)
     proof.reasons += not_read.unknown
@@ -131,17 +135,13 @@ class _Proof:
     after: Side
     settings: ProofSettings
     progress: Callable[[str], None]
+    budget: Budget
     found: list[DifferenceClass] = attrs.Factory(list)
     reasons: list[Diagnostic] = attrs.Factory(list)
     hooks: list[HookAnswer] = attrs.Factory(list)
     occurring: list[AcceptedClass] = attrs.Factory(list)
     paths: list[HookAnswer] = attrs.Factory(list)
-    budget: Budget = attrs.field(init=False)
     _assumed: dict[str, None] = attrs.Factory(dict)
-
-    def __attrs_post_init__(self) -> None:
-        settings = self.settings
-        self.budget = Budget(settings.timeout, settings.most_terms, settings.most_megabytes)
 
     def of_family(self, family: Family) -> None:
         """Look at all hooks of a family."""
@@ -169,7 +169,8 @@ class _Proof:
         terms = Terms(self.budget)
         ours, theirs = (Chains(dict.fromkeys(one.program for one in side)) for side in chains)
         if self.settings.splits:
-            index_rules(dict.fromkeys(chain.program for side in chains for chain in side), family)
+            programs = dict.fromkeys(chain.program for side in chains for chain in side)
+            index_rules(programs, family, self.budget)
         anywhere: dict[Pair, ChainSummary | None] = {}
         contexts = {
             hook: ProofContext(
