@@ -128,7 +128,6 @@ class Translation:
         format: Literal["nft", "json"] = "nft",  # noqa: A002 - as the option
     ) -> Iterator[str]:
         """The same text bit by bit, for whoever writes a large one to a file. Raises Refused."""
-        from .core.version import __version__
         from .text.nft_script import pieces
 
         if format not in {"nft", "json"}:
@@ -145,7 +144,22 @@ class Translation:
                 raise Refused((problem.at(None),)) from None
         if self.refused:
             raise Refused(self.diagnostics)
-        return pieces(self._ruleset, header=f"Written by vpccni-nft {__version__}.")
+        return pieces(self._ruleset, _header())
+
+    def read_back(self, name: str) -> nft.Ruleset:
+        """What ``nft.parse`` makes of the script: the ruleset, each rule with its line there.
+
+        ``name`` is what messages call the script. Raises Refused.
+        """
+        from .text.nft_script import located
+
+        return located(self.ruleset, name, _header())
+
+
+def _header() -> str:
+    from .core.version import __version__
+
+    return f"Written by vpccni-nft {__version__}."
 
 
 def translate_sources(

@@ -59,6 +59,10 @@ BY_DEVICE, TO_THE_NODE = 0, 1
 #: Types of packets that their sender may hear, too.
 _TO_MANY = (PACKET_TYPES["broadcast"], PACKET_TYPES["multicast"])
 
+#: The most jumps that are followed one below the other, as Python's stack is not without end. nft
+#: takes 16, and agents' own chains are less deep.
+DEEPEST = 64
+
 #: Hooks that bind a connection's source; the other two with nat chains bind its destination.
 SOURCE_HOOKS = {"input", "postrouting"}
 
@@ -146,7 +150,7 @@ def call(program: Program, chain: str, state: State, where: Bool) -> Bool:
     """Go where a rule leads to, unless what comes of it is known; the answer as of a run.
 
     Raises NoMeaning where the chain is not there or leads back to itself: no kernel takes such
-    rules.
+    rules; and where more chains lead to it than are followed.
     """
     if chain not in program.names:
         raise NoMeaning(f"the table {program.table} has no chain {chain}")
@@ -157,6 +161,8 @@ def call(program: Program, chain: str, state: State, where: Bool) -> Bool:
     here = (program, chain)
     if here in state.way:
         raise NoMeaning(f"the chain {chain} leads back to itself")
+    if len(state.way) >= DEEPEST:
+        raise NoMeaning(f"more than {DEEPEST} jumps lead to the chain {chain}: it is not followed")
     state.way.append(here)
     back = run(program, chain, state, where)
     state.way.pop()

@@ -38,6 +38,9 @@ _SIZES = ((1, 1), (1, 0), (0, 1), (1, 2), (2, 1), (2, 2), (1, 3), (3, 1), (2, 3)
 #: Of how many rules it is looked at where a chain comes back, and how large a condition is kept.
 _SHORT, _PLAIN = 4, 40
 
+#: The most chains that call each other which are compared: Python's stack is not without end.
+_DEEPEST = 40
+
 #: How many rules a chain may have to be compared as a whole.
 _WHOLE = 400
 
@@ -179,6 +182,8 @@ class ChainComparison:
         if key not in self.here:
             if key in self._under_way:
                 raise NoMeaning(f"the chain {before.chain} leads back to itself")
+            if len(self._under_way) >= _DEEPEST:
+                raise NoMeaning(f"more than {_DEEPEST} jumps lead to the chain {before.chain}")
             outside, reads.seen = reads.seen, False
             self._under_way.add(key)
             try:

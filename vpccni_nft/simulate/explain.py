@@ -153,7 +153,7 @@ def _sides(
         if {one.code for one in refusing} - _NO_TRANSLATION:
             raise Refused(translation.diagnostics)
         return (NamedSide(name, (translation.dump,)),), (), refusing
-    again = nft.parse(translation.script(), "the translation")
+    again = translation.read_back("the translation")
     sides = (
         NamedSide(name, (translation.dump,)),
         NamedSide(f"the translation of {name}", (again,)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from ..model.packet import Binding, Event, State, Verdict
     from .other_names import OtherNames
     from .sample import Packet
+
+#: The most that is written down of a way. Chains that call each other several times make one
+#: without end of a few lines.
+LONGEST = 100_000
 
 #: Events of matches; the other ones are of targets.
 _MATCH_EVENTS = {"update", "delete", "spend"}
@@ -225,26 +229,33 @@ class _Tracer:
         iptables reports a rule after its matches and before its target, nft after its statements
         and before its verdict.
         """
+        if len(self.steps) >= LONGEST:
+            raise NoMeaning(f"the packet goes through more than {LONGEST:,} rules")
         table, chain, number = self.places[id(rule)]
         happened = self._flush()
-        step = Step(
-            kind="rule", table=table, chain=chain, number=number, fits=bool(fits), rule=rule
-        )
-        if isinstance(rule, iptables.Rule):
-            text = rule_line(chain, attrs.evolve(rule, counters=None))
-            step = attrs.evolve(step, text=text, line=rule.span.line if rule.span else None)
-            before = attrs.evolve(happened, events=_events(happened, of_matches=False))
-            self._add_to_last(before)
-            step = attrs.evolve(step, events=_events(happened, of_matches=True))
-        else:
-            assert isinstance(rule, nft.Rule)
-            line = rule.origin.line if rule.origin else None
-            step = _joined(attrs.evolve(step, text=rule_text(rule), line=line), happened)
         if chain in self.stack:
             del self.stack[self.stack.index(chain) + 1 :]
         else:
             self.stack.append(chain)
-        self.steps.append(attrs.evolve(step, depth=len(self.stack) - 1))
+        place: dict[str, Any] = {
+            "table": table,
+            "chain": chain,
+            "number": number,
+            "depth": len(self.stack) - 1,
+            "fits": bool(fits),
+            "rule": rule,
+        }
+        if isinstance(rule, iptables.Rule):
+            self._add_to_last(attrs.evolve(happened, events=_events(happened, of_matches=False)))
+            text = rule_line(chain, attrs.evolve(rule, counters=None))
+            line = rule.span.line if rule.span else None
+            events = _events(happened, of_matches=True)
+            step = Step(kind="rule", text=text, line=line, events=events, **place)
+        else:
+            assert isinstance(rule, nft.Rule)
+            line = rule.origin.line if rule.origin else None
+            step = _joined(Step(kind="rule", text=rule_text(rule), line=line, **place), happened)
+        self.steps.append(step)
 
     def between(self) -> None:
         """What has happened since the last rule was through is conntrack's or the kernel's."""
@@ -308,6 +319,8 @@ def _events(happened: Step, *, of_matches: bool) -> tuple[Event, ...]:
 
 
 def _joined(step: Step, happened: Step) -> Step:
+    if not happened.does_something:
+        return step
     return attrs.evolve(
         step,
         changes=(*step.changes, *happened.changes),

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import attrs
+
+from ..core.span import Source, Span
 from ..nft import objects as o
-from ..nft.ast import Map
+from ..nft.ast import Map, Rule
 from ..nft.datatypes import declaration
 from ..nft.names import checked
 from ..nft.words import SetPolicy
@@ -20,7 +23,7 @@ from .nft_statement_text import statement_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ..nft.ast import Chain, CounterObject, Hook, Rule, Ruleset, Set, Table
+    from ..nft.ast import Chain, CounterObject, Hook, Ruleset, Set, Table
 
 
 class Written(NamedTuple):
@@ -47,6 +50,38 @@ def pieces(ruleset: Ruleset, header: str = "") -> Iterator[str]:
     for other in ruleset.others:
         name = f"table {other.family} {checked(other.name)}"
         yield _joined((f"add {name}", f"delete {name}", *other.text))
+
+
+def located(ruleset: Ruleset, name: str, header: str = "") -> Ruleset:
+    """What ``nft.parse`` makes of the script: the same rules, each at its line of that.
+
+    Reading a script takes several times as long as writing it.
+    """
+    source = Source.of(serialize(ruleset, header), name)
+    line, tables = 1 + len(header.splitlines()), []
+    for table in ruleset.tables:
+        chains = []
+        *before, end = _table_pieces(table)
+        first = len(before) - len(table.chains)
+        line += sum(piece.count("\n") for piece in before[:first])
+        for chain, piece in zip(table.chains, before[first:], strict=True):
+            line += piece.count("\n")
+            chains.append(_located_chain(chain, source, line - 1 - len(chain.rules)))
+        line += end.count("\n")
+        tables.append(attrs.evolve(table, chains=tuple(chains)))
+    return attrs.evolve(ruleset, tables=tuple(tables))
+
+
+def _located_chain(chain: Chain, source: Source, start: int) -> Chain:
+    rules = [
+        Rule(
+            rule.statements,
+            rule.comment,
+            Span(source, line, 1, len(source.lines[line - 1]) + 1),
+        )
+        for line, rule in enumerate(chain.rules, start)
+    ]
+    return attrs.evolve(chain, rules=tuple(rules))
 
 
 def rule_text(rule: Rule) -> str:

@@ -11,6 +11,7 @@ from ...core.diagnostics import APPROXIMATIONS, Refused
 from ...core.exit_codes import ExitCode
 from ...core.render import printable
 from ...core.values import Family
+from ..collecting import uncollected
 from ..command import Command
 from ..options import AS_JSON, FAMILY, IPSET_SAVE, SIDES, read_sides, read_texts
 from ..render.diagnostics import code_of, show
@@ -74,6 +75,7 @@ _KEYS = (
 @FAMILY
 @click.option("--all", "all_rules", is_flag=True, help="Show rules that do not match, too.")
 @AS_JSON
+@uncollected()
 def explain(
     files: tuple[str, ...],
     before: tuple[str, ...],

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import json
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -13,6 +11,7 @@ from ...core.diagnostics import Refused
 from ...core.exit_codes import ExitCode
 from ...lowering import CounterMode, TranslateOptions
 from ...translation import translate_sources
+from ..collecting import uncollected
 from ..command import Command
 from ..files import read_source, write_output, write_pieces
 from ..options import (
@@ -33,28 +32,9 @@ from ..render.diagnostics import code_of, show, show_lines
 from ..values import OwnerType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ...core.span import Source
     from ...node.extraction import Layout
     from ...translation import Translation
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Do not look for garbage: a translation keeps what it makes to its end, and ends the process.
-
-    To look nevertheless takes a quarter of the time of a large one, and a tenth if only once, at
-    the end.
-    """
-    before = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if before:
-            gc.freeze()
-            gc.enable()
 
 
 @click.command(
