@@ -82,9 +82,9 @@ def find(name: str) -> str | None:
     return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
 
 
-def write_node(folder: Path, services: int) -> tuple[Path, int]:
+def write_node(folder: Path, services: int, *, as_made: bool = False) -> tuple[Path, int]:
     """The dump of a node, and the number of its rules."""
-    text = eks_node(services)
+    text = eks_node(services, as_made=as_made)
     dump = folder / f"node-{services}.save"
     dump.write_text(text)
     return dump, text.count("\n-A ")

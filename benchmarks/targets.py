@@ -122,20 +122,12 @@ def _translate(run: Mapping[str, Sequence[Table]]) -> Iterator[Target]:
             one.find(column, {"program": program, "Services": services}) for one in tables
         )
 
-    faithful = find(_FAITHFUL, 5000, "time (s)")
-    yield Target(
-        "translation of 55,000 rules: -O0 to iptables-restore-translate",
-        3,
-        _ratio(faithful, find(INCUMBENT, 5000, "time (s)")),
-    )
-    yield Target(
-        "translation of 55,000 rules: -O to -O0",
-        2,
-        _ratio(find(_OPTIMIZED, 5000, "time (s)"), faithful),
-    )
-    for program in (_FAITHFUL, _OPTIMIZED):
+    for program, limit in ((_FAITHFUL, 2.5), (_OPTIMIZED, 4)):
+        ratio = find(program, 5000, f"times {INCUMBENT}")
+        text = f"translation of 55,000 rules in either order of chains: {program} to {INCUMBENT}"
+        yield Target(text, limit, ratio)
         peak = find(program, 10000, "peak (MB)")
-        yield Target(f"peak of {program} at 110,000 rules (MB)", 400, peak)
+        yield Target(f"peak of {program} at 110,000 rules (MB)", 200, peak)
 
 
 def _proof(run: Mapping[str, Sequence[Table]]) -> Iterator[Target]:

@@ -21,15 +21,19 @@ if TYPE_CHECKING:
 
 
 def tables(services: Sequence[int]) -> Iterator[Table]:
-    """One table of all sizes."""
-    with tempfile.TemporaryDirectory() as folder:
-        rows = [row for number in services for row in _rows(Path(folder), number)]
-    yield Table("Time and memory of a translation", rows)
+    """One table of all sizes for each order of chains."""
+    for title, as_made in (
+        ("Time and memory of a translation", False),
+        ("The same, with chains in the order in which kube-proxy makes them", True),
+    ):
+        with tempfile.TemporaryDirectory() as folder:
+            rows = [row for one in services for row in _rows(Path(folder), one, as_made=as_made)]
+        yield Table(title, rows)
 
 
-def _rows(folder: Path, services: int) -> Iterator[dict[str, Cell]]:
+def _rows(folder: Path, services: int, *, as_made: bool) -> Iterator[dict[str, Cell]]:
     """One size of node."""
-    dump, rules = write_node(folder, services)
+    dump, rules = write_node(folder, services, as_made=as_made)
     output = folder / "output.nft"
     commands = {
         f"vpccni-nft {level}": ours("translate", *options, dump, "-o", output)

@@ -25,9 +25,10 @@ from hypothesis import strategies as st
 import vpccni_nft
 from vpccni_nft import Family, iptables, nft
 from vpccni_nft import strategies as own
+from vpccni_nft.lowering.depth import MOST_CHAINS
 from vpccni_nft.nft.statements import targets
 from vpccni_nft.optimizer import PASSES, optimize
-from vpccni_nft.optimizer.calls import MOST_CHAINS, Calls
+from vpccni_nft.optimizer.calls import Calls
 from vpccni_nft.optimizer.pipeline import Pass
 from vpccni_nft.simulate.sample import Packet, chains_of, differences, run
 

@@ -20,7 +20,7 @@ from ..text.nft_script import Written
 from .repeats import NodesNeeded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
 #: The most chains on a path of jumps.
 MOST_CHAINS = 16
@@ -131,7 +131,7 @@ def _longest_path(chains: dict[str, Chain]) -> tuple[str, ...]:
     length: dict[str, int] = {}
     follow: dict[str, str] = {}
     calls = {name: called(chain) for name, chain in chains.items()}
-    for name in _callees_first(calls):
+    for name in callees_first(calls):
         length[name] = 1
         for target in calls[name]:
             if length[target] + 1 > length[name]:
@@ -144,23 +144,21 @@ def _longest_path(chains: dict[str, Chain]) -> tuple[str, ...]:
     return tuple(path)
 
 
-def _callees_first(calls: dict[str, list[str]]) -> Iterable[str]:
+def callees_first(calls: Mapping[str, Sequence[str]]) -> list[str]:
     """The chains in an order in which each comes after all that it calls; no recursion."""
-    seen: set[str] = set()
+    done: set[str] = set()
     order: list[str] = []
-    for start, first in calls.items():
-        if start in seen:
-            continue
-        seen.add(start)
-        path = [(start, iter(first))]
-        while path:
-            name, ahead = path[-1]
-            for target in ahead:
-                if target not in seen:
-                    seen.add(target)
-                    path.append((target, iter(calls[target])))
-                    break
-            else:
-                order.append(name)
-                path.pop()
+    for start in calls:
+        stack = [start]
+        while stack:
+            name = stack.pop()
+            if name[0] == "\0":  # all that it calls is behind us
+                order.append(name[1:])
+            elif name not in done:
+                done.add(name)
+                if called_by_it := calls[name]:
+                    stack.append(f"\0{name}")
+                    stack += called_by_it
+                else:
+                    order.append(name)
     return order

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ..lowering.depth import callees_first
 from ..nft import expressions as x
 from ..nft import statements as s
 
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ..nft.ast import Chain, Set, Table
-
-#: The most chains on a path of jumps, the base chain included (NFT_JUMP_STACK_SIZE).
-MOST_CHAINS = 16
 
 #: The most sets of a table that passes add to: nft and the kernel look each one up by its name
 #: among all others, so that the time to load them grows with the square of their number.
@@ -63,7 +61,8 @@ class Calls:
     def order(self) -> tuple[str, ...]:
         """The chains, each after all that it calls."""
         if not self._order:
-            self._order = tuple(_callees_first(self.facts))
+            called = {name: facts.called for name, facts in self.facts.items()}
+            self._order = tuple(callees_first(called))
         return self._order
 
     @property
@@ -158,26 +157,6 @@ def _facts(chain: Chain, sets: Mapping[str, Set]) -> _Facts:
                 writes.add(step.key)  # type: ignore[attr-defined]
             anew = anew or s.is_stateful(step)
     return _Facts(chain, tuple(called), frozenset(writes), anew)
-
-
-def _callees_first(facts: Mapping[str, _Facts]) -> list[str]:
-    """The chains in an order in which each comes after all that it calls; no recursion."""
-    done: set[str] = set()
-    order: list[str] = []
-    for start in facts:
-        stack = [start]
-        while stack:
-            name = stack.pop()
-            if name[0] == "\0":
-                order.append(name[1:])
-            elif name not in done:
-                done.add(name)
-                if called := facts[name].called:
-                    stack.append(f"\0{name}")
-                    stack += called
-                else:
-                    order.append(name)
-    return order
 
 
 def always_ends(step: s.Statement) -> bool:

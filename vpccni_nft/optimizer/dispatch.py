@@ -44,11 +44,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ..lowering.depth import MOST_CHAINS
 from ..nft import expressions as x
 from ..nft import names
 from ..nft import statements as s
 from ..nft.ast import Chain, Map, Rule
-from .calls import MOST_CHAINS, MOST_SETS, Calls, fresh
+from .calls import MOST_SETS, Calls, fresh
 from .keys import (
     Keyed,
     Regions,

@@ -89,9 +89,7 @@ def rule_text(rule: Rule) -> str:
     return _rule_text(rule, {})
 
 
-def _rule_text(rule: Rule | Written, texts: Texts) -> str:
-    if isinstance(rule, Written):
-        return rule.text
+def _rule_text(rule: Rule, texts: Texts) -> str:
     words = []
     for statement in rule.statements:
         text = texts.get(id(statement))
@@ -215,7 +213,8 @@ def _chain_lines(chain: Chain, texts: Texts) -> Iterator[str]:
     if hook := chain.hook:
         place = f"type {hook.type} hook {hook.name}{_devices(hook)} priority {hook.priority}"
         yield f"\t\t{place}; policy {hook.policy};"
-    yield from [f"\t\t{_rule_text(rule, texts)}" for rule in chain.rules]
+    for rule in chain.rules:
+        yield f"\t\t{rule.text if isinstance(rule, Written) else _rule_text(rule, texts)}"
     yield "\t}"
 
 
