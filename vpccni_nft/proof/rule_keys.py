@@ -31,11 +31,12 @@ _SMALL = 1000
 
 def index_rules(programs: Iterable[Program], family: Family, budget: Budget) -> None:
     """Make the indices of all long chains, for packets of a family. Raises GaveUp."""
-    setting = ProofContext(Terms(budget), family, "forward", fragments=True, counters=True)
+    setting = ProofContext(Terms(), family, "forward", fragments=True, counters=True)
     for program in programs:
         count = sum(len(program.rules(chain)) for chain in program.names)
         fewest = 2 if count <= _SMALL else _FEWEST
         for chain in program.names:
+            budget.check_time()
             if len(program.rules(chain)) >= fewest:
                 program.indices.rules[family, chain] = _index(setting, program, chain)
 
