@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import gate, load, packets, proof, stages, startup, targets, translate
+from benchmarks import gate, load, modes, packets, proof, stages, startup, targets, translate
 from benchmarks.plots import PLOTS, draw
 from vpccni_nft import __version__
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PROGRAMS = (
     translate.PROGRAM, stages.PROGRAM, load.PROGRAM, packets.PROGRAM, proof.PROGRAM,
-    startup.PROGRAM, gate.PROGRAM,
+    modes.PROGRAM, startup.PROGRAM, gate.PROGRAM,
 )  # fmt: skip
 
 _DOCS = Path(__file__).resolve().parent.parent / "docs"

@@ -27,10 +27,13 @@ class Target:
     text: str
     limit: float
     measured: float | None
+    failed: bool = False  #: whether nothing was measured because what was run did not end well
 
     def row(self) -> dict[str, Cell]:
         """The target as a row of the table."""
-        met = "not measured" if self.measured is None else self.measured <= self.limit
+        met: bool | str = "not measured"
+        if self.failed or self.measured is not None:
+            met = self.measured is not None and self.measured <= self.limit
         return {
             "target": self.text,
             "at most": self.limit,
@@ -131,16 +134,18 @@ def _translate(run: Mapping[str, Sequence[Table]]) -> Iterator[Target]:
 
 
 def _proof(run: Mapping[str, Sequence[Table]]) -> Iterator[Target]:
-    def find(services: int, column: str) -> float | None:
+    def find(translation: str, services: int, column: str) -> float | None:
         row: dict[str, Cell] = {
-            "translation": "-O0", "Services": services, "answer": "equivalent",
+            "translation": translation, "Services": services, "answer": "equivalent",
         }  # fmt: skip
         return _worst(one.find(column, row) for one in run.get("proof", ()))
 
-    yield Target("proof of a node without Services, -O0 (s)", 2, find(0, "time (s)"))
-    yield Target("proof of a node of 295 rules, -O0 (s)", 10, find(24, "time (s)"))
-    yield Target("proof of 5,000 Services, 55,041 rules, -O0 (s)", 120, find(5000, "time (s)"))
-    yield Target("the same, peak (MB)", 4000, find(5000, "peak (MB)"))
+    yield Target("proof of a node without Services, -O0 (s)", 2, find("-O0", 0, "time (s)"))
+    yield Target("proof of a node of 295 rules, -O0 (s)", 10, find("-O0", 24, "time (s)"))
+    for translation, limit in (("-O0", 25), ("-O", 40)):
+        text = f"proof of 5,000 Services, 55,041 rules, {translation} (s)"
+        yield Target(text, limit, find(translation, 5000, "time (s)"))
+        yield Target("the same, peak (MB)", 600, find(translation, 5000, "peak (MB)"))
 
 
 def _modes(run: Mapping[str, Sequence[Table]]) -> Iterator[Target]:
@@ -151,10 +156,13 @@ def _modes(run: Mapping[str, Sequence[Table]]) -> Iterator[Target]:
         ]
         return _worst(one.find(column, row) for one in run.get("modes", ()) for row in rows)
 
+    # Beyond what had no answer nothing larger is compared.
+    answers = {row["Services"]: row["answer"] for one in run.get("modes", ()) for row in one.rows}
+    failed = not {"equivalent"}.issuperset(answers.values())
     for services, limit in ((100, 10), (1000, 40), (5000, 180)):
         text = f"kube-proxy's modes with {services:,} Services, whole paths (s)"
-        yield Target(text, limit, find(services, "time (s)"))
-    yield Target("the same, peak (MB)", 4000, find(5000, "peak (MB)"))
+        yield Target(text, limit, find(services, "time (s)"), failed)
+    yield Target("the same, peak (MB)", 4000, find(5000, "peak (MB)"), failed)
 
 
 def _start(run: Mapping[str, Sequence[Table]]) -> Iterator[Target]:

@@ -41,7 +41,8 @@ def commands() -> str:
 
 
 def _helps(command: click.Command, name: str) -> Iterator[tuple[str, str]]:
-    with click.Context(command, info_name=name, max_content_width=80) as context:
+    settings = {**cli.context_settings, "max_content_width": 80}
+    with click.Context(command, info_name=name, **settings) as context:
         yield name, click.unstyle(command.get_help(context)).rstrip()
         if isinstance(command, click.Group):
             for part in command.list_commands(context):

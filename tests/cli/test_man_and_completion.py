@@ -106,7 +106,7 @@ def test_every_option_that_names_a_file_is_completed() -> None:
         below = command.commands.values() if isinstance(command, click.Group) else ()
         return [*command.params, *(param for one in below for param in all_params(one))]
 
-    context = click.Context(cli)
+    context = click.Context(cli, **cli.context_settings)
     left = {
         (param.name, param.metavar)
         for param in all_params(cli)
@@ -114,6 +114,13 @@ def test_every_option_that_names_a_file_is_completed() -> None:
         and not param.shell_complete(context, "x")
     }
     assert not left
+
+
+@pytest.mark.parametrize("name", ["", "check"])
+def test_help_is_the_same_once_its_page_is_made(name: str) -> None:
+    assert run(*name.split(), "-h") == run(*name.split(), "--help")
+    page = "-".join(["vpccni-nft", *name.split()])
+    assert r"\fB\-h, \-\-help\fR" in PAGES[f"{page}.1"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

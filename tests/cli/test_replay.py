@@ -268,7 +268,7 @@ def test_what_was_tried_does_not_always_show(found: Result, equal: bool | None, 
 def test_of_the_rules_that_no_packet_hit_twenty_are_written_out() -> None:
     lines = text_of(result()).splitlines()
     assert lines[0] == "0 of 25 reachable rules of the dump before hit"
-    assert lines[1] == "  no packet hit node.save:0  -A INPUT -s 10.0.0.0"
+    assert lines[1] == "  no packet hit node.save:1  -A INPUT -s 10.0.0.0"
     assert lines[21] == "  ... and 5 more"
     assert lines[22] == (
         "1 conversation, 3 packets on either side in 2.0 s (2 a second); 0 repeated, 0 undecided"

@@ -27,19 +27,20 @@ T = TypeVar("T")
 
 def share(items: Iterable[T], of: int) -> list[T]:
     """One of so many in the usual profile, chosen by name, so that a new one moves no other."""
-    return [item for item in items if NIGHTLY or zlib.crc32(_name(item).encode()) % of == 0]
+    return [item for item in items if NIGHTLY or _number(item) % of == 0]
 
 
 def in_turn(name: object, items: Sequence[T], count: int = 1) -> Sequence[T]:
     """All of them nightly; usually so many, by turns: from the one that the name says."""
     if NIGHTLY:
         return items
-    first = zlib.crc32(_name(name).encode())
+    first = _number(name)
     return [items[(first + number) % len(items)] for number in range(min(count, len(items)))]
 
 
-def _name(item: object) -> str:
-    return item.name if isinstance(item, Path) else str(item)
+def _number(item: object) -> int:
+    name = item.name if isinstance(item, Path) else str(item)
+    return zlib.crc32(name.encode(errors="surrogatepass"))
 
 
 #: How many times as many packets go through the kernel as usually.

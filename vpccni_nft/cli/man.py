@@ -24,7 +24,9 @@ def pages() -> dict[str, str]:
 def _pages(
     command: click.Command, name: str, parent: click.Context | None
 ) -> Iterator[tuple[str, str]]:
-    context = click.Context(command, info_name=name.rpartition(" ")[2], parent=parent)
+    # click keeps the option --help with the command, by the names that a context gives it.
+    settings = cli.context_settings
+    context = click.Context(command, parent, name.rpartition(" ")[2], **settings)
     below = _listed(command, context)
     yield name.replace(" ", "-"), "\n".join(_lines(command, name, context, below)) + "\n"
     for part, one in below.items():
