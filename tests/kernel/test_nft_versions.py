@@ -19,7 +19,7 @@ from ..support.profiles import share
 pytestmark = pytest.mark.kernel
 
 
-@pytest.mark.parametrize("path", share(TRANSLATED, 2), ids=name_of)
+@pytest.mark.parametrize("path", share(TRANSLATED, 5), ids=name_of)
 @pytest.mark.parametrize("suite", SUITES)
 def test_the_listing_of_another_version_is_read(suite: str, path: Path) -> None:
     command = nft_of(suite)

@@ -29,20 +29,23 @@ from ..support.profiles import SCALE, share
 #: Packets on either side, through each whole node, which has many rules, and through the CNI's own
 #: rules; those for a node where they have not hit its rules; and conversations that the models are
 #: held against.
-PACKETS = {"node": 2400 * SCALE if SCALE > 1 else 900, "vpccni": 600 * SCALE}
+PACKETS = (
+    {"node": 2400 * SCALE, "vpccni": 600 * SCALE} if SCALE > 1 else {"node": 600, "vpccni": 300}
+)
 MORE = 2400 * SCALE
-MODELLED = 100 * SCALE if SCALE > 1 else 32
+MODELLED = 100 * SCALE if SCALE > 1 else 24
 
 #: Packets in other modes, which a few nodes are enough for.
-FEW = 400 * SCALE
+FEW = 400 * SCALE if SCALE > 1 else 200
 
-#: Usually every second whole node, every fourth that has the CNI's rules alone, and those beside
+#: Usually every fifth whole node, every eighth that has the CNI's rules alone, and those beside
 #: them that are of a kind of their own.
 OF_A_KIND = {
     *("eks-1.28-ipv6-cluster-ip6tables", "eks-1.29-cni-1.18-calico-nft"),
+    *("portmap-binary-1.1.1-nft", "eks-1.34-cni-1.23-legacy"),
     "unreleased-sgp-strict-ct-zone",
 }
-SHARES = {"node": 2, "vpccni": 4}
+SHARES = {"node": 5, "vpccni": 8}
 TRIED = [
     path
     for path in NODES

@@ -22,13 +22,13 @@ from ..support.profiles import NIGHTLY, SCALE, share
 from ..support.vectors import TRANSLATED, Vector
 
 #: Packets for each ruleset, on either side, and conversations that the models are held against.
-PACKETS, MODELLED = (100, 20) if SCALE > 1 else (50, 10)
+PACKETS, MODELLED = (100, 20) if SCALE > 1 else (30, 6)
 
 DRAWN = settings(
     derandomize=not NIGHTLY,
     database=None,
     deadline=None,
-    max_examples=25 * SCALE if SCALE > 1 else 15,
+    max_examples=25 * SCALE if SCALE > 1 else 8,
     suppress_health_check=list(HealthCheck),
     # A conversation is made small; to make the ruleset small too would take minutes.
     phases=(Phase.explicit, Phase.generate),
@@ -64,9 +64,9 @@ VECTORS = [
     and not vector.rule.endswith((*NOT_TAKEN, *IN_LIMITS, ENDLESS))
 ]
 if SCALE == 1:
-    #: Usually every fourth, and the first one of each match and target.
+    #: Usually every twelfth, and the first one of each match and target.
     first_of = {vector.path.stem: vector for vector in reversed(VECTORS)}
-    VECTORS = list(dict.fromkeys((*share(VECTORS, 4), *first_of.values())))
+    VECTORS = list(dict.fromkeys((*share(VECTORS, 12), *first_of.values())))
 #: Those of one table one after another: a table of iptables-legacy cannot be taken away again, so
 #: that another one needs new namespaces.
 VECTORS.sort(key=lambda vector: (vector.family.value, vector.table))

@@ -68,7 +68,7 @@ def check_translation(path: Path, *, optimize: bool) -> None:
         assert isinstance(answer, Equivalent)
 
 
-@pytest.mark.parametrize("path", share(TRANSLATED, 2), ids=name_of)
+@pytest.mark.parametrize("path", share(TRANSLATED, 3), ids=name_of)
 def test_a_dump_means_what_its_translation_means(path: Path) -> None:
     check_translation(path, optimize=False)
 
@@ -82,7 +82,7 @@ OPTIMIZED = [
 ]
 
 
-@pytest.mark.parametrize("path", share(OPTIMIZED, 2), ids=name_of)
+@pytest.mark.parametrize("path", share(OPTIMIZED, 5), ids=name_of)
 def test_what_the_optimizer_makes_of_a_dump_means_the_same(path: Path) -> None:
     check_translation(path, optimize=True)
 
@@ -102,8 +102,8 @@ def test_a_node_is_proved_where_its_approximations_are_allowed(name: str) -> Non
     assert assumed
 
 
-#: Usually those whose translation is not proved, so that each dump goes through one proof.
-BY_ITSELF = [path for path in READABLE if NIGHTLY or path not in share(TRANSLATED, 2)]
+#: Usually a half of those whose translation is not proved.
+BY_ITSELF = [path for path in share(READABLE, 2) if NIGHTLY or path not in share(TRANSLATED, 3)]
 
 
 @pytest.mark.parametrize("path", BY_ITSELF, ids=name_of)

@@ -126,7 +126,7 @@ def test_a_pass_changes_no_meaning(pass_: Pass) -> None:
             check(ruleset, optimized, family, packets)
 
     check_one()
-    assert changed >= THIRD.max_examples // 12
+    assert changed >= max(1, THIRD.max_examples // 12)
 
 
 @pytest.mark.parametrize("pass_", PASSES, ids=lambda pass_: pass_.__name__)
@@ -187,7 +187,7 @@ def translations(path: Path, counters: Counters) -> tuple[vpccni_nft.Translation
 
 DUMPS = [
     pytest.param(path, counters, id=f"{name_of(path)}-{counters}")
-    for path in share(TRANSLATED, 2)
+    for path in share(TRANSLATED, 5)
     for counters in in_turn(path, ("keep", "none"))
 ]
 

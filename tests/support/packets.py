@@ -18,7 +18,7 @@ from vpccni_nft.replay.guide import Guide
 from vpccni_nft.replay.side import ReplaySide
 from vpccni_nft.replay.testbed import Testbed
 from vpccni_nft.replay.wire import DCCP
-from vpccni_nft.simulate.pool import stream
+from vpccni_nft.simulate.pool import Pool
 from vpccni_nft.simulate.sample import chains_of, run
 from vpccni_nft.text.iptables_save import rule_line
 
@@ -127,9 +127,14 @@ def described(mismatch: Mismatch) -> str:
     return "\n".join(lines)
 
 
+#: Packets of the model for each way to a rule that none of the kernel has hit.
+SHOTS = 20
+
+
 def missed_but_in_the_model(arena: Testbed) -> list[str]:
-    """The rules that no packet has hit in the kernel, though one can in the model."""
-    fitted: set[int] = set()
+    """The rules that no packet has hit in the kernel, though one aimed at them can in the model."""
+    missed = arena.hits().missed
+    wanted, fitted = {id(rule) for _, rule in missed}, set[int]()
 
     def watch(rule: object, _live: object, fits: object) -> None:
         if fits:
@@ -137,10 +142,12 @@ def missed_but_in_the_model(arena: Testbed) -> list[str]:
 
     ruleset = arena.before.rules
     for family in {table.family for table in ruleset.tables}:
-        chains = chains_of(ruleset, family)
-        for packet in islice(stream(ruleset, family), 3000):
-            run(chains, packet, watch)
-    missed = arena.hits().missed
+        chains, pool = chains_of(ruleset, family), Pool.of(ruleset, family)
+        for number, aim in enumerate(pool.aims, start=1):
+            for seed in range(SHOTS):
+                if id(aim.rule) not in wanted - fitted:
+                    break
+                run(chains, pool.packet(number, seed), watch)
     return [rule_line(chain, rule) for chain, rule in missed if id(rule) in fitted]
 
 

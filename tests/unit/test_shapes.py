@@ -62,7 +62,7 @@ def assert_same_without_caches(text: str | bytes) -> None:
         assert everything(text) == cached
 
 
-@pytest.mark.parametrize("path", share(DUMPS, 2), ids=name_of)
+@pytest.mark.parametrize("path", share(DUMPS, 6), ids=name_of)
 def test_a_dump_becomes_the_same_byte_for_byte(path: Path) -> None:
     assert_same_without_caches(path.read_bytes())
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from vpccni_nft import nft
 
-from ..profiles import NIGHTLY, SCALE
+from ..profiles import SCALE, share
 from . import conditions, control, effects, incumbent  # noqa: F401 - they add their mutants
 from .base import MUTANTS, Mutant, texts
 
@@ -29,10 +29,11 @@ def sampled(shares: range) -> list[Mutant]:
     return [mutant for mutant in MUTANTS if zlib.crc32(mutant.name.encode()) % 8 in shares]
 
 
-#: Every mutant goes through the model, and through the proof or the kernel; nightly through both.
+#: Every mutant goes through the model, usually a third through the proof and an eighth through the
+#: kernel; nightly all.
 REFUSED = {"a packet is counted after the verdict, so not at all"}  #: by the kernel
 REPLAYED = [one for one in (MUTANTS if SCALE > 1 else sampled(range(1))) if one.name not in REFUSED]
-PROVED = [one for one in MUTANTS if NIGHTLY or one not in REPLAYED]
+PROVED = share(MUTANTS, 3)
 
 
 def applicable(ruleset: nft.Ruleset) -> Iterator[tuple[Mutant, nft.Ruleset]]:
