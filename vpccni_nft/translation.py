@@ -94,6 +94,14 @@ class Translation:
             raise Refused(self.diagnostics)
         return self._whole._ruleset
 
+    @property
+    def incomplete(self) -> nft.Ruleset:
+        """The nft objects of the rules that are not refused: to be looked at, never to be loaded.
+
+        Where nothing is refused, this is ``ruleset``.
+        """
+        return self._whole._ruleset
+
     def source_map(self) -> list[dict[str, object]]:
         r"""Each line of the input that stands for a rule, with its places. Raises Refused.
 

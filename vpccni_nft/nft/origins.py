@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..core.span import Span
-    from .ast import Ruleset
+    from .ast import Ruleset, Table
 
 #: Where something stands: family, table, and a chain's rule or a set's or map's element.
 Place = dict[str, "str | int"]
@@ -26,13 +26,18 @@ def spans_of(ruleset: Ruleset) -> list[Span]:
 def places_of(ruleset: Ruleset) -> Iterator[tuple[Span, Place]]:
     """Each rule and element that comes from a line, and its number from 0 on."""
     for table in ruleset.tables:
-        place: Place = {"family": table.family.value, "table": table.name}
-        for set_ in table.sets:
-            kind = "map" if isinstance(set_, Map) else "set"
-            for number, spans in enumerate(set_.origins):
-                for span in spans:
-                    yield span, place | {kind: set_.name, "element": number}
-        for chain in table.chains:
-            for number, rule in enumerate(chain.rules):
-                for span in rule.origins:
-                    yield span, place | {"chain": chain.name, "rule": number}
+        yield from places_in(table)
+
+
+def places_in(table: Table) -> Iterator[tuple[Span, Place]]:
+    """The same of one table."""
+    place: Place = {"family": table.family.value, "table": table.name}
+    for set_ in table.sets:
+        kind = "map" if isinstance(set_, Map) else "set"
+        for number, spans in enumerate(set_.origins):
+            for span in spans:
+                yield span, place | {kind: set_.name, "element": number}
+    for chain in table.chains:
+        for number, rule in enumerate(chain.rules):
+            for span in rule.origins:
+                yield span, place | {"chain": chain.name, "rule": number}

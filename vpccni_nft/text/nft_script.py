@@ -211,11 +211,16 @@ def _chain_lines(chain: Chain, texts: Texts) -> Iterator[str]:
     if chain.comment:
         yield f"\t\tcomment {quoted(chain.comment)}"
     if hook := chain.hook:
-        place = f"type {hook.type} hook {hook.name}{_devices(hook)} priority {hook.priority}"
-        yield f"\t\t{place}; policy {hook.policy};"
+        yield f"\t\t{hook_text(hook)}"
     for rule in chain.rules:
         yield f"\t\t{rule.text if isinstance(rule, Written) else _rule_text(rule, texts)}"
     yield "\t}"
+
+
+def hook_text(hook: Hook) -> str:
+    """Where the kernel calls a chain, and its policy, as they stand in the chain."""
+    place = f"type {hook.type} hook {hook.name}{_devices(hook)} priority {hook.priority}"
+    return f"{place}; policy {hook.policy};"
 
 
 def _devices(hook: Hook) -> str:

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         "vpccni-nft translate node.save --owner vpc-cni --layout native -o aws-cni.nft",
         "nft list table ip kube-proxy | vpccni-nft translate node.save --owner vpc-cni --beside -",
         "vpccni-nft translate -O node.save -o node.nft --map node.map.json",
+        "vpccni-nft translate --diff node.save | less -R",
     ),
 )
 @FILES
@@ -105,6 +106,12 @@ if TYPE_CHECKING:
 @click.option(
     "--map", "map_file", metavar="FILE", help="Write where each line of the input went, as JSON."
 )
+@click.option(
+    "--diff",
+    "shown",
+    is_flag=True,
+    help="Show each rule and what it becomes, in place of a script.",
+)
 @uncollected()
 def translate(  # noqa: PLR0913 - one for each option
     files: tuple[str, ...],
@@ -124,6 +131,7 @@ def translate(  # noqa: PLR0913 - one for each option
     map_file: str | None,
     optimize: bool,
     statistics: bool,
+    shown: bool,
 ) -> ExitCode:
     """Translate the output of iptables-save to an nft script.
 
@@ -138,6 +146,11 @@ def translate(  # noqa: PLR0913 - one for each option
         raise click.UsageError("--beside and --layout native need --owner")
     if map_file == output == "-":
         raise click.UsageError("standard output can be the script or the map, not both")
+    if shown and (output != "-" or form == "json" or map_file or owner or proved):
+        raise click.UsageError(
+            "--diff shows rules and writes no script: leave out"
+            " -o, --format json, --map, --owner and --verify"
+        )
     if owner is not None or proved:
         require_solver()
     sources, sets = read_dumps(files, ipset_save, *beside)
@@ -152,11 +165,16 @@ def translate(  # noqa: PLR0913 - one for each option
     if owner is not None:
         translation, code = _of_owner(sources, owner, layout, beside, options, seconds)
     else:
-        nodes = proved or form == "json" or map_file is not None
+        nodes = proved or form == "json" or map_file is not None or shown
         translation, code = _of_all(
             sources, options, seconds, proved=proved, grouped=statistics, nodes=nodes
         )
-    if code is not ExitCode.DONE:
+    if shown:
+        from ..render.diff import lines_of_diff
+
+        for line in lines_of_diff(translation):
+            click.echo(line)
+    if shown or code is not ExitCode.DONE:
         return code
     try:
         pieces = translation.pieces(form)
