@@ -7,6 +7,9 @@ chain without a look at its rules must not hide it.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
+
 import pytest
 
 import vpccni_nft
@@ -15,10 +18,23 @@ from vpccni_nft import nft
 from vpccni_nft.core.diagnostics import Code
 from vpccni_nft.core.values import Family
 from vpccni_nft.lowering.options import codes_named
+from vpccni_nft.model.oracle import Oracle, OracleKind, Position
+from vpccni_nft.proof import chance
 from vpccni_nft.proof.answers import Answer, Equivalent, Unknown
+from vpccni_nft.proof.budget import Budget
+from vpccni_nft.proof.context import ProofContext
 from vpccni_nft.proof.order import GIVEN_ORDER
 from vpccni_nft.proof.side import Side
+from vpccni_nft.proof.terms import Terms
 from vpccni_nft.proof.verify import ProofSettings, verify
+from vpccni_nft.semantics.iptables import IptablesProgram
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vpccni_nft.model.hook import Program
+    from vpccni_nft.model.packet import State
+    from vpccni_nft.proof.term import Term
 
 HOOKS = {"mangle": "FORWARD", "nat": "PREROUTING"}
 ALLOWED: frozenset[Code] = codes_named(["T101"])
@@ -184,6 +200,62 @@ def test_the_chains_of_services_are_proved_without_being_opened() -> None:
     text = eks_node(20)
     nat = text[: text.index("*mangle")]
     assert isinstance(twice(nat, most_terms=60_000), Equivalent)
+
+
+@pytest.mark.parametrize(
+    ("match", "sides"),
+    [
+        ("-s 10.0.0.1/32", 1),
+        ("-m statistic --mode random --probability 0.5", 2),
+        ("-m statistic --mode nth --every 4 --packet 1", 2),
+        ("-m limit --limit 5/sec", 2),
+        ("-m quota --quota 1000", 2),
+    ],
+)
+def test_what_stands_on_both_sides_is_gone_through_once_unless_it_hangs_on_its_side(
+    match: str, sides: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A limit, a count or a draw is a side's own; so is a chain whose like is not the same."""
+    gone_through: dict[str, set[IptablesProgram]] = {"B": set(), "C": set()}
+    run = ProofContext.run
+
+    def note(
+        self: ProofContext, program: Program, chain: str, numbers: Iterable[int], calls: Any
+    ) -> tuple[dict[str, Term], State]:
+        if isinstance(program, IptablesProgram):
+            gone_through.setdefault(chain, set()).add(program)
+        return run(self, program, chain, numbers, calls)
+
+    monkeypatch.setattr(ProofContext, "run", note)
+    rules = f"""-A _ -p tcp -j B
+                -A _ -p udp -j C
+                -A B {match} -j MARK --set-xmark 0x1/0x1
+                -A C -s 10.0.0.2/32 -j MARK --set-xmark 0x1/0x1"""
+    twice(dump("mangle", rules, called=True))
+    assert [len(gone_through[chain]) for chain in ("B", "C")] == [sides, 1]
+
+
+@pytest.mark.parametrize(
+    ("other", "is_asked"),
+    [
+        (Oracle(OracleKind.NUMBER_BELOW, Position("nat (2)", "B", 0), (7,)), False),
+        (Oracle(OracleKind.NUMBER_BELOW, Position("nat (2)", "B", 0), (6,)), True),
+        (Oracle(OracleKind.RANDOM, Position("nat (2)", "B", 0)), True),
+    ],
+    ids=["the same", "from fewer", "in another way"],
+)
+def test_draws_of_other_names_are_as_likely_where_each_is_of_the_same_kind(
+    other: Oracle, is_asked: bool
+) -> None:
+    terms = Terms(Budget(None))
+    setting = ProofContext(terms, Family.IP, "prerouting", fragments=False, counters=False)
+    ours, theirs = (
+        {"mark": terms.ite(terms.ule(terms.ask(oracle, (), 32), terms.const(2, 32)),
+                           terms.const(1, 32), terms.variable("mark", 32))}
+        for oracle in (Oracle(OracleKind.NUMBER_BELOW, Position("nat", "B", 0), (7,)), other)
+    )  # fmt: skip
+    prover = Mock(setting=setting, is_unsat=Mock(return_value=False))
+    assert chance.are_equal(prover, ours, theirs) is not is_asked
 
 
 @pytest.mark.parametrize(("marks", "sources"), [(("0x4/0x4", "0x5/0x5"), ("10.0.0.1", "10.0.0.2"))])

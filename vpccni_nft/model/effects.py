@@ -25,7 +25,7 @@ class View:
 
     state: State
     #: For oracles that answer anew in each place: random draws, counters. None where none is asked.
-    place: Position | None
+    _place: Position | None
     #: Where what it looks at is reached: there a draw is drawn, and a count counted.
     where: Bool
     #: What is in the node's ipsets; None where nothing is known of them.
@@ -38,6 +38,13 @@ class View:
     named: Mapping[str, Any] = attrs.Factory(dict)
     #: By which elements of sets are found; None: all are tried.
     indices: Indices | None = None
+
+    @property
+    def place(self) -> Position | None:
+        """Where the rule stands. What reads it may mean something else on another side."""
+        if self.state.on_place_read:
+            self.state.on_place_read()
+        return self._place
 
     def negate(self, condition: Bool, *, negated: bool) -> Bool:
         """A condition, turned round where the rule has a ``!`` before it."""

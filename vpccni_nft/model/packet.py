@@ -272,6 +272,8 @@ class State:
     way: list[tuple[Any, str]] = attrs.Factory(list)
     #: Called whenever a meaning reads which hook it is at.
     on_hook_read: Callable[[], None] | None = None
+    #: Called whenever a meaning reads in which place its rule stands.
+    on_place_read: Callable[[], None] | None = None
     #: Whether it goes through all hooks of a path, and so is routed between them.
     on_path: bool = False
     #: Bits of the mark that routing and whoever gets the packet do not look at.

@@ -20,7 +20,7 @@ from ..nft import statements as s
 from ..semantics.nft import NftProgram
 from ..semantics.nft_comparisons import compare, is_element
 from ..semantics.nft_values import evaluate_key
-from .context import HookReads
+from .context import WasRead
 from .rule_keys import rule_key
 from .term import conjuncts
 
@@ -149,7 +149,7 @@ def _run(
 
 def _rule_keys(pairs: ChainComparison, part: ChainPart) -> dict[int, Key]:
     """The fields that a packet must have one value of for anything to come of a rule, by number."""
-    setting = attrs.evolve(pairs.setting, hook_reads=HookReads())
+    setting = attrs.evolve(pairs.setting, hook_reads=WasRead())
     return {
         number: {} if any(True for _ in _lookups_of(part, number))
         else rule_key(setting, part.program, part.chain, number)

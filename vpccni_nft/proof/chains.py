@@ -50,6 +50,9 @@ Pair = tuple["Program", str, "Program", str]
 #: A chain of either side.
 _Chain = tuple["Program", str]
 
+#: What comes of a packet in some rules, by name, and how it is behind them.
+_Run = tuple[dict[str, "Term"], "State"]
+
 
 def _place(parts: tuple[ChainPart, ChainPart]) -> str:
     """Where two parts begin."""
@@ -281,8 +284,7 @@ class ChainComparison:
         never: Callable[[Term], bool],
     ) -> bool:
         """Whether two parts mean the same, for any packet in any state."""
-        ours, state = self._run(before)
-        theirs, other = self._run(after)
+        (ours, state), (theirs, other) = self._run_both(before, after)
         if not never(self.setting.compare(ours, theirs)):
             if not chance.are_equal(self, ours, theirs):
                 if chance.choose_otherwise(*(asks(*one.values()) for one in (ours, theirs))):
@@ -310,7 +312,36 @@ class ChainComparison:
     def _is_false(self, condition: Term, _given: Iterable[Term]) -> bool:
         return condition is self.setting.terms.false
 
-    def _run(self, part: ChainPart) -> tuple[dict[str, Term], State]:
+    def _run_both(self, before: ChainPart, after: ChainPart) -> tuple[_Run, _Run]:
+        """Go through two parts; once, where both are the same text and hang on nothing else.
+
+        A place is a side's own, and so is a chain that is called, unless both sides' are a pair.
+        """
+        if not self.before.has_text_of(before, after):
+            return self._run(before), self._run(after)
+        own, outside = self.setting.place_reads, self.setting.place_reads.seen
+
+        def call(program: Program, chain: str, state: State, where: Term) -> Term | None:
+            seen = own.seen
+            back = self.call_equal(program, chain, state, where)
+            own.seen = seen or not self._is_pair((program, chain), (after.program, chain))
+            return back
+
+        own.seen = False
+        try:
+            ours = self.setting.run(before.program, before.chain, before.numbers, call)
+            return ours, self._run(after) if own.seen else ours
+        finally:
+            own.seen = outside
+
+    def _is_pair(self, before: _Chain, after: _Chain) -> bool:
+        """Whether calls of two chains are calls of one pair of them."""
+        group = self._groups.get(before)
+        if group is None or group is not self._groups.get(after):
+            return False
+        return group.pairs[before] is group.pairs[after]
+
+    def _run(self, part: ChainPart) -> _Run:
         return self.setting.run(part.program, part.chain, part.numbers, self.call_equal)
 
     def is_unsat(self, condition: Term, given: Iterable[Term] = ()) -> bool:

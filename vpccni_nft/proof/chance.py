@@ -56,11 +56,36 @@ def are_equal(prover: Prover, before: Outcome, after: Outcome) -> bool:
     counts = [len(set().union(*map(draws_in, outcome.values()))) for outcome in (before, after)]
     if not 0 < min(counts) <= _MOST_DRAWS:
         return False
+    if _are_renamed(prover.setting.terms, before, after):
+        return True
     try:
         ours, theirs = (_distribution(prover, outcome) for outcome in (before, after))
     except _TooMany:
         return False
     return len(ours) == len(theirs) and all(_take(prover, one, theirs) for one in ours)
+
+
+def _are_renamed(terms: Terms, before: Outcome, after: Outcome) -> bool:
+    """Whether both sides are the same but for the names of the numbers that they draw.
+
+    Which numbers they are does not matter where each is drawn alike: for the same, from as many.
+    """
+    if before.keys() != after.keys():
+        return False
+    ours, theirs = (
+        tuple(dict.fromkeys(draw for name in before for draw in draws(side[name])))
+        for side in (before, after)
+    )
+    names = dict(zip(ours, theirs, strict=False))
+    if len(ours) != len(theirs) or any(map(_drawn_otherwise, ours, theirs)):
+        return False
+    return all(terms.substitute(before[name], names) is after[name] for name in before)
+
+
+def _drawn_otherwise(one: Term, other: Term) -> bool:
+    """Whether a number is drawn for something else, or in another way; or after other numbers."""
+    kinds = ((draw.parts[0].kind, draw.parts[0].parameters, draw.width) for draw in (one, other))
+    return len(set(kinds)) > 1 or one.terms != other.terms or any(map(draws_in, one.terms))
 
 
 def _take(prover: Prover, wanted: tuple[Outcome, float], left: list[tuple[Outcome, float]]) -> bool:

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 
 @attrs.define
-class HookReads:
-    """Whether a meaning has read which hook it is at: if so, what is proved holds there alone."""
+class WasRead:
+    """Whether a meaning has read something that it then hangs on."""
 
     seen: bool = False
 
     def note(self) -> None:
-        """The hook was read."""
+        """It was read."""
         self.seen = True
 
 
@@ -49,7 +49,8 @@ class ProofContext:
     as_tracked: bool = False
     #: What else holds of all packets that are looked at.
     facts: tuple[Term, ...] = ()
-    hook_reads: HookReads = attrs.Factory(HookReads)
+    hook_reads: WasRead = attrs.Factory(WasRead)  #: its hook: so what is proved holds there
+    place_reads: WasRead = attrs.Factory(WasRead)  #: a place of its side
 
     @cached_property
     def fields(self) -> dict[str, Term]:
@@ -130,6 +131,7 @@ class ProofContext:
         """A packet that comes to a rule of some chain."""
         state = State(self.terms, self.family, self.hook, dict(self.fields), self.undecided)
         state.calls, state.on_hook_read = calls, self.hook_reads.note
+        state.on_place_read = self.place_reads.note
         return state
 
     def outcome(self, state: State) -> dict[str, Term]:

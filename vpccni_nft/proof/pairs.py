@@ -8,7 +8,7 @@ as an object.
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -55,6 +55,7 @@ class Chains:
         self._numbers = {program: number for number, program in enumerate(programs)}
         self._parts: dict[tuple[Program, str], ChainPart] = {}
         self._by_hint: defaultdict[tuple[str, str], list[ChainPart]] = defaultdict(list)
+        self._same_text: dict[tuple[Program, Program], bool] = {}
         for program in self._numbers:
             for chain in program.names:
                 part = ChainPart.whole(program, chain)
@@ -72,10 +73,33 @@ class Chains:
         """All rules of a chain. Raises NoMeaning where the table does not have it."""
         return self._parts[program, chain]
 
+    def has_text_of(self, own: ChainPart, other: ChainPart) -> bool:
+        """Whether a part is that of the other side but for the places that its rules have.
+
+        It is the same rules, in a table that is the same in all that meanings look at.
+        """
+        if (own.chain, own.numbers) != (other.chain, other.numbers):
+            return False
+        tables = own.program, other.program
+        if tables not in self._same_text:
+            self._same_text[tables] = _same_text(*tables)
+        return self._same_text[tables]
+
     def like(self, other: ChainPart) -> list[ChainPart]:
         """The chains that one of the other side may be: first those whose names are the same."""
         found = self._by_hint.get(other.hint, [])
         return sorted(found, key=lambda part: _spelt(part) != _spelt(other))
+
+
+#: What tells programs of one text apart: the names of places, and by what rules are found.
+_NO_TEXT = {"places", "indices"}
+
+
+def _same_text(one: Any, other: Any) -> bool:
+    if type(one) is not type(other):
+        return False
+    names = (field.name for field in attrs.fields(type(one)) if field.name not in _NO_TEXT)
+    return all(getattr(one, name) == getattr(other, name) for name in names)
 
 
 def _spelt(part: ChainPart) -> tuple[str, str]:

@@ -293,7 +293,10 @@ class _Proof:
 
     def note_approximations(self) -> None:
         """A proof that rests on something that is approximated is none."""
-        for one, other in ((self.before, self.after), (self.after, self.before)):
+        # What is on both sides is approximated alike on both of them.
+        ours, theirs = (set(map(id, side.rulesets)) for side in (self.before, self.after))
+        before, after = _without(self.before, theirs), _without(self.after, ours)
+        for one, other in ((before, after), (after, before)):
             there = Counter(map(_key, other.approximated()))
             for found in one.approximated():
                 if there[_key(found)]:
@@ -363,6 +366,11 @@ def _one_side_reassembles(family: Family) -> Diagnostic:
         " fragments on one side only",
         hint="compare all rules of a node with all rules of a node",
     )
+
+
+def _without(side: Side, shared: Collection[int]) -> Side:
+    """A side without rulesets, which are given by their identities."""
+    return attrs.evolve(side, rulesets=tuple(one for one in side.rulesets if id(one) not in shared))
 
 
 def _key(found: Diagnostic) -> tuple[str, str, str]:
