@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ...core.diagnostics import APPROXIMATIONS, Refused
+from ...core.diagnostics import APPROXIMATIONS
 from ...core.exit_codes import ExitCode
 from ...core.render import printable
 from ...core.values import Family
 from ..collecting import uncollected
 from ..command import Command
 from ..options import AS_JSON, FAMILY, IPSET_SAVE, SIDES, read_sides, read_texts
-from ..render.diagnostics import code_of, show
+from ..render.diagnostics import show
+from ..walking import walking
 
 if TYPE_CHECKING:
     from ...core.diagnostics import Diagnostic
@@ -93,9 +94,7 @@ def explain(
     nft ruleset. Two files are compared; so are the two nodes of --before and --after, as verify
     and replay take them, of several files each.
     """
-    from ...model.packet import NoMeaning
     from ...simulate import explain as simulate
-    from ...simulate.packet_text import BadPacketText
     from ..render.explain import lines_of_explanation
 
     if len(files) > 2:
@@ -104,7 +103,7 @@ def explain(
         raise click.UsageError("give FILE, or --before and --after, not both")
     if not files and not (before and after):
         raise click.UsageError("give one FILE, or two to compare; or both --before and --after")
-    try:
+    with walking():
         if files:
             sources, sets = read_texts(files, ipset_save)
             found = simulate.explain(sources, text, Family(family) if family else None, sets)
@@ -114,14 +113,6 @@ def explain(
                 show(unknown, notes=False)
                 return ExitCode.UNKNOWN
             found = simulate.explain_sides(sides, text, Family(family) if family else None)
-    except BadPacketText as error:
-        raise click.UsageError(printable("; ".join(error.problems))) from None
-    except Refused as refused:
-        show(refused.diagnostics, notes=False)
-        return code_of(refused.diagnostics)
-    except NoMeaning as reason:
-        click.echo(f"unknown: {printable(str(reason))}", err=True)
-        return ExitCode.UNKNOWN
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2))
     else:

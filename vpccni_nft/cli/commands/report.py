@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
-from ...core.diagnostics import APPROXIMATIONS, Refused
+from ...core.diagnostics import APPROXIMATIONS
 from ...core.exit_codes import ExitCode
 from ...core.render import printable
 from ...core.values import Family
@@ -17,7 +17,7 @@ from ..command import Command
 from ..files import write_output
 from ..nodes import read_node, read_rules_of
 from ..options import AS_JSON, FAMILY
-from ..render.diagnostics import code_of, show
+from ..walking import walking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,10 +71,8 @@ def report(
     translation, paths of packets, and classes of differences. With --json the same data is written
     instead of the page.
     """
-    from ...model.packet import NoMeaning
     from ...report.page import PageContent, html_of
     from ...report.rules import rules_of
-    from ...simulate.packet_text import BadPacketText
 
     printed, sources, sets = _read(files)
     if packets and not sources:
@@ -86,23 +84,15 @@ def report(
         explanations=tuple(printed.get("explanations", ())),
         fleet=tuple(printed.get("fleet", ())),
     )
-    try:
-        if sources:
-            chosen = Family(family) if family else None
+    if sources:
+        chosen = Family(family) if family else None
+        with walking():
             found = attrs.evolve(
                 found,
                 node=rules_of(sources, chosen, sets),
                 detection=_detection(files),
                 explanations=(*found.explanations, *_walked(packets, sources, chosen, sets)),
             )
-    except BadPacketText as error:
-        raise click.UsageError(printable("; ".join(error.problems))) from None
-    except Refused as refused:
-        show(refused.diagnostics, notes=False)
-        return code_of(refused.diagnostics)
-    except NoMeaning as reason:
-        click.echo(f"unknown: {printable(str(reason))}", err=True)
-        return ExitCode.UNKNOWN
     if as_json:
         write_output(json.dumps(found.to_dict(), indent=2) + "\n", output)
         return ExitCode.DONE
