@@ -324,9 +324,9 @@ def test_a_node_that_takes_too_long_is_reported_and_no_process_is_left_behind(
 ) -> None:
     files = {"a.save": with_comment("SLEEP"), "b.save": DUMP}
     with joblib.parallel_config(backend="threading", n_jobs=2):
-        found = examined(tmp_path, files, node_seconds=15)
+        found = examined(tmp_path, files, node_seconds=7)
     assert answers(found) == {"a": "unknown", "b": "equivalent"}
-    assert found["a"]["reasons"] == ["no answer within 15 s"]
+    assert found["a"]["reasons"] == ["no answer within 7 s"]
     assert workers(lambda process: parent_of(process) == os.getpid()) == []
 
 

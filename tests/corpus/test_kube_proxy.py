@@ -20,6 +20,7 @@ from vpccni_nft.node.kube_proxy.write_iptables import as_restore_file
 from vpccni_nft.node.kube_proxy.write_nftables import TableForm, write_nftables
 
 from ..support.corpus import FOLDER
+from ..support.profiles import share
 
 MODES = FOLDER / "modes"
 SCENARIOS = sorted(path.stem for path in MODES.glob("*.save"))
@@ -107,7 +108,7 @@ def test_a_service_has_all_that_its_rules_say() -> None:
 TABLES = sorted([*MODES.glob("*.nft"), *MODES.glob("*.list")])
 
 
-@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", share(TABLES, 2), ids=lambda path: path.name)
 def test_the_services_of_a_table_are_read(path: Path) -> None:
     name, generation = path.name.removesuffix(path.suffix).split(".", 1)
     family = Family.IP6 if name == "20-ipv6" else Family.IP
@@ -141,7 +142,7 @@ def _is_refused(lines: list[str]) -> bool:
     return False
 
 
-@pytest.mark.parametrize("number", COMMANDS)
+@pytest.mark.parametrize("number", share(COMMANDS, 3))
 def test_a_command_that_is_missing_is_noticed(number: int) -> None:
     assert _is_refused([*TABLE[:number], *TABLE[number + 1 :]])
 
@@ -179,18 +180,18 @@ def _refuses(lines: list[str]) -> bool:
 
 
 @pytest.mark.parametrize(
-    "number", [one for one in RULES if not any(text in LINES[one] for text in ALONE)]
+    "number", [one for one in share(RULES, 3) if not any(text in LINES[one] for text in ALONE)]
 )
 def test_a_rule_that_is_missing_is_noticed(number: int) -> None:
     assert _refuses([*LINES[:number], *LINES[number + 1 :]])
 
 
-@pytest.mark.parametrize("number", RULES)
+@pytest.mark.parametrize("number", share(RULES, 3))
 def test_a_rule_that_is_there_twice_is_noticed(number: int) -> None:
     assert _refuses([*LINES[:number], LINES[number], *LINES[number:]])
 
 
-@pytest.mark.parametrize("number", RULES)
+@pytest.mark.parametrize("number", share(RULES, 3))
 def test_a_rule_with_a_condition_more_is_noticed(number: int) -> None:
     words = LINES[number].split(" ", 2)
     changed = f"{words[0]} {words[1]} -i eth7 {words[2]}"

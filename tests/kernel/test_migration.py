@@ -279,7 +279,7 @@ class Network:
 def test_a_whole_node_is_moved_and_back_while_flows_go_on(
     backend: str, plans: Plans, tmp_path: Path
 ) -> None:
-    whole = planned(backend, WHOLE[backend], plans, tmp_path, forked=False)
+    whole = planned(backend, WHOLE[backend], plans, tmp_path, forked=not NIGHTLY)
     with whole as node, Network(node) as network:
         before = node.saved()
         network.start(services=True)
@@ -290,7 +290,7 @@ def test_a_whole_node_is_moved_and_back_while_flows_go_on(
         assert code == 0, said
         said, _ = run.communicate(timeout=60)
         assert run.returncode == 0, said
-        time.sleep(1)
+        time.sleep(0.5)
         assert node.moved()
         code, said = node.migrate("verify", str(node.plan))
         assert code == 0, said

@@ -29,7 +29,7 @@ DRAWN = settings(
     derandomize=not NIGHTLY,
     database=None,
     deadline=None,
-    max_examples=60 * SCALE,
+    max_examples=60 * SCALE if SCALE > 1 else 30,
     suppress_health_check=list(HealthCheck),
     phases=(Phase.explicit, Phase.generate),  # as of the dumps: to make it small takes minutes
 )
@@ -75,7 +75,7 @@ def test_a_drawn_nft_ruleset_does_what_its_model_says(add: Callable[[Tally], Non
 
 
 #: Pairs of rulesets for each of which two nodes are made.
-PAIRS = settings(DRAWN, max_examples=15 * SCALE)
+PAIRS = settings(DRAWN, max_examples=15 * SCALE if SCALE > 1 else 7)
 
 
 def test_an_equivalent_changed_ruleset_does_the_same(add: Callable[[Tally], None]) -> None:

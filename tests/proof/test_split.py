@@ -19,6 +19,8 @@ from vpccni_nft.proof.hooks import Comparison, PathComparison, SentPacket
 from vpccni_nft.proof.order import ChainOrder
 from vpccni_nft.proof.side import Side
 
+from ..support.profiles import NIGHTLY
+
 if TYPE_CHECKING:
     from vpccni_nft.proof.answers import Answer
 
@@ -195,6 +197,9 @@ def prerouting(before: str, after: tuple[str, str]) -> object:
     return next(one.status for one in answer.hooks if one.hook == "prerouting")
 
 
+SIZES = (20, 40) if NIGHTLY else (8, 16)
+
+
 def test_services_are_found_the_same_in_both_modes(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is proved of one of them is compared for no other one, however many there are."""
     compared = PathComparison.compare
@@ -205,15 +210,15 @@ def test_services_are_found_the_same_in_both_modes(monkeypatch: pytest.MonkeyPat
         return compared(self, sent)
 
     monkeypatch.setattr(PathComparison, "compare", note)
-    for number in (20, 40):
+    for number in SIZES:
         before, after = modes(number, "1.33")
         assert prerouting(before, after) is HookStatus.EQUAL
-    assert 0 < counts[40] == counts[20]
+    assert 0 < counts[SIZES[1]] == counts[SIZES[0]]
 
 
 def test_whole_paths_of_many_services_have_an_answer() -> None:
     """Each side draws an endpoint for each Service: all of them together are far too many."""
-    every = kube_proxy.services(40)
+    every = kube_proxy.services(40 if NIGHTLY else 16)
     texts = (kube_proxy.iptables_mode(every),), kube_proxy.nftables_mode(every, "1.33")
     one, other = (Side.of([Source.of(text.encode(), "") for text in side]) for side in texts)
     settings = proof.ProofSettings(order=ORDER, first=True, paths=True, timeout=120)
@@ -224,7 +229,7 @@ def test_whole_paths_of_many_services_have_an_answer() -> None:
 
 #: What is written of one Service, what is written instead, and how many Services there are.
 FAULTS = {
-    "a wrong port": ("dnat to {0}:8443", "dnat to {0}:8444", 300),
+    "a wrong port": ("dnat to {0}:8443", "dnat to {0}:8444", 300 if NIGHTLY else 60),
     "a wrong address in an element": ("{1} . tcp . 443 :", "172.30.200.1 . tcp . 443 :", 40),
 }
 
@@ -241,8 +246,8 @@ def test_a_fault_in_one_service_is_found(name: str) -> None:
 
 
 def test_an_endpoint_that_one_service_has_lost_is_not_taken_for_the_same() -> None:
-    before, (dump_, rules) = modes(20, "1.33")
-    path = kube_proxy.services(20)[13].path
+    before, (dump_, rules) = modes(5, "1.33")
+    path = kube_proxy.services(5)[3].path
     (line,) = (one for one in rules.splitlines() if f"-{path} numgen" in one)
     kept = line.partition("{ ")[2].split(" , ")
     fewer = line.replace("mod 3", "mod 2").replace(f" , {kept[2]}", " }")

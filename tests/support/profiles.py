@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("ci", max_examples=40, deadline=None)
+settings.register_profile("ci", max_examples=24, deadline=None)
 settings.register_profile("nightly", max_examples=5000, deadline=None)
 
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "ci")
