@@ -145,6 +145,8 @@ def test_chains_are_deleted_and_created(commands: str, names: list[str]) -> None
         ("add chain t z { policy drop; }", 1, 24, NFT_SYNTAX),
         ("delete chain t c", 1, 16, NFT_SYNTAX),
         ("rename chain t c d", 1, 16, NFT_SYNTAX),
+        ("rename chain t c e; rename chain t c e", 1, 36, NFT_SYNTAX),
+        ("rename chain t c e; rename chain t d e", 1, 36, NFT_SYNTAX),
         ("create rule t c accept", 1, 1, NFT_SYNTAX),
         ("create chain t z { meta mark 1 drop; }", 1, 25, NFT_SYNTAX),
         ("create set t z { type mark; elements = { 1 }; }", 1, 42, NFT_SYNTAX),

@@ -454,7 +454,9 @@ class _Reader:
         to = self.words.name(new)
         self.cleared.add((table.family, table.name))
         self.words.build(name, lambda: table.chain(str(name)))
-        if to in table.chains:
+        # nf_tables_updchain: a name that a chain is to get is taken, too.
+        is_wanted = any(one is table and name == to for one, _, name in self.renames)
+        if to in table.chains or is_wanted:
             raise self.words.problem(name, f"there is a chain {to} already")
         self.renames.append((table, name, to))
 
