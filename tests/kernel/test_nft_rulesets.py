@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from itertools import islice
 
@@ -95,6 +96,8 @@ def test_an_equivalent_changed_ruleset_does_the_same(add: Callable[[Tally], None
         if not isinstance(answer, Equivalent):
             return
         scripts = nft.serialize(ruleset), nft.serialize(changed)
+        # Each load draws a seed of its own, so that one text does this or that to a packet.
+        hypothesis.assume(not re.search(r"jhash .*? mod \d+ (?!seed )", scripts[0]))
         hypothesis.note("\n--- and ---\n".join(scripts))
         before, after = map(contents, scripts)
         try:
