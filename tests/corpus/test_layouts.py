@@ -74,7 +74,7 @@ def test_where_the_cni_has_no_rule_there_is_none_to_move(path: Path, layout: Lay
     assert codes(moved(path, layout)) == {"M103"}
 
 
-@pytest.mark.parametrize("path", share(CNI, 4), ids=name_of)
+@pytest.mark.parametrize("path", share(CNI, 6), ids=name_of)
 def test_what_a_release_writes_means_the_same_in_both_layouts(path: Path) -> None:
     mirror, native = moved(path), moved(path, "native")
     assert isinstance(mirror.answer, Equivalent)
@@ -89,7 +89,7 @@ def test_it_means_the_same_beside_kube_proxy_in_nftables_mode(path: Path) -> Non
     assert isinstance(moved(path, "native", PROXY).answer, Equivalent)
 
 
-@pytest.mark.parametrize("path", share(WHOLE_NODES, 5), ids=name_of)
+@pytest.mark.parametrize("path", share(WHOLE_NODES, 8), ids=name_of)
 def test_on_a_node_it_means_the_same_unless_portmap_stands_behind(path: Path) -> None:
     found = moved(path)
     if path.stem in BETWEEN_OTHERS:

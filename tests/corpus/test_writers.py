@@ -107,7 +107,7 @@ def _lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if not line.startswith("#")]
 
 
-@pytest.mark.parametrize("path", share(DUMPS, 2), ids=name_of)
+@pytest.mark.parametrize("path", share(DUMPS, 4), ids=name_of)
 def test_a_dump_is_proved_the_same_as_its_translation(path: Path) -> None:
     """Or as itself, where it has none: what is read has a meaning."""
     text, sets = path.read_text(), sets_of(path)

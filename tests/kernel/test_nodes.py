@@ -45,7 +45,7 @@ OF_A_KIND = {
     *("portmap-binary-1.1.1-nft", "eks-1.34-cni-1.23-legacy"),
     "unreleased-sgp-strict-ct-zone",
 }
-SHARES = {"node": 5, "vpccni": 8}
+SHARES = {"node": 8, "vpccni": 12}
 TRIED = [
     path
     for path in NODES
