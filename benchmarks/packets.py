@@ -10,9 +10,9 @@ one, or to a pod.
 Of each ruleset, packets are sent in batches; rulesets take turns at each batch. The figure is the
 middle batch's time for one packet, in microseconds, by the clock of the thread: what else runs on
 the machine does not count. Nothing is subtracted: the system call and the node's routing are in it,
-and ``without rules`` tells how much that is. In ``tracking only`` connections are tracked, and next
-to no rule is asked. Before each kind of packet is measured, one batch has to show that all packets
-leave, that each has a connection, and that only Services change the destination.
+and ``without rules`` shows how much that is. In ``tracking only`` connections are tracked, and next
+to no rule is evaluated. Before each kind of packet is measured, one batch has to show that all
+packets leave, that each has a connection, and that only Services change the destination.
 """
 
 from __future__ import annotations
